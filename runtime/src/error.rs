@@ -1,0 +1,148 @@
+//! Why a model was refused, or its memory. Nothing else can fail.
+
+use core::fmt;
+
+/// What is wrong with a model file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ParseError {
+    /// There are fewer bytes than the header or the lengths in it ask for, or more.
+    Length {
+        /// Bytes that the file should have.
+        expected: u64,
+        /// Bytes that there are.
+        found: u64,
+    },
+    /// The first four bytes are not `EGM1`.
+    Magic {
+        /// The bytes found instead.
+        found: [u8; 4],
+    },
+    /// Written by a version of the exporter that this runtime does not know.
+    Version {
+        /// Major version of the file.
+        major: u16,
+        /// Minor version of the file.
+        minor: u16,
+    },
+    /// The bytes do not start at a multiple of 16.
+    Misaligned,
+    /// The bytes were changed after the file was written.
+    Checksum {
+        /// The checksum in the header.
+        expected: u32,
+        /// The checksum of the bytes.
+        found: u32,
+    },
+    /// The graph is not a postcard encoding of [`Graph`](crate::graph::Graph), or has more parts than fit.
+    Graph,
+    /// Edge `edge` breaks a rule. Edge 0 is the latent vector, edge `i + 1` is written by operator `i`.
+    Edge {
+        /// Which edge.
+        edge: u8,
+        /// Which rule.
+        fault: Fault,
+    },
+}
+
+/// A rule of the graph that does not hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// There is not exactly one edge for the latent vector and one for each of one or more operators.
+    Count,
+    /// An operator reads an edge that is not written before it.
+    Source,
+    /// A shape is empty, or does not follow from the operator.
+    Shape,
+    /// An operator has no or too many phases, taps or kernel rows.
+    Window,
+    /// An operator reads beyond the padding of its input.
+    Padding,
+    /// A ring is too low for the rows that must be in it together, or higher than the map.
+    Ring,
+    /// Weights, biases, multipliers or a table lie outside the data or at a misaligned offset.
+    Data,
+    /// The least output is above the greatest.
+    Range,
+    /// The rings together are larger than 2 GiB.
+    Size,
+}
+
+impl Fault {
+    fn text(self) -> &'static str {
+        match self {
+            Fault::Count => "the numbers of edges and operators do not fit together",
+            Fault::Source => "the operator reads an edge that is not written before it",
+            Fault::Shape => "the shape is empty or does not follow from the operator",
+            Fault::Window => "the operator has no or too many phases, taps or kernel rows",
+            Fault::Padding => "the operator reads beyond the padding of its input",
+            Fault::Ring => "the height of the ring does not fit the rows that are needed together",
+            Fault::Data => "weights, channel parameters or table lie outside the data or are misaligned",
+            Fault::Range => "the output range is empty",
+            Fault::Size => "the rings are too large together",
+        }
+    }
+}
+
+impl fmt::Display for ParseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            ParseError::Length { expected, found } => {
+                write!(f, "expected a model file of {expected} bytes, found {found}: copy the file again")
+            }
+            ParseError::Magic { found } => {
+                write!(
+                    f,
+                    "expected a model file that starts with \"EGM1\", found bytes {found:02x?}: export it with `edgegen export`"
+                )
+            }
+            ParseError::Version { major, minor } => {
+                let (ours, least) = (crate::model::VERSION.0, crate::model::VERSION.1);
+                write!(
+                    f,
+                    "expected model format {ours}.0 to {ours}.{least}, found {major}.{minor}: update the runtime or export the model again"
+                )
+            }
+            ParseError::Misaligned => {
+                write!(
+                    f,
+                    "expected the model at an address that is a multiple of 16, found it elsewhere: embed it with `embed_model!`"
+                )
+            }
+            ParseError::Checksum { expected, found } => {
+                write!(f, "expected checksum {expected:08x}, found {found:08x}: the model was damaged, write it again")
+            }
+            ParseError::Graph => {
+                write!(f, "expected a graph in postcard encoding, found something else: export the model again")
+            }
+            ParseError::Edge { edge, fault } => {
+                write!(
+                    f,
+                    "expected a graph that fits together, found at edge {edge} that {}: export the model again",
+                    fault.text()
+                )
+            }
+        }
+    }
+}
+
+impl core::error::Error for ParseError {}
+
+/// The memory for a [`Generator`](crate::Generator) is smaller than its model needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ArenaTooSmall {
+    /// Bytes that the model needs.
+    pub expected: usize,
+    /// Bytes that were given.
+    pub found: usize,
+}
+
+impl fmt::Display for ArenaTooSmall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { expected, found } = self;
+        write!(f, "expected an arena of at least {expected} bytes for this model, found {found}: give it a larger one")
+    }
+}
+
+impl core::error::Error for ArenaTooSmall {}

@@ -1,0 +1,74 @@
+//! Seed to latent vector, in integers, the same on every target.
+//!
+//! The generator is xoshiro128++ (Blackman and Vigna, "Scrambled linear pseudorandom number generators", 2021) of the
+//! `rand_xoshiro` crate, seeded through SplitMix64, so neighbouring seeds give unrelated vectors.
+
+use rand_core::{Rng, SeedableRng};
+use rand_xoshiro::Xoshiro128PlusPlus;
+
+use crate::graph::Prior;
+
+mod gaussian;
+
+/// Fills `codes` with the latent vector of `seed`: values are `code / prior.steps()`.
+pub fn fill(prior: Prior, seed: u64, codes: &mut [i8]) {
+    let mut random = Xoshiro128PlusPlus::seed_from_u64(seed);
+    for code in codes {
+        let bits = random.next_u32();
+        *code = match prior {
+            Prior::Gaussian => normal(bits),
+            Prior::Uniform => uniform(bits),
+        };
+    }
+}
+
+/// 32 random bits as one of 255 equally likely codes, −127 … 127.
+fn uniform(bits: u32) -> i8 {
+    let scaled = (u64::from(bits) * 255) >> 32; // 0 … 254
+    (scaled as i32 - 127) as i8
+}
+
+/// 32 random bits as a normal code by inversion: the lowest bit is the sign, the other 31 find the magnitude.
+fn normal(bits: u32) -> i8 {
+    let position = bits >> 1;
+    let magnitude = gaussian::CUMULATIVE.partition_point(|&below| below <= position) as i8; // 0 … 127
+    if bits & 1 == 0 { magnitude } else { -magnitude }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec;
+
+    #[test]
+    fn known_vectors() {
+        let mut codes = [0; 8];
+        fill(Prior::Gaussian, 1, &mut codes);
+        let first = codes;
+        fill(Prior::Gaussian, 1, &mut codes);
+        assert_eq!(first, codes);
+        fill(Prior::Gaussian, 2, &mut codes);
+        assert_ne!(first, codes);
+    }
+
+    #[test]
+    fn moments() {
+        for (prior, variance) in [(Prior::Gaussian, 1.0), (Prior::Uniform, 1.0 / 3.0)] {
+            let mut codes = vec![0; 200_000];
+            fill(prior, 3, &mut codes);
+            let values = codes.iter().map(|&code| f64::from(code) / f64::from(prior.steps()));
+            let count = codes.len() as f64;
+            let mean = values.clone().sum::<f64>() / count;
+            let found = values.map(|value| (value - mean).powi(2)).sum::<f64>() / count;
+            assert!(mean.abs() < 0.01, "{prior:?} mean {mean}");
+            assert!((found / variance - 1.0).abs() < 0.02, "{prior:?} variance {found}");
+        }
+    }
+
+    #[test]
+    fn extremes_of_the_bits() {
+        assert_eq!((uniform(0), uniform(u32::MAX)), (-127, 127));
+        assert_eq!((normal(0), normal(1)), (0, 0));
+        assert_eq!((normal(u32::MAX - 1), normal(u32::MAX)), (127, -127));
+    }
+}

@@ -1,0 +1,117 @@
+//! Convolution in phases, which is every convolution that a generator has.
+//!
+//! A transposed convolution with kernel k and stride s is s² ordinary convolutions of ⌈k/s⌉² taps or fewer whose outputs
+//! interleave. For k = 4, s = 2, padding 1, along one axis with filter `f`:
+//!
+//! ```text
+//! output[2m]     = input[m − 1]·f[3] + input[m]·f[1]         phase 0: start −1, 2 taps
+//! output[2m + 1] = input[m]·f[2] + input[m + 1]·f[0]         phase 1: start  0, 2 taps
+//! ```
+//!
+//! No product with an inserted zero is ever formed. Nearest upsampling before a 3×3 convolution is the same with taps that
+//! meet the same input pixel added up (two phases of two taps), and so is pixel shuffle after a convolution (phases that
+//! differ in their weights only). All of that is settled at export; here there are only phases.
+//!
+//! Rows lie as `W·C` with C innermost, so the taps of one kernel row are one contiguous run: no im2col, no copy.
+
+use crate::error::Fault;
+use crate::graph::{Axis, Edge, MAX_LANES, PhaseConv};
+use crate::kernels::{Kernel, Window};
+use crate::model::{Model, check_bank};
+use crate::stream::Ring;
+
+pub(crate) fn check(op: &PhaseConv, source: &Edge, output: &Edge, data_len: usize) -> Result<(), Fault> {
+    let (input, out) = (source.shape, output.shape);
+    check_axis(&op.vertical, input.h, out.h, source.padding.top, source.padding.bottom)?;
+    check_axis(&op.horizontal, input.w, out.w, source.padding.left, source.padding.right)?;
+    let (_, columns) = runs(&op.horizontal, most_taps(&op.horizontal));
+    if usize::from(most_taps(&op.vertical)) * columns > MAX_LANES {
+        return Err(Fault::Window);
+    }
+    let taps = (op.vertical.total_taps() * op.horizontal.total_taps()) as u64;
+    let weights = taps * u64::from(out.c) * u64::from(input.c);
+    let blocks = op.vertical.phases.len() * op.horizontal.phases.len();
+    check_bank(&op.bank, weights, blocks, out.c, data_len)
+}
+
+fn check_axis(axis: &Axis, input: u16, output: u16, before: u8, after: u8) -> Result<(), Fault> {
+    if axis.phases.is_empty() || axis.step == 0 || axis.dilation == 0 {
+        return Err(Fault::Window);
+    }
+    let (least, greatest) = (-i32::from(before), i32::from(input) + i32::from(after) - 1);
+    // Within a phase the reads move forward, so the first and the last position of each phase tell.
+    let phases = axis.phases.len() as u16;
+    let ends = (0..output.min(phases)).chain(output.saturating_sub(phases)..output);
+    for (first, last) in ends.filter_map(|position| axis.reads(position)) {
+        if first < least || last > greatest {
+            return Err(Fault::Padding);
+        }
+    }
+    Ok(())
+}
+
+/// The taps of one kernel row as pixels of a contiguous run and number of runs: one run unless dilated.
+fn runs(axis: &Axis, taps: u8) -> (usize, usize) {
+    if axis.dilation == 1 { (usize::from(taps), 1) } else { (1, usize::from(taps)) }
+}
+
+/// The largest number of taps of a phase.
+fn most_taps(axis: &Axis) -> u8 {
+    axis.phases.iter().map(|phase| phase.taps).max().unwrap_or(0)
+}
+
+pub(crate) fn run<K: Kernel>(
+    op: &PhaseConv,
+    model: &Model<'_>,
+    source: Ring<'_>,
+    output: &Edge,
+    y: u16,
+    row: &mut [i8],
+    kernel: K,
+) {
+    let (inputs, channels) = (usize::from(source.edge().shape.c), usize::from(output.shape.c));
+    let (phase_y, index_y) = op.vertical.split(y);
+    let Some(&vertical) = op.vertical.phases.get(phase_y) else { return };
+    let top = i32::from(index_y) * i32::from(op.vertical.step) + i32::from(vertical.start);
+    let rows = usize::from(vertical.taps);
+
+    let row_taps: usize = op.vertical.phases.iter().take(phase_y).map(|phase| usize::from(phase.taps)).sum();
+    let mut from = row_taps * op.horizontal.total_taps() * inputs * channels;
+
+    let phases_x = op.horizontal.phases.len();
+    let blocks = op.vertical.phases.len() * phases_x;
+    for (phase_x, horizontal) in op.horizontal.phases.iter().enumerate() {
+        let (run, columns) = runs(&op.horizontal, horizontal.taps);
+        let run = run * inputs;
+        let left = i32::from(horizontal.start) + i32::from(source.edge().padding.left);
+
+        let mut lanes: [&[i8]; MAX_LANES] = [&[]; MAX_LANES];
+        let mut count = 0;
+        for tap_y in 0..i32::from(vertical.taps) {
+            let input_row = source.row(top + tap_y * i32::from(op.vertical.dilation));
+            for tap_x in 0..columns as i32 {
+                let pixel = (left + tap_x * i32::from(op.horizontal.dilation)).max(0) as usize;
+                if let Some(lane) = lanes.get_mut(count) {
+                    *lane = input_row.get(pixel * inputs..).unwrap_or(&[]);
+                    count += 1;
+                }
+            }
+        }
+
+        let weights = rows * usize::from(horizontal.taps) * inputs * channels;
+        if let Some(pixels) = row.get_mut(phase_x * channels..) {
+            kernel.row(
+                Window {
+                    lanes: lanes.get(..count).unwrap_or(&[]),
+                    run,
+                    step: usize::from(op.horizontal.step) * inputs,
+                },
+                model.weights(&op.bank, from, weights),
+                model.channels(&op.bank, blocks, phase_y * phases_x + phase_x, channels),
+                pixels,
+                phases_x * channels,
+            );
+        }
+        from += weights;
+    }
+}

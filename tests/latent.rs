@@ -1,0 +1,55 @@
+//! The integer Gaussian of the runtime against the error function, and what it draws against the normal distribution.
+
+use edgegen_export::latent_codes;
+use edgegen_runtime::Prior;
+
+/// erf by the series of Abramowitz and Stegun 7.1.6, which has only positive terms.
+fn erf(x: f64) -> f64 {
+    let (mut term, mut sum, mut n) = (x, x, 0.0);
+    while term > 1e-18 * sum {
+        n += 1.0;
+        term *= 2.0 * x * x / (2.0 * n + 1.0);
+        sum += term;
+    }
+    2.0 / std::f64::consts::PI.sqrt() * (-x * x).exp() * sum
+}
+
+#[test]
+fn gaussian_codes_follow_the_normal_distribution() {
+    const DRAWS: usize = 400_000;
+    let codes = latent_codes(Prior::Gaussian, DRAWS, 11);
+    let steps = f64::from(Prior::Gaussian.steps());
+    let mut counts = [0usize; 256];
+    codes.iter().for_each(|&code| counts[(i32::from(code) + 128) as usize] += 1);
+    // Kolmogorov–Smirnov: the largest difference of the distribution functions, at 0.1 % significance.
+    let (mut below, mut worst) = (0, 0.0f64);
+    for (index, count) in counts.iter().enumerate() {
+        below += count;
+        let edge = (index as f64 - 128.0 + 0.5) / steps;
+        let expected = if index == 255 { 1.0 } else { 0.5 * (1.0 + edge.signum() * erf(edge.abs() / 2f64.sqrt())) };
+        worst = worst.max((below as f64 / DRAWS as f64 - expected).abs());
+    }
+    assert!(worst < 1.95 / (DRAWS as f64).sqrt(), "{worst}");
+}
+
+#[test]
+fn uniform_codes_are_equally_likely() {
+    const DRAWS: usize = 255_000;
+    let mut counts = [0f64; 256];
+    latent_codes(Prior::Uniform, DRAWS, 12).iter().for_each(|&code| counts[(i32::from(code) + 128) as usize] += 1.0);
+    assert_eq!(counts[0], 0.0);
+    let expected = DRAWS as f64 / 255.0;
+    let chi_squared: f64 = counts[1..].iter().map(|count| (count - expected).powi(2) / expected).sum();
+    // 254 degrees of freedom: 99.9 % of draws lie below 328.
+    assert!(chi_squared < 328.0, "{chi_squared}");
+}
+
+#[test]
+fn the_first_latent_vector_never_changes() {
+    assert_eq!(latent_codes(Prior::Gaussian, 8, 0), GAUSSIAN_OF_SEED_0);
+    assert_eq!(latent_codes(Prior::Uniform, 8, 0), UNIFORM_OF_SEED_0);
+}
+
+// Computed by an independent program from the papers' definitions.
+const GAUSSIAN_OF_SEED_0: [i8; 8] = [-11, 19, -35, -46, -10, -4, 41, 6];
+const UNIFORM_OF_SEED_0: [i8; 8] = [-57, -12, 56, 90, -67, -99, 76, -88];

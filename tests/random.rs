@@ -1,0 +1,139 @@
+//! Random networks for property tests: every kind of layer, kernel, stride, padding and dilation.
+
+use edgegen_export::layers::{Activation, Layer, Network, PixelRange, Window};
+use edgegen_runtime::{Prior, Shape};
+use proptest::prelude::*;
+
+/// Values from −1 to 1 that depend on nothing but a seed.
+#[derive(Debug)]
+pub struct Values(pub u64);
+
+impl Values {
+    /// The next value.
+    pub fn value(&mut self) -> f32 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((self.0 >> 40) as f32 / (1 << 23) as f32) - 1.0
+    }
+
+    /// The next `count` values.
+    pub fn take(&mut self, count: usize) -> Vec<f32> {
+        (0..count).map(|_| self.value()).collect()
+    }
+}
+
+/// What a random network is made of.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Of all weights.
+    pub seed: u64,
+    /// Latent values.
+    pub latent: usize,
+    base: (u16, u16, u16),
+    blocks: Vec<Block>,
+}
+
+#[derive(Clone, Debug)]
+enum Block {
+    Conv { window: Window },
+    Transposed { window: Window, output_padding: [usize; 2] },
+    Upsampled { factor: usize, window: Window },
+    Shuffled { factor: usize, window: Window },
+}
+
+fn window() -> impl Strategy<Value = Window> {
+    let pair = |range: std::ops::Range<usize>| [range.clone(), range];
+    (1usize..5, pair(1..5), pair(1..4), pair(0..3), pair(1..3)).prop_map(
+        |(channels, kernel, stride, padding, dilation)| Window { channels, kernel, stride, padding, dilation },
+    )
+}
+
+fn plain(window: Window) -> Window {
+    Window { stride: [1, 1], dilation: [1, 1], ..window }
+}
+
+fn block() -> impl Strategy<Value = Block> {
+    prop_oneof![
+        window().prop_map(|window| Block::Conv { window }),
+        (window(), [0usize..2, 0usize..2]).prop_map(|(window, extra)| Block::Transposed {
+            window: Window { dilation: [1, 1], ..window },
+            output_padding: extra
+        }),
+        (window(), 2usize..5).prop_map(|(window, factor)| Block::Upsampled { factor, window: plain(window) }),
+        (window(), 1usize..3).prop_map(|(window, factor)| Block::Shuffled { factor, window: plain(window) }),
+    ]
+}
+
+/// Random plans.
+pub fn plan() -> impl Strategy<Value = Plan> {
+    let blocks = prop::collection::vec(block(), 1..4);
+    (any::<u64>(), 1usize..9, (1u16..6, 1u16..6, 1u16..6), blocks).prop_map(|(seed, latent, base, blocks)| Plan {
+        seed,
+        latent,
+        base,
+        blocks,
+    })
+}
+
+/// The network of a plan.
+pub fn network(plan: &Plan) -> Network {
+    let mut values = Values(plan.seed);
+    let (h, w, c) = plan.base;
+    let shape = Shape { h, w, c };
+    let dense = Layer::Dense { shape, weight: values.take(shape.len() * plan.latent), bias: values.take(shape.len()) };
+    let mut layers = vec![dense];
+    let mut shape = shape;
+    for block in &plan.blocks {
+        let input = usize::from(shape.c);
+        let (mut before, layer, after) = match block.clone() {
+            Block::Conv { window } => (vec![], conv(window, input, &mut values), vec![]),
+            Block::Upsampled { factor, window } => {
+                (vec![Layer::UpsampleNearest { factor }], conv(window, input, &mut values), vec![])
+            }
+            Block::Shuffled { factor, window } => {
+                let window = Window { channels: window.channels * factor * factor, ..window };
+                (vec![], conv(window, input, &mut values), vec![Layer::PixelShuffle { factor }])
+            }
+            Block::Transposed { window, output_padding } => {
+                let weight = values.take(input * window.channels * window.kernel[0] * window.kernel[1]);
+                let bias = values.take(window.channels);
+                (vec![], Layer::ConvTranspose { window, output_padding, weight, bias }, vec![])
+            }
+        };
+        before.push(layer);
+        before.extend(after);
+        // Not every window fits every map; leave out those that would give nothing or too much.
+        let Some(next) = before.iter().try_fold(shape, sensible) else { continue };
+        shape = next;
+        layers.extend(before);
+        let channels = usize::from(shape.c);
+        layers.push(Layer::BatchNorm {
+            gamma: values.take(channels),
+            beta: values.take(channels),
+            mean: values.take(channels),
+            variance: values.take(channels).iter().map(|v| v.abs() + 0.3).collect(),
+            epsilon: 1e-5,
+        });
+        layers.push(Layer::Activation(Activation::LeakyRelu { slope: 0.2 }));
+    }
+    Network { prior: Prior::Gaussian, latent_dims: plan.latent, layers, pixels: PixelRange::Symmetric }
+}
+
+fn conv(window: Window, input: usize, values: &mut Values) -> Layer {
+    let weight = values.take(input * window.channels * window.kernel[0] * window.kernel[1]);
+    Layer::Conv { window, weight, bias: values.take(window.channels) }
+}
+
+fn sensible(shape: Shape, layer: &Layer) -> Option<Shape> {
+    let reach = |window: &Window, axis: usize| window.dilation[axis] * (window.kernel[axis] - 1) + 1;
+    let sides = [usize::from(shape.h), usize::from(shape.w)];
+    let fits = (0..2).all(|axis| match layer {
+        Layer::Conv { window, .. } => sides[axis] + 2 * window.padding[axis] >= reach(window, axis),
+        Layer::ConvTranspose { window, output_padding, .. } => {
+            output_padding[axis] < window.stride[axis]
+                && (sides[axis] - 1) * window.stride[axis] + reach(window, axis) + output_padding[axis]
+                    > 2 * window.padding[axis]
+        }
+        _ => true,
+    });
+    fits.then(|| layer.output(shape)).filter(|shape| shape.h <= 40 && shape.w <= 40)
+}

@@ -1,0 +1,98 @@
+//! Rows against whole maps: the streaming runtime gives what the naive interpreter gives, in exactly the planned memory.
+
+use edgegen_export::layers::{Activation, Layer, Network, PixelRange, Window};
+use edgegen_export::{Exported, Label, cost, export, latent_codes, reference};
+use edgegen_runtime::{ArenaTooSmall, Generator, Model, Prior, Shape};
+use edgegen_tests::{Values, network, plan};
+use proptest::prelude::*;
+
+const LABEL: Label<'_> = Label { name: "test", metadata: &[] };
+
+/// The image of a latent vector by the runtime, in exactly the arena that the model asks for.
+fn stream(model: &Model<'_>, latent: &[i8]) -> Vec<i8> {
+    let mut arena = vec![85; model.arena_bytes()];
+    let mut generator = Generator::new(model, &mut arena).unwrap();
+    let mut image = Vec::new();
+    // Twice: nothing may be left over from the image before.
+    for _ in 0..2 {
+        image.clear();
+        let mut rows = generator.decode(latent);
+        while let Some(row) = rows.next_row() {
+            image.extend(row.iter().map(|&byte| byte as i8));
+        }
+    }
+    image
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn rows_give_what_whole_maps_give(plan in plan()) {
+        let network = network(&plan);
+        let Exported { file, .. } = export(&network, 4, LABEL).unwrap();
+        let model = Model::parse(file.bytes()).unwrap();
+        let latent = latent_codes(network.prior, network.latent_dims, plan.seed);
+        let expected = reference::trace(&model, &latent).pop().unwrap();
+        prop_assert_eq!(stream(&model, &latent), expected);
+    }
+
+    #[test]
+    fn rings_are_no_higher_than_needed(plan in plan()) {
+        let Exported { file, .. } = export(&network(&plan), 1, LABEL).unwrap();
+        let model = Model::parse(file.bytes()).unwrap();
+        for edge in 1..model.graph().edges.len() {
+            let mut graph = model.graph().clone();
+            if graph.edges[edge].ring_rows > 1 {
+                graph.edges[edge].ring_rows -= 1;
+                let lower = edgegen_export::ModelFile::new(&edgegen_export::pack::assemble(&graph, model.data()));
+                prop_assert!(Model::parse(lower.bytes()).is_err(), "edge {}", edge);
+            }
+        }
+    }
+}
+
+/// The 64×64 RGB generator of design.md §5 with random weights: 4×4×128 → 8×8×64 → 16×16×32 → 32×32×16 → 64×64×3.
+fn rgb64() -> Network {
+    let mut values = Values(64);
+    let shape = Shape { h: 4, w: 4, c: 128 };
+    let weight = values.take(shape.len() * 64);
+    let mut layers =
+        vec![Layer::Dense { shape, weight, bias: values.take(shape.len()) }, Layer::Activation(Activation::Relu)];
+    for (input, channels) in [(128, 64), (64, 32), (32, 16), (16, 3)] {
+        let window = Window { channels, kernel: [4, 4], stride: [2, 2], padding: [1, 1], dilation: [1, 1] };
+        let weight = values.take(input * channels * 16).iter().map(|w| w * 2.0 / (input as f32).sqrt()).collect();
+        layers.push(Layer::ConvTranspose { window, output_padding: [0, 0], weight, bias: values.take(channels) });
+        layers.push(Layer::Activation(if channels == 3 { Activation::Tanh } else { Activation::Relu }));
+    }
+    Network { prior: Prior::Gaussian, latent_dims: 64, layers, pixels: PixelRange::Symmetric }
+}
+
+#[test]
+fn a_64_by_64_rgb_generator_runs_in_8_kilobytes() {
+    let Exported { file, .. } = export(&rgb64(), 8, LABEL).unwrap();
+    let model = Model::parse(file.bytes()).unwrap();
+    let cost = cost::cost(&model);
+    assert_eq!(model.output(), Shape { h: 64, w: 64, c: 3 });
+    assert_eq!(cost.macs, 64 * 2048 + 16 * (16 * 128 * 64 + 64 * 64 * 32 + 256 * 32 * 16 + 1024 * 16 * 3));
+    assert_eq!(cost.file_bytes, file.bytes().len() as u64);
+    assert!(model.arena_bytes() <= 8 * 1024, "{} bytes", model.arena_bytes());
+
+    let latent = latent_codes(Prior::Gaussian, 64, 1);
+    let expected = reference::trace(&model, &latent).pop().unwrap();
+    assert_eq!(stream(&model, &latent), expected);
+
+    let needed = model.arena_bytes();
+    let mut arena = vec![0; needed - 1];
+    let refused = Generator::new(&model, &mut arena).unwrap_err();
+    assert_eq!(refused, ArenaTooSmall { expected: needed, found: needed - 1 });
+}
+
+#[test]
+fn a_sample_is_the_decoding_of_its_latent_vector() {
+    let Exported { file, .. } = export(&rgb64(), 2, LABEL).unwrap();
+    let model = Model::parse(file.bytes()).unwrap();
+    let decoded: Vec<u8> = stream(&model, &latent_codes(Prior::Gaussian, 64, 9)).iter().map(|&v| v as u8).collect();
+    assert_eq!(edgegen_export::image(&model, 9), decoded);
+    assert_ne!(edgegen_export::image(&model, 10), decoded);
+}

@@ -1,0 +1,95 @@
+//! Turns a trained float generator into an int8 model file for [`edgegen_runtime`]. Needs neither Burn nor a GPU.
+//!
+//! ```text
+//! layers ─ fold ─► stages ─ calibrate, quantize ─► int8 stages ─ plan, pack ─► file
+//! ```
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`layers`] | the float layer list and its interpreter: what a generator is |
+//! | [`fold`](mod@fold) | layers → [`stage`]s: batch normalization into weights, upsampling into phases |
+//! | [`calibrate`](mod@calibrate) | ranges of values over many latents → int8 codes |
+//! | [`quantize`](mod@quantize) | weights, biases, multipliers, tables |
+//! | [`plan`] | padding and ring heights |
+//! | [`pack`](mod@pack) | the file |
+//! | [`reference`](mod@reference) | naive integer interpreter of the file |
+//! | [`compare`](mod@compare) | float against int8, stage by stage |
+//! | [`cost`] | products, bytes and rows of each operator |
+
+pub mod calibrate;
+pub mod compare;
+pub mod cost;
+pub mod error;
+pub mod file;
+pub mod fold;
+pub mod layers;
+pub mod pack;
+pub mod plan;
+pub mod quantize;
+pub mod reference;
+pub mod stage;
+
+pub use error::ExportError;
+pub use file::ModelFile;
+pub use pack::Label;
+
+use edgegen_runtime::{Prior, latent};
+use layers::Network;
+
+/// Seeds of the latent vectors that ranges are calibrated with start here, far from those that people draw.
+const CALIBRATION_SEED: u64 = 0xCA11_B8A7_E000_0000;
+
+/// A packed model, with what the file does not tell.
+#[derive(Clone, Debug)]
+pub struct Exported {
+    /// The file.
+    pub file: ModelFile,
+    /// What the codes of each stage's output stand for.
+    pub codes: Vec<calibrate::Code>,
+}
+
+/// Exports a network: folds, calibrates on `latents` latent vectors, quantizes, plans and packs it.
+///
+/// # Errors
+///
+/// [`ExportError`] says which layer does not fit, and why.
+pub fn export(network: &Network, latents: usize, label: Label<'_>) -> Result<Exported, ExportError> {
+    let staged = fold::fold(network)?;
+    let latents: Vec<Vec<f32>> =
+        (0..latents as u64).map(|i| latent_vector(network.prior, network.latent_dims, CALIBRATION_SEED + i)).collect();
+    let codes = calibrate::calibrate(&staged, &latents)?;
+    let stages = quantize::quantize(&staged, &codes)?;
+    let limit = usize::from(u16::MAX);
+    let dims = u16::try_from(network.latent_dims).map_err(|_| ExportError::Limit {
+        what: "latent values",
+        limit,
+        found: network.latent_dims,
+    })?;
+    let file = pack::pack(network.prior, dims, &stages, label)?;
+    Ok(Exported { file, codes: stages.iter().map(|stage| stage.code).collect() })
+}
+
+/// The latent vector of a seed as codes, as the device draws it.
+pub fn latent_codes(prior: Prior, dims: usize, seed: u64) -> Vec<i8> {
+    let mut codes = vec![0; dims];
+    latent::fill(prior, seed, &mut codes);
+    codes
+}
+
+/// The latent vector of a seed as the float values that its codes stand for.
+pub fn latent_vector(prior: Prior, dims: usize, seed: u64) -> Vec<f32> {
+    latent_codes(prior, dims, seed).iter().map(|&code| f32::from(code) / f32::from(prior.steps())).collect()
+}
+
+/// The image of a seed, `[h, w, c]` bytes, by the runtime.
+pub fn image(model: &edgegen_runtime::Model<'_>, seed: u64) -> Vec<u8> {
+    let mut arena = vec![0; model.arena_bytes()];
+    let mut image = Vec::with_capacity(model.output().len());
+    if let Ok(mut generator) = edgegen_runtime::Generator::new(model, &mut arena) {
+        let mut rows = generator.sample(seed);
+        while let Some(row) = rows.next_row() {
+            image.extend_from_slice(row);
+        }
+    }
+    image
+}

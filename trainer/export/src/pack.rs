@@ -1,0 +1,85 @@
+//! Writes the model file; its layout stands in [`edgegen_runtime::model`].
+
+use edgegen_runtime::Model;
+use edgegen_runtime::graph::{Bank, Dense, Graph, Latent, MAX_METADATA, MAX_OPS, Op, PhaseConv, Prior};
+use edgegen_runtime::model::{ALIGNMENT, HEADER_LEN, MAGIC, VERSION, checksum, field};
+
+use crate::error::ExportError;
+use crate::file::ModelFile;
+use crate::plan;
+use crate::quantize::QuantizedStage;
+use crate::stage::Kind;
+
+/// What stands in the file besides the network.
+#[derive(Clone, Copy, Debug)]
+pub struct Label<'a> {
+    /// What the model is called.
+    pub name: &'a str,
+    /// Facts for people.
+    pub metadata: &'a [(&'a str, &'a str)],
+}
+
+/// Packs stages into a file that the runtime has parsed once.
+///
+/// # Errors
+///
+/// [`ExportError::Limit`] for too many stages or facts.
+pub fn pack(prior: Prior, dims: u16, stages: &[QuantizedStage], label: Label<'_>) -> Result<ModelFile, ExportError> {
+    let mut data = Vec::new();
+    let mut ops = heapless::Vec::new();
+    for (index, stage) in stages.iter().enumerate() {
+        let bank = bank(stage, &mut data);
+        let source = index as u8;
+        let op = match &stage.kind {
+            Kind::Dense => Op::Dense(Dense { source, bank }),
+            Kind::PhaseConv { vertical, horizontal } => {
+                Op::PhaseConv(PhaseConv { source, bank, vertical: vertical.clone(), horizontal: horizontal.clone() })
+            }
+        };
+        ops.push(op).map_err(|_| ExportError::Limit { what: "stages", limit: MAX_OPS, found: stages.len() })?;
+    }
+    let metadata = heapless::Vec::from_slice(label.metadata).map_err(|_| ExportError::Limit {
+        what: "pairs of metadata",
+        limit: MAX_METADATA,
+        found: label.metadata.len(),
+    })?;
+    let edges = plan::edges(dims, stages)?;
+    let mut graph = Graph { name: label.name, latent: Latent { prior, dims }, edges, ops, metadata };
+    plan::set_rings(&mut graph);
+    let file = ModelFile::new(&assemble(&graph, &data));
+    Model::parse(file.bytes())?;
+    Ok(file)
+}
+
+/// Appends a stage's numbers to the data and tells where they stand.
+fn bank(stage: &QuantizedStage, data: &mut Vec<u8>) -> Bank {
+    let mut append = |bytes: &mut dyn Iterator<Item = u8>| {
+        data.resize(data.len().next_multiple_of(ALIGNMENT), 0);
+        let offset = data.len() as u32;
+        data.extend(bytes);
+        offset
+    };
+    let weights = append(&mut stage.weights.iter().map(|&weight| weight as u8));
+    let words = stage.bias.iter().chain(&stage.multiplier);
+    let channels = append(&mut words.flat_map(|word| word.to_le_bytes()));
+    let table = stage.table.as_ref().map(|table| append(&mut table.iter().map(|&value| value as u8)));
+    let [low, high] = stage.limits;
+    Bank { weights, channels, shared: stage.shared, zero_point: stage.sums.zero_point, low, high, table }
+}
+
+/// The bytes of a file for any graph and data, right or wrong: tests write wrong ones.
+pub fn assemble(graph: &Graph<'_>, data: &[u8]) -> Vec<u8> {
+    let encoded = postcard::to_stdvec(graph).unwrap_or_default();
+    let mut file = vec![0; HEADER_LEN];
+    file[field::MAGIC].copy_from_slice(&MAGIC);
+    file[field::MAJOR].copy_from_slice(&VERSION.0.to_le_bytes());
+    file[field::MINOR].copy_from_slice(&VERSION.1.to_le_bytes());
+    file[field::GRAPH_LEN].copy_from_slice(&(encoded.len() as u32).to_le_bytes());
+    file[field::DATA_LEN].copy_from_slice(&(data.len() as u32).to_le_bytes());
+    file.extend(encoded);
+    file.resize(file.len().next_multiple_of(ALIGNMENT), 0);
+    file.extend(data);
+    let crc = checksum(&file[field::CHECKED..]);
+    file[field::CRC].copy_from_slice(&crc.to_le_bytes());
+    file
+}
