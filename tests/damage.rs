@@ -134,9 +134,9 @@ fn rules_of_the_graph() {
     assert_eq!(fault(|conv| conv.vertical.phases[0].taps = 200), Fault::Padding);
     assert_eq!(fault(|conv| conv.horizontal.phases[0].start = -128), Fault::Padding);
     assert_eq!(fault(|conv| conv.bank.weights += 1), Fault::Data);
-    assert_eq!(fault(|conv| conv.bank.weights = u32::MAX & !15), Fault::Data);
-    assert_eq!(fault(|conv| conv.bank.channels = u32::MAX & !15), Fault::Data);
-    assert_eq!(fault(|conv| conv.bank.table = Some(u32::MAX & !15)), Fault::Data);
+    assert_eq!(fault(|conv| conv.bank.weights = 0xFFFF_FFF0), Fault::Data);
+    assert_eq!(fault(|conv| conv.bank.channels = 0xFFFF_FFF0), Fault::Data);
+    assert_eq!(fault(|conv| conv.bank.table = Some(0xFFFF_FFF0)), Fault::Data);
     assert_eq!(fault(|conv| (conv.bank.low, conv.bank.high) = (1, 0)), Fault::Range);
 }
 

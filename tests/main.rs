@@ -1,5 +1,8 @@
 //! Tests that need two crates at once.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+mod boards;
 mod damage;
 mod fold;
 mod latent;

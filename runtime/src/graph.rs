@@ -4,7 +4,6 @@
 //! Edge 0 is the latent vector and operator `i` writes edge `i + 1`, so an operator can only read what stands before
 //! it. Each edge is stored as a ring of rows; a row is `W·C` bytes with C innermost, between its left and right padding.
 
-use heapless::Vec;
 use serde::{Deserialize, Serialize};
 
 /// Operators of a graph at most; it bounds what a parsed model takes in RAM.
@@ -18,6 +17,9 @@ pub const MAX_LANES: usize = 16;
 /// Key–value pairs of metadata at most.
 pub const MAX_METADATA: usize = 12;
 
+/// A list of at most `N`, with a length of one byte: a parsed model stays small.
+pub type List<T, const N: usize> = heapless::Vec<T, N, u8>;
+
 /// A whole model, except for its weights.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Graph<'a> {
@@ -26,11 +28,11 @@ pub struct Graph<'a> {
     /// The input.
     pub latent: Latent,
     /// `ops.len() + 1` edges; the last one is the image.
-    pub edges: Vec<Edge, MAX_EDGES>,
+    pub edges: List<Edge, MAX_EDGES>,
     /// Operators in an order in which each reads only earlier edges.
-    pub ops: Vec<Op, MAX_OPS>,
+    pub ops: List<Op, MAX_OPS>,
     /// Free-form facts for people: recipe, data, licence, steps.
-    pub metadata: Vec<(&'a str, &'a str), MAX_METADATA>,
+    pub metadata: List<(&'a str, &'a str), MAX_METADATA>,
 }
 
 /// Height, width and channels.
@@ -196,7 +198,7 @@ pub struct Axis {
     /// Input positions from one tap to the next.
     pub dilation: u8,
     /// Output position `o` belongs to phase `o mod phases.len()`.
-    pub phases: Vec<Phase, MAX_PHASES>,
+    pub phases: List<Phase, MAX_PHASES>,
 }
 
 impl Axis {

@@ -12,7 +12,7 @@
 //! ```
 
 use edgegen_runtime::Shape;
-use edgegen_runtime::graph::{Axis, MAX_PHASES, Phase};
+use edgegen_runtime::graph::{Axis, List, MAX_PHASES, Phase};
 
 use crate::error::ExportError;
 use crate::layers::{Activation, Layer, Network, Window};
@@ -224,7 +224,7 @@ impl Fold {
 
     fn axis(&self, taps: &Taps) -> Result<Axis, ExportError> {
         let too_large = |found: usize, limit, what| ExportError::Limit { what, limit, found };
-        let mut phases = heapless::Vec::new();
+        let mut phases = List::new();
         for (start, taps) in &taps.phases {
             let start =
                 i8::try_from(*start).map_err(|_| too_large(start.unsigned_abs() as usize, 127, "pixels of padding"))?;

@@ -126,8 +126,9 @@ impl Activation {
             Activation::Identity => x,
             Activation::Relu => x.max(0.0),
             Activation::LeakyRelu { slope } => x.max(0.0) + slope * x.min(0.0),
-            Activation::Tanh => x.tanh(),
-            Activation::Sigmoid => 1.0 / (1.0 + (-x).exp()),
+            // Those of the platform differ in the last bit, and an export must not.
+            Activation::Tanh => libm::tanhf(x),
+            Activation::Sigmoid => 1.0 / (1.0 + libm::expf(-x)),
         }
     }
 }

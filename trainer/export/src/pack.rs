@@ -1,7 +1,7 @@
 //! Writes the model file; its layout stands in [`edgegen_runtime::model`].
 
 use edgegen_runtime::Model;
-use edgegen_runtime::graph::{Bank, Dense, Graph, Latent, MAX_METADATA, MAX_OPS, Op, PhaseConv, Prior};
+use edgegen_runtime::graph::{Bank, Dense, Graph, Latent, List, MAX_METADATA, MAX_OPS, Op, PhaseConv, Prior};
 use edgegen_runtime::model::{ALIGNMENT, HEADER_LEN, MAGIC, VERSION, checksum, field};
 
 use crate::error::ExportError;
@@ -26,7 +26,7 @@ pub struct Label<'a> {
 /// [`ExportError::Limit`] for too many stages or facts.
 pub fn pack(prior: Prior, dims: u16, stages: &[QuantizedStage], label: Label<'_>) -> Result<ModelFile, ExportError> {
     let mut data = Vec::new();
-    let mut ops = heapless::Vec::new();
+    let mut ops = List::new();
     for (index, stage) in stages.iter().enumerate() {
         let bank = bank(stage, &mut data);
         let source = index as u8;
@@ -38,7 +38,7 @@ pub fn pack(prior: Prior, dims: u16, stages: &[QuantizedStage], label: Label<'_>
         };
         ops.push(op).map_err(|_| ExportError::Limit { what: "stages", limit: MAX_OPS, found: stages.len() })?;
     }
-    let metadata = heapless::Vec::from_slice(label.metadata).map_err(|_| ExportError::Limit {
+    let metadata = List::from_slice(label.metadata).map_err(|_| ExportError::Limit {
         what: "pairs of metadata",
         limit: MAX_METADATA,
         found: label.metadata.len(),

@@ -1,6 +1,6 @@
 //! Padding and rings: what each edge must hold so that its consumer finds all it reads.
 
-use edgegen_runtime::graph::{Axis, Edge, Graph, MAX_EDGES, MAX_OPS, Padding};
+use edgegen_runtime::graph::{Axis, Edge, Graph, List, MAX_EDGES, MAX_OPS, Padding};
 use edgegen_runtime::{Shape, stream};
 
 use crate::error::ExportError;
@@ -11,11 +11,11 @@ use crate::quantize::QuantizedStage;
 /// # Errors
 ///
 /// [`ExportError::Limit`] for too many stages, or more than 255 pixels of padding.
-pub fn edges(dims: u16, stages: &[QuantizedStage]) -> Result<heapless::Vec<Edge, MAX_EDGES>, ExportError> {
+pub fn edges(dims: u16, stages: &[QuantizedStage]) -> Result<List<Edge, MAX_EDGES>, ExportError> {
     let latent = (Shape { h: 1, w: 1, c: dims }, 0);
     let outputs = stages.iter().map(|stage| (stage.output, stage.code.zero_point));
     let consumers = stages.iter().map(Some).chain([None]);
-    let mut edges = heapless::Vec::new();
+    let mut edges = List::new();
     for ((shape, zero_point), consumer) in core::iter::once(latent).chain(outputs).zip(consumers) {
         let padding = match consumer.and_then(|consumer| Some((consumer.output, consumer.axes()?))) {
             Some((output, axes)) => padding(shape, output, axes)?,

@@ -1,0 +1,229 @@
+//! A grid of images, one seed each.
+
+use edgegen_runtime::Shape;
+use embedded_graphics::draw_target::DrawTarget;
+use embedded_graphics::geometry::{Point, Size};
+use embedded_graphics::primitives::Rectangle;
+
+use crate::{PanelColor, Placement, RowSource};
+
+/// Widest gap between images, in panel pixels. It shrinks where it would cost a column or a row.
+const MAX_GAP: u32 = 4;
+
+/// Images are enlarged only as long as this many still fit: a gallery shows what a model varies.
+const MIN_CELLS: u32 = 8;
+
+/// The cells of a gallery: equal, evenly spaced, centred on the panel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grid {
+    /// Cells side by side; at least 1.
+    pub columns: u32,
+    /// Cells one above the other; at least 1.
+    pub rows: u32,
+    /// Panel pixels per image pixel; at least 1.
+    pub scale: u32,
+    /// Panel position of the first cell. Negative where one image is larger than the panel, which then shows its middle.
+    top_left: Point,
+    /// From one cell to the next, in panel pixels.
+    pitch: Size,
+}
+
+impl Grid {
+    /// As many images of `image` as fit `panel`, enlarged while at least eight fit.
+    ///
+    /// 28×28 images on a 128×64 panel: 4 columns, 2 rows, scale 1. On 320×240: 5 columns, 4 rows, scale 2.
+    pub fn fit(panel: Rectangle, image: Shape) -> Self {
+        let cells = |scale: u32| {
+            let (w, h) = (u32::from(image.w) * scale, u32::from(image.h) * scale);
+            (panel.size.width / w.max(1), panel.size.height / h.max(1))
+        };
+        let mut scale = 1;
+        while {
+            let (columns, rows) = cells(scale + 1);
+            columns * rows >= MIN_CELLS && image.w > 0 && image.h > 0
+        } {
+            scale += 1;
+        }
+        let (columns, rows) = cells(scale);
+        let (columns, rows) = (columns.max(1), rows.max(1));
+        let (left, pitch_x) = spread(panel.size.width, u32::from(image.w) * scale, columns);
+        let (top, pitch_y) = spread(panel.size.height, u32::from(image.h) * scale, rows);
+        Self {
+            columns,
+            rows,
+            scale,
+            top_left: panel.top_left + Point::new(left, top),
+            pitch: Size::new(pitch_x, pitch_y),
+        }
+    }
+
+    /// Number of cells.
+    pub fn cells(&self) -> u32 {
+        self.columns * self.rows
+    }
+
+    /// Where cell `index` lies; cells count from left to right, then down.
+    pub fn placement(&self, index: u32) -> Placement {
+        let (column, row) = (index % self.columns, index / self.columns);
+        Placement {
+            top_left: self.top_left + Point::new((column * self.pitch.width) as i32, (row * self.pitch.height) as i32),
+            scale: self.scale,
+        }
+    }
+}
+
+/// First position and pitch of `count` cells of `cell` pixels, centred in `room` pixels.
+fn spread(room: u32, cell: u32, count: u32) -> (i32, u32) {
+    let spare = room.saturating_sub(count * cell);
+    let gap = spare.checked_div(count - 1).map_or(0, |gap| gap.min(MAX_GAP));
+    let used = count * cell + (count - 1) * gap;
+    ((room as i32 - used as i32) / 2, cell + gap)
+}
+
+/// What [`run`] put on the panel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GalleryReport {
+    /// Images drawn.
+    pub images: u32,
+    /// Where they are.
+    pub grid: Grid,
+}
+
+/// Told what the gallery does, while it does it. `()` listens to nothing.
+pub trait Watch {
+    /// Image `index` of `seed` begins.
+    fn image_begins(&mut self, index: u32, seed: u64) {
+        let _ = (index, seed);
+    }
+
+    /// A row was made: width · channels bytes. It is not on the panel yet.
+    fn row_made(&mut self, row: &[u8]) {
+        let _ = row;
+    }
+
+    /// The row is on the panel; the next one begins.
+    fn row_drawn(&mut self) {}
+
+    /// The image is complete.
+    fn image_ends(&mut self) {}
+}
+
+impl Watch for () {}
+
+/// Clears the panel and fills it with images: cell i shows the image of seed `first_seed` + i (wrapping).
+///
+/// Each row goes to the panel as it is made.
+///
+/// # Errors
+///
+/// Those of the display.
+pub fn run<D>(
+    display: &mut D,
+    source: &mut impl RowSource,
+    first_seed: u64,
+    watch: &mut impl Watch,
+) -> Result<GalleryReport, D::Error>
+where
+    D: DrawTarget,
+    D::Color: PanelColor,
+{
+    display.clear(D::Color::from_grey(0, Point::zero()))?;
+    let shape = source.shape();
+    let grid = Grid::fit(display.bounding_box(), shape);
+    for index in 0..grid.cells() {
+        let seed = first_seed.wrapping_add(u64::from(index));
+        let placement = grid.placement(index);
+        let mut y = 0;
+        watch.image_begins(index, seed);
+        source.rows(seed, |row| {
+            watch.row_made(row);
+            placement.draw_row(display, y, row, usize::from(shape.c))?;
+            watch.row_drawn();
+            y += 1;
+            Ok(())
+        })?;
+        watch.image_ends();
+    }
+    Ok(GalleryReport { images: grid.cells(), grid })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::tests::Ramp;
+    use embedded_graphics::mock_display::MockDisplay;
+    use embedded_graphics::pixelcolor::Gray4;
+    use std::vec::Vec;
+
+    fn fit(width: u32, height: u32, w: u16, h: u16) -> Grid {
+        let panel = Rectangle::new(Point::zero(), Size::new(width, height));
+        Grid::fit(panel, Shape { h, w, c: 1 })
+    }
+
+    #[test]
+    fn digits_on_the_oled() {
+        let grid = fit(128, 64, 28, 28);
+        assert_eq!((grid.columns, grid.rows, grid.scale), (4, 2, 1));
+        assert_eq!(grid.placement(0).top_left, Point::new(2, 2));
+        assert_eq!(grid.placement(5).top_left, Point::new(34, 34));
+        assert_eq!(grid.placement(7).top_left, Point::new(98, 34));
+    }
+
+    #[test]
+    fn large_panels_enlarge() {
+        let grid = fit(320, 240, 28, 28);
+        assert_eq!((grid.columns, grid.rows, grid.scale), (5, 4, 2));
+        let grid = fit(480, 320, 28, 28);
+        assert_eq!((grid.columns, grid.rows, grid.scale), (4, 2, 4));
+    }
+
+    #[test]
+    fn every_cell_lies_on_the_panel() {
+        for (width, height) in [(128, 64), (240, 135), (240, 240), (72, 40), (320, 480)] {
+            for side in [5, 16, 28, 32, 33, 40] {
+                let grid = fit(width, height, side, side);
+                let size = Size::new_equal(u32::from(side) * grid.scale);
+                for index in 0..grid.cells() {
+                    let cell = Rectangle::new(grid.placement(index).top_left, size);
+                    let panel = Rectangle::new(Point::zero(), Size::new(width, height));
+                    assert_eq!(cell.intersection(&panel), cell, "{side} on {width}×{height}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_image_larger_than_the_panel_shows_its_middle() {
+        let grid = fit(5, 5, 28, 28);
+        assert_eq!(grid.cells(), 1);
+        assert_eq!(grid.placement(0).top_left, Point::new(-11, -11));
+    }
+
+    #[test]
+    fn degenerate_shapes_end() {
+        assert_eq!(fit(128, 64, 0, 0).scale, 1);
+        assert_eq!(fit(0, 0, 28, 28).cells(), 1);
+    }
+
+    #[test]
+    fn cells_show_consecutive_seeds() {
+        // MockDisplay has 64×64 pixels: 4×4 cells of 15×15 with gaps of one pixel, and one column and row to spare.
+        let mut source = Ramp { shape: Shape { h: 15, w: 15, c: 1 }, step: 0 };
+        let mut display = MockDisplay::<Gray4>::new();
+        display.set_allow_overdraw(true);
+        let mut seen = Vec::new();
+        struct Seeds<'a>(&'a mut Vec<(u32, u64)>);
+        impl Watch for Seeds<'_> {
+            fn image_begins(&mut self, index: u32, seed: u64) {
+                self.0.push((index, seed));
+            }
+        }
+        let report = run(&mut display, &mut source, u64::MAX, &mut Seeds(&mut seen)).unwrap();
+        assert_eq!(report.images, 16);
+        assert_eq!(seen[..3], [(0, u64::MAX), (1, 0), (2, 1)]);
+        let grid = report.grid;
+        assert_eq!(display.get_pixel(grid.placement(0).top_left), Some(Gray4::new(15)));
+        assert_eq!(display.get_pixel(grid.placement(15).top_left), Some(Gray4::new(1)));
+        assert_eq!(display.get_pixel(Point::new(63, 63)), Some(Gray4::new(0)));
+    }
+}

@@ -1,0 +1,104 @@
+//! The program that every edgegen board runs: images from a model, drawn row by row on a display.
+//!
+//! It knows no pins, no chip and no allocator. A board brings a display (any [`DrawTarget`] whose colour is a
+//! [`PanelColor`]), the model's bytes, working memory for the generator, a text output and a clock, and calls [`run`]:
+//!
+//! ```
+//! use edgegen_app::{Ending, Request, run};
+//! # use embedded_graphics::mock_display::MockDisplay;
+//! # use embedded_graphics::pixelcolor::Gray4;
+//! # let mut display = MockDisplay::<Gray4>::new();
+//! # display.set_allow_overdraw(true);
+//! # display.set_allow_out_of_bounds_drawing(true);
+//! # let (model_bytes, mut arena, mut text) = ([0u8; 4], [0i8; 16], String::new());
+//! let request = Request::parse("seed=7 rows");    // from a command line, a serial port or a button
+//! let clock = || 0;                               // ticks of the board's timer
+//! let ending = run(&mut display, &model_bytes, &mut arena, &request, &mut text, clock)?;
+//! assert_eq!(ending, Ending::Fault);              // four zero bytes are no model: the panel and `text` say so
+//! # Ok::<(), core::convert::Infallible>(())
+//! ```
+//!
+//! | module | what it knows |
+//! |---|---|
+//! | [`color`] | image bytes to the panel's colours, with dithering where there are two |
+//! | [`image`] | where one image goes, and how a row becomes pixels |
+//! | [`gallery`] | a grid of images, one seed each |
+//! | [`fault`] | an error on the panel |
+//! | [`report`] | the text that a board sends to its host |
+
+#![no_std]
+#![deny(missing_docs, missing_debug_implementations, unsafe_code, rustdoc::broken_intra_doc_links)]
+
+#[cfg(test)]
+extern crate std;
+
+pub mod color;
+pub mod fault;
+pub mod gallery;
+pub mod image;
+pub mod report;
+
+pub use color::PanelColor;
+pub use gallery::GalleryReport;
+pub use image::{Placement, RowSource};
+pub use report::{Reporter, Request};
+
+use core::fmt::{Display, Write};
+
+use edgegen_runtime::{Generator, Model};
+use embedded_graphics::draw_target::DrawTarget;
+use heapless::String;
+
+/// How a [`run`] came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The gallery is on the panel.
+    Done(GalleryReport),
+    /// The model cannot be run; the reason is on the panel and in the report.
+    Fault,
+}
+
+/// Draws the gallery of `model` and reports on `out`; a model that cannot be run gives an error screen instead.
+///
+/// * `model`: the bytes of an `.egm` file, 16-byte aligned.
+/// * `arena`: working memory. A model says in its header how many bytes it needs.
+/// * `clock`: a free-running counter, wrapping at 2³²; only differences are used.
+///
+/// # Errors
+///
+/// Those of the display.
+pub fn run<D>(
+    display: &mut D,
+    model: &[u8],
+    arena: &mut [i8],
+    request: &Request,
+    out: impl Write,
+    clock: impl FnMut() -> u32,
+) -> Result<Ending, D::Error>
+where
+    D: DrawTarget,
+    D::Color: PanelColor,
+{
+    let mut report = Reporter::new(out, clock, request.rows);
+    let refuse = |display: &mut D, reason: &dyn Display, report: &mut Reporter<_, _>| {
+        let mut text = String::<256>::new();
+        // What does not fit in the buffer would not fit on a panel either.
+        let _ = write!(text, "{reason}");
+        fault::show(display, &text)?;
+        report.fault(reason);
+        Ok(Ending::Fault)
+    };
+
+    let model = match Model::parse(model) {
+        Ok(model) => model,
+        Err(error) => return refuse(display, &error, &mut report),
+    };
+    report.model(model.name(), model.output(), model.arena_bytes());
+    let mut generator = match Generator::new(&model, arena) {
+        Ok(generator) => generator,
+        Err(error) => return refuse(display, &error, &mut report),
+    };
+    let gallery = gallery::run(display, &mut generator, request.seed, &mut report)?;
+    report.done(&gallery);
+    Ok(Ending::Done(gallery))
+}

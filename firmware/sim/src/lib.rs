@@ -1,0 +1,28 @@
+//! Boards without hardware, so that a model can be seen and compared before there is a board.
+//!
+//! | module | what it gives |
+//! |---|---|
+//! | [`panel`] | the app on a simulated panel of any size: a picture and the report, in milliseconds |
+//! | [`qemu`] | the real firmware on an emulated board: a photo of its panel and the report |
+//! | [`firmware`] | building that firmware for a model and a processor |
+//! | [`photo`] | pictures back to panel levels, to compare the two pixel for pixel |
+//! | [`boards`] | what boards have, to tell whether a model fits |
+//! | [`report`] | the report as data |
+//!
+//! Both ways run the same [`edgegen_app`], so for one seed the reports agree byte for byte (but for the ticks).
+
+#![deny(missing_docs, unsafe_code, rustdoc::broken_intra_doc_links)]
+
+pub mod boards;
+pub mod firmware;
+pub mod panel;
+pub mod photo;
+pub mod qemu;
+pub mod report;
+
+mod qmp;
+
+pub use firmware::Cpu;
+pub use panel::{PanelColors, PanelSpec};
+pub use photo::{difference, panel_levels, photo_levels};
+pub use report::Report;

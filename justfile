@@ -1,0 +1,62 @@
+# The project's interface: everything that people and CI do is a recipe here. Start them with ./x, which brings in what they need.
+
+edgegen := "cargo run --quiet --package edgegen --"
+
+# List the recipes
+default:
+    @just --list
+
+# Train, export, run on the emulated board and draw, in about three minutes after the build
+demo *args:
+    {{edgegen}} demo {{args}}
+
+# Everything that CI checks
+test: check test-fast test-trainer
+
+# Formatting, lints and documentation
+check:
+    cargo fmt --check
+    cd firmware/boards/lm3s6965evb && cargo fmt --check
+    cargo clippy --quiet --workspace --all-targets -- -D warnings
+    RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --package edgegen-runtime --package edgegen-export --package edgegen-app --package edgegen-sim
+
+# All tests that need no Burn: kernels, files, golden bytes, drawing, emulated boards
+test-fast:
+    cargo test --quiet --package edgegen-runtime --package edgegen-export --package edgegen-app --package edgegen-sim --package edgegen-tests
+
+# The tests of the trainer and of the command line
+test-trainer:
+    cargo test --quiet --package edgegen
+
+# Export every shipped model again from its float weights
+models:
+    #!/bin/sh
+    set -eu
+    for folder in models/*/; do
+        {{edgegen}} export "$folder" --name "$(basename "$folder")" -o "${folder}model.egm"
+        {{edgegen}} sample "${folder}model.egm" --out "${folder}samples.png"
+    done
+
+# Make a finished run a shipped model: `just ship runs/mnist-dcgan mnist-dcgan`, then write its card
+ship run name:
+    mkdir -p models/{{name}}
+    cp {{run}}/recipe.toml {{run}}/generator.safetensors models/{{name}}/
+    just models
+
+# Photograph the panels of all emulated boards for the README
+photos:
+    {{edgegen}} sample models/mnist-dcgan/model.egm --count 40 --grid 10 --out docs/samples.png
+    {{edgegen}} sim models/mnist-dcgan/model.egm --board lm3s6965evb --photo docs/panel.png
+
+# Train the shipped models again (hours)
+train-models:
+    {{edgegen}} train trainer/recipes/mnist-dcgan.toml --out runs/mnist-dcgan --resume
+
+# Licences and advisories of all dependencies (needs cargo-deny)
+deny:
+    cargo deny check
+
+# Build on Burn's other devices (each over ten minutes)
+check-devices:
+    cargo check --package edgegen --features ndarray
+    cargo check --package edgegen --features wgpu

@@ -1,0 +1,169 @@
+//! Weights and checkpoints on disk.
+//!
+//! Weights are safetensors files, one tensor per parameter with its place in the layer list as its name
+//! (`layers.0.weight`), so that any tool can read them. A checkpoint is a folder with everything a run needs to go on
+//! bit for bit: the system's own files and `state.json`.
+//!
+//! The folder is replaced as a whole, and a kill at any moment leaves one that is whole:
+//!
+//! ```text
+//! write checkpoint.new/…  │  checkpoint → checkpoint.old  │  checkpoint.new → checkpoint  │  remove checkpoint.old
+//! ```
+//!
+//! `state.json` is written last, so a `checkpoint.new` that has it is complete, and [`recover`] puts it in place.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use burn::store::{ModuleSnapshot, SafetensorsStore};
+use serde::{Deserialize, Serialize};
+
+use crate::files;
+use crate::nets::Net;
+use crate::rng::Rng;
+
+/// Name of the checkpoint folder in a run folder.
+pub const FOLDER: &str = "checkpoint";
+const STATE: &str = "state.json";
+
+/// What the loop itself has to remember.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    /// Steps done.
+    pub step: u64,
+    /// Source of latents and dropout masks.
+    pub rng: Rng,
+    /// Source of the order of images as it was when the current epoch began.
+    pub order: Rng,
+    /// Images of the current epoch already used.
+    pub position: usize,
+}
+
+/// Writes all parameters of `net` to `path`, through a temporary name.
+///
+/// # Errors
+///
+/// If the file cannot be written.
+pub fn save_net(net: &Net, path: &Path) -> Result<()> {
+    files::replace(path, |temporary| {
+        // Burn writes its three metadata keys in a random order; with one, equal weights are equal files.
+        let mut store = SafetensorsStore::from_file(temporary)
+            .clear_metadata()
+            .metadata("producer", "edgegen")
+            .overwrite(true)
+            .skip_enum_variants(true);
+        net.save_into(&mut store).map_err(|error| anyhow::anyhow!("cannot write {}: {error}", path.display()))
+    })
+}
+
+/// Reads all parameters of `net` from `path`.
+///
+/// # Errors
+///
+/// If the file is missing or does not hold exactly the parameters of `net`.
+pub fn load_net(net: &mut Net, path: &Path) -> Result<()> {
+    if !path.is_file() {
+        bail!("expected weights in {}, found no such file: train the recipe first", path.display());
+    }
+    let mut store = SafetensorsStore::from_file(path).skip_enum_variants(true);
+    net.load_from(&mut store).map_err(|error| {
+        // Burn explains a mismatch in a drawing of many lines; its first says enough beside ours.
+        let first = error.to_string();
+        let first = first.lines().next().unwrap_or_default().to_owned();
+        anyhow::anyhow!("{} does not fit this recipe's networks: {first}", path.display())
+    })?;
+    Ok(())
+}
+
+/// Replaces the checkpoint of the run folder `run` by what `write` puts into the folder it is given, and `state`.
+///
+/// # Errors
+///
+/// If a file cannot be written; the old checkpoint then remains.
+pub fn save(run: &Path, state: &State, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    let [current, new, old] = folders(run);
+    remove(&new)?;
+    fs::create_dir_all(&new).with_context(|| format!("cannot create {}", new.display()))?;
+    write(&new)?;
+    let json = serde_json::to_string_pretty(state)?;
+    files::replace_bytes(&new.join(STATE), json.as_bytes())?;
+    remove(&old)?;
+    if current.exists() {
+        rename(&current, &old)?;
+    }
+    rename(&new, &current)?;
+    remove(&old)
+}
+
+/// The newest whole checkpoint of `run`, put in place if a kill came between two renames, or nothing.
+///
+/// # Errors
+///
+/// If a checkpoint exists but cannot be read.
+pub fn recover(run: &Path) -> Result<Option<(State, PathBuf)>> {
+    let [current, new, old] = folders(run);
+    if !current.join(STATE).is_file() {
+        let whole = [new, old].into_iter().find(|folder| folder.join(STATE).is_file());
+        let Some(whole) = whole else { return Ok(None) };
+        remove(&current)?;
+        rename(&whole, &current)?;
+    }
+    let path = current.join(STATE);
+    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let state = serde_json::from_str(&text)
+        .with_context(|| format!("{} is not a checkpoint of this version", path.display()))?;
+    Ok(Some((state, current)))
+}
+
+fn folders(run: &Path) -> [PathBuf; 3] {
+    ["", ".new", ".old"].map(|suffix| run.join(format!("{FOLDER}{suffix}")))
+}
+
+fn rename(from: &Path, to: &Path) -> Result<()> {
+    fs::rename(from, to).with_context(|| format!("cannot rename {} to {}", from.display(), to.display()))
+}
+
+fn remove(folder: &Path) -> Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", folder.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state(step: u64) -> State {
+        State { step, rng: Rng::new(1, 0), order: Rng::new(1, 1), position: 3 }
+    }
+
+    #[test]
+    fn a_kill_at_any_moment_leaves_a_whole_checkpoint() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = folder.path();
+        let [current, new, old] = folders(run);
+        assert_eq!(recover(run).unwrap(), None);
+
+        save(run, &state(1), |_| Ok(())).unwrap();
+        assert_eq!(recover(run).unwrap().unwrap().0, state(1));
+
+        // Killed while writing the next one: it has no state yet.
+        fs::create_dir(&new).unwrap();
+        assert_eq!(recover(run).unwrap().unwrap().0, state(1));
+
+        // Killed between the two renames.
+        save(run, &state(2), |_| Ok(())).unwrap();
+        fs::rename(&current, &new).unwrap();
+        fs::create_dir(&old).unwrap();
+        assert_eq!(recover(run).unwrap().unwrap().0, state(2));
+
+        // A failing writer leaves the old one.
+        assert!(save(run, &state(3), |_| bail!("full")).is_err());
+        assert_eq!(recover(run).unwrap().unwrap().0, state(2));
+    }
+}

@@ -1,0 +1,91 @@
+//! `edgegen export RUN -o m.egm`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use edgegen_export::compare::{Comparison, compare};
+use edgegen_export::cost::{self, Cost};
+use edgegen_export::{Exported, Label};
+use edgegen_runtime::Model;
+use serde::Serialize;
+
+use super::{Console, Ending, bytes, grouped, table};
+use crate::run::Run;
+use crate::{device, files, lower};
+
+/// Latent vectors that ranges are calibrated on.
+const CALIBRATION: usize = 256;
+/// Images that float and int8 are compared on, and the first seed.
+const COMPARED: (usize, u64) = (256, 1_000_000);
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A run folder
+    run: PathBuf,
+    /// The model file to write
+    #[arg(long, short)]
+    out: PathBuf,
+    /// What the model is called [default: the file's name]
+    #[arg(long)]
+    name: Option<String>,
+}
+
+/// What an export came to.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// The file written.
+    pub file: PathBuf,
+    /// What it costs.
+    pub cost: Cost,
+    /// How near it is to the float generator.
+    pub float_vs_int8: Comparison,
+}
+
+pub fn run(args: &Args, console: Console) -> Result<Ending> {
+    let stem = args.out.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    let name = args.name.clone().or(stem).unwrap_or_default();
+    ensure!(
+        args.run.is_dir(),
+        "expected a run folder at {}, found {}: give the folder that `edgegen train` wrote",
+        args.run.display(),
+        if args.run.exists() { "a file" } else { "nothing" }
+    );
+    let run = Run::load(&args.run, &device::open("flex")?)?;
+    let report = export(&run, &name, &args.out)?;
+    console.show(&report, || text(&report))
+}
+
+/// Exports a run, writes the file, and compares it with the float generator.
+pub fn export(run: &Run, name: &str, out: &Path) -> Result<Report> {
+    let generator = &run.generator;
+    let network = lower::lower(&generator.net, generator.prior, generator.pixels)?;
+    let steps = run.recipe.train.steps.to_string();
+    let metadata =
+        [("system", run.recipe.system.as_str()), ("data", run.recipe.data.name.as_str()), ("steps", steps.as_str())];
+    let exported: Exported = edgegen_export::export(&network, CALIBRATION, Label { name, metadata: &metadata })?;
+    files::replace_bytes(out, exported.file.bytes()).with_context(|| format!("cannot write {}", out.display()))?;
+    let model = Model::parse(exported.file.bytes())?;
+    let (images, seed) = COMPARED;
+    Ok(Report {
+        file: out.to_owned(),
+        cost: cost::cost(&model),
+        float_vs_int8: compare(&network, &exported, images, seed)?,
+    })
+}
+
+fn text(report: &Report) -> String {
+    let Comparison { images, psnr_db, p999_levels, max_levels, fold_error, stage_snr_db } = &report.float_vs_int8;
+    let rows = report.cost.ops.iter().zip(stage_snr_db).map(|(op, snr)| {
+        [op.op.clone(), op.output.clone(), grouped(op.macs), grouped(op.weight_bytes), format!("{snr:.1} dB")]
+    });
+    format!(
+        "{}\n{}: {} in flash, {} of RAM, {} products an image\n\
+         float against int8 over {images} images: {psnr_db:.1} dB PSNR, 99.9 % of pixels within {p999_levels} levels, largest difference {max_levels}\n\
+         lowering and folding changed the float output by at most {fold_error:.1e}",
+        table(["operator", "output", "products", "weights", "signal to noise"], rows),
+        report.file.display(),
+        bytes(report.cost.file_bytes),
+        bytes(report.cost.arena_bytes as u64),
+        grouped(report.cost.macs),
+    )
+}

@@ -1,0 +1,157 @@
+//! The command line: one file for each sub-command. Each reads its arguments, calls the library, and says what came out.
+//!
+//! Results go to standard output, as tables or with `--json` as one JSON value; progress and errors go to standard error.
+//! Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+
+mod completions;
+mod data;
+mod demo;
+mod devices;
+mod export;
+mod inspect;
+mod sample;
+mod sim;
+mod source;
+mod train;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use serde::Serialize;
+
+/// Train a generative model, export it to int8, run it on a microcontroller and see it on the display
+#[derive(Debug, Parser)]
+#[command(name = "edgegen", version, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    console: Console,
+}
+
+/// How to talk.
+#[derive(Clone, Copy, Debug, clap::Args)]
+struct Console {
+    /// Print figures as one JSON value
+    #[arg(long, global = true)]
+    json: bool,
+    /// Print nothing but results and errors
+    #[arg(long, short, global = true)]
+    quiet: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Fetch data sets, or list them
+    #[command(subcommand)]
+    Data(data::Command),
+    /// Train what a recipe describes
+    Train(train::Args),
+    /// Draw samples of a run (float) or of a model file (int8)
+    Sample(sample::Args),
+    /// Turn a run into an int8 model file
+    Export(export::Args),
+    /// Show what a model file costs, operator by operator, and where it fits
+    Inspect(inspect::Args),
+    /// Run a model file on a simulated or emulated board and photograph its display
+    Sim(sim::Args),
+    /// Train, export, run and draw: the whole way in three minutes
+    Demo(demo::Args),
+    /// List what can train
+    Devices,
+    /// Print completions for a shell
+    Completions(completions::Args),
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let Cli { command, console } = Cli::parse();
+    let result = match command {
+        Command::Data(command) => data::run(&command, console),
+        Command::Train(args) => train::run(&args, console),
+        Command::Sample(args) => sample::run(&args, console),
+        Command::Export(args) => export::run(&args, console),
+        Command::Inspect(args) => inspect::run(&args, console),
+        Command::Sim(args) => sim::run(&args, console),
+        Command::Demo(args) => demo::run(&args, console),
+        Command::Devices => devices::run(console),
+        Command::Completions(args) => completions::run(&args),
+    };
+    match result {
+        Ok(Ending::Done) => ExitCode::SUCCESS,
+        Ok(Ending::Interrupted) => ExitCode::from(130),
+        Err(error) => {
+            // `{:#}` is the chain of causes in one line.
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// How a sub-command ended that did not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    Done,
+    Interrupted,
+}
+
+impl Console {
+    /// A line about what goes on.
+    fn say(self, line: &str) {
+        if !self.quiet {
+            eprintln!("{line}");
+        }
+    }
+
+    /// A result: the value as JSON, or its text.
+    fn show(self, value: &impl Serialize, text: impl FnOnce() -> String) -> Result<Ending> {
+        if self.json {
+            println!("{}", serde_json::to_string_pretty(value)?);
+        } else {
+            println!("{}", text());
+        }
+        Ok(Ending::Done)
+    }
+}
+
+/// A table with a head and aligned columns.
+fn table<const COLUMNS: usize>(head: [&str; COLUMNS], rows: impl IntoIterator<Item = [String; COLUMNS]>) -> String {
+    let mut table = comfy_table::Table::new();
+    table.load_preset(comfy_table::presets::UTF8_BORDERS_ONLY).set_header(head).add_rows(rows);
+    table.to_string()
+}
+
+/// A number of bytes for people: `153 216 B (149.6 KiB)`.
+fn bytes(count: u64) -> String {
+    format!("{} B ({:.1} KiB)", grouped(count), count as f64 / 1024.0)
+}
+
+/// A number with a space between groups of three digits.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(' ');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn numbers_are_grouped() {
+        assert_eq!([0, 999, 1000, 1234567].map(grouped), ["0", "999", "1 000", "1 234 567"]);
+    }
+}

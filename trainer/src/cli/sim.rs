@@ -1,0 +1,70 @@
+//! `edgegen sim m.egm`.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+use edgegen_sim::qemu::{self, Shot};
+use edgegen_sim::{Cpu, PanelSpec, panel};
+
+use super::source::read_model;
+use super::{Console, Ending, grouped, table};
+use crate::files;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A model file
+    model: PathBuf,
+    /// Where to run it
+    #[arg(long, value_enum, default_value_t = Board::Host)]
+    board: Board,
+    /// The processor of an emulated board, cortex-m0 to cortex-m55
+    #[arg(long, default_value = "cortex-m4")]
+    cpu: Cpu,
+    /// Seed of the first image on the panel
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Write a photo of the panel there
+    #[arg(long, value_name = "PNG")]
+    photo: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Board {
+    /// The simulated display of this computer
+    Host,
+    /// TI's board with its OLED panel, emulated by QEMU
+    Lm3s6965evb,
+}
+
+pub fn run(args: &Args, console: Console) -> Result<Ending> {
+    let file = read_model(&args.model)?;
+    let (png, report) = match args.board {
+        Board::Host => {
+            let photo = panel::photo(file.bytes(), args.seed, PanelSpec::OLED)?;
+            (photo.png()?, photo.report)
+        }
+        Board::Lm3s6965evb => {
+            let Shot { png, report, .. } = qemu::run(&args.model, args.cpu, args.seed)?;
+            (png, report)
+        }
+    };
+    if let Some(path) = &args.photo {
+        files::replace_bytes(path, &png).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    let images: Vec<_> =
+        report.images.iter().map(|image| (image.seed, image.crc32, Shot::instructions(image))).collect();
+    let value: Vec<_> = images
+        .iter()
+        .map(
+            |(seed, crc, instructions)| serde_json::json!({ "seed": seed, "crc32": crc, "instructions": instructions }),
+        )
+        .collect();
+    console.show(&serde_json::json!({ "images": value, "photo": args.photo }), || {
+        let rows = images.iter().map(|&(seed, crc, instructions)| {
+            let counted = args.board != Board::Host;
+            [seed.to_string(), format!("{crc:08x}"), if counted { grouped(instructions) } else { "–".to_owned() }]
+        });
+        table(["seed", "CRC-32", "instructions"], rows)
+    })
+}

@@ -1,0 +1,66 @@
+//! `RUN|MODEL`: what a path on the command line means.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use edgegen_export::{ModelFile, latent_vector};
+use edgegen_runtime::Model;
+
+use crate::device;
+use crate::run::Run;
+
+/// Something that can draw.
+pub enum Source {
+    /// A run folder or a shipped model's folder: the float generator.
+    Run(Box<Run>),
+    /// A model file: the int8 generator.
+    Model(ModelFile),
+}
+
+impl Source {
+    /// Opens a folder as a run and a file as a model.
+    pub fn open(path: &Path) -> Result<Self> {
+        if path.is_dir() {
+            return Ok(Self::Run(Box::new(Run::load(path, &device::open("flex")?)?)));
+        }
+        Ok(Self::Model(read_model(path)?))
+    }
+
+    /// The images of `count` seeds from `seed` on, H × W × C bytes each, and their `[h, w, c]`.
+    pub fn images(&self, seed: u64, count: usize) -> Result<(Vec<Vec<u8>>, [usize; 3])> {
+        let seeds = (0..count as u64).map(|index| seed.wrapping_add(index));
+        Ok(match self {
+            Self::Run(run) => {
+                let network = crate::lower::lower(&run.generator.net, run.generator.prior, run.generator.pixels)?;
+                let latents: Vec<_> =
+                    seeds.map(|seed| latent_vector(network.prior, network.latent_dims, seed)).collect();
+                (run.generate_pixels(&latents), run.shape())
+            }
+            Self::Model(file) => {
+                let model = Model::parse(file.bytes())?;
+                let shape = model.output();
+                let images = seeds.map(|seed| edgegen_export::image(&model, seed)).collect();
+                (images, [shape.h, shape.w, shape.c].map(usize::from))
+            }
+        })
+    }
+}
+
+/// Reads a model file and checks it.
+pub fn read_model(path: &Path) -> Result<ModelFile> {
+    ensure!(
+        path.exists(),
+        "expected a model file or a run folder at {}, found nothing: check the path, or make one with `edgegen train`",
+        path.display()
+    );
+    let file = ModelFile::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    if let Err(error) = Model::parse(file.bytes()) {
+        bail!("{}: {error}", path.display());
+    }
+    Ok(file)
+}
+
+/// The folder of the project's sources, where recipes, shipped models and firmware are.
+pub fn project() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}

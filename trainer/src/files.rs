@@ -1,0 +1,82 @@
+//! Files that appear whole or not at all.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use anyhow::{Context, Result};
+
+/// Writes a file through a temporary name in the same folder and renames it to `path` when `write` succeeded.
+///
+/// A reader sees the old file or the new one, never a part. The temporary name keeps the extension, so that writers that choose a format
+/// by extension work. Missing parent folders are created. When `write` fails or panics, the temporary file is removed and `path` is
+/// left as it was.
+pub fn replace(path: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    // Two threads may write the same path: a number besides the process id keeps their temporary files apart.
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+
+    let name = path
+        .file_name()
+        .with_context(|| format!("expected a file to write, found the folder {}: add a file name", path.display()))?;
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    fs::create_dir_all(folder).with_context(|| format!("cannot create the folder {}", folder.display()))?;
+
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let temporary = folder.join(format!(".tmp-{}-{number}-{}", std::process::id(), name.to_string_lossy()));
+    let mut guard = RemoveOnDrop(Some(temporary.clone()));
+    write(&temporary).with_context(|| format!("cannot write {}", path.display()))?;
+    fs::rename(&temporary, path).with_context(|| format!("cannot write {}", path.display()))?;
+    guard.0 = None;
+    Ok(())
+}
+
+/// [`replace`] for contents that are already in memory.
+pub fn replace_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
+    replace(path, |temporary| Ok(fs::write(temporary, bytes)?))
+}
+
+struct RemoveOnDrop(Option<PathBuf>);
+
+impl Drop for RemoveOnDrop {
+    fn drop(&mut self) {
+        if let Some(path) = &self.0 {
+            // The file may never have been created; there is nobody left to tell.
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_write_leaves_the_old_file_and_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new/a.bin");
+        replace_bytes(&path, b"old").unwrap();
+
+        let error = replace(&path, |temporary| {
+            fs::write(temporary, b"ha")?;
+            anyhow::bail!("disk on fire")
+        })
+        .unwrap_err();
+
+        assert!(format!("{error:#}").contains("a.bin: disk on fire"), "{error:#}");
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn the_temporary_name_keeps_the_extension() {
+        let folder = tempfile::tempdir().unwrap();
+        replace(&folder.path().join("x.png"), |temporary| {
+            assert_eq!(temporary.extension().unwrap(), "png");
+            Ok(fs::write(temporary, b"1")?)
+        })
+        .unwrap();
+    }
+}

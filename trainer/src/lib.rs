@@ -1,0 +1,32 @@
+//! edgegen: trains image generators and ships them to microcontrollers.
+//!
+//! ```text
+//! recipe ─► data ─► train: System::step … ─► run folder ─ lower ─► edgegen-export ─► model file
+//! ```
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`recipe`] | the TOML file that decides everything about a run |
+//! | [`data`] | images by name, from IDX files or from folders |
+//! | [`nets`] | the layers that networks are made of |
+//! | [`systems`] | one file for each way of training a generator |
+//! | [`train`](mod@train) | the loop: the only place with steps and files |
+//! | [`checkpoint`] | everything a run needs to go on bit for bit |
+//! | [`run`] | a finished run, ready to draw |
+//! | [`lower`](mod@lower) | Burn's layers → the exporter's float layers |
+//! | [`images`] | sample sheets, GIFs, NumPy arrays |
+//! | [`cli`] | the `edgegen` command |
+
+pub mod checkpoint;
+pub mod cli;
+pub mod data;
+pub mod device;
+pub mod files;
+pub mod images;
+pub mod lower;
+pub mod nets;
+pub mod recipe;
+pub mod rng;
+pub mod run;
+pub mod systems;
+pub mod train;

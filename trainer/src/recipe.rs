@@ -1,0 +1,317 @@
+//! The recipe: everything that decides what a training run makes, in one TOML file.
+//!
+//! ```toml
+//! system = "dcgan"
+//! [data]
+//! name = "mnist"
+//! size = 28
+//! [train]
+//! steps = 6000
+//! [dcgan]
+//! channels = [64, 32, 16]
+//! ```
+//!
+//! Everything but `system` and the data's name has a default. The table called like the system belongs to it
+//! (`systems/dcgan.rs` documents `[dcgan]`). A run folder keeps the recipe with all defaults written out.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
+
+use crate::systems;
+
+/// A checked recipe.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recipe {
+    /// Which system of [`systems::SYSTEMS`] trains.
+    pub system: String,
+    /// Decides initial weights, latents and the order of the images.
+    pub seed: u64,
+    /// What it learns from.
+    pub data: DataConfig,
+    /// How it learns.
+    pub train: TrainConfig,
+    /// The system's own table, with defaults filled in.
+    pub settings: Table,
+}
+
+/// The table `[data]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataConfig {
+    /// A named set (`mnist`, `fashion-mnist`, `glyphs`) or the path of an IDX file or of a folder of images.
+    pub name: String,
+    /// Side of the square images in pixels.
+    #[serde(default = "defaults::size")]
+    pub size: usize,
+    /// 1 for grey, 3 for colour.
+    #[serde(default = "defaults::channels")]
+    pub channels: usize,
+    /// Take only so many images, spread evenly over the set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<usize>,
+}
+
+/// The table `[train]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrainConfig {
+    /// Steps; one is one update of the generator.
+    pub steps: u64,
+    /// Images in a batch.
+    pub batch: usize,
+    /// Adam's learning rate for the generator.
+    pub lr_generator: f64,
+    /// Adam's learning rate for the critic.
+    pub lr_critic: f64,
+    /// Adam's decay of the gradient's mean.
+    pub beta1: f32,
+    /// Adam's decay of the gradient's square.
+    pub beta2: f32,
+    /// How both learning rates change over the run.
+    pub schedule: Schedule,
+    /// Updates of the critic before each update of the generator (k of Goodfellow et al., 2014, algorithm 1).
+    pub critic_steps: usize,
+    /// Decay per step of the averaged weights that ship; early steps use min(ema, (1 + t) / (10 + t)).
+    pub ema: f64,
+    /// Steps between sample sheets.
+    pub sample_every: u64,
+    /// Steps between checkpoints.
+    pub checkpoint_every: u64,
+}
+
+impl Default for TrainConfig {
+    fn default() -> Self {
+        Self {
+            steps: 6000,
+            batch: 64,
+            lr_generator: 1e-3,
+            lr_critic: 1e-3,
+            beta1: 0.0,
+            beta2: 0.99,
+            schedule: Schedule::Cosine,
+            critic_steps: 1,
+            ema: 0.998,
+            sample_every: 500,
+            checkpoint_every: 500,
+        }
+    }
+}
+
+/// Learning rate over the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Schedule {
+    /// Always the same.
+    Constant,
+    /// Half a cosine from the full rate down to a tenth of it at the last step.
+    Cosine,
+}
+
+impl Schedule {
+    /// Factor of the learning rate at `step` (from 0) of `steps`.
+    pub fn factor(self, step: u64, steps: u64) -> f64 {
+        match self {
+            Self::Constant => 1.0,
+            Self::Cosine => {
+                let done = (step as f64 / steps.max(1) as f64).min(1.0);
+                0.1 + 0.45 * (1.0 + (std::f64::consts::PI * done).cos())
+            }
+        }
+    }
+}
+
+/// The distribution of latent values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Prior {
+    /// Standard normal.
+    Gaussian,
+    /// Uniform on [−1, 1].
+    Uniform,
+}
+
+mod defaults {
+    pub fn size() -> usize {
+        28
+    }
+    pub fn channels() -> usize {
+        1
+    }
+}
+
+impl Recipe {
+    /// Reads and checks the recipe at `path`.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read, is not TOML, or asks for something that no system can do.
+    pub fn load(path: &Path) -> Result<Self> {
+        let text =
+            std::fs::read_to_string(path).with_context(|| format!("cannot read the recipe {}", path.display()))?;
+        Self::parse(&text).with_context(|| format!("recipe {}", path.display()))
+    }
+
+    /// [`Recipe::load`] from text.
+    ///
+    /// # Errors
+    ///
+    /// If `text` is not TOML or asks for something that no system can do.
+    pub fn parse(text: &str) -> Result<Self> {
+        let mut table: Table = toml::from_str(text).map_err(|error| {
+            // The parser's own display is a drawing over several lines; a message with a line number is enough.
+            let line = error.span().map_or(1, |span| 1 + text[..span.start.min(text.len())].matches('\n').count());
+            anyhow::anyhow!("line {line}: {}", error.message().replace('\n', ", "))
+        })?;
+        let system = match table.remove("system") {
+            Some(Value::String(name)) => name,
+            Some(other) => bail!("`system` must be a string, found {}", other.type_str()),
+            None => bail!("`system` is missing: name one of {}, like system = \"dcgan\"", systems::names()),
+        };
+        let kind = systems::find(&system)?;
+        let settings = sub_table(&mut table, &system)?;
+        let data = sub_table(&mut table, "data")?;
+        let train = sub_table(&mut table, "train")?;
+        let seed = match table.remove("seed") {
+            Some(Value::Integer(seed)) if seed >= 0 => seed.unsigned_abs(),
+            None => 0,
+            Some(other) => {
+                bail!("`seed` must be an integer from 0 to 2^63 - 1, found {other}")
+            }
+        };
+        if let Some(unknown) = table.keys().next() {
+            bail!("unknown key `{unknown}`, expected one of `system`, `seed`, `data`, `train`, `{system}`");
+        }
+        let data: DataConfig = section("data", data)?;
+        let train: TrainConfig = section("train", train)?;
+        let mut recipe = Self { system, seed, data, train, settings };
+        recipe.check()?;
+        recipe.settings = (kind.normalize)(&recipe)?;
+        Ok(recipe)
+    }
+
+    /// The recipe as TOML, with all defaults written out.
+    pub fn to_toml(&self) -> String {
+        let mut table = Table::new();
+        table.insert("system".into(), Value::String(self.system.clone()));
+        table.insert("seed".into(), Value::Integer(self.seed as i64));
+        let plain = "strings and numbers always serialize";
+        table.insert("data".into(), Value::try_from(&self.data).expect(plain));
+        table.insert("train".into(), Value::try_from(&self.train).expect(plain));
+        table.insert(self.system.clone(), Value::Table(self.settings.clone()));
+        toml::to_string(&table).expect(plain)
+    }
+
+    /// The system's own table as its config.
+    ///
+    /// # Errors
+    ///
+    /// If the table has an unknown key or a value of the wrong kind.
+    pub fn settings<C: DeserializeOwned>(&self) -> Result<C> {
+        section(&self.system, self.settings.clone())
+    }
+
+    /// Checks what does not depend on the system; the command line calls it after its overrides.
+    ///
+    /// # Errors
+    ///
+    /// With the first value that is out of range.
+    pub fn check(&self) -> Result<()> {
+        let DataConfig { size, channels, .. } = self.data;
+        ensure!((4..=512).contains(&size), "[data] size must be 4 to 512 pixels, found {size}");
+        ensure!(channels == 1 || channels == 3, "[data] channels must be 1 (grey) or 3 (colour), found {channels}");
+        ensure!(self.data.limit != Some(0), "[data] limit must be at least 1: leave it out to take all images");
+        let train = &self.train;
+        for (key, value) in [
+            ("steps", train.steps),
+            ("batch", train.batch as u64),
+            ("critic_steps", train.critic_steps as u64),
+            ("sample_every", train.sample_every),
+            ("checkpoint_every", train.checkpoint_every),
+        ] {
+            ensure!(value >= 1, "[train] {key} must be at least 1, found {value}");
+        }
+        for (key, rate) in [("lr_generator", train.lr_generator), ("lr_critic", train.lr_critic)] {
+            ensure!(rate > 0.0 && rate < 1.0, "[train] {key} must lie between 0 and 1, found {rate}");
+        }
+        for (key, decay) in [("beta1", f64::from(train.beta1)), ("beta2", f64::from(train.beta2)), ("ema", train.ema)] {
+            ensure!((0.0..1.0).contains(&decay), "[train] {key} must be at least 0 and below 1, found {decay}");
+        }
+        Ok(())
+    }
+}
+
+/// Takes the table `name` out of `table`; a missing one is empty.
+fn sub_table(table: &mut Table, name: &str) -> Result<Table> {
+    match table.remove(name) {
+        Some(Value::Table(inner)) => Ok(inner),
+        None => Ok(Table::new()),
+        Some(other) => bail!("`{name}` must be a table, written as [{name}], found {}", other.type_str()),
+    }
+}
+
+/// Reads one table, saying its name when it is wrong.
+fn section<C: DeserializeOwned>(name: &str, table: Table) -> Result<C> {
+    Value::Table(table)
+        .try_into()
+        .map_err(|error: toml::de::Error| anyhow::anyhow!("[{name}] {}", error.message().trim().replace('\n', " ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHORT: &str = "system = \"dcgan\"\n[data]\nname = \"mnist\"\n";
+
+    fn message(text: &str) -> String {
+        format!("{:#}", Recipe::parse(text).unwrap_err())
+    }
+
+    #[test]
+    fn short_recipe_round_trips_with_defaults() {
+        let recipe = Recipe::parse(SHORT).unwrap();
+        assert_eq!(recipe.train, TrainConfig::default());
+        assert!(recipe.settings.contains_key("latent"), "defaults are written out");
+        assert_eq!(Recipe::parse(&recipe.to_toml()).unwrap(), recipe);
+    }
+
+    #[test]
+    fn shipped_recipes_load() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("recipes");
+        let mut count = 0;
+        for entry in std::fs::read_dir(folder).unwrap() {
+            Recipe::load(&entry.unwrap().path()).unwrap();
+            count += 1;
+        }
+        assert!(count >= 4);
+    }
+
+    #[test]
+    fn errors_name_the_place_and_the_choices() {
+        for (text, expected) in [
+            ("seed = 1", "`system` is missing"),
+            ("system = \"dcgam\"\n[data]\nname=\"mnist\"", "unknown system \"dcgam\""),
+            ("system = \"dcgan\"\n[data]\nname = \"mnist\"\nsiez = 3", "unknown field `siez`, expected one of `name`"),
+            ("system = \"dcgan\"\n[data]\nname = \"mnist\"\n[train]\nsteps = \"x\"", "[train] invalid type"),
+            ("system = \"dcgan\"\nsede = 1\n[data]\nname = \"mnist\"", "unknown key `sede`"),
+            ("system = \"dcgan\"\n[data]\nname = \"mnist\"\nchannels = 2", "channels must be 1 (grey) or 3"),
+            ("system = \"dcgan\"\n[data]\nname = \"mnist\"\nsize = 30", "28"),
+            ("system = \"dcgan\"\n[data]\nname = \"mnist\"\n[dcgan]\nlatents = 3", "[dcgan] unknown field `latents`"),
+            ("system = \"dcgan\"\n[data", "line 2"),
+        ] {
+            let found = message(text);
+            assert!(found.contains(expected), "{text}\n→ {found}");
+            assert!(!found.contains('\n'), "{found}");
+        }
+    }
+
+    #[test]
+    fn cosine_ends_at_a_tenth() {
+        assert!((Schedule::Cosine.factor(0, 10) - 1.0).abs() < 1e-12);
+        assert!((Schedule::Cosine.factor(10, 10) - 0.1).abs() < 1e-12);
+        assert_eq!(Schedule::Constant.factor(5, 10), 1.0);
+    }
+}

@@ -1,0 +1,114 @@
+//! Trained generators on disk: what `sample` and `export` read.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use burn::tensor::Device;
+use edgegen_export::layers::PixelRange;
+
+use crate::checkpoint;
+use crate::recipe::Recipe;
+use crate::rng::Rng;
+use crate::systems::{self, Generator};
+
+/// Name of the recipe in a run folder.
+pub const RECIPE: &str = "recipe.toml";
+/// Name of the averaged weights in a run folder.
+pub const GENERATOR: &str = "generator.safetensors";
+
+/// A trained generator and the recipe that made it.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// The recipe as run.
+    pub recipe: Recipe,
+    /// The averaged generator, without autodiff.
+    pub generator: Generator,
+    device: Device,
+}
+
+impl Run {
+    /// Loads a run folder.
+    ///
+    /// # Errors
+    ///
+    /// If `folder` is no run folder or has not reached its first checkpoint.
+    pub fn load(folder: &Path, device: &Device) -> Result<Self> {
+        let recipe = folder.join(RECIPE);
+        if !recipe.is_file() {
+            bail!(
+                "expected a run folder with {RECIPE} and {GENERATOR}, found no {RECIPE} in {}: give the --out folder of `edgegen train`",
+                folder.display()
+            );
+        }
+        Self::load_pair(&recipe, &folder.join(GENERATOR), device)
+    }
+
+    /// Loads the weights `weights` (safetensors) of the recipe `recipe`.
+    ///
+    /// # Errors
+    ///
+    /// If a file is missing, or the weights are not those of this recipe's generator.
+    pub fn load_pair(recipe: &Path, weights: &Path, device: &Device) -> Result<Self> {
+        let recipe = Recipe::load(recipe)?;
+        let device = device.clone().inner();
+        let kind = systems::find(&recipe.system)?;
+        let mut generator = (kind.generator)(&recipe, &device, &mut Rng::new(0, 0))
+            .with_context(|| format!("cannot build the {} generator", recipe.system))?;
+        checkpoint::load_net(&mut generator.net, weights)?;
+        Ok(Self { recipe, generator, device })
+    }
+
+    /// `[H, W, C]` of an image.
+    pub fn shape(&self) -> [usize; 3] {
+        let [c, h, w] = self.generator.net.output;
+        [h, w, c]
+    }
+
+    /// Images of latent vectors: C × H × W values each, in the range of `generator.pixels`.
+    ///
+    /// # Panics
+    ///
+    /// If a latent vector has another length than [`Generator::latent_dims`].
+    pub fn generate(&self, latents: &[Vec<f32>]) -> Vec<Vec<f32>> {
+        self.generator.generate(latents, &self.device)
+    }
+
+    /// The same as bytes, H × W × C, 0 black to 255 white.
+    ///
+    /// # Panics
+    ///
+    /// As [`Run::generate`].
+    pub fn generate_pixels(&self, latents: &[Vec<f32>]) -> Vec<Vec<u8>> {
+        self.generate(latents)
+            .iter()
+            .map(|image| to_pixels(image, self.generator.net.output, self.generator.pixels))
+            .collect()
+    }
+}
+
+/// One image from floats C × H × W (`shape` in this order) to bytes H × W × C, rounded to nearest.
+pub fn to_pixels(image: &[f32], shape: [usize; 3], range: PixelRange) -> Vec<u8> {
+    let [c, h, w] = shape;
+    let plane = h * w;
+    (0..c * plane).map(|at| range.level(image[at % c * plane + at / c]).round() as u8).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pixels_interleave_and_clip() {
+        let planes = [-1.0, 1.0, 0.0, 2.0, -3.0, 0.5];
+        let bytes = to_pixels(&planes, [3, 1, 2], PixelRange::Symmetric);
+        assert_eq!(bytes, [0, 128, 0, 255, 255, 191]);
+        assert_eq!(to_pixels(&[0.5, 1.5], [1, 1, 2], PixelRange::Unit), [128, 255]);
+    }
+
+    #[test]
+    fn a_folder_that_is_no_run_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let message = Run::load(folder.path(), &Device::flex()).unwrap_err().to_string();
+        assert!(message.contains("edgegen train"), "{message}");
+    }
+}

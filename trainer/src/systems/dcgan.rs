@@ -1,0 +1,277 @@
+//! `dcgan`: a convolutional generator that doubles a small map until it is an image.
+//!
+//! Radford, Metz and Chintala, "Unsupervised Representation Learning with Deep Convolutional GANs" (2016):
+//!
+//! ```text
+//! z ─linear─► C₀ × b × b ─×2─► C₁ × 2b × 2b ─×2─► … ─head─► image        batch norm, ReLU, tanh
+//! image ─conv 4×4 /2─► … ─linear─► score                                 LeakyReLU 0.2
+//! ```
+//!
+//! b, between 4 and 7, follows from the image size and the number of doublings: 28 = 7·4, 32 = 4·8, 64 = 4·16.
+//!
+//! Knobs: `upsample` (the three forms of the doubling cost the same on a device once exported), `norm`, `head`,
+//! `loss` and `spectral_norm`. The paper's game is `loss = "non-saturating"` with Adam (2e-4, 0.5); the default is
+//! hinge with a spectrally normalized critic (Miyato et al., 2018), which needs no other regularizer. A map as large as
+//! the image costs most of the time on a CPU; `head = "transposed"` avoids it, `"conv3"` smooths the last doubling.
+
+use anyhow::{Result, ensure};
+use burn::tensor::Device;
+use edgegen_export::layers::PixelRange;
+use serde::{Deserialize, Serialize};
+use toml::Table;
+
+use super::adversarial::{Adversarial, Loss, Players};
+use super::{Generator, Kind, System};
+use crate::nets::{Init, Net, NetBuilder};
+use crate::recipe::{Prior, Recipe};
+use crate::rng::Rng;
+
+/// The table `[dcgan]`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Length of the latent vector.
+    pub latent: usize,
+    /// How it is drawn.
+    pub prior: Prior,
+    /// Channels of the maps, smallest map first.
+    pub channels: Vec<usize>,
+    /// How a map is doubled.
+    pub upsample: Upsample,
+    /// Normalization of the generator.
+    pub norm: Norm,
+    /// Slope of the generator's hidden activations below zero; 0 is ReLU.
+    pub leak: f32,
+    /// How the last map becomes an image.
+    pub head: Head,
+    /// Channels of the critic, largest map first. Each layer halves an even map and keeps an odd one.
+    pub critic_channels: Vec<usize>,
+    /// Whether the critic's weights are spectrally normalized.
+    pub spectral_norm: bool,
+    /// What the players minimize.
+    pub loss: Loss,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            latent: 32,
+            prior: Prior::Gaussian,
+            channels: vec![64, 32],
+            upsample: Upsample::Transposed,
+            norm: Norm::Batch,
+            leak: 0.0,
+            head: Head::Transposed,
+            critic_channels: vec![32, 64],
+            spectral_norm: true,
+            loss: Loss::Hinge,
+        }
+    }
+}
+
+/// How a map is doubled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Upsample {
+    /// 4 × 4 transposed convolution with stride 2.
+    Transposed,
+    /// 3 × 3 convolution to four times the channels, then depth to space (Shi et al., 2016).
+    PixelShuffle,
+    /// Nearest-neighbour enlargement, then a 3 × 3 convolution (Odena et al., 2016).
+    Nearest,
+}
+
+/// Normalization of the generator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Norm {
+    /// Batch normalization, which export folds into the weights; weights start as N(0, 0.02²).
+    Batch,
+    /// None; weights start as He et al. (2015) have it.
+    None,
+}
+
+/// How the last map becomes an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Head {
+    /// A 3 × 3 convolution on a map as large as the image.
+    Conv3,
+    /// A 4 × 4 transposed convolution on a map half as large: one doubling more for the same channels.
+    Transposed,
+}
+
+/// The entry in [`SYSTEMS`](super::SYSTEMS).
+pub const KIND: Kind = Kind {
+    name: "dcgan",
+    about: "convolutional generator and critic, images of 8 to 448 pixels",
+    normalize,
+    generator: |recipe, device, rng| {
+        let config: Config = recipe.settings()?;
+        Ok(Generator {
+            net: generator(&config, recipe, device, rng),
+            prior: config.prior,
+            pixels: PixelRange::Symmetric,
+        })
+    },
+    build,
+};
+
+fn normalize(recipe: &Recipe) -> Result<Table> {
+    let config: Config = recipe.settings()?;
+    ensure!(config.latent >= 1, "[dcgan] latent must be at least 1, found 0");
+    ensure!(
+        (1..=6).contains(&config.channels.len()) && !config.channels.contains(&0),
+        "[dcgan] channels must list 1 to 6 positive numbers, found {:?}",
+        config.channels
+    );
+    ensure!(
+        !config.critic_channels.is_empty() && !config.critic_channels.contains(&0),
+        "[dcgan] critic_channels must list positive numbers, found {:?}",
+        config.critic_channels
+    );
+    ensure!((0.0..1.0).contains(&config.leak), "[dcgan] leak must be at least 0 and below 1, found {}", config.leak);
+    let (size, scale) = (recipe.data.size, 1 << doublings(&config));
+    ensure!(
+        size.is_multiple_of(scale) && (4..=7).contains(&(size / scale)),
+        "[dcgan] {} channel counts double a map {} times, which makes images of {}, {}, {} or {} pixels, found [data] size = {size}: change the size or the length of channels",
+        config.channels.len(),
+        doublings(&config),
+        4 * scale,
+        5 * scale,
+        6 * scale,
+        7 * scale,
+    );
+    Ok(Table::try_from(config)?)
+}
+
+/// Doublings between the first map and the image.
+fn doublings(config: &Config) -> usize {
+    match config.head {
+        Head::Conv3 => config.channels.len() - 1,
+        Head::Transposed => config.channels.len(),
+    }
+}
+
+fn build(recipe: &Recipe, device: &Device, rng: &mut Rng) -> Result<Box<dyn System>> {
+    let config: Config = recipe.settings()?;
+    let players = Players {
+        generator: generator(&config, recipe, device, rng),
+        critic: critic(&config, recipe, device, rng),
+        loss: config.loss,
+        prior: config.prior,
+        pixels: PixelRange::Symmetric,
+    };
+    Ok(Box::new(Adversarial::new(players, &recipe.train, device)))
+}
+
+fn generator(config: &Config, recipe: &Recipe, device: &Device, rng: &mut Rng) -> Net {
+    let base = recipe.data.size >> doublings(config);
+    let init = match config.norm {
+        Norm::Batch => Init::Normal(0.02),
+        Norm::None => Init::He,
+    };
+    let mut net = NetBuilder::new([config.latent, 1, 1], init, device, rng);
+    net = hidden(config, net.linear([config.channels[0], base, base]));
+    for &channels in &config.channels[1..] {
+        let doubled = match config.upsample {
+            Upsample::Transposed => net.conv_transpose(channels, 4, 2, 1),
+            Upsample::PixelShuffle => net.conv_pixel_shuffle(channels, 2),
+            Upsample::Nearest => net.upsample_nearest(2).conv(channels, 3, 1, 1),
+        };
+        net = hidden(config, doubled);
+    }
+    match config.head {
+        Head::Conv3 => net.conv(recipe.data.channels, 3, 1, 1),
+        Head::Transposed => net.conv_transpose(recipe.data.channels, 4, 2, 1),
+    }
+    .tanh()
+    .build()
+}
+
+/// What follows each layer of the generator but the last.
+fn hidden<'a>(config: &Config, net: NetBuilder<'a>) -> NetBuilder<'a> {
+    let net = match config.norm {
+        Norm::Batch => net.batch_norm(),
+        Norm::None => net,
+    };
+    if config.leak > 0.0 { net.leaky_relu(config.leak) } else { net.relu() }
+}
+
+fn critic(config: &Config, recipe: &Recipe, device: &Device, rng: &mut Rng) -> Net {
+    let size = recipe.data.size;
+    let init = if config.spectral_norm { Init::He } else { Init::Normal(0.02) };
+    let mut net =
+        NetBuilder::new([recipe.data.channels, size, size], init, device, rng).spectral_norm(config.spectral_norm);
+    for &channels in &config.critic_channels {
+        let side = net.shape()[1];
+        net =
+            if side.is_multiple_of(2) && side > 4 { net.conv(channels, 4, 2, 1) } else { net.conv(channels, 3, 1, 1) };
+        net = net.leaky_relu(0.2);
+    }
+    net.linear([1, 1, 1]).build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nets::Mode;
+    use burn::module::Module;
+    use burn::tensor::Tensor;
+
+    fn recipe(size: usize, colours: usize, table: &str) -> Result<Recipe> {
+        Recipe::parse(&format!(
+            "system = \"dcgan\"\n[data]\nname = \"x\"\nsize = {size}\nchannels = {colours}\n[dcgan]\n{table}"
+        ))
+    }
+
+    #[test]
+    fn every_form_makes_the_size_asked_for() {
+        let device = Device::flex();
+        for (size, colours, channels) in [(28, 1, "[8, 8, 4]"), (32, 3, "[8, 8, 8, 4]"), (64, 3, "[16, 8, 8, 4, 4]")] {
+            for upsample in ["transposed", "pixel-shuffle", "nearest"] {
+                for norm in ["batch", "none"] {
+                    let recipe = recipe(
+                        size,
+                        colours,
+                        &format!(
+                            "head = \"conv3\"\nchannels = {channels}\nupsample = \"{upsample}\"\nnorm = \"{norm}\""
+                        ),
+                    )
+                    .unwrap();
+                    let mut rng = Rng::new(0, 0);
+                    let net = (KIND.generator)(&recipe, &device, &mut rng).unwrap().net;
+                    assert_eq!(net.output, [colours, size, size]);
+                    let latents = Tensor::<4>::ones([2, 32, 1, 1], &device);
+                    let images = net.forward(latents, &mut Mode::Train(&mut rng));
+                    assert_eq!(images.dims(), [2, colours, size, size]);
+                    let config: Config = recipe.settings().unwrap();
+                    let critic = critic(&config, &recipe, &device, &mut rng);
+                    assert_eq!(critic.forward(images, &mut Mode::Eval).dims(), [2, 1, 1, 1]);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn transposed_head_doubles_once_more() {
+        let recipe = recipe(28, 1, "channels = [16, 8]\nhead = \"transposed\"").unwrap();
+        let mut rng = Rng::new(0, 0);
+        let net = (KIND.generator)(&recipe, &Device::flex(), &mut rng).unwrap().net;
+        assert_eq!(net.output, [1, 28, 28]);
+    }
+
+    #[test]
+    fn impossible_sizes_are_refused_with_the_possible_ones() {
+        let message = format!("{:#}", recipe(30, 1, "").unwrap_err());
+        assert!(message.contains("16, 20, 24 or 28 pixels, found [data] size = 30"), "{message}");
+    }
+
+    #[test]
+    fn shipped_generator_fits_150_000_weights() {
+        let recipe = recipe(28, 1, "").unwrap();
+        let mut rng = Rng::new(0, 0);
+        let net = (KIND.generator)(&recipe, &Device::flex(), &mut rng).unwrap().net;
+        assert!(net.num_params() <= 150_000, "{}", net.num_params());
+    }
+}

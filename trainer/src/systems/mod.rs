@@ -1,0 +1,157 @@
+//! The systems: each turns a recipe into networks, losses and a training step.
+//!
+//! A system is one file here, always in the same order: its idea, equation, paper and knobs; `Config`; networks;
+//! losses; `impl`; tests. It joins the program by one line in [`SYSTEMS`]. Epochs, files, progress and resuming are
+//! the loop's business (`train.rs`); systems never see them.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use burn::tensor::{Device, Tensor, TensorData};
+use edgegen_export::layers::PixelRange;
+use toml::Table;
+
+use crate::nets::{Mode, Net};
+use crate::recipe::{Prior, Recipe};
+use crate::rng::Rng;
+
+pub mod adversarial;
+pub mod dcgan;
+pub mod gan;
+
+/// All systems.
+pub const SYSTEMS: &[&Kind] = &[&gan::KIND, &dcgan::KIND];
+
+/// What a recipe's `system = "…"` may name.
+#[derive(Debug)]
+pub struct Kind {
+    /// The name, which is also that of the system's table in a recipe.
+    pub name: &'static str,
+    /// One line for listings.
+    pub about: &'static str,
+    /// Checks the system's table, also against image size and channels, and returns it with defaults filled in.
+    pub normalize: fn(&Recipe) -> Result<Table>,
+    /// The untrained generator alone, into which saved weights are loaded.
+    pub generator: fn(&Recipe, &Device, &mut Rng) -> Result<Generator>,
+    /// The untrained system on a device with autodiff.
+    pub build: fn(&Recipe, &Device, &mut Rng) -> Result<Box<dyn System>>,
+}
+
+/// A system while it trains.
+pub trait System {
+    /// One step: as many critic updates as the recipe asks for, and one update of the generator.
+    fn step(&mut self, step: &mut Step<'_>) -> Losses;
+
+    /// What ships: the averaged weights, with statistics, without autodiff.
+    fn generator(&self) -> Generator;
+
+    /// Writes the whole state into the existing folder `folder`.
+    ///
+    /// # Errors
+    ///
+    /// If a file cannot be written.
+    fn save(&self, folder: &Path) -> Result<()>;
+
+    /// Takes over the state that [`System::save`] wrote for the same recipe.
+    ///
+    /// # Errors
+    ///
+    /// If a file is missing or does not fit the recipe.
+    fn load(&mut self, folder: &Path) -> Result<()>;
+}
+
+/// What the loop hands to a step.
+pub struct Step<'a> {
+    /// Learning rate of the generator at this step.
+    pub lr_generator: f64,
+    /// Learning rate of the critic at this step.
+    pub lr_critic: f64,
+    /// Decay of the averaged weights at this step.
+    pub ema: f64,
+    /// Source of latents and dropout masks.
+    pub rng: &'a mut Rng,
+    /// The next batch of real images, `[batch, C, H, W]` in [−1, 1]; each call gives a fresh one.
+    pub next_batch: &'a mut dyn FnMut() -> Tensor<4>,
+}
+
+impl std::fmt::Debug for Step<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Step")
+            .field("lr_generator", &self.lr_generator)
+            .field("lr_critic", &self.lr_critic)
+            .field("ema", &self.ema)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Named values of one step, in the order in which they are shown.
+pub type Losses = Vec<(&'static str, f32)>;
+
+/// A generator with what is needed to use it.
+#[derive(Clone, Debug)]
+pub struct Generator {
+    /// From a latent vector `[batch, dims, 1, 1]` to images `[batch, C, H, W]`.
+    pub net: Net,
+    /// How latent vectors are drawn.
+    pub prior: Prior,
+    /// What the output means as pixels.
+    pub pixels: PixelRange,
+}
+
+impl Generator {
+    /// Length of the latent vector.
+    pub fn latent_dims(&self) -> usize {
+        self.net.input[0]
+    }
+
+    /// Images in batches, without autodiff: C × H × W values each, in the range of [`Generator::pixels`].
+    ///
+    /// # Panics
+    ///
+    /// If a latent vector has another length than [`Generator::latent_dims`].
+    pub fn generate(&self, latents: &[Vec<f32>], device: &Device) -> Vec<Vec<f32>> {
+        const BATCH: usize = 64;
+        let dims = self.latent_dims();
+        let image_len: usize = self.net.output.iter().product();
+        let device = device.clone().inner();
+        let mut images = Vec::with_capacity(latents.len());
+        for batch in latents.chunks(BATCH) {
+            assert!(batch.iter().all(|latent| latent.len() == dims), "latent vectors must have {dims} values");
+            let data = TensorData::new(batch.concat(), [batch.len(), dims, 1, 1]);
+            let output = self.net.forward(Tensor::from_data(data, &device), &mut Mode::Eval).into_data();
+            let values = output.try_to_vec::<f32>().expect("networks compute in 32-bit floats");
+            images.extend(values.chunks(image_len).map(<[f32]>::to_vec));
+        }
+        images
+    }
+}
+
+/// `batch` latent vectors `[batch, dims, 1, 1]`, drawn on the host.
+pub fn latents(prior: Prior, batch: usize, dims: usize, rng: &mut Rng, device: &Device) -> Tensor<4> {
+    let values: Vec<f32> = (0..batch * dims)
+        .map(|_| match prior {
+            Prior::Gaussian => rng.normal(),
+            Prior::Uniform => 2.0 * rng.unit() - 1.0,
+        })
+        .collect();
+    Tensor::from_data(TensorData::new(values, [batch, dims, 1, 1]), device)
+}
+
+/// The system called `name`.
+///
+/// # Errors
+///
+/// If there is none, with the names there are.
+pub fn find(name: &str) -> Result<&'static Kind> {
+    SYSTEMS
+        .iter()
+        .find(|kind| kind.name == name)
+        .copied()
+        .with_context(|| format!("unknown system \"{name}\", expected one of {}", names()))
+}
+
+/// All names, for messages.
+pub fn names() -> String {
+    let names: Vec<_> = SYSTEMS.iter().map(|kind| kind.name).collect();
+    names.join(", ")
+}
