@@ -159,10 +159,10 @@ fn mutate(graph: &mut Graph<'_>, place: usize, value: u32) {
             Op::Dense(dense) => match place % 3 {
                 0 => dense.source = value as u8,
                 1 => dense.bank.weights = value,
-                _ => dense.bank.shared = value % 2 == 0,
+                _ => dense.bank.shared = value.is_multiple_of(2),
             },
             Op::PhaseConv(conv) => {
-                let axis = if place % 2 == 0 { &mut conv.vertical } else { &mut conv.horizontal };
+                let axis = if place.is_multiple_of(2) { &mut conv.vertical } else { &mut conv.horizontal };
                 match place / 26 % 8 {
                     0 => axis.step = value as u8,
                     1 => axis.dilation = value as u8,

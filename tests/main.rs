@@ -5,5 +5,6 @@
 mod boards;
 mod damage;
 mod fold;
+mod golden;
 mod latent;
 mod rows;

@@ -47,15 +47,13 @@ pub struct State {
 ///
 /// If the file cannot be written.
 pub fn save_net(net: &Net, path: &Path) -> Result<()> {
-    files::replace(path, |temporary| {
-        // Burn writes its three metadata keys in a random order; with one, equal weights are equal files.
-        let mut store = SafetensorsStore::from_file(temporary)
-            .clear_metadata()
-            .metadata("producer", "edgegen")
-            .overwrite(true)
-            .skip_enum_variants(true);
-        net.save_into(&mut store).map_err(|error| anyhow::anyhow!("cannot write {}: {error}", path.display()))
-    })
+    // Burn writes its three metadata keys in a random order; with one, equal weights are equal files. And its own files
+    // are for their owner only, so it writes to memory.
+    let mut store =
+        SafetensorsStore::from_bytes(None).clear_metadata().metadata("producer", "edgegen").skip_enum_variants(true);
+    let bytes = net.save_into(&mut store).and_then(|()| store.get_bytes());
+    let bytes = bytes.map_err(|error| anyhow::anyhow!("cannot write {}: {error}", path.display()))?;
+    files::replace_bytes(path, &bytes)
 }
 
 /// Reads all parameters of `net` from `path`.

@@ -206,7 +206,18 @@ impl<'a> NetBuilder<'a> {
     }
 
     /// Batch normalization (Ioffe and Szegedy, 2015).
+    ///
+    /// The bias of the layer before stays zero: β takes its place, and on a device a dense layer then needs one bias for each
+    /// channel instead of one for each channel and position.
     pub fn batch_norm(mut self) -> Self {
+        match self.layers.last_mut() {
+            Some(Layer::Linear(Linear { bias, .. }))
+            | Some(Layer::Conv(Conv { bias, .. }))
+            | Some(Layer::ConvTranspose(ConvTranspose { bias, .. })) => {
+                *bias = bias.clone().set_require_grad(false);
+            }
+            _ => {}
+        }
         let channels = self.shape[0];
         let gamma = self.filled(channels, 1.0);
         let beta = self.filled(channels, 0.0);
