@@ -8,17 +8,23 @@ default:
 
 # Train, export, run on the emulated board and draw, in about three minutes after the build
 demo *args:
+    cargo build --package edgegen
     {{edgegen}} demo {{args}}
 
 # Everything that CI checks
-test: check test-fast test-trainer
+test: check build-tests test-fast test-trainer
 
 # Formatting, lints and documentation
 check:
     cargo fmt --check
     cd firmware/boards/lm3s6965evb && cargo fmt --check
-    cargo clippy --quiet --workspace --all-targets -- -D warnings
+    cargo clippy --workspace --all-targets -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --package edgegen-runtime --package edgegen-export --package edgegen-app --package edgegen-sim
+
+# Compile all tests; the first time takes minutes, which is why it shows what it does
+build-tests:
+    cargo test --no-run --package edgegen-runtime --package edgegen-export --package edgegen-app --package edgegen-sim --package edgegen-tests
+    cargo test --no-run --package edgegen
 
 # All tests that need no Burn: kernels, files, golden bytes, drawing, emulated boards
 test-fast:
@@ -51,6 +57,12 @@ photos:
 # Train the shipped models again (hours)
 train-models:
     {{edgegen}} train trainer/recipes/mnist-dcgan.toml --out runs/mnist-dcgan --resume
+
+# Fuzz the parser and the runtime for a minute each (needs nightly Rust, a C++ compiler and `cargo install cargo-fuzz`)
+fuzz seconds="60":
+    cd tests/fuzz && mkdir -p corpus/parse corpus/run && cp ../../models/*/model.egm corpus/parse/
+    cd tests && cargo +nightly fuzz run parse -- -max_total_time={{seconds}} -max_len=200000
+    cd tests && cargo +nightly fuzz run run -- -max_total_time={{seconds}}
 
 # Licences and advisories of all dependencies (needs cargo-deny)
 deny:

@@ -75,3 +75,20 @@ fn wrong_orders_are_refused_with_a_sentence() {
         assert_eq!(fold(&network).unwrap_err().to_string(), expected);
     }
 }
+
+#[test]
+fn what_the_format_cannot_hold_is_refused_with_a_sentence() {
+    let refused = |kernel, dilation| {
+        let window =
+            Window { channels: 1, kernel: [kernel; 2], stride: [1, 1], padding: [9, 9], dilation: [dilation; 2] };
+        let dense =
+            Layer::Dense { shape: Shape { h: 40, w: 40, c: 1 }, weight: vec![0.0; 1600], bias: vec![0.0; 1600] };
+        let conv = Layer::Conv { window, weight: vec![0.0; kernel * kernel], bias: vec![0.0] };
+        let layers = vec![dense, conv];
+        fold(&Network { prior: Prior::Gaussian, latent_dims: 1, layers, pixels: PixelRange::Unit }).err()
+    };
+    assert_eq!(refused(5, 2).map(|error| error.to_string()), None);
+    let message = refused(6, 2).map(|error| error.to_string()).unwrap();
+    assert!(message.contains("at most 25") && message.contains("found 36"), "{message}");
+    assert_eq!(refused(25, 1).map(|error| error.to_string()), None);
+}

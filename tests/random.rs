@@ -79,8 +79,14 @@ pub fn network(plan: &Plan) -> Network {
     let mut values = Values(plan.seed);
     let (h, w, c) = plan.base;
     let shape = Shape { h, w, c };
-    let dense = Layer::Dense { shape, weight: values.take(shape.len() * plan.latent), bias: values.take(shape.len()) };
-    let mut layers = vec![dense];
+    let normalized = values.value() > 0.0;
+    let bias = if normalized { vec![0.0; shape.len()] } else { values.take(shape.len()) };
+    let mut layers = vec![Layer::Dense { shape, weight: values.take(shape.len() * plan.latent), bias }];
+    if normalized {
+        // Then all positions share their biases, as in a DCGAN.
+        layers.push(batch_norm(usize::from(c), &mut values));
+        layers.push(activation(&mut values));
+    }
     let mut shape = shape;
     for block in &plan.blocks {
         let input = usize::from(shape.c);
@@ -105,17 +111,33 @@ pub fn network(plan: &Plan) -> Network {
         let Some(next) = before.iter().try_fold(shape, sensible) else { continue };
         shape = next;
         layers.extend(before);
-        let channels = usize::from(shape.c);
-        layers.push(Layer::BatchNorm {
-            gamma: values.take(channels),
-            beta: values.take(channels),
-            mean: values.take(channels),
-            variance: values.take(channels).iter().map(|v| v.abs() + 0.3).collect(),
-            epsilon: 1e-5,
-        });
-        layers.push(Layer::Activation(Activation::LeakyRelu { slope: 0.2 }));
+        layers.push(batch_norm(usize::from(shape.c), &mut values));
+        layers.push(activation(&mut values));
     }
-    Network { prior: Prior::Gaussian, latent_dims: plan.latent, layers, pixels: PixelRange::Symmetric }
+    let prior = if values.value() > 0.0 { Prior::Gaussian } else { Prior::Uniform };
+    let pixels = if values.value() > 0.0 { PixelRange::Symmetric } else { PixelRange::Unit };
+    Network { prior, latent_dims: plan.latent, layers, pixels }
+}
+
+fn batch_norm(channels: usize, values: &mut Values) -> Layer {
+    Layer::BatchNorm {
+        gamma: values.take(channels),
+        beta: values.take(channels),
+        mean: values.take(channels),
+        variance: values.take(channels).iter().map(|v| v.abs() + 0.3).collect(),
+        epsilon: 1e-5,
+    }
+}
+
+/// One that is done by a clamp or one that takes a table.
+fn activation(values: &mut Values) -> Layer {
+    Layer::Activation(match (values.value() * 2.5 + 2.5) as u32 {
+        0 => Activation::Identity,
+        1 => Activation::Relu,
+        2 => Activation::LeakyRelu { slope: 0.2 },
+        3 => Activation::Tanh,
+        _ => Activation::Sigmoid,
+    })
 }
 
 fn conv(window: Window, input: usize, values: &mut Values) -> Layer {

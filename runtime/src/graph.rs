@@ -13,7 +13,7 @@ pub const MAX_EDGES: usize = MAX_OPS + 1;
 /// Output phases of one axis at most, which is the largest upsampling factor of one operator.
 pub const MAX_PHASES: usize = 4;
 /// Runs of input bytes that one output pixel reads at most: kernel rows, times kernel columns where those are dilated.
-pub const MAX_LANES: usize = 16;
+pub const MAX_LANES: usize = 25;
 /// Key–value pairs of metadata at most.
 pub const MAX_METADATA: usize = 12;
 
@@ -52,14 +52,14 @@ impl Shape {
         usize::from(self.w) * usize::from(self.c)
     }
 
-    /// Values in all: `h · w · c`.
+    /// Values in all: `h · w · c`; `usize::MAX` if that is more than a `usize` holds.
     pub fn len(&self) -> usize {
-        usize::from(self.h) * self.row_len()
+        usize::from(self.h).saturating_mul(self.row_len())
     }
 
     /// Whether there is no value in it.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.h == 0 || self.w == 0 || self.c == 0
     }
 }
 

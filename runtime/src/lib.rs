@@ -11,15 +11,16 @@
 //! # fn draw(bytes: &[u8], arena: &mut [i8]) -> Result<(), Box<dyn std::error::Error>> {
 //! let model = Model::parse(bytes)?;               // every check there is happens here
 //! let mut generator = Generator::new(&model, arena)?;
-//! let mut rows = generator.sample(7);             // 7 is the seed: the same bytes on every target
-//! while let Some(row) = rows.next_row() {
+//! generator.draw(7, |row| {                       // 7 is the seed: the same bytes on every target
 //!     // `row` is width × channels bytes, 0 black … 255 white: send it to the panel
 //! #   assert_eq!(row.len(), usize::from(model.output().w) * usize::from(model.output().c));
-//! }
+//! });
 //! # Ok(())
 //! # }
 //! # let _ = draw;
 //! ```
+//!
+//! [`Generator::sample`] gives the rows one by one instead, for a display that sets the pace.
 //!
 //! In firmware the bytes come from [`embed_model!`] and the memory from a static [`Arena`].
 //!

@@ -6,7 +6,7 @@
 //!  8  graph_len u32
 //! 12  data_len u32
 //! 16  crc32 u32 (ISO-HDLC, the one of zip and PNG) over everything from offset 20 to the end
-//! 20  reserved, 12 zero bytes
+//! 20  reserved: 12 bytes, written as zeros and not looked at
 //! 32  graph: postcard encoding of `Graph`, graph_len bytes, then zeros up to a multiple of 16
 //!     data: data_len bytes; int8 weights, i32 biases and multipliers, tables; each starts at a multiple of 16
 //! ```
@@ -51,7 +51,9 @@ pub mod field {
 
 /// The checksum of a model file, over its bytes from [`field::CHECKED`] on.
 pub fn checksum(checked: &[u8]) -> u32 {
-    Crc::<u32>::new(&CRC_32_ISO_HDLC).checksum(checked)
+    // A constant, so that its table lies in flash.
+    static CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
+    CRC.checksum(checked)
 }
 
 /// A checked model. It borrows the file; weights are never copied.

@@ -158,6 +158,14 @@ impl<'a, K: Kernel> Generator<'a, K> {
         self.rows()
     }
 
+    /// Hands the rows of a seed's image to `take`, top to bottom.
+    pub fn draw(&mut self, seed: u64, mut take: impl FnMut(&[u8])) {
+        let mut rows = self.sample(seed);
+        while let Some(row) = rows.next_row() {
+            take(row);
+        }
+    }
+
     /// The image of a latent vector in codes of [`Prior::steps`](crate::Prior::steps) to the unit. Missing values are
     /// taken as 0, surplus ones are left.
     pub fn decode(&mut self, codes: &[i8]) -> Rows<'_, 'a, K> {

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 
@@ -26,10 +27,12 @@ pub fn replace(path: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Result<(
 
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let temporary = folder.join(format!(".tmp-{}-{number}-{}", std::process::id(), name.to_string_lossy()));
+    UNDER_WAY.lock().unwrap_or_else(PoisonError::into_inner).push(temporary.clone());
     let mut guard = RemoveOnDrop(Some(temporary.clone()));
     write(&temporary).with_context(|| format!("cannot write {}", path.display()))?;
     fs::rename(&temporary, path).with_context(|| format!("cannot write {}", path.display()))?;
     guard.0 = None;
+    UNDER_WAY.lock().unwrap_or_else(PoisonError::into_inner).retain(|other| *other != temporary);
     Ok(())
 }
 
@@ -37,6 +40,17 @@ pub fn replace(path: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Result<(
 pub fn replace_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
     replace(path, |temporary| Ok(fs::write(temporary, bytes)?))
 }
+
+/// Removes the temporary files of all writes that are under way, for a process that is about to end.
+pub fn abandon() {
+    // A poisoned lock still holds the names.
+    for path in UNDER_WAY.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+        let _ = fs::remove_file(path);
+    }
+}
+
+/// Temporary files that exist now.
+static UNDER_WAY: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
 struct RemoveOnDrop(Option<PathBuf>);
 

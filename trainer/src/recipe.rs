@@ -68,9 +68,9 @@ pub struct TrainConfig {
     /// Adam's learning rate for the critic.
     pub lr_critic: f64,
     /// Adam's decay of the gradient's mean.
-    pub beta1: f32,
+    pub beta1: f64,
     /// Adam's decay of the gradient's square.
-    pub beta2: f32,
+    pub beta2: f64,
     /// How both learning rates change over the run.
     pub schedule: Schedule,
     /// Updates of the critic before each update of the generator (k of Goodfellow et al., 2014, algorithm 1).
@@ -220,6 +220,7 @@ impl Recipe {
     ///
     /// With the first value that is out of range.
     pub fn check(&self) -> Result<()> {
+        ensure!(i64::try_from(self.seed).is_ok(), "`seed` must be an integer from 0 to 2^63 - 1, found {}", self.seed);
         let DataConfig { size, channels, .. } = self.data;
         ensure!((4..=512).contains(&size), "[data] size must be 4 to 512 pixels, found {size}");
         ensure!(channels == 1 || channels == 3, "[data] channels must be 1 (grey) or 3 (colour), found {channels}");
@@ -237,7 +238,7 @@ impl Recipe {
         for (key, rate) in [("lr_generator", train.lr_generator), ("lr_critic", train.lr_critic)] {
             ensure!(rate > 0.0 && rate < 1.0, "[train] {key} must lie between 0 and 1, found {rate}");
         }
-        for (key, decay) in [("beta1", f64::from(train.beta1)), ("beta2", f64::from(train.beta2)), ("ema", train.ema)] {
+        for (key, decay) in [("beta1", train.beta1), ("beta2", train.beta2), ("ema", train.ema)] {
             ensure!((0.0..1.0).contains(&decay), "[train] {key} must be at least 0 and below 1, found {decay}");
         }
         Ok(())
@@ -287,6 +288,18 @@ mod tests {
             count += 1;
         }
         assert!(count >= 4);
+    }
+
+    #[test]
+    fn shipped_models_come_from_the_recipes_of_their_name() {
+        let trainer = Path::new(env!("CARGO_MANIFEST_DIR"));
+        for entry in std::fs::read_dir(trainer.join("../models")).unwrap() {
+            let model = entry.unwrap().path();
+            if model.is_dir() {
+                let recipe = trainer.join("recipes").join(model.file_name().unwrap()).with_extension("toml");
+                assert_eq!(Recipe::load(&model.join("recipe.toml")).unwrap(), Recipe::load(&recipe).unwrap());
+            }
+        }
     }
 
     #[test]

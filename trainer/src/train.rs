@@ -86,7 +86,6 @@ fn as_map<S: Serializer>(losses: &Losses, serializer: S) -> Result<S::Ok, S::Err
 ///
 /// If the data, the device or the run folder cannot be used, or a loss is no longer finite.
 pub fn train(recipe: &Recipe, options: &Options) -> Result<Summary> {
-    recipe.check()?;
     train_on(recipe, &data::load(&recipe.data)?, options)
 }
 
@@ -96,6 +95,7 @@ pub fn train(recipe: &Recipe, options: &Options) -> Result<Summary> {
 ///
 /// As [`train`].
 pub fn train_on(recipe: &Recipe, dataset: &Dataset, options: &Options) -> Result<Summary> {
+    recipe.check()?;
     let config = &recipe.train;
     let [h, w, c] = dataset.shape;
     let (size, channels) = (recipe.data.size, recipe.data.channels);

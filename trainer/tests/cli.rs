@@ -70,6 +70,19 @@ critic_channels = [8, 8]
 "#;
 
 #[test]
+fn the_game_of_2014_ships_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let recipe = TINY[..TINY.find("[dcgan]").unwrap()].replace("dcgan", "gan");
+    write(folder.path(), "gan.toml", recipe + "[gan]\nloss = \"minimax\"\n");
+    done(folder.path(), &["train", "gan.toml", "--out", "run", "--quiet"]);
+    done(folder.path(), &["export", "run", "-o", "m.egm"]);
+    let file = ModelFile::read(&folder.path().join("m.egm")).unwrap();
+    let image = edgegen_export::image(&Model::parse(file.bytes()).unwrap(), 1);
+    assert_eq!(image.len(), 256);
+    assert!(image.iter().any(|&level| level > 0));
+}
+
+#[test]
 fn train_export_inspect_sample_and_sim() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
@@ -168,7 +181,13 @@ fn shipped_models_come_from_their_weights_byte_for_byte() {
             continue;
         }
         let name = model.file_name().unwrap().to_str().unwrap().to_owned();
-        done(folder.path(), &["export", model.to_str().unwrap(), "--name", &name, "-o", "again.egm", "--quiet"]);
+        let export =
+            done(folder.path(), &["export", model.to_str().unwrap(), "--name", &name, "-o", "again.egm", "--json"]);
+        let report: serde_json::Value = serde_json::from_str(&export).unwrap();
+        let comparison = &report["float_vs_int8"];
+        assert!(comparison["psnr_db"].as_f64().unwrap() >= 32.0, "{name}: {comparison}");
+        assert!(comparison["fold_error"].as_f64().unwrap() < 1e-4, "{name}: {comparison}");
+        assert!(report["lower_error"].as_f64().unwrap() < 1e-4, "{name}: {report}");
         let again = std::fs::read(folder.path().join("again.egm")).unwrap();
         assert!(again == std::fs::read(model.join("model.egm")).unwrap(), "{name}: run `just models`");
         count += 1;

@@ -88,7 +88,7 @@ impl Report {
         match *words {
             // The name may have blanks in it.
             ["model", .., shape, "arena", arena_bytes] => {
-                let name = line.trim_start_matches("model ");
+                let name = line.strip_prefix("model ").unwrap_or(line);
                 let name = name.split_once(&format!(" {shape} arena ")).map_or("", |(name, _)| name);
                 let shape = shape.split('x').map(str::parse).collect::<Result<Vec<u16>, _>>()?;
                 let Ok(shape) = <[u16; 3]>::try_from(shape) else { bail!("expected height x width x channels") };

@@ -1,7 +1,8 @@
 //! The normal distribution as integers.
 
 /// `CUMULATIVE[k]` = round(2³¹ · P(|z| < (k + ½) / 32)) for a standard normal z: how many of 2³¹ equally likely draws have
-/// a magnitude of at most k codes. Written by erf in float64; `tests/latent.rs` computes it again.
+/// a magnitude of at most k codes. Written by erf in float64; a test of the module above
+/// computes it again.
 pub(super) const CUMULATIVE: [u32; 127] = [
     26771474, 80288286, 133726768, 187034955, 240161262, 293054635, 345664698, 397941894, 449837631, 501304410,
     552295960, 602767362, 652675162, 701977489, 750634152, 798606740, 845858706, 892355450, 938064388, 982955010,

@@ -10,6 +10,7 @@ fuzz_target!(|bytes: &[u8]| {
     let file = ModelFile::new(bytes);
     if let Ok(model) = Model::parse(file.bytes())
         && model.arena_bytes() < 1 << 20
+        && model.output().len() < 1 << 20
     {
         edgegen_export::image(&model, 1);
     }

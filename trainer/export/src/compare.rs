@@ -73,8 +73,9 @@ pub fn compare(network: &Network, exported: &Exported, images: usize, seed: u64)
     })
 }
 
+/// At most 200 dB, which stands for equality; infinity has no place in JSON.
 fn decibels(signal: f64, noise: f64) -> f64 {
-    10.0 * (signal / noise).log10()
+    (10.0 * (signal / noise).log10()).min(200.0)
 }
 
 /// The smallest difference that `share` of the pixels do not exceed.

@@ -12,7 +12,7 @@
 //! ```
 
 use edgegen_runtime::Shape;
-use edgegen_runtime::graph::{Axis, List, MAX_PHASES, Phase};
+use edgegen_runtime::graph::{Axis, List, MAX_LANES, MAX_PHASES, Phase};
 
 use crate::error::ExportError;
 use crate::layers::{Activation, Layer, Network, Window};
@@ -201,6 +201,12 @@ impl Fold {
         bias: &[f32],
         at: impl Fn(usize, usize, usize, usize) -> f32,
     ) -> Result<(), ExportError> {
+        let most = |axis: &Taps| axis.phases.iter().map(|(_, taps)| taps.len()).max().unwrap_or(0);
+        let lanes = most(vertical) * if horizontal.dilation == 1 { 1 } else { most(horizontal) };
+        if lanes > MAX_LANES {
+            let what = "kernel rows, times kernel columns where dilated,";
+            return Err(ExportError::Limit { what, limit: MAX_LANES, found: lanes });
+        }
         let mut blocks = Vec::new();
         for (_, rows) in &vertical.phases {
             for (_, columns) in &horizontal.phases {

@@ -86,10 +86,7 @@ pub fn image(model: &edgegen_runtime::Model<'_>, seed: u64) -> Vec<u8> {
     let mut arena = vec![0; model.arena_bytes()];
     let mut image = Vec::with_capacity(model.output().len());
     if let Ok(mut generator) = edgegen_runtime::Generator::new(model, &mut arena) {
-        let mut rows = generator.sample(seed);
-        while let Some(row) = rows.next_row() {
-            image.extend_from_slice(row);
-        }
+        generator.draw(seed, |row| image.extend_from_slice(row));
     }
     image
 }

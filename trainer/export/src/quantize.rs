@@ -83,7 +83,8 @@ fn quantize_stage(
         return Err(found);
     }
 
-    let scales: Vec<Vec<f32>> = sets.iter().map(|set| (0..channels).map(|c| weight_scale(set, c)).collect()).collect();
+    let scales: Vec<Vec<f32>> =
+        sets.iter().map(|set| (0..channels).map(|c| weight_scale(set, c, input)).collect()).collect();
     // Multipliers must stay below ½ of 2³²; where a product is coarser than that, so is the output.
     let coarsest = scales.iter().flatten().fold(0.0f32, |most, &scale| most.max(scale)) * input.scale;
     let mut sums = codes.sums;
@@ -137,14 +138,17 @@ fn quantize_stage(
     Ok(quantized)
 }
 
-/// The scale that brings the largest weight of a channel to ±127.
-fn weight_scale(blocks: &[Block], channel: usize) -> f32 {
+/// The scale that brings the largest weight of a channel to ±127; larger where the bias, which has the scale of the products,
+/// would come near the end of 32 bits.
+fn weight_scale(blocks: &[Block], channel: usize, input: Code) -> f32 {
     let rows = blocks.iter().flat_map(|block| {
         let per_channel = block.weights.len() / block.bias.len();
         &block.weights[channel * per_channel..][..per_channel]
     });
     let largest = rows.fold(0.0f32, |most, w| most.max(w.abs()));
-    if largest > 0.0 { largest / 127.0 } else { 1.0 / 127.0 }
+    let bias = blocks.iter().fold(0.0f32, |most, block| most.max(block.bias[channel].abs()));
+    let scale = (largest / 127.0).max(bias / (input.scale * (1 << 28) as f32));
+    if scale > 0.0 { scale } else { 1.0 }
 }
 
 fn table(code: Code, output: impl Fn(f32) -> i8) -> [i8; 256] {

@@ -129,20 +129,6 @@ impl Stage {
             }
         }
     }
-
-    /// Multiplications for one image, those with padding included (the runtime does them).
-    pub fn macs(&self) -> u64 {
-        let pixels = |axis: &Axis, size: u16| -> u64 {
-            (0..size).map(|position| u64::from(axis.phases[axis.split(position).0].taps)).sum()
-        };
-        let per_tap = u64::from(self.input.c) * u64::from(self.output.c);
-        match &self.kind {
-            Kind::Dense => self.input.len() as u64 * self.output.len() as u64,
-            Kind::PhaseConv { vertical, horizontal } => {
-                pixels(vertical, self.output.h) * pixels(horizontal, self.output.w) * per_tap
-            }
-        }
-    }
 }
 
 /// A contiguous piece of weights and the piece of input that it meets.

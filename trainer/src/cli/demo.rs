@@ -1,25 +1,28 @@
 //! `edgegen demo`: the whole way. Draws with the shipped model first, then trains a small one and takes it to the panel.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use edgegen_sim::qemu::{self, Shot};
 use edgegen_sim::{Cpu, PanelSpec, panel};
 use serde::Serialize;
+use serde_json::Value;
 
 use super::export::{self, Report};
 use super::source::{Source, project, read_model};
-use super::train::stop_on_interrupt;
-use super::{Console, Ending, bytes, grouped, table};
+use super::{Console, Ending, bytes, grouped, interrupt, table};
 use crate::data::{self, FetchOptions};
 use crate::recipe::Recipe;
-use crate::run::Run;
+use crate::run::{RECIPE as RECIPE_FILE, Run};
 use crate::{device, files, images, train};
 
 /// The recipe that is trained, part of the program.
 const RECIPE: &str = include_str!("../../recipes/demo.toml");
 /// The model that is drawn before anything is trained.
 const SHIPPED: &str = "models/mnist-dcgan/model.egm";
+/// Every figure, in the folder of the pictures.
+const SUMMARY: &str = "summary.json";
 /// Images on a sample sheet.
 const SHEET: usize = 64;
 /// The processor that the firmware is run on.
@@ -39,11 +42,18 @@ pub struct Args {
 #[derive(Serialize)]
 struct Summary {
     data: String,
-    training: train::Summary,
+    /// Of the session that trained: a second demo finds the run finished.
+    training: Value,
     export: Report,
+    /// `None` where no board can be emulated.
+    board: Option<BoardFigures>,
+    pictures: Vec<PathBuf>,
+}
+
+#[derive(Serialize)]
+struct BoardFigures {
     cpu: &'static str,
     instructions_per_sample: u64,
-    pictures: Vec<PathBuf>,
 }
 
 pub fn run(args: &Args, console: Console) -> Result<Ending> {
@@ -56,55 +66,79 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         files::replace_bytes(&photo, &panel::photo(file.bytes(), 0, PanelSpec::OLED)?.png()?)?;
         console.say(&format!("the shipped model draws: {} and {}", sheet.display(), photo.display()));
     }
+    let missing = qemu::check(CPU).err();
+    if let Some(missing) = &missing {
+        console.say(&format!("the emulated board will be left out: {missing:#}"));
+    }
 
+    let folder = out.join("run");
+    let (dataset, training) = match train_or_resume(args, &folder, console)? {
+        Some(trained) => trained,
+        None => return Ok(Ending::Interrupted),
+    };
+
+    let model = out.join("model.egm");
+    let run = Run::load(&folder, &device::open("flex")?)?;
+    let report = export::export(&run, "demo", &model)?;
+    let mut pictures = vec![out.join("float.png"), out.join("int8.png")];
+    draw_sheet(&Source::Run(Box::new(run)), &pictures[0])?;
+    draw_sheet(&Source::Model(read_model(&model)?), &pictures[1])?;
+
+    let mut board = None;
+    if missing.is_none() {
+        console.say(&format!("building the firmware and booting it on an emulated {}", CPU.name()));
+        let Shot { png, report, .. } = qemu::run(&model, CPU, 0)?;
+        let photo = out.join("panel.png");
+        files::replace_bytes(&photo, &png)?;
+        pictures.push(photo);
+        let instructions: Vec<u64> = report.images.iter().map(Shot::instructions).collect();
+        let instructions_per_sample = instructions.iter().sum::<u64>() / instructions.len().max(1) as u64;
+        board = Some(BoardFigures { cpu: CPU.name(), instructions_per_sample });
+    }
+
+    let summary = Summary { data: dataset, training, export: report, board, pictures };
+    files::replace_bytes(&out.join(SUMMARY), &serde_json::to_vec_pretty(&summary)?)?;
+    console.show(&summary, || text(&summary, out))
+}
+
+/// Trains in `folder`, or goes on with a run of the same recipe there. Gives the data's name and the figures of the training;
+/// `None` if it was interrupted.
+fn train_or_resume(args: &Args, folder: &Path, console: Console) -> Result<Option<(String, Value)>> {
     let mut recipe = Recipe::parse(RECIPE).context("demo recipe")?;
     recipe.train.steps = args.steps.unwrap_or(recipe.train.steps);
+    recipe.check()?;
     let fetch = FetchOptions { report: Box::new(move |line| console.say(line)), ..FetchOptions::default() };
     let (dataset, notice) = data::load_or_glyphs(&recipe.data, &fetch)?;
     notice.iter().for_each(|notice| console.say(notice));
-    console.say(&format!(
-        "training on {} images of {}: {} steps",
-        grouped(dataset.len() as u64),
-        dataset.name,
-        recipe.train.steps
-    ));
+    recipe.data.name.clone_from(&dataset.name);
+    // Of another recipe, an older demo's or one on other data, nothing is kept.
+    let same = Recipe::load(&folder.join(RECIPE_FILE)).is_ok_and(|before| before == recipe);
+    if !same && folder.join(RECIPE_FILE).exists() {
+        fs::remove_dir_all(folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+    }
+    let images = grouped(dataset.len() as u64);
+    console.say(&format!("training on {images} images of {}: {} steps", dataset.name, recipe.train.steps));
     let options = train::Options {
         device: "flex".into(),
-        out: out.join("run"),
-        // A second demo goes on with an interrupted run, and has nothing to train after a finished one.
-        resume: true,
+        out: folder.to_owned(),
+        resume: same,
         quiet: console.quiet,
-        stop: stop_on_interrupt()?,
+        stop: interrupt::stop_flag(),
     };
     let training = train::train_on(&recipe, &dataset, &options)?;
     if training.stopped {
-        console.say(&format!("stopped at step {}; the run is in {}", training.steps, options.out.display()));
-        return Ok(Ending::Interrupted);
+        console.say(&format!("stopped at step {}; the run is in {}", training.steps, folder.display()));
+        return Ok(None);
     }
-
-    let model = out.join("model.egm");
-    let run = Run::load(&options.out, &device::open("flex")?)?;
-    let report = export::export(&run, "demo", &model)?;
-    let (float, int8) = (out.join("float.png"), out.join("int8.png"));
-    draw_sheet(&Source::Run(Box::new(run)), &float)?;
-    draw_sheet(&Source::Model(read_model(&model)?), &int8)?;
-
-    console.say(&format!("building the firmware and booting it on an emulated {}", CPU.name()));
-    let Shot { png, report: board, .. } = qemu::run(&model, CPU, 0)?;
-    let photo = out.join("panel.png");
-    files::replace_bytes(&photo, &png)?;
-    let instructions: Vec<u64> = board.images.iter().map(Shot::instructions).collect();
-
-    let summary = Summary {
-        data: dataset.name.clone(),
-        training,
-        export: report,
-        cpu: CPU.name(),
-        instructions_per_sample: instructions.iter().sum::<u64>() / instructions.len().max(1) as u64,
-        pictures: vec![float, int8, photo],
-    };
-    files::replace_bytes(&out.join("summary.json"), &serde_json::to_vec_pretty(&summary)?)?;
-    console.show(&summary, || text(&summary, out))
+    let figures = folder.join("training.json");
+    if training.session_steps > 0 {
+        files::replace_bytes(&figures, &serde_json::to_vec_pretty(&training)?)?;
+    } else {
+        console.say("the run is finished already: remove its folder to train again");
+    }
+    let figures =
+        fs::read(&figures).map_or(Ok(serde_json::to_value(&training)?), |bytes| serde_json::from_slice(&bytes))?;
+    Ok(Some((dataset.name, figures)))
 }
 
 fn draw_sheet(source: &Source, path: &Path) -> Result<()> {
@@ -113,35 +147,27 @@ fn draw_sheet(source: &Source, path: &Path) -> Result<()> {
 }
 
 fn text(summary: &Summary, out: &Path) -> String {
-    let Summary { training, export, .. } = summary;
+    let Summary { training, export, board, .. } = summary;
     let pictures: Vec<String> = summary.pictures.iter().map(|path| path.display().to_string()).collect();
+    let speed = training["images_per_second"].as_f64().unwrap_or(0.0);
+    let instructions = board.as_ref().map_or("not counted".to_owned(), |board| {
+        format!("{} instructions on {}", grouped(board.instructions_per_sample), board.cpu)
+    });
+    let comparison = &export.float_vs_int8;
     let rows = [
-        [
-            "trained on".to_owned(),
-            format!("{}, {} steps, {:.0} images/s", summary.data, training.steps, training.images_per_second),
-        ],
-        ["weights in flash".to_owned(), bytes(export.cost.weight_bytes)],
-        ["model file".to_owned(), bytes(export.cost.file_bytes)],
-        ["arena (RAM)".to_owned(), bytes(export.cost.arena_bytes as u64)],
-        [
-            "float against int8".to_owned(),
-            format!("{:.1} dB PSNR over {} latents", export.float_vs_int8.psnr_db, export.float_vs_int8.images),
-        ],
-        [
-            "a sample takes".to_owned(),
-            format!(
-                "{} instructions on {}, {} products",
-                grouped(summary.instructions_per_sample),
-                summary.cpu,
-                grouped(export.cost.macs)
-            ),
-        ],
+        ("trained on", format!("{}, {} steps, {speed:.0} images/s", summary.data, training["steps"])),
+        ("weights in flash", bytes(export.cost.weight_bytes)),
+        ("model file", bytes(export.cost.file_bytes)),
+        ("arena (RAM)", bytes(export.cost.arena_bytes as u64)),
+        ("float against int8", format!("{:.1} dB PSNR over {} latents", comparison.psnr_db, comparison.images)),
+        ("a sample takes", format!("{instructions}, {} products", grouped(export.cost.macs))),
     ];
+    let rows = rows.map(|(what, figure)| [what.to_owned(), figure]);
     format!(
         "{}\npictures: {}\nfigures: {}",
-        table(["", ""], rows),
+        table(["figure", "value"], rows),
         pictures.join(", "),
-        out.join("summary.json").display()
+        out.join(SUMMARY).display()
     )
 }
 

@@ -9,11 +9,13 @@ mod demo;
 mod devices;
 mod export;
 mod inspect;
+mod interrupt;
 mod sample;
 mod sim;
 mod source;
 mod train;
 
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -67,7 +69,7 @@ enum Command {
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     let Cli { command, console } = Cli::parse();
-    let result = match command {
+    let result = interrupt::listen().and_then(|()| match command {
         Command::Data(command) => data::run(&command, console),
         Command::Train(args) => train::run(&args, console),
         Command::Sample(args) => sample::run(&args, console),
@@ -77,7 +79,7 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args, console),
         Command::Devices => devices::run(console),
         Command::Completions(args) => completions::run(&args),
-    };
+    });
     match result {
         Ok(Ending::Done) => ExitCode::SUCCESS,
         Ok(Ending::Interrupted) => ExitCode::from(130),
@@ -106,12 +108,12 @@ impl Console {
 
     /// A result: the value as JSON, or its text.
     fn show(self, value: &impl Serialize, text: impl FnOnce() -> String) -> Result<Ending> {
-        if self.json {
-            println!("{}", serde_json::to_string_pretty(value)?);
-        } else {
-            println!("{}", text());
+        let text = if self.json { serde_json::to_string_pretty(value)? } else { text() };
+        match writeln!(std::io::stdout(), "{text}") {
+            // Who reads, `head` for one, may have enough.
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+            _ => Ok(Ending::Done),
         }
-        Ok(Ending::Done)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::ValueEnum;
 use edgegen_sim::qemu::{self, Shot};
 use edgegen_sim::{Cpu, PanelSpec, panel};
@@ -50,10 +50,14 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         }
     };
     if let Some(path) = &args.photo {
-        files::replace_bytes(path, &png).with_context(|| format!("cannot write {}", path.display()))?;
+        files::replace_bytes(path, &png)?;
     }
-    let images: Vec<_> =
-        report.images.iter().map(|image| (image.seed, image.crc32, Shot::instructions(image))).collect();
+    let counted = args.board != Board::Host;
+    let images: Vec<_> = report
+        .images
+        .iter()
+        .map(|image| (image.seed, image.crc32, counted.then(|| Shot::instructions(image))))
+        .collect();
     let value: Vec<_> = images
         .iter()
         .map(
@@ -62,8 +66,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         .collect();
     console.show(&serde_json::json!({ "images": value, "photo": args.photo }), || {
         let rows = images.iter().map(|&(seed, crc, instructions)| {
-            let counted = args.board != Board::Host;
-            [seed.to_string(), format!("{crc:08x}"), if counted { grouped(instructions) } else { "–".to_owned() }]
+            [seed.to_string(), format!("{crc:08x}"), instructions.map_or("–".to_owned(), grouped)]
         });
         table(["seed", "CRC-32", "instructions"], rows)
     })

@@ -9,6 +9,9 @@ use edgegen_runtime::Model;
 use crate::device;
 use crate::run::Run;
 
+/// Values of an image at most. The runtime streams rows and has no limit; this command keeps whole images.
+const MAX_IMAGE: usize = 1 << 26;
+
 /// Something that can draw.
 pub enum Source {
     /// A run folder or a shipped model's folder: the float generator.
@@ -54,8 +57,14 @@ pub fn read_model(path: &Path) -> Result<ModelFile> {
         path.display()
     );
     let file = ModelFile::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    if let Err(error) = Model::parse(file.bytes()) {
-        bail!("{}: {error}", path.display());
+    match Model::parse(file.bytes()) {
+        Err(error) => bail!("{}: {error}", path.display()),
+        Ok(model) => ensure!(
+            model.output().len() <= MAX_IMAGE,
+            "expected a model of images with at most {MAX_IMAGE} values, found {} in {}: this is no generator of ours",
+            model.output(),
+            path.display()
+        ),
     }
     Ok(file)
 }

@@ -1,12 +1,10 @@
 //! `edgegen train RECIPE`.
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
-use super::{Console, Ending};
+use super::{Console, Ending, interrupt};
 use crate::recipe::Recipe;
 use crate::train;
 
@@ -46,7 +44,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         out: args.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(name)),
         resume: args.resume,
         quiet: console.quiet,
-        stop: stop_on_interrupt()?,
+        stop: interrupt::stop_flag(),
     };
     let summary = train::train(&recipe, &options)?;
     console.show(&summary, || {
@@ -62,17 +60,4 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         )
     })?;
     Ok(if summary.stopped { Ending::Interrupted } else { Ending::Done })
-}
-
-/// A flag that Ctrl-C sets; a second Ctrl-C ends the process at once.
-pub fn stop_on_interrupt() -> Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = stop.clone();
-    ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-    })
-    .context("cannot listen for Ctrl-C")?;
-    Ok(stop)
 }

@@ -107,7 +107,8 @@ impl Adversarial {
     /// A game that has not begun.
     pub fn new(players: Players, train: &TrainConfig, device: &Device) -> Self {
         // Burn's default ε of 1e-5 would slow down small gradients; 1e-8 is the paper's (Kingma and Ba, 2015).
-        let adam = AdamConfig::new().with_beta_1(train.beta1).with_beta_2(train.beta2).with_epsilon(1e-8);
+        let [beta1, beta2] = [train.beta1, train.beta2].map(|beta| beta as f32);
+        let adam = AdamConfig::new().with_beta_1(beta1).with_beta_2(beta2).with_epsilon(1e-8);
         Self {
             average: players.generator.valid(),
             players,
