@@ -15,7 +15,8 @@ fn same_as_host(cpu: Cpu, seed: u64) {
     if let Err(missing) = qemu::check(cpu) {
         assert!(std::env::var_os("EDGEGEN_BOARDS").is_none(), "{missing:#}");
         // Straight to the terminal: what a passing test prints is not shown.
-        writeln!(std::io::stderr(), "skipped on {}: {missing:#}", cpu.name()).unwrap();
+        let mut terminal = std::io::stderr();
+        writeln!(terminal, "skipped on {}: {missing:#}", cpu.name()).unwrap();
         return;
     }
     let model = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../models/mnist-dcgan/model.egm"));

@@ -16,7 +16,8 @@ fn the_board_and_the_host_show_the_same_fault() {
     if let Err(missing) = qemu::check(cpu) {
         assert!(std::env::var_os("EDGEGEN_BOARDS").is_none(), "{missing:#}");
         // Straight to the terminal: what a passing test prints is not shown.
-        writeln!(std::io::stderr(), "skipped: {missing:#}").unwrap();
+        let mut terminal = std::io::stderr();
+        writeln!(terminal, "skipped: {missing:#}").unwrap();
         return;
     }
     let folder = tempfile::tempdir().unwrap();
