@@ -8,7 +8,7 @@ use edgegen_sim::qemu::{self, Shot};
 use edgegen_sim::{Cpu, PanelSpec, panel};
 
 use super::source::read_model;
-use super::{Console, Ending, grouped, table};
+use super::{Console, Ending, bytes, grouped, table};
 use crate::files;
 
 #[derive(Debug, clap::Args)]
@@ -39,14 +39,14 @@ enum Board {
 
 pub fn run(args: &Args, console: Console) -> Result<Ending> {
     let file = read_model(&args.model)?;
-    let (png, report) = match args.board {
+    let (png, report, stack_bytes) = match args.board {
         Board::Host => {
             let photo = panel::photo(file.bytes(), args.seed, PanelSpec::OLED)?;
-            (photo.png()?, photo.report)
+            (photo.png()?, photo.report, None)
         }
         Board::Lm3s6965evb => {
-            let Shot { png, report, .. } = qemu::run(&args.model, args.cpu, args.seed)?;
-            (png, report)
+            let Shot { png, report, stack_bytes } = qemu::run(&args.model, args.cpu, args.seed)?;
+            (png, report, Some(stack_bytes))
         }
     };
     if let Some(path) = &args.photo {
@@ -64,10 +64,12 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
             |(seed, crc, instructions)| serde_json::json!({ "seed": seed, "crc32": crc, "instructions": instructions }),
         )
         .collect();
-    console.show(&serde_json::json!({ "images": value, "photo": args.photo }), || {
+    let value = serde_json::json!({ "images": value, "stack_bytes": stack_bytes, "photo": args.photo });
+    console.show(&value, || {
         let rows = images.iter().map(|&(seed, crc, instructions)| {
             [seed.to_string(), format!("{crc:08x}"), instructions.map_or("–".to_owned(), grouped)]
         });
-        table(["seed", "CRC-32", "instructions"], rows)
+        let stack = stack_bytes.map_or(String::new(), |stack| format!("\nmost stack in use: {}", bytes(stack.into())));
+        table(["seed", "CRC-32", "instructions"], rows) + &stack
     })
 }
