@@ -3,9 +3,8 @@
 
 #![no_main]
 
-use edgegen_export::ModelFile;
+use edgegen_export::{ModelFile, pack};
 use edgegen_runtime::Model;
-use edgegen_runtime::model::{HEADER_LEN, MAGIC, VERSION, checksum, field};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -13,19 +12,7 @@ fuzz_target!(|bytes: &[u8]| {
     let graph_len = usize::from(u16::from_le_bytes([split[0], split[1]])).min(body.len());
     let (graph, data) = body.split_at(graph_len);
 
-    let mut file = vec![0; HEADER_LEN];
-    file[field::MAGIC].copy_from_slice(&MAGIC);
-    file[field::MAJOR].copy_from_slice(&VERSION.0.to_le_bytes());
-    file[field::MINOR].copy_from_slice(&VERSION.1.to_le_bytes());
-    file[field::GRAPH_LEN].copy_from_slice(&(graph.len() as u32).to_le_bytes());
-    file[field::DATA_LEN].copy_from_slice(&(data.len() as u32).to_le_bytes());
-    file.extend(graph);
-    file.resize(file.len().next_multiple_of(16), 0);
-    file.extend(data);
-    let crc = checksum(&file[field::CHECKED..]);
-    file[field::CRC].copy_from_slice(&crc.to_le_bytes());
-
-    let file = ModelFile::new(&file);
+    let file = ModelFile::new(&pack::frame(graph, data));
     if let Ok(model) = Model::parse(file.bytes())
         && model.arena_bytes() < 1 << 20
         && model.output().len() < 1 << 16

@@ -69,7 +69,11 @@ fn bank(stage: &QuantizedStage, data: &mut Vec<u8>) -> Bank {
 
 /// The bytes of a file for any graph and data, right or wrong: tests write wrong ones.
 pub fn assemble(graph: &Graph<'_>, data: &[u8]) -> Vec<u8> {
-    let encoded = postcard::to_stdvec(graph).unwrap_or_default();
+    frame(&postcard::to_stdvec(graph).unwrap_or_default(), data)
+}
+
+/// Header, padding and checksum around any encoded graph and data.
+pub fn frame(encoded: &[u8], data: &[u8]) -> Vec<u8> {
     let mut file = vec![0; HEADER_LEN];
     file[field::MAGIC].copy_from_slice(&MAGIC);
     file[field::MAJOR].copy_from_slice(&VERSION.0.to_le_bytes());
