@@ -1,32 +1,61 @@
 //! Kernels: one file for each instruction set. A kernel sees slices and never a shape, so an operator is written once for
 //! all CPUs and a CPU once for all operators.
 //!
-//! [`scalar`] is the reference that everybody can read; every other kernel gives the same bytes.
+//! [`scalar`] is the reference that everybody can read; every other kernel gives the same bytes. Those are built from
+//! four small parts, which [`blocked`] puts together.
 
+pub mod blocked;
 pub mod scalar;
 
 use crate::fixed;
+use crate::packing::Packing;
 
 /// The best kernel of the target that this is compiled for.
 pub type Native = scalar::Scalar;
 
-/// The products and sums of one phase of one row.
+/// An instruction set.
 ///
 /// A kernel is a value: holding it proves that the CPU can run it.
 pub trait Kernel: Copy {
     /// Name of the instruction set.
     const NAME: &'static str;
+    /// The order of weights that it reads.
+    const PACKING: Packing;
 
-    /// Makes pixels at `pixels[0..c]`, `pixels[stride..stride + c]`, … to the end of `pixels`, where `c` is the number of
-    /// channels. For pixel `n` and channel `c`:
-    ///
-    /// ```text
-    /// sum = bias[c] + Σ over lanes l, i < run:  lanes[l][n · step + i] · weights[(c · lanes + l) · run + i]
-    /// pixels[n · stride + c] = output(sum, multiplier[c])
-    /// ```
-    ///
-    /// `Model::parse` has seen to it that all lengths fit. Were one too short, values would be wrong and nothing worse.
-    fn row(self, window: Window<'_>, weights: &[i8], channels: Channels<'_>, pixels: &mut [i8], stride: usize);
+    /// The kernel, if this CPU can run it.
+    fn available() -> Option<Self>;
+
+    /// Makes the pixels of one phase of one row of a convolution.
+    fn windows(self, row: Row<'_>);
+
+    /// Makes one pixel of a fully connected layer.
+    fn vector(self, row: Row<'_>);
+}
+
+/// Pixels to make.
+///
+/// Pixel `n` lies at `pixels[n · stride ..]`; there are as many as fit. For channel `c` of pixel `n`:
+///
+/// ```text
+/// sum = bias[c] + Σ over lanes l, i < run:  lanes[l][n · step + i] · weights[c][l · run + i]
+/// pixels[n · stride + c] = output(sum, multiplier[c])
+/// ```
+///
+/// `Model::parse` has seen to it that all lengths fit. Were one too short, values would be wrong and nothing worse.
+#[derive(Debug)]
+pub struct Row<'a> {
+    /// What the pixels read.
+    pub window: Window<'a>,
+    /// The matrix `[channel][lane · run]` in the packing of the model.
+    pub weights: &'a [i8],
+    /// Biases, multipliers and the rest.
+    pub channels: Channels<'a>,
+    /// Where the pixels go.
+    pub pixels: &'a mut [i8],
+    /// Values from one pixel to the next.
+    pub stride: usize,
+    /// Working memory, [`Packing::scratch_bytes`] of it.
+    pub scratch: &'a mut [i32],
 }
 
 /// The input of one phase of one row.

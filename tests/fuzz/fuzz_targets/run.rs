@@ -4,7 +4,7 @@
 #![no_main]
 
 use edgegen_export::{ModelFile, pack};
-use edgegen_runtime::Model;
+use edgegen_runtime::{Model, Packing};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -12,7 +12,7 @@ fuzz_target!(|bytes: &[u8]| {
     let graph_len = usize::from(u16::from_le_bytes([split[0], split[1]])).min(body.len());
     let (graph, data) = body.split_at(graph_len);
 
-    let file = ModelFile::new(&pack::frame(graph, data));
+    let file = ModelFile::new(&pack::frame(graph, Packing::Portable, data));
     if let Ok(model) = Model::parse(file.bytes())
         && model.arena_bytes() < 1 << 20
         && model.output().len() < 1 << 16

@@ -1,0 +1,169 @@
+//! Every packing, read by a tile in plain Rust: the driver of blocked kernels, the order of weights and the planned memory
+//! are right before any instruction set comes in.
+
+use edgegen_export::{Label, ModelFile, export, latent_codes, reference, repack};
+use edgegen_kernel_check::{Workbench, check};
+use edgegen_runtime::fixed::Output;
+use edgegen_runtime::kernels::blocked::{self, Tile};
+use edgegen_runtime::kernels::{Kernel, Row, scalar::Scalar};
+use edgegen_runtime::packing::{Blocking, Matrix, Packing};
+use edgegen_runtime::{Generator, GeneratorError, Model, ParseError};
+use edgegen_tests::{network, plan};
+use proptest::prelude::*;
+
+/// Reads the packing with this code.
+#[derive(Clone, Copy, Debug)]
+struct Plain<const CODE: u16>;
+
+impl<const CODE: u16> Kernel for Plain<CODE> {
+    const NAME: &'static str = "plain";
+    const PACKING: Packing = packing(CODE);
+
+    fn available() -> Option<Self> {
+        Some(Self)
+    }
+
+    fn windows(self, row: Row<'_>) {
+        blocked::run(PlainTile::<CODE, false>, row);
+    }
+
+    fn vector(self, row: Row<'_>) {
+        blocked::run(PlainTile::<CODE, true>, row);
+    }
+}
+
+const fn packing(code: u16) -> Packing {
+    Packing::ALL[code as usize]
+}
+
+#[derive(Clone, Copy, Debug)]
+struct PlainTile<const CODE: u16, const VECTOR: bool>;
+
+impl<const CODE: u16, const VECTOR: bool> Tile for PlainTile<CODE, VECTOR> {
+    const BLOCKING: Blocking = match packing(CODE).blocking(if VECTOR { Matrix::Vector } else { Matrix::Windows }) {
+        Some(blocking) => blocking,
+        None => panic!("the portable packing is not blocked"),
+    };
+
+    fn start(self, bias: &[i32], sums: &mut [i32]) {
+        for (channel, &bias) in bias.iter().enumerate() {
+            sums[channel * Self::BLOCKING.pixels..][..Self::BLOCKING.pixels].fill(bias);
+        }
+    }
+
+    /// One byte a value, pixel after pixel.
+    fn gather(self, values: &[i8], step: usize, pixels: usize, len: usize, at: usize, strip: &mut [i32]) {
+        let room = 4 * strip.len() / Self::BLOCKING.pixels;
+        for pixel in 0..pixels {
+            for i in 0..len {
+                let byte = pixel * room + at + i;
+                let shift = byte % 4 * 8;
+                let value = (values[pixel * step + i] as u8 as i32) << shift;
+                strip[byte / 4] = strip[byte / 4] & !(0xFF << shift) | value;
+            }
+        }
+    }
+
+    fn multiply(self, strip: &[i32], weights: &[i8], next: usize, depth: usize, channels: usize, sums: &mut [i32]) {
+        let Blocking { interleave, group, pixels, .. } = Self::BLOCKING;
+        let room = 4 * strip.len() / pixels;
+        for channel in 0..channels {
+            let tile = &weights[channel / interleave * next..];
+            let packed = |index: usize| {
+                let row = index / group * interleave + channel % interleave;
+                tile[row * group + index % group]
+            };
+            for index in 0..depth {
+                let borrowed = packing(CODE) == Packing::Dsp && index % 2 == 1 && packed(index - 1) < 0;
+                let weight = i32::from(packed(index)) + i32::from(borrowed);
+                for pixel in 0..pixels {
+                    let byte = pixel * room + index;
+                    let value = (strip[byte / 4] >> (byte % 4 * 8)) as i8;
+                    sums[channel * pixels + pixel] += weight * i32::from(value);
+                }
+            }
+        }
+    }
+
+    fn finish(
+        self,
+        sums: &[i32],
+        multiplier: &[i32],
+        output: &Output<'_>,
+        to: &mut [i8],
+        pixels: usize,
+        stride: usize,
+    ) {
+        for (channel, &multiplier) in multiplier.iter().enumerate() {
+            for pixel in 0..pixels {
+                to[pixel * stride + channel] = output.finish(sums[channel * Self::BLOCKING.pixels + pixel], multiplier);
+            }
+        }
+    }
+}
+
+fn checked<K: Kernel>(kernel: K) {
+    let mut bench = Box::new(Workbench::<8192>::new());
+    let cases = check(kernel, &mut bench).unwrap_or_else(|difference| panic!("{}: {difference:?}", K::NAME));
+    assert!(cases > 1000);
+}
+
+#[test]
+fn the_reference_follows_the_definition() {
+    checked(Scalar);
+}
+
+#[test]
+fn blocked_kernels_follow_the_definition() {
+    checked(Plain::<1>);
+    checked(Plain::<2>);
+    checked(Plain::<3>);
+    checked(Plain::<4>);
+    checked(Plain::<5>);
+}
+
+/// The image of a repacked model in exactly the planned memory, at an odd address.
+fn image<K: Kernel>(file: &ModelFile, kernel: K, latent: &[i8]) -> Vec<i8> {
+    let file = repack(file, K::PACKING).unwrap();
+    let model = Model::parse_for(file.bytes(), Some(kernel)).unwrap();
+    let mut arena = vec![85; model.arena_bytes() + 1];
+    let mut generator = Generator::with_kernel(&model, &mut arena[1..], kernel).unwrap();
+    let mut rows = generator.decode(latent);
+    let mut image = Vec::new();
+    while let Some(row) = rows.next_row() {
+        image.extend(row.iter().map(|&byte| byte as i8));
+    }
+    image
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn repacked_models_draw_the_same(plan in plan()) {
+        let network = network(&plan);
+        let file = export(&network, 4, Label { name: "test", metadata: &[] }).unwrap().file;
+        let latent = latent_codes(network.prior, network.latent_dims, plan.seed);
+        let expected = reference::trace(&Model::parse(file.bytes()).unwrap(), &latent).pop().unwrap();
+        prop_assert_eq!(&image(&file, Plain::<1>, &latent), &expected);
+        prop_assert_eq!(&image(&file, Plain::<2>, &latent), &expected);
+        prop_assert_eq!(&image(&file, Plain::<3>, &latent), &expected);
+        prop_assert_eq!(&image(&file, Plain::<4>, &latent), &expected);
+        prop_assert_eq!(&image(&file, Plain::<5>, &latent), &expected);
+    }
+}
+
+#[test]
+fn a_foreign_packing_is_refused_by_name() {
+    let file = edgegen_tests::shipped("mnist-dcgan");
+    let mve = repack(&file, Packing::Mve).unwrap();
+    let refused = Model::parse(mve.bytes()).unwrap_err();
+    assert_eq!(refused, ParseError::Packing { found: Packing::Mve });
+    let message = refused.to_string();
+    assert!(message.starts_with("expected weights packed as portable") && message.contains("found mve"), "{message}");
+    let model = Model::parse_any(mve.bytes()).unwrap();
+    let mut arena = vec![0; model.arena_bytes()];
+    let refused = Generator::with_kernel(&model, &mut arena, Plain::<2>).unwrap_err();
+    assert_eq!(refused, GeneratorError::Packing { expected: Packing::Dsp, found: Packing::Mve });
+    assert!(repack(&mve, Packing::Dsp).is_err());
+}
