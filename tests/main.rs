@@ -8,4 +8,5 @@ mod fold;
 mod golden;
 mod latent;
 mod packings;
+mod proof;
 mod rows;
