@@ -1,4 +1,4 @@
-//! `edgegen export RUN -o m.egm`.
+//! `edgegen export RUN|MODEL -o m.egm`.
 
 use std::path::{Path, PathBuf};
 
@@ -6,10 +6,11 @@ use anyhow::{Result, ensure};
 use edgegen_export::compare::{Comparison, compare};
 use edgegen_export::cost::{self, Cost};
 use edgegen_export::layers::Network;
-use edgegen_export::{Exported, Label, latent_vector};
-use edgegen_runtime::Model;
+use edgegen_export::{Exported, Label, ModelFile, latent_vector, repack};
+use edgegen_runtime::{Model, Packing};
 use serde::Serialize;
 
+use super::source::{packing, read_any_model};
 use super::{Console, Ending, bytes, grouped, table};
 use crate::run::Run;
 use crate::{device, files, lower};
@@ -21,11 +22,15 @@ const COMPARED: (usize, u64) = (256, 1_000_000);
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A run folder
-    run: PathBuf,
+    /// A run folder, or a portable model file that is only to be packed for another target
+    #[arg(value_name = "RUN|MODEL")]
+    source: PathBuf,
     /// The model file to write
     #[arg(long, short)]
     out: PathBuf,
+    /// The kernels that read it: portable (all of them), armv6m, dsp, mve, simd128 (neon, wasm) or x86
+    #[arg(long, default_value = "portable", value_parser = packing)]
+    target: Packing,
     /// What the model is called [default: the file's name]
     #[arg(long)]
     name: Option<String>,
@@ -36,6 +41,8 @@ pub struct Args {
 pub struct Report {
     /// The file written.
     pub file: PathBuf,
+    /// What it is packed for.
+    pub target: &'static str,
     /// What it costs.
     pub cost: Cost,
     /// Largest difference between Burn's output and that of the lowered layers, in the units of the last layer.
@@ -45,31 +52,55 @@ pub struct Report {
 }
 
 pub fn run(args: &Args, console: Console) -> Result<Ending> {
+    if args.source.is_file() {
+        ensure!(
+            args.name.is_none(),
+            "expected no --name with a model file, which has one: leave it out, or give a run folder"
+        );
+        let packed = repack(&read_any_model(&args.source)?, args.target)?;
+        return write_packed(&packed, args, console);
+    }
     let stem = args.out.file_stem().map(|stem| stem.to_string_lossy().into_owned());
     let name = args.name.clone().or(stem).unwrap_or_default();
     ensure!(
-        args.run.is_dir(),
-        "expected a run folder at {}, found {}: give the folder that `edgegen train` wrote",
-        args.run.display(),
-        if args.run.exists() { "a file" } else { "nothing" }
+        args.source.is_dir(),
+        "expected a run folder or a model file at {}, found nothing: give the folder that `edgegen train` wrote",
+        args.source.display()
     );
-    let run = Run::load(&args.run, &device::open("flex")?)?;
-    let report = export(&run, &name, &args.out)?;
+    let run = Run::load(&args.source, &device::open("flex")?)?;
+    let report = export(&run, &name, args.target, &args.out)?;
     console.show(&report, || text(&report))
 }
 
+/// Writes a model that was only packed anew.
+fn write_packed(packed: &ModelFile, args: &Args, console: Console) -> Result<Ending> {
+    files::replace_bytes(&args.out, packed.bytes())?;
+    let cost = cost::cost(&Model::parse_any(packed.bytes())?);
+    let value = serde_json::json!({ "file": args.out, "target": args.target.name(), "cost": cost });
+    console.show(&value, || {
+        format!(
+            "{}: packed as {}, {} in flash, {} of RAM",
+            args.out.display(),
+            args.target.name(),
+            bytes(cost.file_bytes),
+            bytes(cost.arena_bytes as u64)
+        )
+    })
+}
+
 /// Exports a run, writes the file, and compares it with the float generator.
-pub fn export(run: &Run, name: &str, out: &Path) -> Result<Report> {
+pub fn export(run: &Run, name: &str, target: Packing, out: &Path) -> Result<Report> {
     let generator = &run.generator;
     let network = lower::lower(&generator.net, generator.prior, generator.pixels)?;
     let metadata = [("system", run.recipe.system.as_str()), ("data", run.recipe.data.name.as_str())];
     let exported: Exported = edgegen_export::export(&network, CALIBRATION, Label { name, metadata: &metadata })?;
-    files::replace_bytes(out, exported.file.bytes())?;
-    let model = Model::parse(exported.file.bytes())?;
+    let packed = repack(&exported.file, target)?;
+    files::replace_bytes(out, packed.bytes())?;
     let (images, seed) = COMPARED;
     Ok(Report {
         file: out.to_owned(),
-        cost: cost::cost(&model),
+        target: target.name(),
+        cost: cost::cost(&Model::parse_any(packed.bytes())?),
         lower_error: lower_error(run, &network, seed),
         float_vs_int8: compare(&network, &exported, images, seed)?,
     })
