@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 
 use super::catalogue::{self, Known};
 use super::{RawFile, Source, cache_folder, list};
+use crate::files::create_parent;
 
 /// How to fetch.
 pub struct FetchOptions {
@@ -109,11 +110,14 @@ fn take(files: &[RawFile], source: &Source, root: &Path, target: &Path, timeout:
 
     let found = source.obtain(files, &work, timeout)?;
     for file in files {
-        unpack_checked(file, &found, &ready.join(file.name))?;
+        let to = ready.join(file.name);
+        create_parent(&to)?;
+        unpack_checked(file, &found, &to)?;
     }
-    fs::create_dir_all(target)?;
     for file in files {
-        fs::rename(ready.join(file.name), target.join(file.name))?;
+        let to = target.join(file.name);
+        create_parent(&to)?;
+        fs::rename(ready.join(file.name), to)?;
     }
     Ok(())
 }
