@@ -323,6 +323,7 @@ mod tests {
             ("system = \"dcgan\"\nsede = 1\n[data]\nname = \"mnist\"", "unknown key `sede`"),
             ("system = \"dcgan\"\n[data]\nname = \"mnist\"\nchannels = 2", "channels must be 1 (grey) or 3"),
             ("system = \"dcgan\"\n[data]\nname = \"mnist\"\nsize = 30", "28"),
+            ("system = \"dcgan\"\n[data]\nname = \"mnist\"\n[train]\nshift = 28", "less than the 28 pixels"),
             ("system = \"dcgan\"\n[data]\nname = \"mnist\"\n[dcgan]\nlatents = 3", "[dcgan] unknown field `latents`"),
             ("system = \"dcgan\"\n[data", "line 2"),
         ] {

@@ -240,16 +240,23 @@ mod tests {
     fn archives_give_only_the_named_files_and_never_more_than_their_size() {
         let folder = tempfile::tempdir().unwrap();
         let mut builder = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
-        for (name, data) in [("package/data/a-idx3-ubyte", &b"12345678"[..]), ("package/evil", b"x")] {
+        for (name, data) in [
+            ("package/data/a-idx3-ubyte", &b"12345678"[..]),
+            ("package/evil", b"x"),
+            ("package/img/small/64.png", b"s"),
+            ("package/img/large/64.png", b"l"),
+        ] {
             let mut header = tar::Header::new_ustar();
             header.set_size(data.len() as u64);
             builder.append_data(&mut header, name, data).unwrap();
         }
         fs::write(folder.path().join("p.tgz"), builder.into_inner().unwrap().finish().unwrap()).unwrap();
 
-        unpack_tgz(&only_file(folder.path(), "tgz").unwrap(), &[FILE], folder.path()).unwrap();
+        let in_a_folder = RawFile { name: "small/64.png", bytes: 1, sha256: "" };
+        unpack_tgz(&only_file(folder.path(), "tgz").unwrap(), &[FILE, in_a_folder], folder.path()).unwrap();
         assert_eq!(fs::read(folder.path().join("a-idx3-ubyte")).unwrap(), b"1234");
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+        assert_eq!(fs::read(folder.path().join("small/64.png")).unwrap(), b"s");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
         assert!(only_file(folder.path(), "deb").unwrap_err().to_string().contains("found 0"));
     }
 

@@ -30,12 +30,16 @@ impl View {
     fn show(&self, pixels: &[u8], [h, w, c]: [usize; 3], to: &mut [f32]) {
         let [right, down] = self.shift;
         let moved = |at: usize, by: isize, end: usize| at.saturating_add_signed(-by).min(end - 1);
-        for (y, x, channel) in (0..h).flat_map(|y| (0..w).flat_map(move |x| (0..c).map(move |channel| (y, x, channel))))
-        {
-            let column = moved(x, right, w);
-            let column = if self.flip { w - 1 - column } else { column };
-            let byte = pixels[(moved(y, down, h) * w + column) * c + channel];
-            to[(channel * h + y) * w + x] = f32::from(byte) / 127.5 - 1.0;
+        for y in 0..h {
+            let row = moved(y, down, h);
+            for x in 0..w {
+                let column = moved(x, right, w);
+                let column = if self.flip { w - 1 - column } else { column };
+                for channel in 0..c {
+                    let byte = pixels[(row * w + column) * c + channel];
+                    to[(channel * h + y) * w + x] = f32::from(byte) / 127.5 - 1.0;
+                }
+            }
         }
     }
 }
