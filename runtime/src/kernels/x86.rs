@@ -1,0 +1,254 @@
+//! x86-64: AVX2, and AVX-512 VNNI where the CPU has it. Both read [`Packing::X86`].
+//!
+//! A vector holds the weights of a few channels at [`GROUP`] consecutive values of the depth, and meets the same [`GROUP`] values of a
+//! pixel, repeated for each channel. Values lie in the rings as they are needed, so they are read from there, without
+//! gathering; only where a lane is no whole number of groups long, pixels are gathered first ([`gathered`]). A tile of sums
+//! stays in registers over the whole depth and is finished there:
+//!
+//! ```text
+//! for each tile of channels                                     16 or 4 (VNNI), 4 (AVX2)
+//!     for each tile of pixels                                   4 or 8 (VNNI), 4 (AVX2)
+//!         sums[pixel, channel, 0..4] = 0
+//!         for each lane, for each group of it
+//!             sums[pixel, channel, j] += Σ over 4 values i of part j:  lane[pixel][i] · weights[channel][i]
+//!         sum[pixel, channel] = sums[…, 0] + sums[…, 1] + sums[…, 2] + sums[…, 3] + bias[channel]
+//!         pixels[pixel][channel] = output(sum, multiplier[channel])
+//! ```
+//!
+//! The AVX-512 and AVX2 halves differ in how they form those products; see [`vnni`] and [`avx2`].
+
+#![allow(unsafe_code)]
+
+mod avx2;
+mod vnni;
+
+use super::{Channels, Kernel, Row, Window};
+use crate::fixed::Output;
+use crate::packing::{Matrix, Packing};
+
+/// Values of the depth that a vector holds.
+const GROUP: usize = 16;
+/// Channels that lie together in the file.
+const QUAD: usize = 4;
+/// Pixels that are gathered together, where they must be.
+const GATHERED: usize = match Packing::X86.blocking(Matrix::Windows) {
+    Some(blocking) => blocking.pixels,
+    None => 1,
+};
+
+/// Whether the CPU has all of these features: asked at run time with `std`, told by the target without.
+macro_rules! has {
+    ($($feature:tt)+) => {{
+        #[cfg(feature = "std")]
+        let found = true $(&& std::arch::is_x86_feature_detected!($feature))+;
+        #[cfg(not(feature = "std"))]
+        let found = true $(&& cfg!(target_feature = $feature))+;
+        found
+    }};
+}
+
+/// Runs on CPUs with AVX2.
+#[derive(Clone, Copy, Debug)]
+pub struct Avx2(());
+
+impl Kernel for Avx2 {
+    const NAME: &'static str = "avx2";
+    const PACKING: Packing = Packing::X86;
+
+    fn available() -> Option<Self> {
+        has!("avx2").then_some(Self(()))
+    }
+
+    fn windows(self, row: Row<'_>) {
+        // SAFETY: that there is an `Avx2` tells that the CPU has it.
+        gathered(row, |job| unsafe { avx2::run::<4>(job) });
+    }
+
+    fn vector(self, row: Row<'_>) {
+        // SAFETY: as above.
+        gathered(row, |job| unsafe { avx2::run::<1>(job) });
+    }
+}
+
+/// Runs on CPUs with AVX-512 F, BW, VL and VNNI.
+#[derive(Clone, Copy, Debug)]
+pub struct Vnni(());
+
+impl Kernel for Vnni {
+    const NAME: &'static str = "vnni";
+    const PACKING: Packing = Packing::X86;
+
+    fn available() -> Option<Self> {
+        has!("avx512f" "avx512bw" "avx512vl" "avx512vnni").then_some(Self(()))
+    }
+
+    fn windows(self, row: Row<'_>) {
+        // SAFETY: that there is a `Vnni` tells that the CPU has it.
+        gathered(row, |job| unsafe { vnni::run::<4, 8>(job) });
+    }
+
+    fn vector(self, row: Row<'_>) {
+        // SAFETY: as above.
+        gathered(row, |job| unsafe { vnni::run::<1, 1>(job) });
+    }
+}
+
+/// The best of both.
+#[derive(Clone, Copy, Debug)]
+pub enum X86 {
+    /// AVX2.
+    Avx2(Avx2),
+    /// AVX-512 VNNI.
+    Vnni(Vnni),
+}
+
+impl Kernel for X86 {
+    const NAME: &'static str = "x86";
+    const PACKING: Packing = Packing::X86;
+
+    fn available() -> Option<Self> {
+        Vnni::available().map(Self::Vnni).or_else(|| Avx2::available().map(Self::Avx2))
+    }
+
+    fn windows(self, row: Row<'_>) {
+        match self {
+            Self::Avx2(kernel) => kernel.windows(row),
+            Self::Vnni(kernel) => kernel.windows(row),
+        }
+    }
+
+    fn vector(self, row: Row<'_>) {
+        match self {
+            Self::Avx2(kernel) => kernel.vector(row),
+            Self::Vnni(kernel) => kernel.vector(row),
+        }
+    }
+}
+
+/// A row whose lanes are whole groups, with all lengths checked: the kernels go by pointers from here on.
+#[derive(Debug)]
+struct Job<'a> {
+    /// Each at least `(count − 1) · step + run` values.
+    lanes: &'a [&'a [i8]],
+    /// A multiple of [`GROUP`].
+    run: usize,
+    step: usize,
+    /// Pixels, at least one.
+    count: usize,
+    /// `[quad][group][QUAD][GROUP]`, then what all sums are at inputs of −128: an `i32` a channel, rounded up to quads.
+    weights: &'a [i8],
+    /// Bytes from one quad to the next.
+    next: usize,
+    /// At least one; as many biases as multipliers.
+    channels: Channels<'a>,
+    /// At least `(count − 1) · stride + channels` values.
+    pixels: &'a mut [i8],
+    stride: usize,
+}
+
+impl<'a> Job<'a> {
+    fn new(
+        window: Window<'a>,
+        weights: &'a [i8],
+        channels: Channels<'a>,
+        pixels: &'a mut [i8],
+        stride: usize,
+    ) -> Option<Self> {
+        let Window { lanes, run, step } = window;
+        let all = channels.bias.len();
+        let count = (pixels.len() + 1).checked_sub(all)?.div_ceil(stride.max(1));
+        let last = count.checked_sub(1)?;
+        let reach = last.saturating_mul(step).saturating_add(run);
+        let quads = all.div_ceil(QUAD);
+        let next = lanes.len().saturating_mul(run).saturating_mul(QUAD);
+        let right = all > 0
+            && channels.multiplier.len() == all
+            && run.is_multiple_of(GROUP)
+            && lanes.iter().all(|lane| lane.len() >= reach)
+            && weights.len() >= quads.saturating_mul(next.saturating_add(4 * QUAD));
+        right.then_some(Self { lanes, run, step, count, weights, next, channels, pixels, stride: stride.max(1) })
+    }
+
+    /// What the sums of a quad are at inputs of −128: where 4 values of `i32` stand, perhaps unaligned.
+    fn lows(&self, quad: usize) -> *const i8 {
+        let quads = self.channels.bias.len().div_ceil(QUAD);
+        self.weights.as_ptr().wrapping_add(quads * self.next + quad * 4 * QUAD)
+    }
+
+    /// Where each of `PIXELS` pixels starts in a lane; beyond the last it is the last once more.
+    fn starts<const PIXELS: usize>(&self, first: usize) -> [usize; PIXELS] {
+        core::array::from_fn(|pixel| (first + pixel).min(self.count - 1) * self.step)
+    }
+
+    /// The biases and multipliers of up to four channels from `first` on, then zeros.
+    fn quad(&self, first: usize) -> [[i32; QUAD]; 2] {
+        [self.channels.bias, self.channels.multiplier]
+            .map(|all| core::array::from_fn(|channel| all.get(first + channel).copied().unwrap_or(0)))
+    }
+
+    /// Stores four channels, or as many as there are, of pixel `pixel`: the bytes of `codes`.
+    fn store(&mut self, pixel: usize, channel: usize, codes: u32) {
+        let count = self.channels.bias.len() - channel;
+        let bytes = codes.to_le_bytes().map(|byte| byte as i8);
+        let Some(to) = self.pixels.get_mut(pixel * self.stride + channel..) else { return };
+        match (count, to) {
+            (1, [a, ..]) => *a = bytes[0],
+            (2, [a, b, ..]) => [*a, *b] = [bytes[0], bytes[1]],
+            (3, [a, b, c, ..]) => [*a, *b, *c] = [bytes[0], bytes[1], bytes[2]],
+            (_, [a, b, c, d, ..]) => [*a, *b, *c, *d] = bytes,
+            _ => {}
+        }
+    }
+}
+
+/// Hands a row to `run`: as a whole where its lanes are whole groups, else in blocks of gathered pixels.
+///
+/// A gathered pixel is a single lane: the lanes behind each other, then anything, which meets weights of zero.
+fn gathered(row: Row<'_>, run: impl Fn(Job<'_>)) {
+    let Row { mut window, weights, channels, pixels, stride, scratch } = row;
+    if window.lanes.is_empty() {
+        window.run = 0;
+    }
+    if window.run.is_multiple_of(GROUP) {
+        if let Some(job) = Job::new(window, weights, channels, pixels, stride) {
+            run(job);
+        }
+        return;
+    }
+    let Some(padded) = window.lanes.len().saturating_mul(window.run).checked_next_multiple_of(GROUP) else { return };
+    let stride = stride.max(1);
+    let strip: &mut [i8] = bytemuck::cast_slice_mut(scratch);
+    // All that were asked for, unless a pixel has more values than any sum could hold.
+    let block = GATHERED.min(strip.len().checked_div(padded).unwrap_or(0));
+    if block == 0 {
+        return;
+    }
+    let count = (pixels.len() + 1).saturating_sub(channels.bias.len()).div_ceil(stride);
+    for first in (0..count).step_by(block) {
+        let pixels_here = block.min(count - first);
+        for (pixel, to) in strip.chunks_exact_mut(padded).take(pixels_here).enumerate() {
+            for (lane, to) in window.lanes.iter().zip(to.chunks_mut(window.run)) {
+                let from = (first + pixel).saturating_mul(window.step);
+                let (Some(values), Some(to)) = (lane.get(from..), to.get_mut(..window.run)) else { return };
+                let Some(values) = values.get(..window.run) else { return };
+                to.copy_from_slice(values);
+            }
+        }
+        let lanes: [&[i8]; 1] = [&*strip];
+        let window = Window { lanes: &lanes, run: padded, step: padded };
+        let end = pixels.len().min((first + pixels_here - 1) * stride + channels.bias.len());
+        let Some(pixels) = pixels.get_mut(first * stride..end) else { return };
+        if let Some(job) = Job::new(window, weights, channels, pixels, stride) {
+            run(job);
+        }
+    }
+}
+
+/// Applies the table, if there is one, to some codes.
+#[inline(always)]
+fn looked_up<const COUNT: usize>(output: &Output<'_>, mut codes: [i8; COUNT]) -> [i8; COUNT] {
+    if let Some(table) = output.table {
+        codes = codes.map(|code| table[usize::from((code as u8) ^ 0x80)]);
+    }
+    codes
+}
