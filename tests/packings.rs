@@ -1,7 +1,7 @@
 //! Every packing, read by a tile in plain Rust: the driver of blocked kernels, the order of weights and the planned memory
 //! are right before any instruction set comes in.
 
-use edgegen_export::{Label, ModelFile, export, latent_codes, reference, repack};
+use edgegen_export::{Label, ModelFile, export, latent_codes, native, reference, repack};
 use edgegen_kernel_check::{Workbench, check};
 use edgegen_runtime::fixed::Output;
 use edgegen_runtime::kernels::blocked::{self, Tile};
@@ -191,6 +191,21 @@ fn shipped_models_draw_the_same_with_every_kernel_of_the_host() {
         let expected = image(&file, Scalar, &latent);
         with_host_kernels!(draws(&file, &latent, &expected));
     }
+}
+
+#[test]
+fn the_native_model_draws_the_same() {
+    let file = edgegen_tests::shipped("mnist-dcgan");
+    let native = native(&file).unwrap();
+    assert_eq!(
+        native.bytes() == file.bytes(),
+        Native::available().is_none_or(|_| Native::PACKING == Packing::Portable)
+    );
+    let images = [&file, &native].map(|file| edgegen_export::image(&Model::parse(file.bytes()).unwrap(), 3));
+    assert_eq!(images[0], images[1]);
+    // What is not portable stays as it is.
+    let packed = repack(&file, Packing::Armv6m).unwrap();
+    assert_eq!(edgegen_export::native(&packed).unwrap().bytes(), packed.bytes());
 }
 
 #[test]

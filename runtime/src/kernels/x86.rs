@@ -23,7 +23,6 @@ mod avx2;
 mod vnni;
 
 use super::{Channels, Kernel, Row, Window};
-use crate::fixed::Output;
 use crate::packing::{Matrix, Packing};
 
 /// Values of the depth that a vector holds.
@@ -61,12 +60,12 @@ impl Kernel for Avx2 {
 
     fn windows(self, row: Row<'_>) {
         // SAFETY: that there is an `Avx2` tells that the CPU has it.
-        gathered(row, |job| unsafe { avx2::run::<4>(job) });
+        gathered(row, |job| unsafe { avx2::windows(job) });
     }
 
     fn vector(self, row: Row<'_>) {
         // SAFETY: as above.
-        gathered(row, |job| unsafe { avx2::run::<1>(job) });
+        gathered(row, |job| unsafe { avx2::vector(job) });
     }
 }
 
@@ -84,12 +83,12 @@ impl Kernel for Vnni {
 
     fn windows(self, row: Row<'_>) {
         // SAFETY: that there is a `Vnni` tells that the CPU has it.
-        gathered(row, |job| unsafe { vnni::run::<4, 8>(job) });
+        gathered(row, |job| unsafe { vnni::windows(job) });
     }
 
     fn vector(self, row: Row<'_>) {
         // SAFETY: as above.
-        gathered(row, |job| unsafe { vnni::run::<1, 1>(job) });
+        gathered(row, |job| unsafe { vnni::vector(job) });
     }
 }
 
@@ -169,35 +168,56 @@ impl<'a> Job<'a> {
         right.then_some(Self { lanes, run, step, count, weights, next, channels, pixels, stride: stride.max(1) })
     }
 
-    /// What the sums of a quad are at inputs of −128: where 4 values of `i32` stand, perhaps unaligned.
-    fn lows(&self, quad: usize) -> *const i8 {
-        let quads = self.channels.bias.len().div_ceil(QUAD);
-        self.weights.as_ptr().wrapping_add(quads * self.next + quad * 4 * QUAD)
+    /// Number of quads, the last perhaps with less than four channels.
+    fn quads(&self) -> usize {
+        self.channels.bias.len().div_ceil(QUAD)
     }
 
-    /// Where each of `PIXELS` pixels starts in a lane; beyond the last it is the last once more.
-    fn starts<const PIXELS: usize>(&self, first: usize) -> [usize; PIXELS] {
+    /// What the sums are at inputs of −128: a value for each channel, perhaps unaligned.
+    fn lows(&self) -> *const i32 {
+        self.weights.as_ptr().wrapping_add(self.quads() * self.next).cast()
+    }
+
+    /// Where each of some pixels starts in the lanes.
+    #[inline(always)]
+    fn pixel_starts<const PIXELS: usize>(&self, first: usize) -> [usize; PIXELS] {
         core::array::from_fn(|pixel| (first + pixel).min(self.count - 1) * self.step)
     }
 
-    /// The biases and multipliers of up to four channels from `first` on, then zeros.
-    fn quad(&self, first: usize) -> [[i32; QUAD]; 2] {
-        [self.channels.bias, self.channels.multiplier]
-            .map(|all| core::array::from_fn(|channel| all.get(first + channel).copied().unwrap_or(0)))
+    /// Where each of some quads starts in the weights.
+    #[inline(always)]
+    fn quad_starts<const QUADS: usize>(&self, first: usize) -> [usize; QUADS] {
+        core::array::from_fn(|quad| (first + quad).min(self.quads() - 1) * self.next)
     }
 
-    /// Stores four channels, or as many as there are, of pixel `pixel`: the bytes of `codes`.
-    fn store(&mut self, pixel: usize, channel: usize, codes: u32) {
-        let count = self.channels.bias.len() - channel;
-        let bytes = codes.to_le_bytes().map(|byte| byte as i8);
-        let Some(to) = self.pixels.get_mut(pixel * self.stride + channel..) else { return };
-        match (count, to) {
-            (1, [a, ..]) => *a = bytes[0],
-            (2, [a, b, ..]) => [*a, *b] = [bytes[0], bytes[1]],
-            (3, [a, b, c, ..]) => [*a, *b, *c] = [bytes[0], bytes[1], bytes[2]],
-            (_, [a, b, c, d, ..]) => [*a, *b, *c, *d] = bytes,
-            _ => {}
+    /// Stores the codes of some pixels from pixel `first` and channel `channel` on: as many as there are.
+    #[inline]
+    fn store<const WIDTH: usize>(&mut self, first: usize, channel: usize, codes: &[[i8; WIDTH]]) {
+        let Some(pixels) = self.pixels.get_mut(first * self.stride + channel..) else { return };
+        let pixels = pixels.chunks_mut(self.stride).zip(codes).take(self.count - first);
+        let table = self.channels.output.table;
+        match self.channels.bias.len() - channel {
+            // Images.
+            1 => pixels.for_each(|(pixel, codes)| store::<1>(pixel, codes, table)),
+            3 => pixels.for_each(|(pixel, codes)| store::<3>(pixel, codes, table)),
+            left if left >= WIDTH => pixels.for_each(|(pixel, codes)| store::<WIDTH>(pixel, codes, table)),
+            left => pixels.for_each(|(pixel, codes)| {
+                for (value, code) in pixel.iter_mut().zip(codes).take(left) {
+                    store::<1>(core::slice::from_mut(value), core::slice::from_ref(code), table);
+                }
+            }),
         }
+    }
+}
+
+/// Stores the first `COUNT` codes of a pixel.
+#[inline(always)]
+fn store<const COUNT: usize>(pixel: &mut [i8], codes: &[i8], table: Option<&[i8; 256]>) {
+    if let (Some(pixel), Some(codes)) = (pixel.first_chunk_mut::<COUNT>(), codes.first_chunk::<COUNT>()) {
+        *pixel = match table {
+            Some(table) => codes.map(|code| table[usize::from((code as u8) ^ 0x80)]),
+            None => *codes,
+        };
     }
 }
 
@@ -242,13 +262,4 @@ fn gathered(row: Row<'_>, run: impl Fn(Job<'_>)) {
             run(job);
         }
     }
-}
-
-/// Applies the table, if there is one, to some codes.
-#[inline(always)]
-fn looked_up<const COUNT: usize>(output: &Output<'_>, mut codes: [i8; COUNT]) -> [i8; COUNT] {
-    if let Some(table) = output.table {
-        codes = codes.map(|code| table[usize::from((code as u8) ^ 0x80)]);
-    }
-    codes
 }
