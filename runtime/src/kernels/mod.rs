@@ -6,12 +6,18 @@
 
 pub mod blocked;
 pub mod scalar;
+#[cfg(target_arch = "x86_64")]
+pub mod x86;
 
 use crate::fixed;
 use crate::packing::Packing;
 
 /// The best kernel of the target that this is compiled for.
+#[cfg(not(target_arch = "x86_64"))]
 pub type Native = scalar::Scalar;
+/// The best kernel of the target that this is compiled for.
+#[cfg(target_arch = "x86_64")]
+pub type Native = x86::X86;
 
 /// An instruction set.
 ///

@@ -42,6 +42,7 @@ impl Source {
                 (run.generate_pixels(&latents), run.shape())
             }
             Self::Model(file) => {
+                let file = edgegen_export::native(file)?;
                 let model = Model::parse(file.bytes())?;
                 let shape = model.output();
                 let images = seeds.map(|seed| edgegen_export::image(&model, seed)).collect();
