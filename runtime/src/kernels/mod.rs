@@ -5,13 +5,57 @@
 //! four small parts, which [`blocked`] puts together.
 
 pub mod blocked;
+#[cfg(edgegen_isa = "mve")]
+pub mod mve;
 pub mod scalar;
 
 use crate::fixed;
 use crate::packing::Packing;
 
 /// The best kernel of the target that this is compiled for.
+#[cfg(edgegen_isa = "mve")]
+pub type Native = mve::Mve;
+/// The best kernel of the target that this is compiled for.
+#[cfg(not(edgegen_isa = "mve"))]
 pub type Native = scalar::Scalar;
+
+/// Switches the vectors of a Cortex-M55 or M85 on before `main`, in a firmware started by cortex-m-rt. Empty on other CPUs.
+///
+/// They are off after reset, and in a firmware compiled for such a CPU the first vector instruction may come early in `main`:
+/// compilers use them for plain Rust too. Write it once, beside `main`; it takes the place of cortex-m-rt's `#[pre_init]`.
+///
+/// ```
+/// edgegen_runtime::start_vectors!();
+/// ```
+#[cfg(edgegen_isa = "mve")]
+#[macro_export]
+macro_rules! start_vectors {
+    () => {
+        // CPACR, full access to coprocessors 10 and 11, then barriers before the first use (Armv8-M manual, B3.28 and D1.2.14).
+        ::core::arch::global_asm!(
+            ".section .text.__pre_init, \"ax\"",
+            ".global __pre_init",
+            ".type __pre_init, %function",
+            ".thumb_func",
+            "__pre_init:",
+            "ldr r0, =0xE000ED88",
+            "ldr r1, [r0]",
+            "orr r1, r1, #0x00F00000",
+            "str r1, [r0]",
+            "dsb",
+            "isb",
+            "bx lr",
+            ".ltorg",
+        );
+    };
+}
+
+/// Switches the vectors of a Cortex-M55 or M85 on before `main`. Empty here: this is compiled for another CPU.
+#[cfg(not(edgegen_isa = "mve"))]
+#[macro_export]
+macro_rules! start_vectors {
+    () => {};
+}
 
 /// An instruction set.
 ///
