@@ -116,7 +116,7 @@ impl Packing {
             (Self::Armv6m, Matrix::Vector) => [4, 1, 1, 64, 256, 1],
             (Self::Dsp, Matrix::Windows) => [1, 8, 4, 64, 128, 2],
             (Self::Dsp, Matrix::Vector) => [4, 4, 1, 64, 256, 2],
-            (Self::Mve, Matrix::Windows) => [4, 16, 2, 64, 512, 1],
+            (Self::Mve, Matrix::Windows) => [4, 16, 4, 64, 256, 1],
             (Self::Mve, Matrix::Vector) => [4, 16, 1, 64, 512, 1],
             (Self::Simd128, Matrix::Windows) => [4, 8, 4, 64, 512, 1],
             (Self::Simd128, Matrix::Vector) => [4, 8, 1, 64, 512, 1],

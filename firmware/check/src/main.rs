@@ -11,6 +11,8 @@ use edgegen_runtime::kernels::{Kernel, Native, scalar::Scalar};
 /// Words of working memory that the kernels of microcontrollers take at most.
 const SCRATCH: usize = 1200;
 
+edgegen_runtime::start_vectors!();
+
 #[cortex_m_rt::entry]
 fn main() -> ! {
     let bench = singleton!(: Workbench<SCRATCH> = Workbench::new()).expect("main runs once");

@@ -5,6 +5,10 @@
 //! four small parts, which [`blocked`] puts together.
 
 pub mod blocked;
+#[cfg(edgegen_isa = "dsp")]
+pub mod dsp;
+#[cfg(edgegen_isa = "mve")]
+pub mod mve;
 pub mod scalar;
 #[cfg(target_arch = "x86_64")]
 pub mod x86;
@@ -12,12 +16,55 @@ pub mod x86;
 use crate::fixed;
 use crate::packing::Packing;
 
-/// The best kernel of the target that this is compiled for.
-#[cfg(not(target_arch = "x86_64"))]
-pub type Native = scalar::Scalar;
-/// The best kernel of the target that this is compiled for.
+#[cfg(edgegen_isa = "dsp")]
+use dsp::Dsp as Best;
+#[cfg(edgegen_isa = "mve")]
+use mve::Mve as Best;
+#[cfg(not(any(edgegen_isa = "dsp", edgegen_isa = "mve", target_arch = "x86_64")))]
+use scalar::Scalar as Best;
 #[cfg(target_arch = "x86_64")]
-pub type Native = x86::X86;
+use x86::X86 as Best;
+
+/// The best kernel of the target that this is compiled for.
+pub type Native = Best;
+
+/// Switches the vectors of a Cortex-M55 or M85 on before `main`, in a firmware started by cortex-m-rt. Empty on other CPUs.
+///
+/// They are off after reset, and in a firmware compiled for such a CPU the first vector instruction may come early in `main`:
+/// compilers use them for plain Rust too. Write it once, beside `main`; it takes the place of cortex-m-rt's `#[pre_init]`.
+///
+/// ```
+/// edgegen_runtime::start_vectors!();
+/// ```
+#[cfg(edgegen_isa = "mve")]
+#[macro_export]
+macro_rules! start_vectors {
+    () => {
+        // CPACR, full access to coprocessors 10 and 11, then barriers before the first use (Armv8-M manual, B3.28 and D1.2.14).
+        ::core::arch::global_asm!(
+            ".section .text.__pre_init, \"ax\"",
+            ".global __pre_init",
+            ".type __pre_init, %function",
+            ".thumb_func",
+            "__pre_init:",
+            "ldr r0, =0xE000ED88",
+            "ldr r1, [r0]",
+            "orr r1, r1, #0x00F00000",
+            "str r1, [r0]",
+            "dsb",
+            "isb",
+            "bx lr",
+            ".ltorg",
+        );
+    };
+}
+
+/// Switches the vectors of a Cortex-M55 or M85 on before `main`. Empty here: this is compiled for another CPU.
+#[cfg(not(edgegen_isa = "mve"))]
+#[macro_export]
+macro_rules! start_vectors {
+    () => {};
+}
 
 /// An instruction set.
 ///
