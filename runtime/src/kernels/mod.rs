@@ -5,12 +5,18 @@
 //! four small parts, which [`blocked`] puts together.
 
 pub mod blocked;
+#[cfg(edgegen_isa = "dsp")]
+pub mod dsp;
 pub mod scalar;
 
 use crate::fixed;
 use crate::packing::Packing;
 
 /// The best kernel of the target that this is compiled for.
+#[cfg(edgegen_isa = "dsp")]
+pub type Native = dsp::Dsp;
+/// The best kernel of the target that this is compiled for.
+#[cfg(not(edgegen_isa = "dsp"))]
 pub type Native = scalar::Scalar;
 
 /// An instruction set.
