@@ -22,6 +22,15 @@
 
 #![allow(unsafe_code)]
 
+/// Fails to assemble where two sizes differ, which entries into loops count on.
+macro_rules! same {
+    ($left:expr, $right:expr) => {
+        concat!(".space (", $left, ") - (", $right, ")\n.space (", $right, ") - (", $left, ")")
+    };
+}
+
+mod few;
+
 use core::arch::naked_asm;
 
 use super::blocked::{self, Tile};
@@ -43,7 +52,13 @@ impl Kernel for Dsp {
     }
 
     fn windows(self, row: Row<'_>) {
-        blocked::run(Windows, row);
+        if few::fits::<3>(&row) {
+            few::run::<3>(row);
+        } else if few::fits::<1>(&row) {
+            few::run::<1>(row);
+        } else {
+            blocked::run(Windows, row);
+        }
     }
 
     fn vector(self, row: Row<'_>) {
@@ -302,13 +317,6 @@ impl Finish {
             places,
         }
     }
-}
-
-/// Fails to assemble where two sizes differ, which entries into loops count on.
-macro_rules! same {
-    ($left:literal, $right:literal) => {
-        concat!(".space (", $left, ") - (", $right, ")\n.space (", $right, ") - (", $left, ")")
-    };
 }
 
 /// Adds products of four pixels with all channels to their sums.
