@@ -105,7 +105,16 @@ impl Tile for Windows {
     }
 
     #[inline]
-    fn multiply(self, strip: &[i32], weights: &[i8], next: usize, depth: usize, channels: usize, sums: &mut [i32]) {
+    fn multiply(
+        self,
+        strip: &[i32],
+        weights: &[i8],
+        next: usize,
+        depth: usize,
+        channels: usize,
+        _pixels: usize,
+        sums: &mut [i32],
+    ) {
         let blocks = depth / 8;
         let fits = blocks > 0
             && channels > 0
@@ -178,7 +187,16 @@ impl Tile for Vector {
     }
 
     #[inline]
-    fn multiply(self, strip: &[i32], weights: &[i8], next: usize, depth: usize, channels: usize, sums: &mut [i32]) {
+    fn multiply(
+        self,
+        strip: &[i32],
+        weights: &[i8],
+        next: usize,
+        depth: usize,
+        channels: usize,
+        _pixels: usize,
+        sums: &mut [i32],
+    ) {
         let (blocks, tiles) = (depth / 4, channels.div_ceil(CHANNELS));
         let bytes = blocks * (4 * CHANNELS);
         let fits = blocks > 0
