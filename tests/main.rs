@@ -7,4 +7,5 @@ mod damage;
 mod fold;
 mod golden;
 mod latent;
+mod onnx;
 mod rows;
