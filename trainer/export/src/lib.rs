@@ -16,6 +16,7 @@
 //! | [`reference`](mod@reference) | naive integer interpreter of the file |
 //! | [`compare`](mod@compare) | float against int8, stage by stage |
 //! | [`cost`] | products, bytes and rows of each operator |
+//! | [`onnx`] | the float layer list as an ONNX file, and back |
 
 pub mod calibrate;
 pub mod compare;
@@ -24,6 +25,7 @@ pub mod error;
 pub mod file;
 pub mod fold;
 pub mod layers;
+pub mod onnx;
 pub mod pack;
 pub mod plan;
 pub mod quantize;
