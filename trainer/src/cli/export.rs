@@ -73,8 +73,11 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     } else {
         let what = args.source.display();
         ensure!(args.onnx.is_none(), "expected a run folder with --onnx, found {what}: give the run that it came from");
-        let bytes = std::fs::read(&args.source)
-            .with_context(|| format!("expected a run folder, an ONNX file or a model file at {what}"))?;
+        ensure!(
+            args.source.exists(),
+            "expected a run folder, an ONNX file or a model file at {what}, found nothing: give what `edgegen train` wrote"
+        );
+        let bytes = std::fs::read(&args.source).with_context(|| format!("cannot read {what}"))?;
         if bytes.starts_with(&MAGIC) {
             ensure!(args.name.is_none(), "expected no --name with {what}, which has one: leave it out");
             let packed = repack(&read_any_model(&args.source)?, args.target)?;
