@@ -60,7 +60,7 @@ fn main() -> ! {
                 black_box(row);
             });
         });
-        let mut crc = 0;
+        let mut crc = 0u32;
         generator.draw(seed, |row| crc = checksum(row) ^ crc.rotate_left(1));
         hprintln!("image {} {} {:08x}", ticks, stack, crc);
     }
