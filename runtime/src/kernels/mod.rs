@@ -1,8 +1,8 @@
 //! Kernels: one file for each instruction set. A kernel sees slices and never a shape, so an operator is written once for
 //! all CPUs and a CPU once for all operators.
 //!
-//! [`scalar`] is the reference that everybody can read; every other kernel gives the same bytes. Those are built from
-//! four small parts, which [`blocked`] puts together.
+//! [`scalar`] is the reference that everybody can read; every other kernel gives the same bytes. Those for
+//! microcontrollers are built from four small parts, which [`blocked`] puts together; x86-64 has registers enough to do without.
 
 #[cfg(edgegen_isa = "armv6m")]
 pub mod armv6m;
