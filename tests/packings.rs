@@ -84,7 +84,8 @@ impl<const CODE: u16, const VECTOR: bool> Tile for PlainTile<CODE, VECTOR> {
             };
             for index in 0..depth {
                 let borrowed = packing(CODE) == Packing::Dsp && index % 2 == 1 && packed(index - 1) < 0;
-                let weight = i32::from(packed(index)) + i32::from(borrowed);
+                let unsigned = packing(CODE) == Packing::Armv6m && VECTOR;
+                let weight = i32::from(packed(index) ^ if unsigned { i8::MIN } else { 0 }) + i32::from(borrowed);
                 for pixel in 0..pixels {
                     let byte = pixel * room + index;
                     let value = (strip[byte / 4] >> (byte % 4 * 8)) as i8;

@@ -65,7 +65,8 @@ const fn blocking(matrix: Matrix) -> Blocking {
 #[derive(Clone, Copy, Debug)]
 struct Windows;
 
-const _: () = assert!(Windows::BLOCKING.pixels == 2 && Windows::BLOCKING.interleave == 1 && Windows::BLOCKING.group == 4);
+const _: () =
+    assert!(Windows::BLOCKING.pixels == 2 && Windows::BLOCKING.interleave == 1 && Windows::BLOCKING.group == 4);
 
 /// One pixel meets two channels at a time.
 ///
@@ -102,8 +103,7 @@ impl Tile for Windows {
     fn gather(self, values: &[i8], step: usize, pixels: usize, len: usize, at: usize, strip: &mut [i32]) {
         // A second pixel that nobody asks for is the first one again.
         let second = if pixels > 1 { step } else { 0 };
-        if let (Some(first), Some(second), Some(strip)) =
-            (values.get(..len), values.get(second..), strip.get_mut(at..))
+        if let (Some(first), Some(second), Some(strip)) = (values.get(..len), values.get(second..), strip.get_mut(at..))
         {
             for ((word, &first), &second) in strip.iter_mut().zip(first).zip(second) {
                 *word = join(first.into(), second.into())[0];
@@ -276,7 +276,11 @@ fn high(sum: i32, multiplier: i32) -> i32 {
     let signed = upper_s.wrapping_mul(m as i32);
     // The two middle products together may take 33 bits: add their halves.
     let carry = ((signed as u32 & 0xFFFF) + (middle & 0xFFFF)) >> 16;
-    upper_s.wrapping_mul(upper_m).wrapping_add(signed >> 16).wrapping_add((middle >> 16) as i32).wrapping_add(carry as i32)
+    upper_s
+        .wrapping_mul(upper_m)
+        .wrapping_add(signed >> 16)
+        .wrapping_add((middle >> 16) as i32)
+        .wrapping_add(carry as i32)
 }
 
 /// Adds the products of two pixels with all channels.
@@ -380,7 +384,9 @@ unsafe extern "C" fn multiply_windows(
         "adds r1, r1, r4",
         "ldr r4, [sp, #56]", // end
         "cmp r2, r4",
-        "bne 2b",
+        "beq 7f", // too far for a conditional branch
+        "b 2b",
+        "7:",
         "add sp, #16",
         "pop {{r4-r7}}",
         "mov r8, r4",
@@ -454,7 +460,7 @@ unsafe extern "C" fn multiply_vector(
         "movs r6, #255",
         "lsls r4, r6, #16",
         "orrs r6, r4", // the mask
-        "2:", // each pair of channels
+        "2:",          // each pair of channels
         "mov r0, r11",
         "ldr r4, [r2]",
         "mov r8, r4",
@@ -486,7 +492,9 @@ unsafe extern "C" fn multiply_vector(
         "adds r1, r1, r4",
         "ldr r4, [sp, #56]", // end
         "cmp r2, r4",
-        "bne 2b",
+        "beq 7f", // too far for a conditional branch
+        "b 2b",
+        "7:",
         "add sp, #16",
         "pop {{r4-r7}}",
         "mov r8, r4",
