@@ -8,7 +8,7 @@ mod workload;
 
 use std::path::PathBuf;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use edgegen_runtime::Packing;
 use edgegen_sim::{Cpu, qemu};
 
@@ -20,7 +20,11 @@ fn main() -> Result<()> {
     match std::env::args().nth(1).as_deref() {
         None => bench(&folder),
         Some("size") => size::print(),
-        Some(other) => bail!("expected nothing or size, found {other}"),
+        // One core, without a record.
+        Some(cpu) => {
+            let cpu: Cpu = cpu.parse().context("expected nothing, size or a processor")?;
+            cells(cpu, cpu.packing()).map(drop)
+        }
     }
 }
 

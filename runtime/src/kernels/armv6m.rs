@@ -56,17 +56,20 @@ const fn blocking(matrix: Matrix) -> Blocking {
     }
 }
 
-/// Two pixels meet one channel after the other.
+/// Two pairs of pixels, each of which meets one channel after the other.
 ///
 /// ```text
-/// strip    [depth], both pixels in a word
-/// sums     [channel][t, h]
+/// strip    [pair][depth], both pixels of a pair in a word
+/// sums     [pair][channel][t, h]
 /// ```
 #[derive(Clone, Copy, Debug)]
 struct Windows;
 
-const _: () =
-    assert!(Windows::BLOCKING.pixels == 2 && Windows::BLOCKING.interleave == 1 && Windows::BLOCKING.group == 4);
+/// Pairs of pixels in a block of [`Windows`]. One would do; each block costs a few hundred instructions besides its products.
+const PAIRS: usize = 2;
+
+const _: () = assert!(Windows::BLOCKING.pixels == 2 * PAIRS);
+const _: () = assert!(Windows::BLOCKING.interleave == 1 && Windows::BLOCKING.group == 4);
 
 /// One pixel meets two channels at a time.
 ///
@@ -94,19 +97,28 @@ impl Tile for Windows {
 
     #[inline]
     fn start(self, bias: &[i32], sums: &mut [i32]) {
-        for (sums, &bias) in sums.as_chunks_mut().0.iter_mut().zip(bias) {
-            *sums = join(bias, bias);
+        let room = sums.len() / PAIRS;
+        for sums in sums.chunks_exact_mut(room.max(1)) {
+            for (sums, &bias) in sums.as_chunks_mut().0.iter_mut().zip(bias) {
+                *sums = join(bias, bias);
+            }
         }
     }
 
     #[inline]
     fn gather(self, values: &[i8], step: usize, pixels: usize, len: usize, at: usize, strip: &mut [i32]) {
-        // A second pixel that nobody asks for is the first one again.
-        let second = if pixels > 1 { step } else { 0 };
-        if let (Some(first), Some(second), Some(strip)) = (values.get(..len), values.get(second..), strip.get_mut(at..))
-        {
-            for ((word, &first), &second) in strip.iter_mut().zip(first).zip(second) {
-                *word = join(first.into(), second.into())[0];
+        let room = strip.len() / PAIRS;
+        for (pair, strip) in strip.chunks_exact_mut(room.max(1)).enumerate() {
+            let first = 2 * pair;
+            if first >= pixels {
+                break;
+            }
+            // A second pixel that nobody asks for is the first one again.
+            let second = if first + 1 < pixels { first + 1 } else { first };
+            if let (Some(first), Some(second), Some(strip)) =
+                (values.get(first * step..), values.get(second * step..), strip.get_mut(at..))
+            {
+                gather_pair(first, second, len, strip);
             }
         }
     }
@@ -119,18 +131,23 @@ impl Tile for Windows {
         next: usize,
         depth: usize,
         channels: usize,
-        _pixels: usize,
+        pixels: usize,
         sums: &mut [i32],
     ) {
+        let (room, sums_room) = (strip.len() / PAIRS, sums.len() / PAIRS);
         let fits = depth > 0
             && depth.is_multiple_of(4)
             && channels > 0
-            && strip.len() >= depth
-            && sums.len() / 2 >= channels
+            && room >= depth
+            && sums_room / 2 >= channels
             && next >= depth
             && (channels - 1).saturating_mul(next).saturating_add(depth) <= weights.len()
             && aligned(weights, next);
-        if fits {
+        if !fits {
+            return;
+        }
+        let pairs = strip.chunks_exact(room).zip(sums.chunks_exact_mut(sums_room));
+        for (strip, sums) in pairs.take(pixels.div_ceil(2)) {
             let end = sums.as_mut_ptr().wrapping_add(2 * channels);
             // SAFETY: the strip has `depth` words, which is a multiple of four and not 0; `weights` has as many bytes for each
             // channel, each `next` after the other and at whole words; `sums` has two words for each channel.
@@ -148,19 +165,35 @@ impl Tile for Windows {
         pixels: usize,
         stride: usize,
     ) {
-        let (first, second) = to.split_at_mut_checked(stride).unwrap_or_default();
-        // One pixel is all there is room for, perhaps less than `stride`.
-        let (first, second) = if pixels > 1 { (first, second) } else { (to, &mut [][..]) };
-        let sums = sums.as_chunks().0.iter().zip(multiplier);
-        if pixels > 1 {
-            for ((to, second), (&sums, &multiplier)) in first.iter_mut().zip(second).zip(sums) {
-                [*to, *second] = split(sums).map(|sum| code(sum, multiplier, output));
+        let room = sums.len() / PAIRS;
+        for (pair, sums) in sums.chunks_exact(room.max(1)).enumerate() {
+            let first = 2 * pair;
+            if first >= pixels {
+                break;
             }
-        } else {
-            for (to, (&sums, &multiplier)) in first.iter_mut().zip(sums) {
-                *to = code(split(sums)[0], multiplier, output);
+            let Some(to) = to.get_mut(first * stride..) else { return };
+            let last = if first + 1 < pixels { stride } else { 0 };
+            let sums = sums.as_chunks().0.iter().zip(multiplier);
+            for (channel, (&sums, &multiplier)) in sums.enumerate() {
+                let [one, other] = split(sums);
+                // A second pixel that nobody asks for is written first, where the first one then is.
+                if let Some(to) = to.get_mut(channel + last) {
+                    *to = code(other, multiplier, output);
+                }
+                if let Some(to) = to.get_mut(channel) {
+                    *to = code(one, multiplier, output);
+                }
             }
         }
+    }
+}
+
+/// Puts values of two pixels into the strip, `len` of each.
+#[inline]
+fn gather_pair(first: &[i8], second: &[i8], len: usize, strip: &mut [i32]) {
+    let values = first.iter().zip(second).take(len);
+    for (word, (&first, &second)) in strip.iter_mut().zip(values) {
+        *word = join(first.into(), second.into())[0];
     }
 }
 
