@@ -21,4 +21,7 @@ fn main() {
         _ => "armv6m",
     };
     println!("cargo::rustc-cfg=edgegen_isa=\"{isa}\"");
+    // The assembler does not hear of `-C target-cpu`, and Armv8-M has DSP instructions in some CPUs only.
+    let directive = cpu.filter(|_| target.starts_with("thumbv8m")).map(|cpu| format!(".cpu {cpu}"));
+    println!("cargo::rustc-env=EDGEGEN_CPU_DIRECTIVE={}", directive.unwrap_or_default());
 }

@@ -7,5 +7,7 @@ mod damage;
 mod fold;
 mod golden;
 mod latent;
+mod onnx;
 mod packings;
+mod proof;
 mod rows;

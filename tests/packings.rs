@@ -1,11 +1,11 @@
 //! Every packing, read by a tile in plain Rust: the driver of blocked kernels, the order of weights and the planned memory
 //! are right before any instruction set comes in.
 
-use edgegen_export::{Label, ModelFile, export, latent_codes, reference, repack};
+use edgegen_export::{Label, ModelFile, export, latent_codes, native, reference, repack};
 use edgegen_kernel_check::{Workbench, check};
 use edgegen_runtime::fixed::Output;
 use edgegen_runtime::kernels::blocked::{self, Tile};
-use edgegen_runtime::kernels::{Kernel, Row, scalar::Scalar};
+use edgegen_runtime::kernels::{Kernel, Native, Row, scalar::Scalar};
 use edgegen_runtime::packing::{Blocking, Matrix, Packing};
 use edgegen_runtime::{Generator, GeneratorError, Model, ParseError};
 use edgegen_tests::{network, plan};
@@ -122,6 +122,29 @@ fn blocked_kernels_follow_the_definition() {
     checked(Plain::<5>);
 }
 
+/// Calls a function of a kernel with each kernel of the host that this CPU has.
+macro_rules! with_host_kernels {
+    ($function:ident($($argument:expr),*)) => {{
+        with_host_kernels!(@ Native, $function($($argument),*));
+        #[cfg(target_arch = "x86_64")]
+        {
+            with_host_kernels!(@ edgegen_runtime::kernels::x86::Avx2, $function($($argument),*));
+            with_host_kernels!(@ edgegen_runtime::kernels::x86::Vnni, $function($($argument),*));
+        }
+    }};
+    (@ $kernel:ty, $function:ident($($argument:expr),*)) => {
+        match <$kernel>::available() {
+            Some(kernel) => $function(kernel $(, $argument)*),
+            None => println!("skipped: this CPU has no {}", <$kernel>::NAME),
+        }
+    };
+}
+
+#[test]
+fn kernels_of_the_host_follow_the_definition() {
+    with_host_kernels!(checked());
+}
+
 /// The image of a repacked model in exactly the planned memory, at an odd address.
 fn image<K: Kernel>(file: &ModelFile, kernel: K, latent: &[i8]) -> Vec<i8> {
     let file = repack(file, K::PACKING).unwrap();
@@ -134,6 +157,10 @@ fn image<K: Kernel>(file: &ModelFile, kernel: K, latent: &[i8]) -> Vec<i8> {
         image.extend(row.iter().map(|&byte| byte as i8));
     }
     image
+}
+
+fn draws<K: Kernel>(kernel: K, file: &ModelFile, latent: &[i8], expected: &[i8]) {
+    assert_eq!(image(file, kernel, latent), expected, "{}", K::NAME);
 }
 
 proptest! {
@@ -150,7 +177,35 @@ proptest! {
         prop_assert_eq!(&image(&file, Plain::<3>, &latent), &expected);
         prop_assert_eq!(&image(&file, Plain::<4>, &latent), &expected);
         prop_assert_eq!(&image(&file, Plain::<5>, &latent), &expected);
+        with_host_kernels!(draws(&file, &latent, &expected));
     }
+}
+
+#[test]
+fn shipped_models_draw_the_same_with_every_kernel_of_the_host() {
+    let file = edgegen_tests::shipped("mnist-dcgan");
+    let model = Model::parse(file.bytes()).unwrap();
+    for seed in 0..20 {
+        let graph = model.graph();
+        let latent = latent_codes(graph.latent.prior, usize::from(graph.latent.dims), seed);
+        let expected = image(&file, Scalar, &latent);
+        with_host_kernels!(draws(&file, &latent, &expected));
+    }
+}
+
+#[test]
+fn the_native_model_draws_the_same() {
+    let file = edgegen_tests::shipped("mnist-dcgan");
+    let native = native(&file).unwrap();
+    assert_eq!(
+        native.bytes() == file.bytes(),
+        Native::available().is_none_or(|_| Native::PACKING == Packing::Portable)
+    );
+    let images = [&file, &native].map(|file| edgegen_export::image(&Model::parse(file.bytes()).unwrap(), 3));
+    assert_eq!(images[0], images[1]);
+    // What is not portable stays as it is.
+    let packed = repack(&file, Packing::Armv6m).unwrap();
+    assert_eq!(edgegen_export::native(&packed).unwrap().bytes(), packed.bytes());
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! Random networks for property tests: every kind of layer, kernel, stride, padding and dilation.
+//! Random networks for property tests: every kind of layer, kernel, stride, padding and dilation; and one of the usual
+//! shape with random weights, for tests and benchmarks of size and speed.
 
 use std::path::Path;
 
@@ -133,6 +134,22 @@ pub fn network(plan: &Plan) -> Network {
     let prior = if values.value() > 0.0 { Prior::Gaussian } else { Prior::Uniform };
     let pixels = if values.value() > 0.0 { PixelRange::Symmetric } else { PixelRange::Unit };
     Network { prior, latent_dims: plan.latent, layers, pixels }
+}
+
+/// The 64×64 RGB generator of design.md §5 with random weights: 4×4×128 → 8×8×64 → 16×16×32 → 32×32×16 → 64×64×3.
+pub fn rgb64() -> Network {
+    let mut values = Values(64);
+    let shape = Shape { h: 4, w: 4, c: 128 };
+    let weight = values.take(shape.len() * 64);
+    let mut layers =
+        vec![Layer::Dense { shape, weight, bias: values.take(shape.len()) }, Layer::Activation(Activation::Relu)];
+    for (input, channels) in [(128, 64), (64, 32), (32, 16), (16, 3)] {
+        let window = Window { channels, kernel: [4, 4], stride: [2, 2], padding: [1, 1], dilation: [1, 1] };
+        let weight = values.take(input * channels * 16).iter().map(|w| w * 2.0 / (input as f32).sqrt()).collect();
+        layers.push(Layer::ConvTranspose { window, output_padding: [0, 0], weight, bias: values.take(channels) });
+        layers.push(Layer::Activation(if channels == 3 { Activation::Tanh } else { Activation::Relu }));
+    }
+    Network { prior: Prior::Gaussian, latent_dims: 64, layers, pixels: PixelRange::Symmetric }
 }
 
 fn batch_norm(channels: usize, values: &mut Values) -> Layer {

@@ -1,9 +1,8 @@
 //! Rows against whole maps: the streaming runtime gives what the naive interpreter gives, in exactly the planned memory.
 
-use edgegen_export::layers::{Activation, Layer, Network, PixelRange, Window};
 use edgegen_export::{Exported, Label, cost, export, latent_codes, reference};
 use edgegen_runtime::{Generator, GeneratorError, Model, Prior, Shape};
-use edgegen_tests::{Values, network, plan};
+use edgegen_tests::{network, plan, rgb64};
 use proptest::prelude::*;
 
 const LABEL: Label<'_> = Label { name: "test", metadata: &[] };
@@ -50,22 +49,6 @@ proptest! {
             }
         }
     }
-}
-
-/// The 64×64 RGB generator of design.md §5 with random weights: 4×4×128 → 8×8×64 → 16×16×32 → 32×32×16 → 64×64×3.
-fn rgb64() -> Network {
-    let mut values = Values(64);
-    let shape = Shape { h: 4, w: 4, c: 128 };
-    let weight = values.take(shape.len() * 64);
-    let mut layers =
-        vec![Layer::Dense { shape, weight, bias: values.take(shape.len()) }, Layer::Activation(Activation::Relu)];
-    for (input, channels) in [(128, 64), (64, 32), (32, 16), (16, 3)] {
-        let window = Window { channels, kernel: [4, 4], stride: [2, 2], padding: [1, 1], dilation: [1, 1] };
-        let weight = values.take(input * channels * 16).iter().map(|w| w * 2.0 / (input as f32).sqrt()).collect();
-        layers.push(Layer::ConvTranspose { window, output_padding: [0, 0], weight, bias: values.take(channels) });
-        layers.push(Layer::Activation(if channels == 3 { Activation::Tanh } else { Activation::Relu }));
-    }
-    Network { prior: Prior::Gaussian, latent_dims: 64, layers, pixels: PixelRange::Symmetric }
 }
 
 #[test]

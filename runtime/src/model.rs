@@ -162,7 +162,9 @@ impl<'a> Model<'a> {
 
     /// `count` bytes of weights from byte `from` of a bank on.
     pub(crate) fn weights(&self, bank: &Bank, from: usize, count: usize) -> &'a [i8] {
-        bytemuck::cast_slice(bytes(self.data, bank.weights, from, count).unwrap_or(&[]))
+        bytes(self.data, bank.weights, from, count)
+            .and_then(|bytes| bytemuck::try_cast_slice(bytes).ok())
+            .unwrap_or(&[])
     }
 
     /// The `count` channels of block `block` of a bank of `blocks`.
@@ -183,7 +185,7 @@ impl<'a> Model<'a> {
     }
 
     fn table(&self, offset: u32) -> Option<&'a [i8; 256]> {
-        bytemuck::cast_slice(bytes(self.data, offset, 0, 256)?).try_into().ok()
+        bytemuck::try_cast_slice(bytes(self.data, offset, 0, 256)?).ok()?.try_into().ok()
     }
 }
 

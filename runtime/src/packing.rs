@@ -25,7 +25,7 @@ pub enum Packing {
     Mve,
     /// For vectors of 16 bytes: NEON and WebAssembly.
     Simd128,
-    /// For x86-64 with AVX2 or AVX-512.
+    /// For x86-64 with AVX2 or AVX-512. Sums of weights follow the matrix, see [`Packing::pack`].
     X86,
 }
 
@@ -120,8 +120,9 @@ impl Packing {
             (Self::Mve, Matrix::Vector) => [4, 16, 1, 4, 1 << 28, 1],
             (Self::Simd128, Matrix::Windows) => [4, 8, 4, 64, 512, 1],
             (Self::Simd128, Matrix::Vector) => [4, 8, 1, 64, 512, 1],
-            (Self::X86, Matrix::Windows) => [16, 4, 12, 64, 1024, 2],
-            (Self::X86, Matrix::Vector) => [16, 4, 1, 128, 1024, 2],
+            // At greater depths a sum of products could be beyond an i32.
+            (Self::X86, Matrix::Windows) => [4, 16, 8, 16, 1 << 17, 1],
+            (Self::X86, Matrix::Vector) => [4, 16, 1, 16, 1 << 17, 1],
         };
         Some(Blocking { interleave, group, pixels, channels, depth, value_bytes })
     }
@@ -129,6 +130,10 @@ impl Packing {
     /// Bytes of a matrix `[channels][depth]` in the file.
     pub fn matrix_bytes(self, matrix: Matrix, channels: usize, depth: usize) -> u64 {
         match self.blocking(matrix) {
+            Some(blocking) if self == Self::X86 => {
+                let lows = 4 * (channels as u64).next_multiple_of(blocking.interleave as u64);
+                blocking.matrix_bytes(channels, depth) + lows
+            }
             Some(blocking) => blocking.matrix_bytes(channels, depth),
             None => channels as u64 * depth as u64,
         }
@@ -145,6 +150,8 @@ impl Packing {
     ///
     /// [`Packing::Dsp`] stores, in each group of four values w₀ … w₃, the value w₁ − [w₀ < 0] for w₁ and w₃ − [w₂ < 0] for w₃.
     /// The halfword of w₀ and w₁, read as one number, then is exactly 256·w₁ + w₀.
+    ///
+    /// [`Packing::X86`] has behind the matrix, for each channel, what its sum is when all values are −128: an `i32`, little-endian.
     pub fn pack(
         self,
         matrix: Matrix,
@@ -163,6 +170,14 @@ impl Packing {
                         let borrow = self == Self::Dsp && index % 2 == 1 && weight(channel, index - 1) < 0;
                         write(weight(channel, index) - i8::from(borrow));
                     }
+                }
+            }
+        }
+        if self == Self::X86 {
+            for channel in 0..channels.next_multiple_of(interleave) {
+                let sum: i32 = (0..depth).map(|index| i32::from(weight(channel, index))).sum();
+                for byte in sum.wrapping_mul(-128).to_le_bytes() {
+                    write(byte as i8);
                 }
             }
         }
@@ -208,6 +223,9 @@ mod tests {
                 let mut packed = Vec::new();
                 packing.pack(matrix, |c, i| weights[c * depth + i], channels, depth, |weight| packed.push(weight));
                 assert_eq!(packed.len() as u64, packing.matrix_bytes(matrix, channels, depth));
+                if let Some(blocking) = packing.blocking(matrix) {
+                    packed.truncate(blocking.matrix_bytes(channels, depth) as usize);
+                }
                 let mut found: Vec<i8> = packed.into_iter().filter(|&weight| weight != 0).collect();
                 found.sort_unstable();
                 let mut expected = weights.clone();

@@ -232,7 +232,7 @@ impl<K: Kernel> Rows<'_, '_, K> {
         let image = graph.edges.len() - 1;
         let above = arena.get_mut(model.offset(image)..)?;
         let made = cursor.made(image);
-        Some(bytemuck::cast_slice(row_mut(graph.edges.get(image)?, above, made - 1)))
+        bytemuck::try_cast_slice(row_mut(graph.edges.get(image)?, above, made.checked_sub(1)?)).ok()
     }
 }
 

@@ -89,7 +89,7 @@ fn train_export_inspect_sample_and_sim() {
     write(at, "tiny.toml", TINY);
     done(at, &["train", "tiny.toml", "--out", "run", "--quiet"]);
     let export: serde_json::Value =
-        serde_json::from_str(&done(at, &["export", "run", "-o", "m.egm", "--json"])).unwrap();
+        serde_json::from_str(&done(at, &["export", "run", "-o", "m.egm", "--onnx", "m.onnx", "--json"])).unwrap();
     assert!(export["float_vs_int8"]["psnr_db"].as_f64().unwrap() > 25.0, "{export}");
     assert!(export["float_vs_int8"]["fold_error"].as_f64().unwrap() < 1e-4, "{export}");
 
@@ -113,6 +113,28 @@ fn train_export_inspect_sample_and_sim() {
     assert!(npy.starts_with(b"\x93NUMPY") && npy.ends_with(&images), "the images stand uncompressed at the end");
     assert!(String::from_utf8_lossy(&npy[..128]).contains("(6, 16, 16, 1)"));
 
+    done(at, &["export", "m.onnx", "-o", "from-onnx.egm"]);
+    let from_onnx = ModelFile::read(&at.join("from-onnx.egm")).unwrap();
+    let image = edgegen_export::image(&Model::parse(from_onnx.bytes()).unwrap(), 5);
+    assert!(image == edgegen_export::image(&model, 5), "the way through ONNX changes nothing");
+
+    for target in ["armv6m", "dsp", "mve", "neon", "x86"] {
+        let packed: serde_json::Value =
+            serde_json::from_str(&done(at, &["export", "m.egm", "--target", target, "-o", "packed.egm", "--json"]))
+                .unwrap();
+        let inspect: serde_json::Value = serde_json::from_str(&done(at, &["inspect", "packed.egm", "--json"])).unwrap();
+        assert_eq!(inspect["packing"], packed["target"]);
+        assert!(inspect["cost"]["arena_bytes"].as_u64().unwrap() > model.arena_bytes() as u64, "{target}");
+    }
+    done(at, &["export", "run", "--target", "mve", "-o", "mve.egm"]);
+    let message = refused(at, &["sample", "mve.egm"]);
+    assert!(message.contains("expected weights packed as portable") && message.contains("found mve"), "{message}");
+    let message = refused(at, &["export", "mve.egm", "--target", "dsp", "-o", "x.egm"]);
+    assert!(message.contains("found one packed for mve"), "{message}");
+    assert!(
+        refused(at, &["export", "run", "--target", "m4", "-o", "x.egm"]).contains("expected one of portable, armv6m")
+    );
+
     done(at, &["sim", "m.egm", "--photo", "panel.png"]);
     assert!(std::fs::read(at.join("panel.png")).unwrap().starts_with(b"\x89PNG"));
     let names = files(at).into_iter().filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
@@ -129,6 +151,11 @@ fn bad_input_gets_one_sentence() {
     }
     assert!(refused(at, &["train", "no.toml"]).contains("no.toml"));
     assert!(refused(at, &["export", "no-run", "-o", "x.egm"]).contains("found nothing"));
+    write(at, "no.onnx", "EGG1");
+    assert!(refused(at, &["export", "no.onnx", "-o", "x.egm"]).contains("expected an ONNX file"));
+    assert!(
+        refused(at, &["export", "no.onnx", "-o", "x.egm", "--onnx", "y.onnx"]).contains("a run folder with --onnx")
+    );
 
     write(at, "key.toml", TINY.replace("batch", "batsch"));
     let message = refused(at, &["train", "key.toml"]);

@@ -5,19 +5,28 @@
 //! four small parts, which [`blocked`] puts together.
 
 pub mod blocked;
+#[cfg(edgegen_isa = "dsp")]
+pub mod dsp;
 #[cfg(edgegen_isa = "mve")]
 pub mod mve;
 pub mod scalar;
+#[cfg(target_arch = "x86_64")]
+pub mod x86;
 
 use crate::fixed;
 use crate::packing::Packing;
 
-/// The best kernel of the target that this is compiled for.
+#[cfg(edgegen_isa = "dsp")]
+use dsp::Dsp as Best;
 #[cfg(edgegen_isa = "mve")]
-pub type Native = mve::Mve;
+use mve::Mve as Best;
+#[cfg(not(any(edgegen_isa = "dsp", edgegen_isa = "mve", target_arch = "x86_64")))]
+use scalar::Scalar as Best;
+#[cfg(target_arch = "x86_64")]
+use x86::X86 as Best;
+
 /// The best kernel of the target that this is compiled for.
-#[cfg(not(edgegen_isa = "mve"))]
-pub type Native = scalar::Scalar;
+pub type Native = Best;
 
 /// Switches the vectors of a Cortex-M55 or M85 on before `main`, in a firmware started by cortex-m-rt. Empty on other CPUs.
 ///

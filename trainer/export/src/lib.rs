@@ -16,6 +16,7 @@
 //! | [`reference`](mod@reference) | naive integer interpreter of the file |
 //! | [`compare`](mod@compare) | float against int8, stage by stage |
 //! | [`cost`] | products, bytes and rows of each operator |
+//! | [`onnx`] | the float layer list as an ONNX file, and back |
 
 pub mod calibrate;
 pub mod compare;
@@ -24,6 +25,7 @@ pub mod error;
 pub mod file;
 pub mod fold;
 pub mod layers;
+pub mod onnx;
 pub mod pack;
 pub mod plan;
 pub mod quantize;
@@ -36,7 +38,8 @@ pub use file::ModelFile;
 pub use pack::Label;
 pub use repack::repack;
 
-use edgegen_runtime::{Generator, Prior, latent};
+use edgegen_runtime::kernels::{Kernel, Native};
+use edgegen_runtime::{Generator, Packing, Prior, latent};
 use layers::Network;
 
 /// Seeds of the latent vectors that ranges are calibrated with start here, far from those that people draw.
@@ -84,7 +87,23 @@ pub fn latent_vector(prior: Prior, dims: usize, seed: u64) -> Vec<f32> {
     latent_codes(prior, dims, seed).iter().map(|&code| f32::from(code) / f32::from(prior.steps())).collect()
 }
 
-/// The image of a seed, `[h, w, c]` bytes, by the runtime.
+/// The model with its weights in the order of this computer, for drawing many images: the same bytes, ten to
+/// twenty times faster on x86-64.
+///
+/// A model that is not portable stays as it is.
+///
+/// # Errors
+///
+/// Those of [`Model::parse_any`](edgegen_runtime::Model::parse_any).
+pub fn native(file: &ModelFile) -> Result<ModelFile, ExportError> {
+    let packing = Native::available().map_or(Packing::Portable, |_| Native::PACKING);
+    match repack(file, packing) {
+        Err(ExportError::AlreadyPacked { .. }) => Ok(file.clone()),
+        repacked => repacked,
+    }
+}
+
+/// The image of a seed, `[h, w, c]` bytes, by the runtime. For many images, draw from [`native`].
 pub fn image(model: &edgegen_runtime::Model<'_>, seed: u64) -> Vec<u8> {
     let mut arena = vec![0; model.arena_bytes()];
     let mut image = Vec::with_capacity(model.output().len());

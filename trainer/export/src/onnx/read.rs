@@ -1,0 +1,707 @@
+//! Nodes to layers.
+
+use std::collections::HashMap;
+
+use edgegen_runtime::graph::{Prior, Shape};
+use rten_onnx::onnx::{AttributeProto, DataLocation, DataType, GraphProto, ModelProto, NodeProto, TensorProto};
+
+use super::{GAUSSIAN, OnnxError, PIXELS, PRIOR, SYMMETRIC, UNIFORM, UNIT};
+use crate::layers::{Activation, Layer, Network, PixelRange, Window};
+
+/// Operators that can be read.
+const OPERATORS: &str = "Gemm, Reshape, Flatten, Conv, ConvTranspose, Resize, DepthToSpace, BatchNormalization, Relu, \
+                         LeakyRelu, Tanh, Sigmoid, Identity or Constant";
+
+/// The generator in an ONNX file: one input, the latent vector (`[batch, n]` or `[batch, n, 1, 1]`), and a chain of the
+/// operators that stand above. A file that [`to_bytes`](super::to_bytes) wrote gives the network that it was written from.
+///
+/// Other files do not tell the prior, which then is Gaussian, nor the range of the image, which then is 0 … 1 if the last
+/// operator is Sigmoid and −1 … 1 if not; who knows better sets the fields of the network.
+///
+/// # Errors
+///
+/// [`OnnxError`] says which node is no layer of ours, and why.
+pub fn from_bytes(bytes: &[u8]) -> Result<Network, OnnxError> {
+    let model = ModelProto::parse_buf(bytes).map_err(|error| OnnxError::File(error.to_string()))?;
+    let graph = model.graph.as_ref().ok_or_else(|| OnnxError::File("there is no graph in it".into()))?;
+    let fact = |wanted: &str| {
+        let entry = model.metadata_props.iter().find(|entry| entry.key.as_deref() == Some(wanted));
+        entry.and_then(|entry| entry.value.as_deref())
+    };
+    let unknown = |key: &str, expected: &str, found: &str| OnnxError::Graph {
+        place: format!("{key} in the metadata"),
+        expected: expected.into(),
+        found: found.into(),
+        remedy: "correct or remove the entry",
+    };
+    let prior = match fact(PRIOR) {
+        None | Some(GAUSSIAN) => Prior::Gaussian,
+        Some(UNIFORM) => Prior::Uniform,
+        Some(other) => return Err(unknown(PRIOR, "gaussian or uniform", other)),
+    };
+    let pixels = match fact(PIXELS) {
+        None => None,
+        Some(SYMMETRIC) => Some(PixelRange::Symmetric),
+        Some(UNIT) => Some(PixelRange::Unit),
+        Some(other) => return Err(unknown(PIXELS, "symmetric or unit", other)),
+    };
+
+    let mut reader = Reader::new(graph)?;
+    let latent_dims = usize::from(reader.shape.c);
+    for node in &graph.node {
+        reader.node(node)?;
+    }
+    reader.end(graph)?;
+    let pixels = pixels.unwrap_or(match reader.layers.last() {
+        Some(Layer::Activation(Activation::Sigmoid)) => PixelRange::Unit,
+        _ => PixelRange::Symmetric,
+    });
+    Ok(Network { prior, latent_dims, layers: reader.layers, pixels })
+}
+
+struct Reader<'a> {
+    /// Weights and constants by name.
+    constants: HashMap<&'a str, &'a TensorProto>,
+    /// The value that the next node must read.
+    value: &'a str,
+    /// Its shape.
+    shape: Shape,
+    /// Whether it is `[batch, c, h, w]`; otherwise it is `[batch, c·h·w]`.
+    map: bool,
+    layers: Vec<Layer>,
+}
+
+impl<'a> Reader<'a> {
+    fn new(graph: &'a GraphProto) -> Result<Self, OnnxError> {
+        let named = |tensor: &'a TensorProto| tensor.name.as_deref().map(|name| (name, tensor));
+        let constants: HashMap<_, _> = graph.initializer.iter().filter_map(named).collect();
+        let refuse = |found: String| OnnxError::Graph {
+            place: "the graph's inputs".into(),
+            expected: "one latent vector, [batch, n] or [batch, n, 1, 1]".into(),
+            found,
+            remedy: "export a generator without conditions and without preprocessing",
+        };
+        // Old files list their weights as inputs, too.
+        let mut inputs =
+            graph.input.iter().filter(|input| !constants.contains_key(input.name.as_deref().unwrap_or("")));
+        let (Some(input), None) = (inputs.next(), inputs.next()) else {
+            return Err(refuse(format!("{} of {} inputs without weights", inputs.count(), graph.input.len())));
+        };
+        let tensor = input.r#type.as_ref().and_then(|kind| kind.tensor_type.as_ref());
+        let dims = tensor.and_then(|tensor| tensor.shape.as_ref()).map_or(&[][..], |shape| &shape.dim);
+        let side = |index: usize| dims.get(index).and_then(|dim: &rten_onnx::onnx::Dimension| dim.dim_value);
+        let (map, ones) = (dims.len() == 4, side(2).is_none_or(|h| h == 1) && side(3).is_none_or(|w| w == 1));
+        let length = side(1).and_then(|c| u16::try_from(c).ok()).filter(|&c| c > 0);
+        match (length, dims.len(), ones) {
+            (Some(c), 2 | 4, true) => {
+                let value = input.name.as_deref().unwrap_or("");
+                Ok(Self { constants, value, shape: Shape { h: 1, w: 1, c }, map, layers: Vec::new() })
+            }
+            _ => Err(refuse(format!("{} dimensions {:?}", dims.len(), (0..dims.len()).map(side).collect::<Vec<_>>()))),
+        }
+    }
+
+    fn node(&mut self, node: &'a NodeProto) -> Result<(), OnnxError> {
+        let operator = node.op_type.as_deref().unwrap_or("");
+        let at = At { reader: self, node };
+        if !matches!(node.domain.as_deref(), None | Some("" | "ai.onnx")) {
+            return Err(at.refuse(OPERATORS, format!("{operator} of another domain"), "use ONNX's own operators"));
+        }
+        if operator == "Constant" {
+            let tensor = at.attribute("value").and_then(|value| value.t.as_ref());
+            let tensor = tensor.ok_or_else(|| at.refuse("a constant tensor", "another kind", "run onnx-simplifier"))?;
+            if let Some(name) = node.output.first() {
+                self.constants.insert(name, tensor);
+            }
+            return Ok(());
+        }
+        if node.input.first().map(String::as_str) != Some(self.value) {
+            let expected = format!("a node that reads {}", self.value);
+            let found = format!("one that reads {}", node.input.first().map_or("nothing", String::as_str));
+            return Err(at.refuse(expected, found, "only chains of layers, without branches, can be imported"));
+        }
+        let layer = match operator {
+            "Gemm" => Some(at.gemm()?),
+            "Reshape" => return self.reshape(node),
+            "Flatten" => {
+                at.int("axis", 1, &[1])?;
+                self.map = false;
+                None
+            }
+            "Conv" => Some(at.conv()?),
+            "ConvTranspose" => Some(at.conv_transpose()?),
+            "Resize" => Some(at.resize()?),
+            "DepthToSpace" => Some(at.depth_to_space()?),
+            "BatchNormalization" => Some(at.batch_norm()?),
+            "Relu" => Some(Layer::Activation(Activation::Relu)),
+            "LeakyRelu" => Some(Layer::Activation(Activation::LeakyRelu { slope: at.float("alpha", 0.01) })),
+            "Tanh" => Some(Layer::Activation(Activation::Tanh)),
+            "Sigmoid" => Some(Layer::Activation(Activation::Sigmoid)),
+            "Identity" => None,
+            _ => return Err(at.refuse(OPERATORS, operator, "replace it, or fold it into its neighbours")),
+        };
+        self.value = node.output.first().map_or("", String::as_str);
+        if let Some(layer) = layer {
+            self.shape = layer.output(self.shape);
+            self.layers.push(layer);
+        }
+        Ok(())
+    }
+
+    /// A vector becomes a map: the dense layer that made it says so.
+    fn reshape(&mut self, node: &'a NodeProto) -> Result<(), OnnxError> {
+        let at = At { reader: self, node };
+        let dims = at.ints_input(1)?;
+        let len = self.shape.len();
+        let refuse = |at: &At<'_, '_>| {
+            let expected = format!("a shape of [batch, …] with {len} values an image");
+            at.refuse(expected, format!("{dims:?}"), "keep the batch as it is, and the number of values")
+        };
+        let (Some(-1..=1), Some(rest)) = (dims.first(), dims.get(1..)) else { return Err(refuse(&at)) };
+        // One −1 stands for what is left over.
+        let known: Option<Vec<u16>> = rest
+            .iter()
+            .map(|&dim| if dim == -1 { Some(0) } else { u16::try_from(dim).ok().filter(|&d| d > 0) })
+            .collect();
+        let Some(mut sides) = known else { return Err(refuse(&at)) };
+        if let [free] = sides.iter().enumerate().filter(|(_, side)| **side == 0).map(|(i, _)| i).collect::<Vec<_>>()[..]
+        {
+            let others: usize = sides.iter().filter(|&&side| side > 0).map(|&side| usize::from(side)).product();
+            sides[free] = u16::try_from(len / others.max(1)).unwrap_or(0);
+        }
+        if sides.iter().try_fold(1usize, |product, &side| product.checked_mul(usize::from(side))) != Some(len) {
+            return Err(refuse(&at));
+        }
+        let (shape, map) = match sides[..] {
+            [c] => (Shape { h: 1, w: 1, c }, false),
+            [c, h, w] => (Shape { h, w, c }, true),
+            _ => return Err(refuse(&at)),
+        };
+        if map && shape != self.shape {
+            let dense = self.layers.iter_mut().rev().find(|layer| !matches!(layer, Layer::Activation(_)));
+            match dense {
+                Some(Layer::Dense { shape: made, .. }) => *made = shape,
+                _ => {
+                    let expected = "a Reshape to a map after a Gemm and a nonlinearity at most";
+                    let at = At { reader: self, node };
+                    return Err(at.refuse(expected, "one elsewhere", "put it right after the Gemm"));
+                }
+            }
+            self.shape = shape;
+        }
+        // A vector keeps the shape that it had as a map, so that a map may come of it again.
+        self.map = map;
+        self.value = node.output.first().map_or("", String::as_str);
+        Ok(())
+    }
+
+    fn end(&self, graph: &GraphProto) -> Result<(), OnnxError> {
+        let names: Vec<_> = graph.output.iter().filter_map(|output| output.name.as_deref()).collect();
+        if names == [self.value] {
+            return Ok(());
+        }
+        Err(OnnxError::Graph {
+            place: "the graph's outputs".into(),
+            expected: format!("the last value, {}", self.value),
+            found: names.join(", "),
+            remedy: "export a generator whose only output is the image",
+        })
+    }
+}
+
+/// A node, and what comes before it.
+struct At<'r, 'a> {
+    reader: &'r Reader<'a>,
+    node: &'a NodeProto,
+}
+
+impl<'a> At<'_, 'a> {
+    fn refuse(&self, expected: impl Into<String>, found: impl Into<String>, remedy: &'static str) -> OnnxError {
+        let operator = self.node.op_type.as_deref().unwrap_or("");
+        let name =
+            [self.node.name.as_ref(), self.node.output.first()].into_iter().flatten().find(|name| !name.is_empty());
+        let place = format!("{operator} node {}", name.map_or("without a name", String::as_str));
+        OnnxError::Graph { place, expected: expected.into(), found: found.into(), remedy }
+    }
+
+    fn gemm(&self) -> Result<Layer, OnnxError> {
+        if self.reader.map {
+            return Err(self.refuse("a vector before Gemm", "a map", "put a Flatten between them"));
+        }
+        self.int("transA", 0, &[0])?;
+        let transposed = self.int("transB", 0, &[0, 1])? == 1;
+        if (self.float("alpha", 1.0), self.float("beta", 1.0)) != (1.0, 1.0) {
+            return Err(self.refuse("alpha and beta of 1", "others", "multiply the weights by them"));
+        }
+        let inputs = self.reader.shape.len();
+        let (dims, mut weight) = self.floats(1)?;
+        let (outputs, reads) = match dims[..] {
+            [outputs, inputs] if transposed => (outputs, inputs),
+            [inputs, outputs] => (outputs, inputs),
+            _ => return Err(self.refuse("weights of two dimensions", format!("{dims:?}"), "export the model again")),
+        };
+        if reads != inputs {
+            let found = format!("weights for {reads}");
+            return Err(self.refuse(format!("weights for {inputs} values"), found, "export the model again"));
+        }
+        if !transposed {
+            weight = (0..outputs).flat_map(|o| weight[o..].iter().step_by(outputs).copied()).collect();
+        }
+        let c = u16::try_from(outputs).ok().filter(|&c| c > 0).ok_or_else(|| self.too_large(outputs))?;
+        Ok(Layer::Dense { shape: Shape { h: 1, w: 1, c }, weight, bias: self.bias(2, outputs)? })
+    }
+
+    fn conv(&self) -> Result<Layer, OnnxError> {
+        let (dims, weight) = self.floats(1)?;
+        let window = self.window(&dims, 0)?;
+        let shape = self.reader.shape;
+        for (axis, side) in [shape.h, shape.w].into_iter().enumerate() {
+            self.fits((usize::from(side) + 2 * window.padding[axis]).checked_sub(reach(&window, axis)))?;
+        }
+        Ok(Layer::Conv { window, weight, bias: self.bias(2, window.channels)? })
+    }
+
+    fn conv_transpose(&self) -> Result<Layer, OnnxError> {
+        let (dims, weight) = self.floats(1)?;
+        let window = self.window(&dims, 1)?;
+        if self.attribute("output_shape").is_some() {
+            return Err(self.refuse("pads and output_padding", "output_shape", "export the model with pads"));
+        }
+        let output_padding = self.pair("output_padding", 0)?;
+        let shape = self.reader.shape;
+        for (axis, side) in [shape.h, shape.w].into_iter().enumerate() {
+            let whole = (usize::from(side) - 1) * window.stride[axis] + reach(&window, axis) + output_padding[axis];
+            self.fits(whole.checked_sub(2 * window.padding[axis] + 1))?;
+        }
+        Ok(Layer::ConvTranspose { window, output_padding, weight, bias: self.bias(2, window.channels)? })
+    }
+
+    fn resize(&self) -> Result<Layer, OnnxError> {
+        self.map("Resize")?;
+        let Shape { h, w, .. } = self.reader.shape;
+        let rule = (
+            self.text("mode", "nearest"),
+            self.text("coordinate_transformation_mode", "half_pixel"),
+            self.text("nearest_mode", "round_prefer_floor"),
+        );
+        // For whole factors, both repeat pixels: a centre lies less than half a pixel from that of the pixel it repeats.
+        let repeats = matches!(
+            rule,
+            ("nearest", "asymmetric", "floor")
+                | ("nearest", "half_pixel" | "pytorch_half_pixel", "round_prefer_floor" | "round_prefer_ceil")
+        );
+        if !repeats {
+            let found = format!("{} with {} and {}", rule.0, rule.1, rule.2);
+            return Err(self.refuse("a Resize that repeats pixels", found, "use nearest upsampling"));
+        }
+        let named = |index: usize| self.node.input.get(index).filter(|name| !name.is_empty()).is_some();
+        let factors: Vec<f64> = if named(3) {
+            let sizes = self.ints_input(3)?;
+            let sides = [1, usize::from(self.reader.shape.c), usize::from(h), usize::from(w)];
+            sizes.iter().zip(sides).map(|(&size, side)| size as f64 / side as f64).collect()
+        } else {
+            self.floats(2)?.1.iter().map(|&scale| f64::from(scale)).collect()
+        };
+        match factors[..] {
+            [1.0, 1.0, y, x] if y == x && y >= 1.0 && y.fract() == 0.0 => {
+                self.fits(Some(usize::from(h.max(w)).saturating_mul(y as usize)))?;
+                Ok(Layer::UpsampleNearest { factor: y as usize })
+            }
+            _ => {
+                let found = format!("{factors:?}");
+                Err(self.refuse(
+                    "factors [1, 1, n, n] with a whole n",
+                    found,
+                    "enlarge both axes by the same whole number",
+                ))
+            }
+        }
+    }
+
+    fn depth_to_space(&self) -> Result<Layer, OnnxError> {
+        self.map("DepthToSpace")?;
+        if self.text("mode", "DCR") != "CRD" {
+            return Err(self.refuse("mode CRD", "mode DCR", "use CRD, which is what PyTorch's PixelShuffle becomes"));
+        }
+        let Shape { h, w, c } = self.reader.shape;
+        let found = self.attribute("blocksize").and_then(|block| block.i).unwrap_or(0);
+        let factor = usize::try_from(found).ok().filter(|&factor| {
+            let square = factor.saturating_mul(factor);
+            square > 0 && usize::from(c).is_multiple_of(square)
+        });
+        let Some(factor) = factor else {
+            let expected = format!("a blocksize whose square divides {c} channels");
+            return Err(self.refuse(expected, found.to_string(), "export the model again"));
+        };
+        self.fits(Some(usize::from(h.max(w)) * factor))?;
+        Ok(Layer::PixelShuffle { factor })
+    }
+
+    fn batch_norm(&self) -> Result<Layer, OnnxError> {
+        self.int("training_mode", 0, &[0])?;
+        let Shape { h, w, c } = self.reader.shape;
+        if !self.reader.map && (h, w) != (1, 1) {
+            return Err(self.refuse("a map or the output of a Gemm", "a flattened map", "normalize before Flatten"));
+        }
+        let values = |index: usize| self.floats_of(index, usize::from(c));
+        Ok(Layer::BatchNorm {
+            gamma: values(1)?,
+            beta: values(2)?,
+            mean: values(3)?,
+            variance: values(4)?,
+            epsilon: self.float("epsilon", 1e-5),
+        })
+    }
+
+    /// The window of a convolution with weights of `dims`; output channels stand at `channels`, input channels in the
+    /// other of the first two places.
+    fn window(&self, dims: &[usize], channels: usize) -> Result<Window, OnnxError> {
+        self.map("a convolution")?;
+        self.int("group", 1, &[1])?;
+        let auto = self.text("auto_pad", "NOTSET");
+        if auto != "NOTSET" {
+            return Err(self.refuse("explicit pads", format!("auto_pad {auto}"), "export the model with pads"));
+        }
+        let inputs = usize::from(self.reader.shape.c);
+        let (&[_, _, ky, kx], true) = (dims, dims.get(1 - channels) == Some(&inputs)) else {
+            let expected = format!("weights of four dimensions for {inputs} channels");
+            return Err(self.refuse(expected, format!("{dims:?}"), "export the model again"));
+        };
+        let pads = self.sides("pads", 4, 0)?;
+        if pads[..2] != pads[2..] {
+            let found = format!("pads {pads:?}");
+            return Err(self.refuse("the same padding on both sides", found, "use symmetric padding"));
+        }
+        for side in [ky, kx, dims[channels]] {
+            if side == 0 || side > usize::from(u16::MAX) {
+                return Err(self.too_large(side));
+            }
+        }
+        let (stride, dilation) = (self.pair("strides", 1)?, self.pair("dilations", 1)?);
+        if stride.contains(&0) || dilation.contains(&0) {
+            return Err(self.refuse("strides and dilations of 1 or more", "0", "export the model again"));
+        }
+        Ok(Window { channels: dims[channels], kernel: [ky, kx], stride, padding: [pads[0], pads[1]], dilation })
+    }
+
+    /// Refuses a vector.
+    fn map(&self, what: &str) -> Result<(), OnnxError> {
+        if self.reader.map {
+            return Ok(());
+        }
+        Err(self.refuse(format!("a map before {what}"), "a vector", "put a Reshape between them"))
+    }
+
+    /// Refuses a side of an output that does not exist or is larger than a shape can tell.
+    fn fits(&self, side: Option<usize>) -> Result<(), OnnxError> {
+        match side {
+            Some(side) if side < usize::from(u16::MAX) => Ok(()),
+            Some(side) => Err(self.too_large(side)),
+            None => Err(self.refuse("an output of at least one pixel", "none", "use a smaller kernel or more padding")),
+        }
+    }
+
+    fn too_large(&self, found: usize) -> OnnxError {
+        self.refuse("1 to 65535 channels, rows and columns", found.to_string(), "make the model smaller")
+    }
+
+    fn attribute(&self, name: &str) -> Option<&'a AttributeProto> {
+        self.node.attribute.iter().find(|attribute| attribute.name.as_deref() == Some(name))
+    }
+
+    fn float(&self, name: &str, default: f32) -> f32 {
+        self.attribute(name).and_then(|attribute| attribute.f).unwrap_or(default)
+    }
+
+    fn text(&self, name: &str, default: &'static str) -> &'a str {
+        self.attribute(name).and_then(|attribute| attribute.s.as_deref()).unwrap_or(default)
+    }
+
+    fn int(&self, name: &str, default: i64, allowed: &[i64]) -> Result<i64, OnnxError> {
+        let found = self.attribute(name).and_then(|attribute| attribute.i).unwrap_or(default);
+        if allowed.contains(&found) {
+            return Ok(found);
+        }
+        let expected = allowed.iter().map(i64::to_string).collect::<Vec<_>>().join(" or ");
+        Err(self.refuse(format!("{name} {expected}"), found.to_string(), "export the model without it"))
+    }
+
+    fn pair(&self, name: &str, default: usize) -> Result<[usize; 2], OnnxError> {
+        self.sides(name, 2, default).map(|sides| [sides[0], sides[1]])
+    }
+
+    /// `count` small numbers.
+    fn sides(&self, name: &str, count: usize, default: usize) -> Result<Vec<usize>, OnnxError> {
+        let Some(attribute) = self.attribute(name) else { return Ok(vec![default; count]) };
+        let sides: Option<Vec<_>> =
+            attribute.ints.iter().map(|&side| u16::try_from(side).ok().map(usize::from)).collect();
+        sides.filter(|sides| sides.len() == count).ok_or_else(|| {
+            let expected = format!("{count} {name} from 0 to 65535");
+            self.refuse(expected, format!("{:?}", attribute.ints), "use operators over two axes")
+        })
+    }
+
+    fn constant(&self, index: usize) -> Result<&'a TensorProto, OnnxError> {
+        let name = self.node.input.get(index).map_or("", String::as_str);
+        let tensor = self.reader.constants.get(name).copied();
+        let tensor = tensor.ok_or_else(|| {
+            let found = if name.is_empty() { "nothing" } else { name };
+            self.refuse(format!("a constant as input {index}"), found, "run onnx-simplifier, which folds constants")
+        })?;
+        if tensor.data_location == Some(DataLocation::EXTERNAL) {
+            return Err(self.refuse("weights in the file", "weights in another file", "save the model as one file"));
+        }
+        Ok(tensor)
+    }
+
+    /// The dimensions and values of an input.
+    fn floats(&self, index: usize) -> Result<(Vec<usize>, Vec<f32>), OnnxError> {
+        let tensor = self.constant(index)?;
+        let words = tensor.raw_data.as_ref().map(|raw| words(&raw.borrow(), f32::from_le_bytes));
+        self.values(tensor, DataType::FLOAT, words.unwrap_or_else(|| Some(tensor.float_data.clone())))
+    }
+
+    fn ints_input(&self, index: usize) -> Result<Vec<i64>, OnnxError> {
+        let tensor = self.constant(index)?;
+        let words = tensor.raw_data.as_ref().map(|raw| words(&raw.borrow(), i64::from_le_bytes));
+        Ok(self.values(tensor, DataType::INT64, words.unwrap_or_else(|| Some(tensor.int64_data.clone())))?.1)
+    }
+
+    fn values<T>(
+        &self,
+        tensor: &TensorProto,
+        kind: DataType,
+        values: Option<Vec<T>>,
+    ) -> Result<(Vec<usize>, Vec<T>), OnnxError> {
+        let found = tensor.data_type.unwrap_or(DataType(0));
+        if found != kind {
+            return Err(self.refuse(
+                format!("a tensor of {kind}"),
+                found.to_string(),
+                "export the model in 32-bit floats",
+            ));
+        }
+        let dims: Option<Vec<usize>> = tensor.dims.iter().map(|&dim| usize::try_from(dim).ok()).collect();
+        let len = dims.as_ref().and_then(|dims| dims.iter().try_fold(1usize, |len, &dim| len.checked_mul(dim)));
+        match (dims, values) {
+            (Some(dims), Some(values)) if len == Some(values.len()) => Ok((dims, values)),
+            (_, values) => {
+                let found = format!("{} values", values.map_or(0, |values| values.len()));
+                let expected = format!("as many values as {:?} says", tensor.dims);
+                Err(self.refuse(expected, found, "the file is damaged: write it again"))
+            }
+        }
+    }
+
+    /// `count` values of an input.
+    fn floats_of(&self, index: usize, count: usize) -> Result<Vec<f32>, OnnxError> {
+        let (_, values) = self.floats(index)?;
+        if values.len() == count {
+            return Ok(values);
+        }
+        let expected = format!("{count} values as input {index}");
+        Err(self.refuse(expected, values.len().to_string(), "export the model again"))
+    }
+
+    /// The bias, which may be left out.
+    fn bias(&self, index: usize, count: usize) -> Result<Vec<f32>, OnnxError> {
+        match self.node.input.get(index) {
+            Some(name) if !name.is_empty() => self.floats_of(index, count),
+            _ => Ok(vec![0.0; count]),
+        }
+    }
+}
+
+/// Distance from the first to the last tap, both counted.
+fn reach(window: &Window, axis: usize) -> usize {
+    window.dilation[axis] * (window.kernel[axis] - 1) + 1
+}
+
+/// Little-endian words, if the bytes are whole words.
+fn words<T, const N: usize>(bytes: &[u8], word: impl Fn([u8; N]) -> T) -> Option<Vec<T>> {
+    let (words, rest) = bytes.as_chunks();
+    rest.is_empty().then(|| words.iter().map(|&bytes| word(bytes)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+    use crate::onnx::to_bytes;
+
+    /// 3 values → 2×2×4 → 3×3 convolution → ×2 → 3×3 transposed convolution → pixel shuffle.
+    fn network() -> Network {
+        let window = Window { channels: 4, kernel: [3, 3], stride: [1, 1], padding: [1, 1], dilation: [1, 1] };
+        let weights = |count: usize| (0..count).map(|i| i as f32 / 64.0 - 0.5).collect::<Vec<_>>();
+        let layers = vec![
+            Layer::Dense { shape: Shape { h: 2, w: 2, c: 4 }, weight: weights(48), bias: weights(16) },
+            Layer::Activation(Activation::LeakyRelu { slope: 0.01 }),
+            Layer::Conv { window, weight: weights(144), bias: vec![0.0; 4] },
+            Layer::UpsampleNearest { factor: 2 },
+            Layer::ConvTranspose { window, output_padding: [0; 2], weight: weights(144), bias: weights(4) },
+            Layer::BatchNorm {
+                gamma: weights(4),
+                beta: weights(4),
+                mean: weights(4),
+                variance: vec![1.0; 4],
+                epsilon: 1e-5,
+            },
+            Layer::PixelShuffle { factor: 2 },
+            Layer::Activation(Activation::Sigmoid),
+        ];
+        Network { prior: Prior::Gaussian, latent_dims: 3, layers, pixels: PixelRange::Unit }
+    }
+
+    /// What is read after `change` was made to the file of [`network`].
+    fn changed(change: impl FnOnce(&mut ModelProto)) -> Result<Network, String> {
+        let mut model = ModelProto::parse_buf(&to_bytes(&network(), "test").unwrap()).unwrap();
+        change(&mut model);
+        from_bytes(&model.write_buf().unwrap()).map_err(|error| error.to_string())
+    }
+
+    fn node<'m>(model: &'m mut ModelProto, operator: &str) -> &'m mut NodeProto {
+        let nodes = &mut model.graph.as_mut().unwrap().node;
+        nodes.iter_mut().find(|node| node.op_type.as_deref() == Some(operator)).unwrap()
+    }
+
+    fn drop_attributes(model: &mut ModelProto, operator: &str, names: &[&str]) {
+        node(model, operator).attribute.retain(|attribute| !names.contains(&attribute.name.as_deref().unwrap()));
+    }
+
+    #[test]
+    fn what_others_write_differently_means_the_same() {
+        let same: [fn(&mut ModelProto); 6] = [
+            // Defaults left out.
+            |model| {
+                drop_attributes(model, "Conv", &["dilations", "strides", "kernel_shape"]);
+                node(model, "Conv").input.pop();
+                drop_attributes(model, "ConvTranspose", &["output_padding", "dilations", "strides"]);
+                drop_attributes(model, "LeakyRelu", &["alpha"]);
+                drop_attributes(model, "BatchNormalization", &["epsilon"]);
+            },
+            // Another rule of Resize that repeats pixels just so.
+            |model| drop_attributes(model, "Resize", &["coordinate_transformation_mode", "nearest_mode"]),
+            // No metadata.
+            |model| model.metadata_props.clear(),
+            // Weights that are listed as inputs, too.
+            |model| {
+                let graph = model.graph.as_mut().unwrap();
+                let mut weight = graph.input[0].clone();
+                weight.name = graph.initializer[0].name.clone();
+                graph.input.insert(0, weight);
+            },
+            // Weights in a list of floats, and in a node.
+            |model| {
+                let graph = model.graph.as_mut().unwrap();
+                let mut weight = graph.initializer.remove(0);
+                weight.float_data = words(&weight.raw_data.take().unwrap().borrow(), f32::from_le_bytes).unwrap();
+                let output = vec![weight.name.take().unwrap()];
+                let value = AttributeProto { name: Some("value".into()), t: Some(weight), ..AttributeProto::default() };
+                let op_type = Some("Constant".into());
+                graph.node.insert(0, NodeProto { output, op_type, attribute: vec![value], ..NodeProto::default() });
+            },
+            // A shape with a side left open.
+            |model| {
+                let graph = model.graph.as_mut().unwrap();
+                let shape = graph.initializer.iter_mut().find(|tensor| tensor.data_type == Some(DataType::INT64));
+                let dims = [-1i64, 4, 2, -1];
+                shape.unwrap().raw_data = Some(RefCell::new(dims.iter().flat_map(|dim| dim.to_le_bytes()).collect()));
+            },
+        ];
+        for (index, change) in same.into_iter().enumerate() {
+            assert_eq!(changed(change), Ok(network()), "{index}");
+        }
+    }
+
+    #[test]
+    fn a_gemm_without_transposition_reads_its_weights_the_other_way_round() {
+        let result = changed(|model| {
+            drop_attributes(model, "Gemm", &["transB"]);
+            let weight = &mut model.graph.as_mut().unwrap().initializer[0];
+            let values = words(&weight.raw_data.take().unwrap().borrow(), f32::from_le_bytes).unwrap();
+            weight.dims = vec![3, 16];
+            let transposed = (0..3).flat_map(|input| values[input..].iter().step_by(3));
+            weight.raw_data = Some(RefCell::new(transposed.flat_map(|value| value.to_le_bytes()).collect()));
+        });
+        assert_eq!(result, Ok(network()));
+    }
+
+    #[test]
+    fn what_is_no_layer_of_ours_is_refused_with_a_sentence() {
+        let set = |name: &str, value: i64| AttributeProto {
+            name: Some(name.into()),
+            i: Some(value),
+            ..AttributeProto::default()
+        };
+        let cases: Vec<(Result<Network, String>, &str)> = vec![
+            (
+                changed(|model| node(model, "Sigmoid").op_type = Some("Softmax".into())),
+                "expected Gemm, Reshape, Flatten, Conv, ConvTranspose, Resize, DepthToSpace, BatchNormalization, Relu, \
+                 LeakyRelu, Tanh, Sigmoid, Identity or Constant, found Softmax at Softmax node layer7.Sigmoid: replace \
+                 it, or fold it into its neighbours",
+            ),
+            (
+                changed(|model| node(model, "Conv").attribute.push(set("group", 2))),
+                "expected group 1, found 2 at Conv node layer2.Conv: export the model without it",
+            ),
+            (
+                changed(|model| node(model, "Conv").attribute[2].ints = vec![0, 0, 1, 1]),
+                "expected the same padding on both sides, found pads [0, 0, 1, 1] at Conv node layer2.Conv: use \
+                 symmetric padding",
+            ),
+            (
+                changed(|model| node(model, "Conv").attribute[2].ints = vec![0; 4]),
+                "expected an output of at least one pixel, found none at Conv node layer2.Conv: use a smaller kernel \
+                 or more padding",
+            ),
+            (
+                changed(|model| drop_attributes(model, "DepthToSpace", &["mode"])),
+                "expected mode CRD, found mode DCR at DepthToSpace node layer6.DepthToSpace: use CRD, which is what \
+                 PyTorch's PixelShuffle becomes",
+            ),
+            (
+                changed(|model| node(model, "Resize").attribute[0].s = Some("linear".into())),
+                "expected a Resize that repeats pixels, found linear with asymmetric and floor at Resize node \
+                 layer3.Resize: use nearest upsampling",
+            ),
+            (
+                changed(|model| node(model, "Sigmoid").input[0] = "layer2.Conv".into()),
+                "expected a node that reads layer6.DepthToSpace, found one that reads layer2.Conv at Sigmoid node \
+                 layer7.Sigmoid: only chains of layers, without branches, can be imported",
+            ),
+            (
+                changed(|model| node(model, "Conv").input[1] = "elsewhere".into()),
+                "expected a constant as input 1, found elsewhere at Conv node layer2.Conv: run onnx-simplifier, which \
+                 folds constants",
+            ),
+            (
+                changed(|model| model.graph.as_mut().unwrap().initializer[0].data_type = Some(DataType::FLOAT16)),
+                "expected a tensor of FLOAT, found FLOAT16 at Gemm node layer0.Gemm: export the model in 32-bit floats",
+            ),
+            (
+                changed(|model| model.graph.as_mut().unwrap().initializer[0].dims = vec![2, 3]),
+                "expected as many values as [2, 3] says, found 48 values at Gemm node layer0.Gemm: the file is \
+                 damaged: write it again",
+            ),
+            (
+                changed(|model| model.metadata_props[0].value = Some("Cauchy".into())),
+                "expected gaussian or uniform, found Cauchy at edgegen.prior in the metadata: correct or remove the \
+                 entry",
+            ),
+            (
+                changed(|model| model.graph.as_mut().unwrap().node.truncate(1)),
+                "expected the last value, layer0.Gemm, found image at the graph's outputs: export a generator whose \
+                 only output is the image",
+            ),
+            (
+                changed(|model| model.graph = None),
+                "expected an ONNX file, found something else (there is no graph in it): check the path, or write the \
+                 file again",
+            ),
+        ];
+        for (result, expected) in cases {
+            assert_eq!(result.unwrap_err(), expected);
+        }
+    }
+}
