@@ -64,7 +64,16 @@ impl<const CODE: u16, const VECTOR: bool> Tile for PlainTile<CODE, VECTOR> {
         }
     }
 
-    fn multiply(self, strip: &[i32], weights: &[i8], next: usize, depth: usize, channels: usize, sums: &mut [i32]) {
+    fn multiply(
+        self,
+        strip: &[i32],
+        weights: &[i8],
+        next: usize,
+        depth: usize,
+        channels: usize,
+        _: usize,
+        sums: &mut [i32],
+    ) {
         let Blocking { interleave, group, pixels, .. } = Self::BLOCKING;
         let room = 4 * strip.len() / pixels;
         for channel in 0..channels {

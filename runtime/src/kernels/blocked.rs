@@ -33,8 +33,19 @@ pub trait Tile: Copy {
     fn gather(self, values: &[i8], step: usize, pixels: usize, len: usize, at: usize, strip: &mut [i32]);
 
     /// Adds the products of the strip with weights. `depth` is a multiple of `BLOCKING.group`; `next` is the number of
-    /// bytes from the weights of `BLOCKING.interleave` channels to those of the next.
-    fn multiply(self, strip: &[i32], weights: &[i8], next: usize, depth: usize, channels: usize, sums: &mut [i32]);
+    /// bytes from the weights of `BLOCKING.interleave` channels to those of the next. Only the sums of the first `pixels` pixels
+    /// will be asked for.
+    #[allow(clippy::too_many_arguments)] // pointers and counts of a loop in assembly
+    fn multiply(
+        self,
+        strip: &[i32],
+        weights: &[i8],
+        next: usize,
+        depth: usize,
+        channels: usize,
+        pixels: usize,
+        sums: &mut [i32],
+    );
 
     /// Makes the sums into the first values of each of `pixels` pixels, which are `stride` apart.
     fn finish(self, sums: &[i32], multiplier: &[i32], output: &Output<'_>, to: &mut [i8], pixels: usize, stride: usize);
@@ -66,7 +77,7 @@ pub fn run<T: Tile>(tile: T, row: Row<'_>) {
                 let piece = most_depth.min(depth - done);
                 gather(tile, lanes, run, start * step, step, pixels_here, done..done + piece, strip);
                 let Some(weights) = weights.get(done * interleave..) else { return };
-                tile.multiply(strip, weights, next, piece.next_multiple_of(group), bias.len(), sums);
+                tile.multiply(strip, weights, next, piece.next_multiple_of(group), bias.len(), pixels_here, sums);
                 done += piece;
             }
             if let Some(to) = pixels.get_mut(start * stride + first..) {
