@@ -13,7 +13,7 @@
 //! At this speed every visit to memory and every line of Rust around the loop shows. So here nothing is gathered and no sum
 //! is stored, as [`blocked`](super::blocked) does for the other CPUs: one function in assembly makes all pixels and channels
 //! of a row, reads its windows where they lie, and makes sums into codes out of the registers. Only where runs of values
-//! are not whole vectors, the windows of two pixels are put together in the working memory first.
+//! are not whole vectors, the windows of a few pixels are put together in the working memory first.
 //!
 //! Stable Rust has neither MVE's intrinsics nor its registers, hence whole functions in assembly. They need a compiler that is
 //! told of the CPU (`-C target-cpu=cortex-m55`) and vectors that are switched on, see [`start_vectors!`](crate::start_vectors).
@@ -23,7 +23,6 @@
 use core::arch::naked_asm;
 use core::ptr;
 
-use super::scalar::Scalar;
 use super::{Channels, Kernel, Row, Window};
 use crate::packing::{Matrix, Packing};
 
@@ -61,7 +60,7 @@ impl Kernel for Mve {
         let Window { lanes, run, step } = row.window;
         let depth = lanes.len().saturating_mul(run);
         if depth == 0 {
-            return Scalar.windows(row); // no weights, in whatever packing
+            return biases(row);
         }
         let Row { weights, channels, pixels, stride, scratch, .. } = row;
         let stride = stride.max(1);
@@ -71,8 +70,10 @@ impl Kernel for Mve {
         }
         let strip: &mut [i8] = bytemuck::cast_slice_mut(scratch);
         let padded = depth.div_ceil(VECTOR).saturating_mul(VECTOR);
-        for start in (0..count).step_by(PIXELS) {
-            let here = PIXELS.min(count - start);
+        // Planned for the model's largest matrix, so in most layers for many more pixels than two.
+        let block = strip.len().checked_div(padded).unwrap_or(0).max(1);
+        for start in (0..count).step_by(block) {
+            let here = block.min(count - start);
             for pixel in 0..here {
                 self.gather(lanes, run, (start + pixel) * step, strip.get_mut(pixel * padded..).unwrap_or(&mut []));
             }
@@ -86,7 +87,7 @@ impl Kernel for Mve {
         let Window { lanes, run, .. } = row.window;
         let depth = lanes.len().saturating_mul(run);
         if depth == 0 {
-            return Scalar.windows(row);
+            return biases(row);
         }
         let Row { weights, channels, pixels, scratch, .. } = row;
         match lanes {
@@ -96,6 +97,15 @@ impl Kernel for Mve {
                 self.gather(lanes, run, 0, strip);
                 self.pixel(strip, depth.div_ceil(VECTOR).saturating_mul(VECTOR), weights, &channels, pixels);
             }
+        }
+    }
+}
+
+/// Makes pixels that read nothing.
+fn biases(Row { channels, pixels, stride, .. }: Row<'_>) {
+    for pixel in pixels.chunks_mut(stride.max(1)) {
+        for (value, (&bias, &multiplier)) in pixel.iter_mut().zip(channels.bias.iter().zip(channels.multiplier)) {
+            *value = channels.output.finish(bias, multiplier);
         }
     }
 }
@@ -112,6 +122,7 @@ impl Mve {
     }
 
     /// Makes pixels whose runs are whole vectors.
+    #[inline(never)] // into its two callers, with all checks
     fn pixels(
         self,
         Window { lanes, run, step }: Window<'_>,
@@ -161,6 +172,7 @@ impl Mve {
     }
 
     /// Makes one pixel from values that are whole vectors.
+    #[inline(never)] // as above
     fn pixel(self, values: &[i8], depth: usize, weights: &[i8], channels: &Channels<'_>, to: &mut [i8]) {
         let all = channels.bias.len();
         let fits = depth <= values.len()
