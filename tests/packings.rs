@@ -5,10 +5,10 @@ use edgegen_export::{Label, ModelFile, export, latent_codes, native, reference, 
 use edgegen_kernel_check::{Workbench, check};
 use edgegen_runtime::fixed::Output;
 use edgegen_runtime::kernels::blocked::{self, Tile};
-use edgegen_runtime::kernels::{Kernel, Native, Row, scalar::Scalar};
+use edgegen_runtime::kernels::{Channels, Kernel, Native, Row, Window, scalar::Scalar};
 use edgegen_runtime::packing::{Blocking, Matrix, Packing};
 use edgegen_runtime::{Generator, GeneratorError, Model, ParseError};
-use edgegen_tests::{network, plan};
+use edgegen_tests::{Values, network, plan};
 use proptest::prelude::*;
 
 /// Reads the packing with this code.
@@ -84,7 +84,8 @@ impl<const CODE: u16, const VECTOR: bool> Tile for PlainTile<CODE, VECTOR> {
             };
             for index in 0..depth {
                 let borrowed = packing(CODE) == Packing::Dsp && index % 2 == 1 && packed(index - 1) < 0;
-                let weight = i32::from(packed(index)) + i32::from(borrowed);
+                let unsigned = packing(CODE) == Packing::Armv6m && VECTOR;
+                let weight = i32::from(packed(index) ^ if unsigned { i8::MIN } else { 0 }) + i32::from(borrowed);
                 for pixel in 0..pixels {
                     let byte = pixel * room + index;
                     let value = (strip[byte / 4] >> (byte % 4 * 8)) as i8;
@@ -152,6 +153,66 @@ macro_rules! with_host_kernels {
 #[test]
 fn kernels_of_the_host_follow_the_definition() {
     with_host_kernels!(checked());
+}
+
+/// Runs a kernel with every slice in an allocation of its own and exactly as long as need be, then with each of them a
+/// value too short. AddressSanitizer sees what is read or written beyond them.
+fn confined<K: Kernel>(kernel: K) {
+    let mut values = Values(5);
+    let mut codes = |count: usize| -> Vec<i8> { values.take(count).iter().map(|v| (v * 127.0) as i8).collect() };
+    for (matrix, run, pixels, channels) in [
+        (Matrix::Windows, 32, 5, 19),
+        (Matrix::Windows, 16, 17, 3),
+        (Matrix::Windows, 9, 9, 33),
+        (Matrix::Vector, 64, 1, 70),
+        (Matrix::Vector, 10, 1, 1),
+    ] {
+        let lanes: [Vec<i8>; 2] = core::array::from_fn(|_| codes(run * pixels));
+        let depth = lanes.len() * run;
+        let plain = codes(channels * depth);
+        let mut packed = Vec::new();
+        K::PACKING.pack(matrix, |c, i| plain[c * depth + i], channels, depth, |weight| packed.push(weight));
+        let scratch = K::PACKING.scratch_bytes(matrix, channels, depth) / 4;
+        let len = pixels * channels;
+        let draw = |packing: Packing, lengths: [usize; 7]| {
+            let weights = if packing == Packing::Portable { &plain } else { &packed };
+            let weights = weights[..lengths[0].min(weights.len())].to_vec();
+            let lanes = [lanes[0].clone(), lanes[1][..lengths[1]].to_vec()];
+            let (bias, multiplier) = (vec![1000; lengths[2]], vec![1 << 16; lengths[3]]);
+            let (mut pixels, mut scratch) = (vec![0; lengths[4]], vec![0; lengths[5]]);
+            let row = Row {
+                window: Window { lanes: &[&lanes[0], &lanes[1]], run, step: run },
+                weights: &weights,
+                channels: Channels {
+                    bias: &bias,
+                    multiplier: &multiplier,
+                    output: Output { zero_point: 3, low: -127, high: 127, table: None },
+                },
+                pixels: &mut pixels,
+                stride: lengths[6],
+                scratch: &mut scratch,
+            };
+            match (packing, matrix) {
+                (Packing::Portable, _) => Scalar.windows(row),
+                (_, Matrix::Windows) => kernel.windows(row),
+                (_, Matrix::Vector) => kernel.vector(row),
+            }
+            pixels
+        };
+        let lengths = [packed.len().max(plain.len()), run * pixels, channels, channels, len, scratch, channels];
+        assert_eq!(draw(K::PACKING, lengths), draw(Packing::Portable, lengths), "{} {matrix:?} {run}", K::NAME);
+        for short in 0..lengths.len() {
+            let mut lengths = lengths;
+            lengths[0] = packed.len();
+            lengths[short] = lengths[short].saturating_sub(1);
+            draw(K::PACKING, lengths);
+        }
+    }
+}
+
+#[test]
+fn kernels_of_the_host_stay_within_their_slices() {
+    with_host_kernels!(confined());
 }
 
 /// The image of a repacked model in exactly the planned memory, at an odd address.

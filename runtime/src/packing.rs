@@ -113,7 +113,7 @@ impl Packing {
         let [interleave, group, pixels, channels, depth, value_bytes] = match (self, matrix) {
             (Self::Portable, _) => return None,
             (Self::Armv6m, Matrix::Windows) => [1, 4, 2, 64, 256, 2],
-            (Self::Armv6m, Matrix::Vector) => [4, 1, 1, 64, 256, 1],
+            (Self::Armv6m, Matrix::Vector) => [2, 2, 1, 64, 256, 4],
             (Self::Dsp, Matrix::Windows) => [1, 8, 4, 64, 128, 2],
             (Self::Dsp, Matrix::Vector) => [4, 4, 1, 64, 256, 2],
             (Self::Mve, Matrix::Windows) => [4, 16, 2, 4, 1 << 28, 1],
@@ -148,8 +148,8 @@ impl Packing {
 
     /// Packs a matrix of `channels` × `depth` weights from −127 to 127, where `weight(channel, index)` gives each.
     ///
-    /// [`Packing::Dsp`] stores, in each group of four values w₀ … w₃, the value w₁ − [w₀ < 0] for w₁ and w₃ − [w₂ < 0] for w₃.
-    /// The halfword of w₀ and w₁, read as one number, then is exactly 256·w₁ + w₀.
+    /// [`Packing::Dsp`] stores w₁ − 1 for a value w₁ of odd index where the value w₀ before it is negative. The halfword of both,
+    /// read as one number, then is exactly 256·w₁ + w₀. [`Packing::Armv6m`] stores vectors with 128 added, so that they have no sign.
     ///
     /// [`Packing::X86`] has behind the matrix, for each channel, what its sum is when all values are −128: an `i32`, little-endian.
     pub fn pack(
@@ -168,7 +168,8 @@ impl Packing {
                 for channel in first..first + interleave {
                     for index in start..start + group {
                         let borrow = self == Self::Dsp && index % 2 == 1 && weight(channel, index - 1) < 0;
-                        write(weight(channel, index) - i8::from(borrow));
+                        let unsigned = self == Self::Armv6m && matrix == Matrix::Vector;
+                        write((weight(channel, index) - i8::from(borrow)) ^ if unsigned { i8::MIN } else { 0 });
                     }
                 }
             }
@@ -226,7 +227,8 @@ mod tests {
                 if let Some(blocking) = packing.blocking(matrix) {
                     packed.truncate(blocking.matrix_bytes(channels, depth) as usize);
                 }
-                let mut found: Vec<i8> = packed.into_iter().filter(|&weight| weight != 0).collect();
+                let bias = if (packing, matrix) == (Packing::Armv6m, Matrix::Vector) { i8::MIN } else { 0 };
+                let mut found: Vec<i8> = packed.into_iter().map(|w| w ^ bias).filter(|&weight| weight != 0).collect();
                 found.sort_unstable();
                 let mut expected = weights.clone();
                 expected.sort_unstable();

@@ -27,8 +27,8 @@ pub const ALL: [Workload; 8] = [
     Workload { name: "tconv 8×8×64 → 16×16×32", network: rgb64, last: 3, feeding: 2 },
     Workload { name: "tconv 16×16×32 → 32×32×16", network: rgb64, last: 4, feeding: 3 },
     Workload { name: "tconv 32×32×16 → 64×64×3", network: rgb64, last: 5, feeding: 4 },
-    Workload { name: "conv 3×3 16×16×32 → 32", network: conv_32, last: 2, feeding: 1 },
-    Workload { name: "conv 3×3 32×32×16 → 16", network: conv_16, last: 2, feeding: 1 },
+    Workload { name: "conv 3×3 16×16×32 → 32", network: conv_32, last: 3, feeding: 2 },
+    Workload { name: "conv 3×3 32×32×16 → 16", network: conv_16, last: 3, feeding: 2 },
     Workload { name: "dense 64 → 2048", network: rgb64, last: 1, feeding: 0 },
     Workload { name: "whole 64×64 RGB generator", network: rgb64, last: 5, feeding: 0 },
 ];
@@ -92,15 +92,24 @@ pub fn alias(file: &ModelFile) -> Result<ModelFile> {
     Ok(aliased)
 }
 
-/// A fully connected layer that feeds a 3×3 convolution with as many channels in as out.
+/// What feeds a 3×3 convolution with as many channels in as out: a fully connected layer to half the side, and a doubling, so
+/// that the weights fit the board.
 fn feed_and_convolve(side: u16, channels: u16) -> Network {
     let mut values = Values(u64::from(side));
-    let (latent, shape) = (8, Shape { h: side, w: side, c: channels });
+    let (latent, shape) = (8, Shape { h: side / 2, w: side / 2, c: channels });
     let c = usize::from(channels);
     let window = Window { channels: c, kernel: [3, 3], stride: [1, 1], padding: [1, 1], dilation: [1, 1] };
+    let doubling = Window { kernel: [2, 2], stride: [2, 2], padding: [0, 0], ..window };
     let relu = Layer::Activation(Activation::Relu);
     let layers = vec![
         Layer::Dense { shape, weight: values.take(shape.len() * latent), bias: vec![0.0; shape.len()] },
+        relu.clone(),
+        Layer::ConvTranspose {
+            window: doubling,
+            output_padding: [0, 0],
+            weight: values.take(4 * c * c),
+            bias: values.take(c),
+        },
         relu.clone(),
         Layer::Conv { window, weight: values.take(9 * c * c), bias: values.take(c) },
         relu.clone(),

@@ -1,9 +1,11 @@
 //! Kernels: one file for each instruction set. A kernel sees slices and never a shape, so an operator is written once for
 //! all CPUs and a CPU once for all operators.
 //!
-//! [`scalar`] is the reference that everybody can read; every other kernel gives the same bytes. Those are built from
-//! four small parts, which [`blocked`] puts together.
+//! [`scalar`] is the reference that everybody can read; every other kernel gives the same bytes. Those for
+//! microcontrollers are built from four small parts, which [`blocked`] puts together; x86-64 has registers enough to do without.
 
+#[cfg(edgegen_isa = "armv6m")]
+pub mod armv6m;
 pub mod blocked;
 #[cfg(edgegen_isa = "dsp")]
 pub mod dsp;
@@ -16,11 +18,13 @@ pub mod x86;
 use crate::fixed;
 use crate::packing::Packing;
 
+#[cfg(edgegen_isa = "armv6m")]
+use armv6m::Armv6m as Best;
 #[cfg(edgegen_isa = "dsp")]
 use dsp::Dsp as Best;
 #[cfg(edgegen_isa = "mve")]
 use mve::Mve as Best;
-#[cfg(not(any(edgegen_isa = "dsp", edgegen_isa = "mve", target_arch = "x86_64")))]
+#[cfg(not(any(edgegen_isa = "armv6m", edgegen_isa = "dsp", edgegen_isa = "mve", target_arch = "x86_64")))]
 use scalar::Scalar as Best;
 #[cfg(target_arch = "x86_64")]
 use x86::X86 as Best;

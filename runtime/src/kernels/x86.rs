@@ -1,21 +1,22 @@
 //! x86-64: AVX2, and AVX-512 VNNI where the CPU has it. Both read [`Packing::X86`].
 //!
-//! A vector holds the weights of a few channels at [`GROUP`] consecutive values of the depth, and meets the same [`GROUP`] values of a
-//! pixel, repeated for each channel. Values lie in the rings as they are needed, so they are read from there, without
-//! gathering; only where a lane is no whole number of groups long, pixels are gathered first ([`gathered`]). A tile of sums
-//! stays in registers over the whole depth and is finished there:
+//! A vector holds the weights of a quad of four channels (AVX2: half of one) at 16 consecutive values of the depth, and meets
+//! the same 16 values of a pixel, repeated for each channel. Those lie side by side in the rings, so they are read from
+//! there; only where a lane is no multiple of 16 long, pixels are gathered first. A tile of sums stays in registers over the
+//! whole depth and is finished there:
 //!
 //! ```text
-//! for each tile of channels                                     16 or 4 (VNNI), 4 (AVX2)
-//!     for each tile of pixels                                   4 or 8 (VNNI), 4 (AVX2)
-//!         sums[pixel, channel, 0..4] = 0
-//!         for each lane, for each group of it
-//!             sums[pixel, channel, j] += Σ over 4 values i of part j:  lane[pixel][i] · weights[channel][i]
-//!         sum[pixel, channel] = sums[…, 0] + sums[…, 1] + sums[…, 2] + sums[…, 3] + bias[channel]
-//!         pixels[pixel][channel] = output(sum, multiplier[channel])
+//! for each tile of quads                                        4 or 1 (VNNI), 1 (AVX2)
+//!     for each tile of pixels                                   4 or 16 (VNNI), 4 (AVX2)
+//!         sums[pixel][quad][channel][0..4] = 0
+//!         for each lane, for each 16 values of it
+//!             sums[pixel][quad][channel][j] += Σ over 4 values i:  lane[pixel][i] · weights[quad][channel][i]
+//!         sum[pixel][channel] = bias[channel] + the four sums of the channel
+//!         pixels[pixel][channel] = output(sum[pixel][channel], multiplier[channel])
 //! ```
 //!
-//! The AVX-512 and AVX2 halves differ in how they form those products; see [`vnni`] and [`avx2`].
+//! A fully connected layer is the same with one pixel and more quads in a tile. How the products are formed, and how many instructions
+//! that takes, is told in `x86/vnni.rs` and `x86/avx2.rs`.
 
 #![allow(unsafe_code)]
 
@@ -30,9 +31,13 @@ const GROUP: usize = 16;
 /// Channels that lie together in the file.
 const QUAD: usize = 4;
 /// Pixels that are gathered together, where they must be.
-const GATHERED: usize = match Packing::X86.blocking(Matrix::Windows) {
-    Some(blocking) => blocking.pixels,
-    None => 1,
+const GATHERED: usize = match (Packing::X86.blocking(Matrix::Windows), Packing::X86.blocking(Matrix::Vector)) {
+    (Some(windows), Some(vector)) => {
+        assert!(windows.interleave == QUAD && windows.group == GROUP);
+        assert!(vector.interleave == QUAD && vector.group == GROUP);
+        windows.pixels
+    }
+    _ => panic!("the packing is blocked"),
 };
 
 /// Whether the CPU has all of these features: asked at run time with `std`, told by the target without.
@@ -124,7 +129,7 @@ impl Kernel for X86 {
     }
 }
 
-/// A row whose lanes are whole groups, with all lengths checked: the kernels go by pointers from here on.
+/// A row whose lanes are whole groups, with all lengths checked: what the kernels do with pointers relies on that.
 #[derive(Debug)]
 struct Job<'a> {
     /// Each at least `(count − 1) · step + run` values.
@@ -146,6 +151,7 @@ struct Job<'a> {
 }
 
 impl<'a> Job<'a> {
+    /// Nothing where a length does not fit.
     fn new(
         window: Window<'a>,
         weights: &'a [i8],

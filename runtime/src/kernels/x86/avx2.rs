@@ -174,7 +174,7 @@ fn transposed_sums([a, b, c, d]: [__m256i; 4]) -> __m256i {
 fn requantize(sums: __m256i, multiplier: __m256i) -> __m256i {
     let half = _mm256_set1_epi64x(1 << 31);
     let even = _mm256_mul_epi32(sums, multiplier);
-    let odd = _mm256_mul_epi32(_mm256_srli_epi64::<32>(sums), _mm256_srli_epi64::<32>(multiplier));
+    let odd = _mm256_mul_epi32(_mm256_srli_epi64::<32>(sums), _mm256_shuffle_epi32::<0xF5>(multiplier));
     let (even, odd) = (_mm256_add_epi64(even, half), _mm256_add_epi64(odd, half));
     _mm256_blend_epi32::<0xAA>(_mm256_srli_epi64::<32>(even), odd)
 }

@@ -107,6 +107,8 @@ struct Finish {
     zero_point: __m512i,
     low: __m512i,
     high: __m512i,
+    /// [`transposed`], hidden from the compiler, which would make five shuffles of two.
+    order: __m512i,
 }
 
 impl Finish {
@@ -135,6 +137,7 @@ impl Finish {
             zero_point: _mm512_set1_epi32(i32::from(output.zero_point)),
             low: _mm512_set1_epi8(output.low),
             high: _mm512_set1_epi8(output.high),
+            order: core::hint::black_box(transposed()),
         }
     }
 
@@ -152,7 +155,7 @@ impl Finish {
         let codes = _mm512_packs_epi16(_mm512_packs_epi32(a, b), _mm512_packs_epi32(c, d));
         let codes = _mm512_min_epi8(_mm512_max_epi8(codes, self.low), self.high);
         // Byte i of element v of lane c comes to byte c of element i of lane v.
-        let codes = _mm512_permutexvar_epi32(transposed(), codes);
+        let codes = _mm512_permutexvar_epi32(self.order, codes);
         let bytes = _mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
         _mm512_shuffle_epi8(codes, _mm512_broadcast_i32x4(bytes))
     }
