@@ -116,6 +116,7 @@ impl Packing {
             (Self::Armv6m, Matrix::Vector) => [2, 2, 1, 64, 256, 4],
             (Self::Dsp, Matrix::Windows) => [1, 8, 4, 64, 128, 2],
             (Self::Dsp, Matrix::Vector) => [4, 4, 1, 64, 256, 2],
+            // Whole windows are gathered, if any; sums stay in registers.
             (Self::Mve, Matrix::Windows) => [4, 16, 2, 4, 1 << 28, 1],
             (Self::Mve, Matrix::Vector) => [4, 16, 1, 4, 1 << 28, 1],
             (Self::Simd128, Matrix::Windows) => [4, 8, 4, 64, 512, 1],
