@@ -237,6 +237,86 @@ unsafe extern "C" fn gather_windows(first: *const i8, second: *const i8, strip: 
     )
 }
 
+impl Tile for Vector {
+    const BLOCKING: Blocking = blocking(Matrix::Vector);
+
+    #[inline]
+    fn start(self, bias: &[i32], sums: &mut [i32]) {
+        for (sums, bias) in sums.as_chunks_mut().0.iter_mut().zip(bias.chunks(2)) {
+            let first = bias.first().copied().unwrap_or(0);
+            *sums = join(first, bias.get(1).copied().unwrap_or(first));
+        }
+    }
+
+    #[inline]
+    fn gather(self, values: &[i8], _step: usize, _pixels: usize, len: usize, at: usize, strip: &mut [i32]) {
+        let Some(strip) = strip.get_mut(at..) else { return };
+        for (word, &value) in strip.iter_mut().zip(values.get(..len).unwrap_or(&[])) {
+            *word = value.into();
+        }
+        // The value that fills the last group up must be a code.
+        if let Some(word) = strip.get_mut(len) {
+            *word = 0;
+        }
+    }
+
+    #[inline]
+    fn multiply(
+        self,
+        strip: &[i32],
+        weights: &[i8],
+        next: usize,
+        depth: usize,
+        channels: usize,
+        _pixels: usize,
+        sums: &mut [i32],
+    ) {
+        let pairs = channels.div_ceil(2);
+        let fits = depth > 0
+            && depth.is_multiple_of(2)
+            && pairs > 0
+            && strip.len() >= depth
+            && sums.len() / 2 >= pairs
+            && next >= 2 * depth
+            && (pairs - 1).saturating_mul(next).saturating_add(2 * depth) <= weights.len()
+            && aligned(weights, next);
+        if fits {
+            let end = sums.as_mut_ptr().wrapping_add(2 * pairs);
+            // SAFETY: the strip has `depth` words, which is even and not 0; `weights` has twice as many bytes for each pair of
+            // channels, each `next` after the other and at whole words; `sums` has two words for each pair.
+            unsafe {
+                multiply_vector(strip.as_ptr(), weights.as_ptr(), sums.as_mut_ptr(), depth, next - 2 * depth, end)
+            };
+            let values = strip.get(..depth).unwrap_or(&[]);
+            let surplus = 128 * values.iter().fold(0, |sum: i32, &value| sum.wrapping_add(value));
+            let [t, h] = join(surplus, surplus);
+            for [sum_t, sum_h] in sums.as_chunks_mut().0.iter_mut().take(pairs) {
+                (*sum_t, *sum_h) = (sum_t.wrapping_sub(t), sum_h.wrapping_sub(h));
+            }
+        }
+    }
+
+    #[inline]
+    fn finish(
+        self,
+        sums: &[i32],
+        multiplier: &[i32],
+        output: &Output<'_>,
+        to: &mut [i8],
+        _pixels: usize,
+        _stride: usize,
+    ) {
+        let finish = Finish::new(output);
+        let (sums, channels) = (sums.as_chunks().0, multiplier.len());
+        if channels > 0 && sums.len() >= channels.div_ceil(2) && channels <= to.len() {
+            let end = multiplier.as_ptr_range().end;
+            // SAFETY: there are sums and multipliers for all channels, `to` has room for them, and `Finish` does not leave its
+            // table.
+            unsafe { finish_vector(sums.as_ptr(), multiplier.as_ptr(), to.as_mut_ptr(), end, &finish) };
+        }
+    }
+}
+
 /// Whether all weights start at whole words.
 fn aligned(weights: &[i8], next: usize) -> bool {
     (weights.as_ptr() as usize | next).is_multiple_of(4)
