@@ -23,6 +23,7 @@
 //! [`Generator::sample`] gives the rows one by one instead, for a display that sets the pace.
 //!
 //! In firmware the bytes come from [`embed_model!`] and the memory from a static [`Arena`].
+//! For Cortex-M55 and M85 it switches the vectors on with [`start_vectors!`].
 //!
 //! # Where things are
 //!

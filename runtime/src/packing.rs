@@ -112,12 +112,13 @@ impl Packing {
     pub const fn blocking(self, matrix: Matrix) -> Option<Blocking> {
         let [interleave, group, pixels, channels, depth, value_bytes] = match (self, matrix) {
             (Self::Portable, _) => return None,
-            (Self::Armv6m, Matrix::Windows) => [1, 4, 2, 64, 256, 2],
-            (Self::Armv6m, Matrix::Vector) => [2, 2, 1, 64, 256, 4],
-            (Self::Dsp, Matrix::Windows) => [1, 8, 4, 64, 128, 2],
-            (Self::Dsp, Matrix::Vector) => [4, 4, 1, 64, 256, 2],
-            (Self::Mve, Matrix::Windows) => [4, 16, 4, 64, 256, 1],
-            (Self::Mve, Matrix::Vector) => [4, 16, 1, 64, 512, 1],
+            (Self::Armv6m, Matrix::Windows) => [1, 4, 4, 64, 128, 2],
+            (Self::Armv6m, Matrix::Vector) => [2, 2, 1, 128, 256, 4],
+            (Self::Dsp, Matrix::Windows) => [1, 8, 4, 64, 144, 2],
+            (Self::Dsp, Matrix::Vector) => [4, 4, 1, 128, 256, 2],
+            // Whole windows are gathered, if any; sums stay in registers.
+            (Self::Mve, Matrix::Windows) => [4, 16, 2, 4, 1 << 28, 1],
+            (Self::Mve, Matrix::Vector) => [4, 16, 1, 4, 1 << 28, 1],
             (Self::Simd128, Matrix::Windows) => [4, 8, 4, 64, 512, 1],
             (Self::Simd128, Matrix::Vector) => [4, 8, 1, 64, 512, 1],
             // At greater depths a sum of products could be beyond an i32.

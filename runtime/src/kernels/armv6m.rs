@@ -56,17 +56,20 @@ const fn blocking(matrix: Matrix) -> Blocking {
     }
 }
 
-/// Two pixels meet one channel after the other.
+/// Two pairs of pixels, each of which meets one channel after the other.
 ///
 /// ```text
-/// strip    [depth], both pixels in a word
-/// sums     [channel][t, h]
+/// strip    [pair][depth], both pixels of a pair in a word
+/// sums     [pair][channel][t, h]
 /// ```
 #[derive(Clone, Copy, Debug)]
 struct Windows;
 
-const _: () =
-    assert!(Windows::BLOCKING.pixels == 2 && Windows::BLOCKING.interleave == 1 && Windows::BLOCKING.group == 4);
+/// Pairs of pixels in a block of [`Windows`]. One would do; each block costs a few hundred instructions besides its products.
+const PAIRS: usize = 2;
+
+const _: () = assert!(Windows::BLOCKING.pixels == 2 * PAIRS);
+const _: () = assert!(Windows::BLOCKING.interleave == 1 && Windows::BLOCKING.group == 4);
 
 /// One pixel meets two channels at a time.
 ///
@@ -84,29 +87,31 @@ fn join(first: i32, second: i32) -> [i32; 2] {
     [first.wrapping_add(second << 16), second]
 }
 
-/// The two sums of `t` and `h`.
-fn split([t, h]: [i32; 2]) -> [i32; 2] {
-    [t.wrapping_sub(h << 16), h]
-}
-
 impl Tile for Windows {
     const BLOCKING: Blocking = blocking(Matrix::Windows);
 
     #[inline]
     fn start(self, bias: &[i32], sums: &mut [i32]) {
-        for (sums, &bias) in sums.as_chunks_mut().0.iter_mut().zip(bias) {
-            *sums = join(bias, bias);
+        for sums in halves_mut(sums) {
+            for (sums, &bias) in sums.as_chunks_mut().0.iter_mut().zip(bias) {
+                *sums = join(bias, bias);
+            }
         }
     }
 
     #[inline]
     fn gather(self, values: &[i8], step: usize, pixels: usize, len: usize, at: usize, strip: &mut [i32]) {
-        // A second pixel that nobody asks for is the first one again.
-        let second = if pixels > 1 { step } else { 0 };
-        if let (Some(first), Some(second), Some(strip)) = (values.get(..len), values.get(second..), strip.get_mut(at..))
-        {
-            for ((word, &first), &second) in strip.iter_mut().zip(first).zip(second) {
-                *word = join(first.into(), second.into())[0];
+        for (pair, strip) in halves_mut(strip).into_iter().enumerate() {
+            let first = 2 * pair;
+            if first >= pixels {
+                break;
+            }
+            // A second pixel that nobody asks for is the first one again.
+            let second = if first + 1 < pixels { first + 1 } else { first };
+            if let (Some(first), Some(second), Some(strip)) =
+                (values.get(first * step..), values.get(second * step..), strip.get_mut(at..))
+            {
+                gather_pair(first, second, len, strip);
             }
         }
     }
@@ -119,18 +124,23 @@ impl Tile for Windows {
         next: usize,
         depth: usize,
         channels: usize,
-        _pixels: usize,
+        pixels: usize,
         sums: &mut [i32],
     ) {
+        let (room, sums_room) = (strip.len() / PAIRS, sums.len() / PAIRS);
         let fits = depth > 0
             && depth.is_multiple_of(4)
             && channels > 0
-            && strip.len() >= depth
-            && sums.len() / 2 >= channels
+            && room >= depth
+            && sums_room / 2 >= channels
             && next >= depth
             && (channels - 1).saturating_mul(next).saturating_add(depth) <= weights.len()
             && aligned(weights, next);
-        if fits {
+        if !fits {
+            return;
+        }
+        let pairs = halves(strip).into_iter().zip(halves_mut(sums));
+        for (strip, sums) in pairs.take(pixels.div_ceil(2)) {
             let end = sums.as_mut_ptr().wrapping_add(2 * channels);
             // SAFETY: the strip has `depth` words, which is a multiple of four and not 0; `weights` has as many bytes for each
             // channel, each `next` after the other and at whole words; `sums` has two words for each channel.
@@ -148,20 +158,83 @@ impl Tile for Windows {
         pixels: usize,
         stride: usize,
     ) {
-        let (first, second) = to.split_at_mut_checked(stride).unwrap_or_default();
-        // One pixel is all there is room for, perhaps less than `stride`.
-        let (first, second) = if pixels > 1 { (first, second) } else { (to, &mut [][..]) };
-        let sums = sums.as_chunks().0.iter().zip(multiplier);
-        if pixels > 1 {
-            for ((to, second), (&sums, &multiplier)) in first.iter_mut().zip(second).zip(sums) {
-                [*to, *second] = split(sums).map(|sum| code(sum, multiplier, output));
+        for (pair, sums) in halves(sums).into_iter().enumerate() {
+            let first = 2 * pair;
+            if first >= pixels {
+                break;
             }
-        } else {
-            for (to, (&sums, &multiplier)) in first.iter_mut().zip(sums) {
-                *to = code(split(sums)[0], multiplier, output);
+            let Some(to) = to.get_mut(first * stride..) else { return };
+            let finish = Finish::new(output);
+            let sums = sums.as_chunks().0;
+            let channels = multiplier.len();
+            let last = if first + 1 < pixels { stride } else { 0 };
+            if channels > 0 && sums.len() >= channels && last.saturating_add(channels) <= to.len() {
+                let end = multiplier.as_ptr_range().end;
+                // SAFETY: there are sums and multipliers for all channels, `to` has room for them and for them again `last`
+                // places on, and `Finish` does not leave its table.
+                unsafe { finish_pair(sums.as_ptr(), multiplier.as_ptr(), to.as_mut_ptr(), last, end, &finish) };
             }
         }
     }
+}
+
+/// The parts of strip or sums that belong to each pair. These CPUs do not divide, so it is not done by `chunks`.
+fn halves<T>(all: &[T]) -> [&[T]; PAIRS] {
+    all.split_at(all.len() / PAIRS).into()
+}
+
+fn halves_mut<T>(all: &mut [T]) -> [&mut [T]; PAIRS] {
+    all.split_at_mut(all.len() / PAIRS).into()
+}
+
+/// Puts values of two pixels into the strip, `len` of each.
+#[inline]
+fn gather_pair(first: &[i8], second: &[i8], len: usize, strip: &mut [i32]) {
+    if len > 0 && first.len() >= len && second.len() >= len && strip.len() >= len {
+        // SAFETY: all three have `len` values, which is not 0.
+        unsafe { gather_windows(first.as_ptr(), second.as_ptr(), strip.as_mut_ptr(), len) };
+    }
+}
+
+/// Joins the values of two pixels: 6.5 instructions for each pair.
+///
+/// # Safety
+///
+/// All three have `len` values, and `len` is not 0.
+#[unsafe(naked)]
+unsafe extern "C" fn gather_windows(first: *const i8, second: *const i8, strip: *mut i32, len: usize) {
+    naked_asm!(
+        ".macro edgegen_pair",
+        "ldrsb r5, [r0, r4]",
+        "ldrsb r6, [r1, r4]",
+        "lsls r6, r6, #16",
+        "adds r5, r5, r6",
+        "stm r2!, {{r5}}",
+        "adds r4, #1",
+        ".endm",
+        "push {{r4-r7, lr}}",
+        "movs r4, #0",
+        "lsrs r7, r3, #2",
+        "lsls r7, r7, #2", // the part in fours
+        "beq 3f",
+        "2:",
+        "edgegen_pair",
+        "edgegen_pair",
+        "edgegen_pair",
+        "edgegen_pair",
+        "cmp r4, r7",
+        "bne 2b",
+        "3:",
+        "cmp r4, r3",
+        "beq 5f",
+        "4:",
+        "edgegen_pair",
+        "cmp r4, r3",
+        "bne 4b",
+        "5:",
+        "pop {{r4-r7, pc}}",
+        ".purgem edgegen_pair",
+    )
 }
 
 impl Tile for Vector {
@@ -233,11 +306,13 @@ impl Tile for Vector {
         _pixels: usize,
         _stride: usize,
     ) {
-        let pairs = to.chunks_mut(2).zip(multiplier.chunks(2)).zip(sums.as_chunks().0);
-        for ((to, multiplier), &sums) in pairs {
-            for ((to, &multiplier), sum) in to.iter_mut().zip(multiplier).zip(split(sums)) {
-                *to = code(sum, multiplier, output);
-            }
+        let finish = Finish::new(output);
+        let (sums, channels) = (sums.as_chunks().0, multiplier.len());
+        if channels > 0 && sums.len() >= channels.div_ceil(2) && channels <= to.len() {
+            let end = multiplier.as_ptr_range().end;
+            // SAFETY: there are sums and multipliers for all channels, `to` has room for them, and `Finish` does not leave its
+            // table.
+            unsafe { finish_vector(sums.as_ptr(), multiplier.as_ptr(), to.as_mut_ptr(), end, &finish) };
         }
     }
 }
@@ -247,40 +322,223 @@ fn aligned(weights: &[i8], next: usize) -> bool {
     (weights.as_ptr() as usize | next).is_multiple_of(4)
 }
 
-/// [`Output::finish`] without a product of 64 bits, for which these CPUs would call a function.
-#[inline]
-fn code(sum: i32, multiplier: i32, output: &Output<'_>) -> i8 {
-    let code = high(sum, multiplier)
-        .wrapping_add(i32::from(output.zero_point))
-        .max(i32::from(output.low))
-        .min(i32::from(output.high)) as i8;
-    match output.table {
-        Some(table) => table[usize::from((code as u8) ^ 0x80)],
-        None => code,
+/// What the assembly makes of [`Output`].
+#[repr(C)]
+struct Finish {
+    /// Added to the high half of the product.
+    zero_point: i32,
+    low: i32,
+    high: i32,
+    /// The entry of code 0.
+    table: *const i8,
+}
+
+impl Finish {
+    #[inline]
+    fn new(output: &Output<'_>) -> Self {
+        Self {
+            zero_point: output.zero_point.into(),
+            low: output.low.into(),
+            high: output.high.into(),
+            // Codes that are their own entries: the assembly has one way.
+            table: output.table.unwrap_or(&IDENTITY).as_ptr().wrapping_add(128),
+        }
     }
 }
 
-/// [`requantize`](crate::fixed::requantize) from products of halves, for multipliers that are not negative, as all in a file are.
+/// The table that changes nothing.
+static IDENTITY: [i8; 256] = {
+    let mut table = [0; 256];
+    let mut index = 0;
+    while index < 256 {
+        table[index] = (index as i32 - 128) as i8;
+        index += 1;
+    }
+    table
+};
+
+/// Code of a sum from products of halves, as there is no product of 64 bits: a macro for `naked_asm!`.
 ///
-/// With `sum = s′·2¹⁶ + s` and `multiplier = m′·2¹⁶ + m`:
+/// With sum = s′·2¹⁶ + s and multiplier = m′·2¹⁶ + m, which is never negative:
 ///
 /// ```text
-/// (sum · multiplier + 2³¹) >> 32 = s′m′ + (s′m + s·m′ + (s·m >> 16) + 2¹⁵ >> 16)
+/// (sum · multiplier + 2³¹) >> 32 = s′m′ + (s′m + (s·m′ + (s·m >> 16) + 2¹⁵) >> 16)
 /// ```
-#[inline]
-fn high(sum: i32, multiplier: i32) -> i32 {
-    let (s, upper_s) = (sum as u32 & 0xFFFF, sum >> 16);
-    let (m, upper_m) = (multiplier as u32 & 0xFFFF, multiplier >> 16);
-    // At most 65535·32767 + 65534 + 32768 = 2³¹ − 1 + 2¹⁵ … without a sign.
-    let middle = s.wrapping_mul(upper_m as u32).wrapping_add(s.wrapping_mul(m) >> 16).wrapping_add(1 << 15);
-    let signed = upper_s.wrapping_mul(m as i32);
-    // The two middle products together may take 33 bits: add their halves.
-    let carry = ((signed as u32 & 0xFFFF) + (middle & 0xFFFF)) >> 16;
-    upper_s
-        .wrapping_mul(upper_m)
-        .wrapping_add(signed >> 16)
-        .wrapping_add((middle >> 16) as i32)
-        .wrapping_add(carry as i32)
+///
+/// where the bracket with 2¹⁵ has no sign and 32 bits, and adding s′m to it takes 33.
+///
+/// In r0 the sum, r1 = m, r2 = m′, r7 the [`Finish`]; out r0, the output; r3 … r6 are lost. 29 instructions.
+macro_rules! code_of_sum {
+    () => {
+        concat!(
+            ".macro edgegen_code\n",
+            "uxth r3, r0\n",      // s
+            "asrs r0, r0, #16\n", // s'
+            "movs r4, r3\n",
+            "muls r4, r1, r4\n",
+            "lsrs r4, r4, #16\n", // s·m >> 16
+            "muls r3, r2, r3\n",  // s·m'
+            "adds r3, r3, r4\n",
+            "movs r4, #128\n",
+            "lsls r4, r4, #8\n",
+            "adds r3, r3, r4\n", // the bracket
+            "movs r4, r0\n",
+            "muls r4, r1, r4\n",  // s'm
+            "muls r0, r2, r0\n",  // s'm'
+            "asrs r5, r4, #31\n", // upper half of s'm
+            "movs r6, #0\n",
+            "adds r3, r3, r4\n",
+            "adcs r5, r6\n",
+            "lsls r5, r5, #16\n",
+            "lsrs r3, r3, #16\n",
+            "adds r0, r0, r5\n",
+            "adds r0, r0, r3\n",
+            "ldm r7!, {{r3, r4, r5, r6}}\n", // zero point, low, high, table
+            "subs r7, #16\n",
+            "adds r0, r0, r3\n",
+            "cmp r0, r4\n",
+            "bge 8f\n",
+            "movs r0, r4\n",
+            "8:\n",
+            "cmp r0, r5\n",
+            "ble 9f\n",
+            "movs r0, r5\n",
+            "9:\n",
+            "ldrb r0, [r6, r0]\n",
+            ".endm",
+        )
+    };
+}
+
+/// Finishes the sums of a pair of pixels: for each channel one value at `to` and one `last` further on, which is written first.
+///
+/// # Safety
+///
+/// `sums` has two words and `multiplier` one for each channel up to `end`; `to` has as many places, and again from `last` on.
+#[unsafe(naked)]
+unsafe extern "C" fn finish_pair(
+    sums: *const [i32; 2],
+    multiplier: *const i32,
+    to: *mut i8,
+    last: usize,
+    end: *const i32,
+    finish: &Finish,
+) {
+    naked_asm!(
+        code_of_sum!(),
+        "push {{r4-r7, lr}}",
+        "mov r4, r8",
+        "mov r5, r9",
+        "mov r6, r10",
+        "mov r7, r11",
+        "push {{r4-r7}}",
+        "mov r8, r0",
+        "mov r9, r1",
+        "mov r10, r2",
+        "mov r11, r3",
+        "ldr r4, [sp, #36]", // end
+        "mov r12, r4",
+        "ldr r7, [sp, #40]", // finish
+        "2:",
+        "mov r3, r8",
+        "ldm r3!, {{r0, r6}}", // t, h
+        "mov r8, r3",
+        "mov r3, r9",
+        "ldm r3!, {{r1}}",
+        "mov r9, r3",
+        "lsrs r2, r1, #16",
+        "uxth r1, r1",
+        "lsls r5, r6, #16",
+        "subs r0, r0, r5",
+        "mov lr, r0", // the first pixel's sum
+        "mov r0, r6",
+        "edgegen_code",
+        "mov r3, r10",
+        "mov r4, r11",
+        "strb r0, [r3, r4]",
+        "mov r0, lr",
+        "edgegen_code",
+        "mov r3, r10",
+        "strb r0, [r3]",
+        "adds r3, #1",
+        "mov r10, r3",
+        "cmp r9, r12",
+        "bne 2b",
+        "pop {{r4-r7}}",
+        "mov r8, r4",
+        "mov r9, r5",
+        "mov r10, r6",
+        "mov r11, r7",
+        "pop {{r4-r7, pc}}",
+        ".purgem edgegen_code",
+    )
+}
+
+/// Finishes the sums of one pixel, in pairs of channels.
+///
+/// # Safety
+///
+/// `multiplier` has a word for each channel up to `end`, `sums` two for each pair of them, `to` a place for each.
+#[unsafe(naked)]
+unsafe extern "C" fn finish_vector(
+    sums: *const [i32; 2],
+    multiplier: *const i32,
+    to: *mut i8,
+    end: *const i32,
+    finish: &Finish,
+) {
+    naked_asm!(
+        code_of_sum!(),
+        "push {{r4-r7, lr}}",
+        "mov r4, r8",
+        "mov r5, r9",
+        "mov r6, r10",
+        "mov r7, r11",
+        "push {{r4-r7}}",
+        "mov r8, r0",
+        "mov r9, r1",
+        "mov r10, r2",
+        "mov r12, r3",
+        "ldr r7, [sp, #36]", // finish
+        "2:",
+        "mov r3, r8",
+        "ldm r3!, {{r0, r6}}", // t, h
+        "mov r8, r3",
+        "mov r11, r6", // the second channel's sum
+        "lsls r5, r6, #16",
+        "subs r0, r0, r5",
+        "mov r3, r9",
+        "ldm r3!, {{r1}}",
+        "mov r9, r3",
+        "lsrs r2, r1, #16",
+        "uxth r1, r1",
+        "edgegen_code",
+        "mov r3, r10",
+        "strb r0, [r3]",
+        "cmp r9, r12",
+        "beq 3f",
+        "mov r0, r11",
+        "mov r3, r9",
+        "ldm r3!, {{r1}}",
+        "mov r9, r3",
+        "lsrs r2, r1, #16",
+        "uxth r1, r1",
+        "edgegen_code",
+        "mov r3, r10",
+        "strb r0, [r3, #1]",
+        "adds r3, #2",
+        "mov r10, r3",
+        "cmp r9, r12",
+        "bne 2b",
+        "3:",
+        "pop {{r4-r7}}",
+        "mov r8, r4",
+        "mov r9, r5",
+        "mov r10, r6",
+        "mov r11, r7",
+        "pop {{r4-r7, pc}}",
+        ".purgem edgegen_code",
+    )
 }
 
 /// Adds the products of two pixels with all channels.

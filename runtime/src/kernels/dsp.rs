@@ -18,6 +18,8 @@
 //!
 //! Sums are kept times 256 in 32 bits; the exporter refuses models whose sums take more than 24.
 //!
+//! Image layers of one or three channels change the roles of values and weights: `dsp/few.rs`.
+//!
 //! The loops are assembly, as stable Rust has neither these instructions nor a say in the registers: they need 14 of 14.
 
 #![allow(unsafe_code)]
@@ -32,6 +34,7 @@ macro_rules! same {
 mod few;
 
 use core::arch::naked_asm;
+use core::ops::Range;
 
 use super::blocked::{self, Tile};
 use super::{Kernel, Row};
@@ -251,7 +254,7 @@ fn gather<const PIXELS: usize>(values: &[i8], step: usize, pixels: usize, len: u
     let head = if first == 0 { 0 } else { len.min(4 - first) };
     let fours = (len - head) / 4;
     if head > 0 {
-        gather_slowly::<PIXELS>(values, step, 0..head, at, strip);
+        gather_slowly::<PIXELS>(values, step, pixels, 0..head, at, strip);
     }
     if fours > 0 {
         // What the pixel before has gathered already, if it lies at whole words.
@@ -269,21 +272,22 @@ fn gather<const PIXELS: usize>(values: &[i8], step: usize, pixels: usize, len: u
         }
     }
     if head + 4 * fours < len {
-        gather_slowly::<PIXELS>(values, step, head + 4 * fours..len, at, strip);
+        gather_slowly::<PIXELS>(values, step, pixels, head + 4 * fours..len, at, strip);
     }
 }
 
 /// Gathers single values, in order of depth: an even value makes place for the odd one after it.
+#[cold]
 #[inline(never)]
 fn gather_slowly<const PIXELS: usize>(
     values: &[i8],
     step: usize,
-    range: core::ops::Range<usize>,
+    pixels: usize,
+    range: Range<usize>,
     at: usize,
     strip: &mut [i32],
 ) {
-    let pixels = values.chunks(step.max(1)).take(PIXELS).enumerate().map(|(pixel, _)| pixel);
-    for pixel in pixels {
+    for pixel in 0..pixels.min(PIXELS) {
         for i in range.clone() {
             let (Some(&value), depth) = (values.get(pixel * step + i), at + i) else { continue };
             let pair = 2 * (depth / 4 * PIXELS + pixel);
@@ -523,11 +527,12 @@ unsafe extern "C" fn multiply_vector(
 }
 
 /// Gathers 4 · `fours` values of each of up to four pixels: 5 instructions for four values, 2 where the pixel before has them.
+/// These CPUs read words at any address with LDR, which compilers count on too.
 ///
 /// # Safety
 ///
 /// There are as many values, and room for them in the strip. `fours` and `pixels` are not 0. If `shared` is not 0, a pixel's first
-/// 4 · `shared` values are the last ones of the pixel before, `gap` is the number of bytes from a pixel's place in the strip back to the first
+/// 4 · `shared` values are the last ones of the pixel before, `gap` is the number of bytes from a pixel's place in the strip on to the first
 /// that it shares, and `shared` < `fours`. Else, `gap` is the number of values between pixels.
 #[unsafe(naked)]
 unsafe extern "C" fn gather_four(
@@ -645,7 +650,7 @@ unsafe extern "C" fn gather_one(values: *const i8, strip: *mut i32, fours: usize
     )
 }
 
-/// Makes four sums of each channel into codes: 7 instructions for each, and 5 for each channel.
+/// Makes four sums of each channel into codes: 6 instructions for each, and 5 for each channel.
 ///
 /// # Safety
 ///

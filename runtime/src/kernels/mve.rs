@@ -1,32 +1,52 @@
 //! M-profile vectors (MVE, "Helium", integer part): Cortex-M55 and M85.
 //!
 //! One instruction, `VMLADAVA.S8 Rda, Qn, Qm`, multiplies 16 pairs of bytes and adds the products to a general register.
-//! With 8 vector registers and 8 general registers that it may add to (those of even number and LR), 4 channels meet 2 pixels:
+//! There are 8 that it can add to, those of even number and LR, so 4 channels meet 2 pixels:
 //!
 //! ```text
 //! 16 values of depth:   2 loads of values, 4 loads of weights, 8 × VMLADAVA     14 instructions for 128 multiplies
 //! ```
 //!
-//! Unrolled 4 times, with the loop's own two, that is 58 instructions for 512 multiplies, 0.113 each; the least possible,
-//! were there no loads, is 0.0625. Cortex-M55 starts a load while a multiplication is under way, so loads and
-//! multiplications alternate.
+//! Unrolled 4 times, with the loop's own two, that is 58 instructions for 512 multiplies, 0.113 each; loads aside, the least
+//! there could be is 0.0625. Cortex-M55 starts a load while a multiplication is under way, so the two alternate.
 //!
-//! Stable Rust has neither MVE's intrinsics nor its registers, so the parts are whole functions in assembly. They need a compiler
-//! that is told of the CPU (`-C target-cpu=cortex-m55`), and a vector unit that is switched on, see
-//! [`start_vectors!`](crate::start_vectors).
+//! At this speed every visit to memory and every line of Rust around the loop shows. So here nothing is gathered and no sum
+//! is stored, as [`blocked`](super::blocked) does for the other CPUs: one function in assembly makes all pixels and channels
+//! of a row, reads its windows where they lie, and makes sums into codes out of the registers. Only where runs of values
+//! are not whole vectors, the windows of a few pixels are put together in the working memory first.
+//!
+//! Stable Rust has neither MVE's intrinsics nor its registers, hence whole functions in assembly. They need a compiler that is
+//! told of the CPU (`-C target-cpu=cortex-m55`) and vectors that are switched on, see [`start_vectors!`](crate::start_vectors).
 
 #![allow(unsafe_code)]
 
 use core::arch::naked_asm;
+use core::ptr;
 
-use super::blocked::{self, Tile};
-use super::{Kernel, Row};
-use crate::fixed::Output;
-use crate::packing::{Blocking, Matrix, Packing};
+use super::{Channels, Kernel, Row, Window};
+use crate::packing::{Matrix, Packing};
 
 /// Proof that the CPU has M-profile vectors: the program is compiled for such a CPU alone.
 #[derive(Clone, Copy, Debug)]
 pub struct Mve(());
+
+/// Values in a vector.
+const VECTOR: usize = 16;
+/// Channels of a tile.
+const CHANNELS: usize = 4;
+/// Pixels of a tile.
+const PIXELS: usize = 2;
+/// Lanes that are read where they lie, at most: one for each row of a 7×7 filter.
+const LANES: usize = 7;
+
+const _: () = {
+    let (Some(windows), Some(vector)) = (Packing::Mve.blocking(Matrix::Windows), Packing::Mve.blocking(Matrix::Vector))
+    else {
+        panic!("only the portable packing has none");
+    };
+    assert!(windows.interleave == CHANNELS && windows.group == VECTOR && windows.pixels == PIXELS);
+    assert!(vector.interleave == CHANNELS && vector.group == VECTOR && vector.pixels == 1);
+};
 
 impl Kernel for Mve {
     const NAME: &'static str = "mve";
@@ -37,213 +57,217 @@ impl Kernel for Mve {
     }
 
     fn windows(self, row: Row<'_>) {
-        blocked::run(Windows(self), row);
+        let Window { lanes, run, step } = row.window;
+        let depth = lanes.len().saturating_mul(run);
+        if depth == 0 {
+            return biases(row);
+        }
+        let Row { weights, channels, pixels, stride, scratch, .. } = row;
+        let stride = stride.max(1);
+        let count = (pixels.len() + stride).saturating_sub(channels.bias.len().max(1)) / stride;
+        if run.is_multiple_of(VECTOR) && lanes.len() <= LANES {
+            return self.pixels(row.window, weights, &channels, pixels, stride, count);
+        }
+        let strip: &mut [i8] = bytemuck::cast_slice_mut(scratch);
+        let padded = depth.div_ceil(VECTOR).saturating_mul(VECTOR);
+        // Planned for the model's largest matrix, so in most layers for many more pixels than two.
+        let block = strip.len().checked_div(padded).unwrap_or(0).max(1);
+        for start in (0..count).step_by(block) {
+            let here = block.min(count - start);
+            for pixel in 0..here {
+                self.gather(lanes, run, (start + pixel) * step, strip.get_mut(pixel * padded..).unwrap_or(&mut []));
+            }
+            let window = Window { lanes: &[&*strip], run: padded, step: padded };
+            let pixels = pixels.get_mut(start * stride..).unwrap_or(&mut []);
+            self.pixels(window, weights, &channels, pixels, stride, here);
+        }
     }
 
     fn vector(self, row: Row<'_>) {
-        blocked::run(Vector(self), row);
-    }
-}
-
-const fn blocking(matrix: Matrix) -> Blocking {
-    match Packing::Mve.blocking(matrix) {
-        Some(blocking) => blocking,
-        None => panic!("only the portable packing has none"),
-    }
-}
-
-/// Channels of one tile of weights.
-const CHANNELS: usize = 4;
-/// Pixels of a block of windows.
-const PIXELS: usize = 4;
-/// Bytes of a vector.
-const LANES: usize = 16;
-
-const _: () = {
-    let (windows, vector) = (blocking(Matrix::Windows), blocking(Matrix::Vector));
-    assert!(windows.interleave == CHANNELS && windows.group == LANES && windows.pixels == PIXELS);
-    assert!(vector.interleave == CHANNELS && vector.group == LANES);
-};
-
-/// Whether a piece of packed weights has all that a piece of depth meets.
-fn enough(weights: &[i8], next: usize, depth: usize, quads: usize) -> bool {
-    let last = quads.saturating_sub(1) as u64 * next as u64;
-    last.saturating_add(CHANNELS as u64 * depth as u64) <= weights.len() as u64
-}
-
-/// Four pixels meet all channels. Sums lie as `[channel / 4][pixel 4][channel 4]`, the strip as `[pixel 4][depth]`.
-#[derive(Clone, Copy, Debug)]
-struct Windows(Mve);
-
-impl Tile for Windows {
-    const BLOCKING: Blocking = blocking(Matrix::Windows);
-
-    fn start(self, bias: &[i32], sums: &mut [i32]) {
-        if sums.len() >= PIXELS * bias.len().next_multiple_of(CHANNELS) {
-            // SAFETY: the sums have four pixels for each bias; `self` proves that there are vectors.
-            unsafe { windows_start(bias.as_ptr(), sums.as_mut_ptr(), bias.len()) }
+        let Window { lanes, run, .. } = row.window;
+        let depth = lanes.len().saturating_mul(run);
+        if depth == 0 {
+            return biases(row);
         }
-    }
-
-    fn gather(self, values: &[i8], step: usize, pixels: usize, len: usize, at: usize, strip: &mut [i32]) {
-        let room = strip.len(); // of bytes for each pixel: four pixels, four bytes a word
-        let last = pixels.saturating_sub(1) as u64 * step as u64;
-        let fits = at <= room && len <= room - at && last.saturating_add(len as u64) <= values.len() as u64;
-        if fits && (1..=PIXELS).contains(&pixels) {
-            // SAFETY: the values of the last pixel end within `values`, what it becomes ends within its part of the strip.
-            unsafe {
-                windows_gather(values.as_ptr(), step, pixels, strip.as_mut_ptr().cast::<i8>().add(at), room, len);
+        let Row { weights, channels, pixels, scratch, .. } = row;
+        match lanes {
+            [values] if run.is_multiple_of(VECTOR) => self.pixel(values, run, weights, &channels, pixels),
+            _ => {
+                let strip: &mut [i8] = bytemuck::cast_slice_mut(scratch);
+                self.gather(lanes, run, 0, strip);
+                self.pixel(strip, depth.div_ceil(VECTOR).saturating_mul(VECTOR), weights, &channels, pixels);
             }
         }
     }
+}
 
-    fn multiply(
+/// Makes pixels that read nothing.
+fn biases(Row { channels, pixels, stride, .. }: Row<'_>) {
+    for pixel in pixels.chunks_mut(stride.max(1)) {
+        for (value, (&bias, &multiplier)) in pixel.iter_mut().zip(channels.bias.iter().zip(channels.multiplier)) {
+            *value = channels.output.finish(bias, multiplier);
+        }
+    }
+}
+
+impl Mve {
+    /// Puts the values of one pixel together; what follows them in the strip will meet weights of 0.
+    fn gather(self, lanes: &[&[i8]], run: usize, from: usize, strip: &mut [i8]) {
+        for (lane, to) in lanes.iter().zip(strip.chunks_mut(run.max(1))) {
+            let values = lane.get(from..).unwrap_or(&[]);
+            let len = run.min(to.len()).min(values.len());
+            // SAFETY: both slices have `len` bytes; `self` proves that there are vectors.
+            unsafe { copy(values.as_ptr(), to.as_mut_ptr(), len) }
+        }
+    }
+
+    /// Makes pixels whose runs are whole vectors.
+    #[inline(never)] // into its two callers, with all checks
+    fn pixels(
         self,
-        strip: &[i32],
+        Window { lanes, run, step }: Window<'_>,
         weights: &[i8],
-        next: usize,
-        depth: usize,
-        channels: usize,
-        pixels: usize,
-        sums: &mut [i32],
-    ) {
-        let (room, quads) = (strip.len(), channels.div_ceil(CHANNELS));
-        let fits = depth <= room && enough(weights, next, depth, quads) && quads <= sums.len() / (PIXELS * CHANNELS);
-        if fits && depth >= LANES && quads > 0 {
-            let steps = depth / LANES;
-            let pairs = if pixels > 2 { 2 } else { 1 };
-            // SAFETY: each pixel has `depth` values in the strip, each tile of four channels has its weights and its sums.
-            unsafe {
-                windows_multiply(
-                    strip.as_ptr(),
-                    weights.as_ptr(),
-                    sums.as_mut_ptr(),
-                    steps,
-                    2 * room,
-                    next,
-                    pairs,
-                    sums.as_mut_ptr().wrapping_add(quads * PIXELS * CHANNELS),
-                );
-            }
-        }
-    }
-
-    fn finish(
-        self,
-        sums: &[i32],
-        multiplier: &[i32],
-        output: &Output<'_>,
+        channels: &Channels<'_>,
         to: &mut [i8],
-        pixels: usize,
         stride: usize,
+        count: usize,
     ) {
-        let channels = multiplier.len();
-        let last = pixels.saturating_sub(1) as u64 * stride as u64;
-        let fits = sums.len() >= PIXELS * channels.next_multiple_of(CHANNELS)
-            && last.saturating_add(channels as u64) <= to.len() as u64;
-        if fits && (1..=PIXELS).contains(&pixels) {
-            let (zero_point, low, high, table) = lookup(output);
-            // SAFETY: the sums have four pixels for each multiplier, the last pixel ends within `to`; codes are
-            // clamped to 0 … 255 if there is a table, which has as many entries.
-            unsafe {
-                windows_finish(
-                    sums.as_ptr(),
-                    multiplier.as_ptr(),
-                    to.as_mut_ptr(),
-                    channels,
-                    stride,
-                    pixels,
-                    table,
-                    zero_point,
-                    low,
-                    high,
-                );
-            }
+        let all = channels.bias.len();
+        let last = count.wrapping_sub(1);
+        let reach = last.saturating_mul(step).saturating_add(run);
+        let depth = lanes.len().saturating_mul(run);
+        let fits = (1..=LANES).contains(&lanes.len())
+            && run >= VECTOR
+            && depth.saturating_mul(all.div_ceil(CHANNELS)).saturating_mul(CHANNELS) <= weights.len()
+            && all >= 1
+            && all <= channels.multiplier.len()
+            && last.saturating_mul(stride).saturating_add(all) <= to.len();
+        if !fits || lanes.iter().any(|lane| lane.len() < reach) {
+            return;
+        }
+        let mut starts = [ptr::null(); LANES + 1];
+        for (start, lane) in starts.iter_mut().zip(lanes) {
+            *start = lane.as_ptr();
+        }
+        let steps = run / VECTOR;
+        let one = count == 1; // which then is both pixels of its pair
+        let job = WindowsJob {
+            weights: weights.as_ptr(),
+            lanes: starts.as_ptr(),
+            offset: 0,
+            step: if one { 0 } else { step },
+            rounds: steps.div_ceil(UNROLL),
+            skip: steps.wrapping_neg() % UNROLL * WINDOWS_STEP,
+            to: to.as_mut_ptr(),
+            stride: if one { 0 } else { stride },
+            left: count,
+            first: to.as_mut_ptr(),
+            pixels: count,
+            output: Finish::new(channels),
+        };
+        // SAFETY: checked above: a last lane of null, and of each other lane the run of the last pixel; whole vectors, one or
+        // more; weights for all channels, rounded up to tiles; a multiplier for each bias; the last pixel within `to`. The codes
+        // are clamped to 0 … 255 where there is a table. `self` proves that there are vectors.
+        unsafe { windows(&job) }
+    }
+
+    /// Makes one pixel from values that are whole vectors.
+    #[inline(never)] // as above
+    fn pixel(self, values: &[i8], depth: usize, weights: &[i8], channels: &Channels<'_>, to: &mut [i8]) {
+        let all = channels.bias.len();
+        let fits = depth <= values.len()
+            && depth >= VECTOR
+            && depth.saturating_mul(all.div_ceil(CHANNELS)).saturating_mul(CHANNELS) <= weights.len()
+            && all >= 1
+            && all <= channels.multiplier.len()
+            && all <= to.len();
+        if fits {
+            let steps = depth / VECTOR;
+            let job = VectorJob {
+                values: values.as_ptr(),
+                weights: weights.as_ptr(),
+                to: to.as_mut_ptr(),
+                rounds: steps.div_ceil(UNROLL),
+                skip: steps.wrapping_neg() % UNROLL * VECTOR_STEP,
+                output: Finish::new(channels),
+            };
+            // SAFETY: checked above: values, whole vectors and not none; weights for all channels, rounded up to tiles; a multiplier
+            // and a place for each bias. The codes are clamped to 0 … 255 where there is a table. `self` proves that there are vectors.
+            unsafe { vector(&job) }
         }
     }
 }
 
-/// One pixel meets all channels. Sums lie in the order of the channels.
-#[derive(Clone, Copy, Debug)]
-struct Vector(Mve);
+/// How sums begin and end, as the assembly reads it.
+#[repr(C)]
+struct Finish {
+    bias: *const i32,
+    multiplier: *const i32,
+    channels: usize,
+    /// Or null.
+    table: *const i8,
+    /// These three are larger by 128 where there is a table, so that codes are its indices.
+    zero_point: i32,
+    low: i32,
+    high: i32,
+}
 
-impl Tile for Vector {
-    const BLOCKING: Blocking = blocking(Matrix::Vector);
-
-    fn start(self, bias: &[i32], sums: &mut [i32]) {
-        if sums.len() >= bias.len() {
-            // SAFETY: both have as many bytes.
-            unsafe { copy(bias.as_ptr().cast(), sums.as_mut_ptr().cast(), size_of_val(bias)) }
-        }
-    }
-
-    fn gather(self, values: &[i8], _: usize, _: usize, len: usize, at: usize, strip: &mut [i32]) {
-        let room = size_of_val(strip);
-        if at <= room && len <= room - at && len <= values.len() {
-            // SAFETY: both have as many bytes.
-            unsafe { copy(values.as_ptr(), strip.as_mut_ptr().cast::<i8>().add(at), len) }
-        }
-    }
-
-    fn multiply(
-        self,
-        strip: &[i32],
-        weights: &[i8],
-        next: usize,
-        depth: usize,
-        channels: usize,
-        _: usize,
-        sums: &mut [i32],
-    ) {
-        let quads = channels.div_ceil(CHANNELS);
-        let fits = depth <= size_of_val(strip) && enough(weights, next, depth, quads) && quads <= sums.len() / CHANNELS;
-        if fits && depth >= LANES && quads > 0 {
-            // SAFETY: the strip has `depth` values, each tile of four channels has its weights and its sums.
-            unsafe {
-                vector_multiply(
-                    strip.as_ptr(),
-                    weights.as_ptr(),
-                    sums.as_mut_ptr(),
-                    depth / LANES,
-                    next,
-                    sums.as_mut_ptr().wrapping_add(quads * CHANNELS),
-                );
-            }
-        }
-    }
-
-    fn finish(self, sums: &[i32], multiplier: &[i32], output: &Output<'_>, to: &mut [i8], _: usize, _: usize) {
-        let channels = multiplier.len();
-        if channels <= sums.len() && channels <= to.len() {
-            let (zero_point, low, high, table) = lookup(output);
-            // SAFETY: there is a sum and an output for each multiplier; codes are clamped to 0 … 255 if there is a
-            // table, which has as many entries.
-            unsafe {
-                vector_finish(
-                    sums.as_ptr(),
-                    multiplier.as_ptr(),
-                    to.as_mut_ptr(),
-                    channels,
-                    table,
-                    zero_point,
-                    low,
-                    high,
-                );
-            }
+impl Finish {
+    fn new(Channels { bias, multiplier, output }: &Channels<'_>) -> Self {
+        let (table, shift) = output.table.map_or((ptr::null(), 0), |table| (table.as_ptr(), 128));
+        Self {
+            bias: bias.as_ptr(),
+            multiplier: multiplier.as_ptr(),
+            channels: bias.len(),
+            table,
+            zero_point: i32::from(output.zero_point) + shift,
+            low: i32::from(output.low) + shift,
+            high: i32::from(output.high) + shift,
         }
     }
 }
 
-/// Zero point, least and greatest code, and table: with a table, the codes are its indices and thus larger by 128.
-fn lookup(output: &Output<'_>) -> (i32, i32, i32, *const i8) {
-    let (shift, table) = output.table.map_or((0, core::ptr::null()), |table| (128, table.as_ptr()));
-    (i32::from(output.zero_point) + shift, i32::from(output.low) + shift, i32::from(output.high) + shift, table)
+/// What [`windows`] reads, in this order.
+#[repr(C)]
+struct WindowsJob {
+    weights: *const i8,
+    /// Starts of the lanes, then null.
+    lanes: *const *const i8,
+    /// From the start of a lane to the first of two pixels.
+    offset: usize,
+    step: usize,
+    /// Of the loop.
+    rounds: usize,
+    /// Bytes of the loop that the first round leaves out.
+    skip: usize,
+    /// Where the first of two pixels goes.
+    to: *mut i8,
+    stride: usize,
+    /// Pixels to go.
+    left: usize,
+    /// Where the first pixel goes.
+    first: *mut i8,
+    pixels: usize,
+    output: Finish,
 }
 
-/// Lets the assembler know these instructions: link-time optimisation reads assembly without the flags of the compiler.
-macro_rules! mve {
+/// What [`vector`] reads, in this order.
+#[repr(C)]
+struct VectorJob {
+    values: *const i8,
+    weights: *const i8,
+    to: *mut i8,
+    rounds: usize,
+    skip: usize,
+    output: Finish,
+}
+
+/// Lets the assembler know the instructions, since link-time optimisation reads assembly without the flags of the compiler, and
+/// aligns the function, as `adr` needs it.
+macro_rules! cpu {
     () => {
-        ".cpu cortex-m55"
+        ".cpu cortex-m55
+        .p2align 2"
     };
 }
 
@@ -255,7 +279,7 @@ macro_rules! mve {
 #[unsafe(naked)]
 unsafe extern "C" fn copy(from: *const i8, to: *mut i8, len: usize) {
     naked_asm!(
-        mve!(),
+        cpu!(),
         "push {{r7, lr}}",
         "wlstp.8 lr, r2, 3f",
         "2:",
@@ -267,82 +291,10 @@ unsafe extern "C" fn copy(from: *const i8, to: *mut i8, len: usize) {
     )
 }
 
-/// Starts the sums of four pixels.
-///
-/// # Safety
-///
-/// `bias` has `channels` values, `sums` four times as many, rounded up to 16, and there are vectors.
-#[unsafe(naked)]
-unsafe extern "C" fn windows_start(bias: *const i32, sums: *mut i32, channels: usize) {
-    naked_asm!(
-        mve!(),
-        "push {{r7, lr}}",
-        "wlstp.32 lr, r2, 3f",
-        "2:",
-        "vldrw.u32 q0, [r0], #16",
-        "vstrw.32 q0, [r1, #16]",
-        "vstrw.32 q0, [r1, #32]",
-        "vstrw.32 q0, [r1, #48]",
-        "vstrw.32 q0, [r1], #64",
-        "letp lr, 2b",
-        "3:",
-        "pop {{r7, pc}}",
-    )
-}
+/// Steps in a round of the loops.
+const UNROLL: usize = 4;
 
-/// Copies `len` values of each of 1 to 4 pixels, `step` apart, to places `room` apart.
-///
-/// All four places are written: where there are less than four pixels, with the values of the first.
-///
-/// # Safety
-///
-/// The values and the four places are there, and vectors are.
-#[unsafe(naked)]
-unsafe extern "C" fn windows_gather(
-    values: *const i8,
-    step: usize,
-    pixels: usize,
-    to: *mut i8,
-    room: usize,
-    len: usize,
-) {
-    naked_asm!(
-        mve!(),
-        "push {{r4, r5, r6, r7, r8, r9, r10, lr}}",
-        "ldrd r4, r12, [sp, #32]", // room, len
-        "adds r5, r0, r1",
-        "adds r6, r5, r1",
-        "adds r7, r6, r1",
-        "cmp r2, #4",
-        "beq 2f",
-        "mov r7, r0",
-        "cmp r2, #3",
-        "it lo",
-        "movlo r6, r0",
-        "cmp r2, #2",
-        "it lo",
-        "movlo r5, r0",
-        "2:",
-        "add r8, r3, r4",
-        "add r9, r8, r4",
-        "add r10, r9, r4",
-        "wlstp.8 lr, r12, 4f",
-        "3:",
-        "vldrb.u8 q0, [r0], #16",
-        "vldrb.u8 q1, [r5], #16",
-        "vldrb.u8 q2, [r6], #16",
-        "vldrb.u8 q3, [r7], #16",
-        "vstrb.8 q0, [r3], #16",
-        "vstrb.8 q1, [r8], #16",
-        "vstrb.8 q2, [r9], #16",
-        "vstrb.8 q3, [r10], #16",
-        "letp lr, 3b",
-        "4:",
-        "pop {{r4, r5, r6, r7, r8, r9, r10, pc}}",
-    )
-}
-
-/// 16 values of two pixels meet 4 channels: 14 instructions of 4 bytes.
+/// 16 values of two pixels, at r3 and r5, meet 4 channels, at r1.
 macro_rules! windows_step {
     () => {
         "vldrb.u8 q0, [r3], #16
@@ -362,183 +314,142 @@ macro_rules! windows_step {
     };
 }
 
-/// Adds the products of one or two pairs of pixels with weights to sums.
+/// Bytes of its instructions.
+const WINDOWS_STEP: usize = 14 * 4;
+
+/// Makes the pixels of a row.
 ///
 /// ```text
 /// for each four channels
-///     for each pair of pixels
-///         r0 r2 r4 r6 r8 r10 r12 lr = sums               pixel 0: four channels, pixel 1: four channels
-///         jump into the loop, so that what is left over of `steps` by 4 comes first
-///         loop: 4 × windows_step
-///         sums = r0 r2 r4 r6 r8 r10 r12 lr
+///     for each two pixels                                 an odd last pixel together with the one before, again
+///         r0 r2 r4 r6, r8 r10 r12 lr = bias               four channels of pixel 0, of pixel 1
+///         for each lane
+///             r3, r5 = values of the two pixels
+///             loop: 4 × windows_step                      the first round enters where it leaves `steps` % 4 steps over
+///         q0, q1 = r0 r2 r4 r6, r8 r10 r12 lr             rounded, clamped, through the table, stored
 /// ```
 ///
-/// | r1 | r3, r5 | r7 | r9 | r11 | on the stack |
-/// |---|---|---|---|---|---|
-/// | weights | values of the two pixels | rounds of the loop | sums | entry into the loop | what changes them between tiles |
+/// | | r1 | r3, r5 | r7 | r9 | r11 | q4 | q5, q6 | q7 | VPR |
+/// |---|---|---|---|---|---|---|---|---|---|
+/// | in the loop | weights | values | rounds | lanes | its entry | multipliers | low, high | zero point | channels that there are |
+///
+/// On the stack: the biases, twice, and a copy of the job.
 ///
 /// # Safety
 ///
-/// `steps` is not 0. The strip has 16 · `steps` values of two pixels for each pair, pairs `pair_room` bytes apart and their
-/// pixels half of it. The weights have 64 · `steps` bytes for each four channels, `next` bytes apart. The sums have 16 words for
-/// each four channels, of which there is one or more, up to `sums_end`. There are vectors.
+/// Everything that the job points to is there, for all lanes, pixels and channels; a lane, a pixel, a channel and a round at least.
+/// One pixel has a step and a stride of 0. With a table, `low` and `high` are from 0 to 255. There are vectors.
 #[unsafe(naked)]
-unsafe extern "C" fn windows_multiply(
-    strip: *const i32,
-    weights: *const i8,
-    sums: *mut i32,
-    steps: usize,
-    pair_room: usize,
-    next: usize,
-    pairs: usize,
-    sums_end: *const i32,
-) {
+unsafe extern "C" fn windows(job: *const WindowsJob) {
     naked_asm!(
-        mve!(),
+        cpu!(),
         "push {{r4, r5, r6, r7, r8, r9, r10, r11, lr}}",
-        "mov r9, r2",
-        "rsbs r7, r3, #0",
-        "and r7, r7, #3", // steps to leave out of the first round
-        "movs r5, #56",
-        "muls r7, r5, r7",
-        "adr.w r11, 4f",
-        "adds r7, #1", // Thumb
-        "add r11, r7",
-        "adds r7, r3, #3",
-        "lsrs r7, r7, #2",         // rounds
-        "lsls r4, r3, #6",         // bytes of weights that a tile reads
-        "ldrd r2, r8, [sp, #36]",  // pair_room, next
-        "ldrd r6, r12, [sp, #44]", // pairs, sums_end
-        "rsb r10, r6, #2",
-        "lsls r10, r10, #5", // sums of the second pair, if it is to be left out
-        "subs r8, r8, r4",
-        "add r5, r0, r2, lsr #1",
-        "muls r6, r2, r6",        // room of all pairs
-        "sub r2, r2, r3, lsl #4", // end of a pair's values to the start of the next
-        "mov r3, r0",
-        "mov r0, r2",
-        "adds r2, r3, r6", // end of the strip
-        "push {{r0, r2, r4, r6, r7, r8, r10, r12}}",
-        "b 3f",
+        "vpush {{d8-d15}}",
+        "sub sp, #96",
+        "add r12, sp, #32",
+        "ldm r0!, {{r1, r2, r3, r4, r5, r6, r7, r8}}", // weights to stride
+        "stm.w r12!, {{r1, r2, r3, r4, r5, r6, r7, r8}}",
+        "adr.w r11, 5f",
+        "adds r6, #1", // Thumb
+        "add r11, r6",
+        "ldm r0!, {{r1, r2, r3, r4, r5, r6, r7}}", // left to table
+        "stm.w r12!, {{r1, r2, r3, r4, r5, r6, r7}}",
+        "ldm r0, {{r1, r2, r3}}",
+        "vdup.32 q7, r1",
+        "vdup.32 q5, r2",
+        "vdup.32 q6, r3",
+        // The next four channels.
         "2:",
-        "subs r1, r1, r4",
+        "ldrd r1, r2, [sp, #76]", // bias, multiplier
+        "ldr r0, [sp, #84]",      // channels
+        "vctp.32 r0",
+        "vpstt",
+        "vldrwt.u32 q0, [r1], #16",
+        "vldrwt.u32 q4, [r2], #16",
+        "vstrw.32 q0, [sp]",
+        "vstrw.32 q0, [sp, #16]",
+        "strd r1, r2, [sp, #76]",
+        // The next two pixels, first lane.
         "3:",
-        "ldm.w r9, {{r0, r2, r4, r6, r8, r10, r12, lr}}",
-        "bx r11",
+        "ldm.w sp, {{r0, r2, r4, r6, r8, r10, r12, lr}}",
+        "ldrd r1, r9, [sp, #32]", // weights, lanes
+        "ldr r3, [r9], #4",
         "4:",
+        "ldrd r5, r7, [sp, #40]", // offset, step
+        "add r3, r5",
+        "adds r5, r3, r7",
+        "ldr r7, [sp, #48]", // rounds
+        "bx r11",
+        "5:",
         windows_step!(),
         windows_step!(),
         windows_step!(),
         windows_step!(),
         "subs r7, #1",
+        "bne.w 5b",
+        // The next lane.
+        "ldr r3, [r9], #4",
+        "cmp r3, #0",
         "bne.w 4b",
-        "stm.w r9!, {{r0, r2, r4, r6, r8, r10, r12, lr}}",
-        "ldm.w sp, {{r0, r2, r4, r6, r7, r8, r10, r12}}",
-        "adds r3, r3, r0",
-        "adds r5, r5, r0",
-        "cmp r3, r2",
-        "bne 2b", // the other pair, with the same weights
-        "subs r3, r3, r6",
-        "subs r5, r5, r6",
-        "add r1, r8",
-        "add r9, r10",
-        "cmp r9, r12",
-        "bne 3b", // the next four channels
-        "add sp, #32",
+        "ldrd r3, r7, [sp, #56]", // to, stride
+        "vmov q0[2], q0[0], r0, r4",
+        "vmov q0[3], q0[1], r2, r6",
+        "vmov q1[2], q1[0], r8, r12",
+        "vmov q1[3], q1[1], r10, lr",
+        "vrmulh.s32 q0, q0, q4",
+        "vrmulh.s32 q1, q1, q4",
+        "vadd.i32 q0, q0, q7",
+        "vadd.i32 q1, q1, q7",
+        "vmax.s32 q0, q0, q5",
+        "vmax.s32 q1, q1, q5",
+        "ldr r0, [sp, #88]", // table
+        "vmin.s32 q0, q0, q6",
+        "vmin.s32 q1, q1, q6",
+        "cbz r0, 6f",
+        "vldrb.u32 q2, [r0, q0]",
+        "vldrb.u32 q3, [r0, q1]",
+        "vmov q0, q2",
+        "vmov q1, q3",
+        "6:",
+        "adds r5, r3, r7",
+        "vpstt",
+        "vstrbt.32 q0, [r3]",
+        "vstrbt.32 q1, [r5]",
+        // Two pixels on, or one to the last.
+        "ldr r0, [sp, #64]", // left
+        "subs r0, #2",
+        "bls 7f",
+        "ldrd r2, r4, [sp, #40]", // offset, step
+        "cmp r0, #1",
+        "itt ne",
+        "addne r2, r4",
+        "addne r3, r7",
+        "add r2, r4",
+        "add r3, r7",
+        "str r0, [sp, #64]",
+        "str r2, [sp, #40]",
+        "str r3, [sp, #56]",
+        "b 3b",
+        // Four channels on, from the first pixel.
+        "7:",
+        "ldrd r2, r3, [sp, #68]", // first, pixels
+        "ldr r0, [sp, #84]",      // channels
+        "adds r2, #4",
+        "movs r4, #0",
+        "str r1, [sp, #32]", // weights: the loop ended at those of the next channels
+        "str r4, [sp, #40]",
+        "str r2, [sp, #56]",
+        "strd r3, r2, [sp, #64]",
+        "subs r0, #4",
+        "str r0, [sp, #84]",
+        "bgt 2b",
+        "add sp, #96",
+        "vpop {{d8-d15}}",
         "pop {{r4, r5, r6, r7, r8, r9, r10, r11, pc}}",
     )
 }
 
-/// Makes the sums of 1 to 4 pixels into codes, the last pixel first: a pixel that is not there gets the place of the
-/// first, which is written last.
-macro_rules! finish_code {
-    (sum $sum:literal, to $to:literal, $($table:literal, $code:literal)?) => {
-        concat!(
-            "vldrw.u32 q0, ", $sum, "\n",
-            "vrmulh.s32 q0, q0, q1\n",
-            "vadd.i32 q0, q0, r12\n",
-            "vmax.s32 q0, q0, q2\n",
-            "vmin.s32 q0, q0, q3\n",
-            finish_code!(store $to, $($table, $code)?),
-        )
-    };
-    (store $to:literal,) => { concat!("vstrb.32 q0, ", $to) };
-    (store $to:literal, $table:literal, $code:literal) => {
-        concat!("vldrb.u32 ", $code, ", ", $table, "\n", "vstrb.32 ", $code, ", ", $to)
-    };
-}
-
-/// Makes the sums of 1 to 4 pixels into codes, and through `table` if it is not null.
-///
-/// Of four pixels the last comes first: one that is not there gets the place of the first, which is written last.
-///
-/// # Safety
-///
-/// There are 16 sums for each four channels, a multiplier for each channel, all pixels at `to`, a table of more
-/// than `high` entries or none, `low` is not below 0 if there is a table, and there are vectors.
-#[unsafe(naked)]
-unsafe extern "C" fn windows_finish(
-    sums: *const i32,
-    multiplier: *const i32,
-    to: *mut i8,
-    channels: usize,
-    stride: usize,
-    pixels: usize,
-    table: *const i8,
-    zero_point: i32,
-    low: i32,
-    high: i32,
-) {
-    naked_asm!(
-        mve!(),
-        "push {{r4, r5, r6, r7, r8, lr}}",
-        "add r8, sp, #24",
-        "ldm.w r8, {{r4, r8}}", // stride, pixels
-        "adds r5, r2, r4",
-        "adds r6, r5, r4",
-        "adds r7, r6, r4",
-        "cmp r8, #4",
-        "beq 2f",
-        "mov r7, r2",
-        "cmp r8, #3",
-        "it lo",
-        "movlo r6, r2",
-        "cmp r8, #2",
-        "it lo",
-        "movlo r5, r2",
-        "2:",
-        "ldrd r4, r12, [sp, #32]", // table, zero point
-        "ldrd r8, lr, [sp, #40]",  // low, high
-        "vdup.32 q2, r8",
-        "vdup.32 q3, lr",
-        "cbnz r4, 5f",
-        "wlstp.32 lr, r3, 4f",
-        "3:",
-        "vldrw.u32 q1, [r1], #16",
-        finish_code!(sum "[r0, #48]", to "[r7], #4",),
-        finish_code!(sum "[r0, #32]", to "[r6], #4",),
-        finish_code!(sum "[r0, #16]", to "[r5], #4",),
-        finish_code!(sum "[r0], #64", to "[r2], #4",),
-        "letp lr, 3b",
-        "4:",
-        "pop {{r4, r5, r6, r7, r8, pc}}",
-        "5:",
-        "vpush {{d8, d9}}",
-        "wlstp.32 lr, r3, 7f",
-        "6:",
-        "vldrw.u32 q1, [r1], #16",
-        finish_code!(sum "[r0, #48]", to "[r7], #4", "[r4, q0]", "q4"),
-        finish_code!(sum "[r0, #32]", to "[r6], #4", "[r4, q0]", "q4"),
-        finish_code!(sum "[r0, #16]", to "[r5], #4", "[r4, q0]", "q4"),
-        finish_code!(sum "[r0], #64", to "[r2], #4", "[r4, q0]", "q4"),
-        "letp lr, 6b",
-        "7:",
-        "vpop {{d8, d9}}",
-        "pop {{r4, r5, r6, r7, r8, pc}}",
-    )
-}
-
-/// 16 values of one pixel meet 4 channels: 9 instructions of 4 bytes.
+/// 16 values of one pixel, at r3, meet 4 channels, at r1.
 macro_rules! vector_step {
     () => {
         "vldrb.u8 q0, [r3], #16
@@ -553,41 +464,48 @@ macro_rules! vector_step {
     };
 }
 
-/// Adds the products of a pixel with weights to sums, as [`windows_multiply`] does, in 37 instructions for 256 multiplies.
+/// Bytes of its instructions.
+const VECTOR_STEP: usize = 9 * 4;
+
+/// Makes one pixel, as [`windows`] does two, in a loop of 37 instructions for 256 multiplies.
 ///
 /// # Safety
 ///
-/// `steps` is not 0. The strip has 16 · `steps` values. The weights have 64 · `steps` bytes for each four channels, `next` bytes
-/// apart. The sums have 4 words for each four channels, of which there is one or more, up to `sums_end`. There are vectors.
+/// Everything that the job points to is there; a channel and a round at least. With a table, `low` and `high` are
+/// from 0 to 255. There are vectors.
 #[unsafe(naked)]
-unsafe extern "C" fn vector_multiply(
-    strip: *const i32,
-    weights: *const i8,
-    sums: *mut i32,
-    steps: usize,
-    next: usize,
-    sums_end: *const i32,
-) {
+unsafe extern "C" fn vector(job: *const VectorJob) {
     naked_asm!(
-        mve!(),
+        cpu!(),
         "push {{r4, r5, r6, r7, r8, r9, r10, r11, lr}}",
-        "ldrd r10, r9, [sp, #36]", // next, sums_end
-        "mov r5, r2",
-        "rsbs r7, r3, #0",
-        "and r7, r7, #3", // steps to leave out of the first round
-        "movs r6, #36",
-        "muls r7, r6, r7",
+        "vpush {{d8-d15}}",
+        "ldm r0!, {{r1, r2, r3, r4, r5}}", // values, weights, to, rounds, skip
         "adr.w r11, 3f",
-        "adds r7, #1", // Thumb
-        "add r11, r7",
-        "adds r7, r3, #3",
-        "lsrs r7, r7, #2",          // rounds
-        "sub r10, r10, r3, lsl #6", // end of a tile's weights to the start of the next
-        "lsl r8, r3, #4",           // depth
-        "mov r3, r0",
+        "adds r5, #1", // Thumb
+        "add r11, r5",
+        "mov r9, r1",
+        "mov r1, r2",
+        "mov r5, r3",
+        "mov r8, r4",
+        "ldm r0!, {{r2, r3, r4, r7}}",
+        "mov r10, r2", // bias
+        "mov r12, r4", // channels; r7: table
+        "ldm r0, {{r0, r2, r4}}",
+        "vdup.32 q7, r0",
+        "vdup.32 q5, r2",
+        "vdup.32 q6, r4",
+        "push {{r3}}", // multiplier
         "2:",
-        "ldm r5, {{r0, r2, r4, r6}}",
-        "dls lr, r7",
+        "ldr r3, [sp]",
+        "vctp.32 r12",
+        "vpstt",
+        "vldrwt.u32 q0, [r10], #16",
+        "vldrwt.u32 q4, [r3], #16",
+        "vmov r0, r4, q0[2], q0[0]",
+        "vmov r2, r6, q0[3], q0[1]",
+        "str r3, [sp]",
+        "mov r3, r9",
+        "dls lr, r8",
         "bx r11",
         "3:",
         vector_step!(),
@@ -595,54 +513,22 @@ unsafe extern "C" fn vector_multiply(
         vector_step!(),
         vector_step!(),
         "le lr, 3b",
-        "stm r5!, {{r0, r2, r4, r6}}",
-        "sub r3, r8",
-        "add r1, r10",
-        "cmp r5, r9",
-        "bne 2b",
-        "pop {{r4, r5, r6, r7, r8, r9, r10, r11, pc}}",
-    )
-}
-
-/// Makes the sums of a pixel into codes, and through `table` if it is not null.
-///
-/// # Safety
-///
-/// There is a sum, a multiplier and a place at `to` for each channel, a table of more than `high` entries or none, `low` is not
-/// below 0 if there is a table, and there are vectors.
-#[unsafe(naked)]
-unsafe extern "C" fn vector_finish(
-    sums: *const i32,
-    multiplier: *const i32,
-    to: *mut i8,
-    channels: usize,
-    table: *const i8,
-    zero_point: i32,
-    low: i32,
-    high: i32,
-) {
-    naked_asm!(
-        mve!(),
-        "push {{r4, r5, r6, lr}}",
-        "ldrd r4, r12, [sp, #16]", // table, zero point
-        "ldrd r5, r6, [sp, #24]",  // low, high
-        "vdup.32 q2, r5",
-        "vdup.32 q3, r6",
-        "cbnz r4, 4f",
-        "wlstp.32 lr, r3, 3f",
-        "2:",
-        "vldrw.u32 q1, [r1], #16",
-        finish_code!(sum "[r0], #16", to "[r2], #4",),
-        "letp lr, 2b",
-        "3:",
-        "pop {{r4, r5, r6, pc}}",
+        "vmov q0[2], q0[0], r0, r4",
+        "vmov q0[3], q0[1], r2, r6",
+        "vrmulh.s32 q0, q0, q4",
+        "vadd.i32 q0, q0, q7",
+        "vmax.s32 q0, q0, q5",
+        "vmin.s32 q0, q0, q6",
+        "cbz r7, 4f",
+        "vldrb.u32 q1, [r7, q0]",
+        "vmov q0, q1",
         "4:",
-        "wlstp.32 lr, r3, 6f",
-        "5:",
-        "vldrw.u32 q1, [r1], #16",
-        finish_code!(sum "[r0], #16", to "[r2], #4", "[r4, q0]", "q1"),
-        "letp lr, 5b",
-        "6:",
-        "pop {{r4, r5, r6, pc}}",
+        "vpst",
+        "vstrbt.32 q0, [r5], #4",
+        "subs.w r12, r12, #4",
+        "bgt 2b",
+        "add sp, #4",
+        "vpop {{d8-d15}}",
+        "pop {{r4, r5, r6, r7, r8, r9, r10, r11, pc}}",
     )
 }

@@ -22,6 +22,8 @@ const ARENA_BYTES: usize = 36 * 1024;
 
 edgegen_runtime::start_vectors!();
 
+edgegen_runtime::start_vectors!();
+
 #[cortex_m_rt::entry]
 fn main() -> ! {
     let mut ticks = Ticks::start(cortex_m::Peripherals::take().expect("main runs once").SYST);

@@ -18,9 +18,11 @@ use core::arch::naked_asm;
 use core::ptr::null;
 
 use super::{Finish, Windows, words};
-use crate::graph::MAX_LANES;
 use crate::kernels::blocked::Tile;
 use crate::kernels::{Row, Window};
+
+/// Lanes at most: the taps of a 3×3 kernel, dilated.
+const LANES: usize = 9;
 
 /// Whether [`run`] can make this row: it wants channels as said, whole groups of values in each lane, and the strip in
 /// the memory that [`super::Windows`] gets.
@@ -29,7 +31,7 @@ pub(super) fn fits<const CHANNELS: usize>(row: &Row<'_>) -> bool {
     let group = if CHANNELS == 1 { 8 } else { 4 };
     row.channels.bias.len() == CHANNELS
         && !lanes.is_empty()
-        && lanes.len() <= MAX_LANES
+        && lanes.len() <= LANES
         && run > 0
         && run % group == 0
         && lanes.len().saturating_mul(run).saturating_mul(CHANNELS) <= 2 * row.scratch.len()
@@ -52,7 +54,7 @@ pub(super) fn run<const CHANNELS: usize>(row: Row<'_>) {
         && depth > 0
         && depth * CHANNELS <= 2 * scratch.len()
         && next * CHANNELS <= weights.len()
-        && lanes.len() <= MAX_LANES
+        && lanes.len() <= LANES
         && lanes.iter().all(|lane| lane.len() >= reach)
         && words(weights, next);
     if !fits {
@@ -67,7 +69,7 @@ pub(super) fn run<const CHANNELS: usize>(row: Row<'_>) {
         let even = unsafe { widen(from, to, depth / 4, 8 * CHANNELS) };
         *start = (bias << 8).wrapping_sub(even << 15);
     }
-    let mut places = [null(); MAX_LANES + 1];
+    let mut places = [null(); LANES + 1];
     for (place, lane) in places.iter_mut().zip(lanes) {
         *place = lane.as_ptr();
     }
