@@ -99,7 +99,8 @@ impl Bench {
             .context("cannot start QEMU")?;
         let text = String::from_utf8_lossy(&output.stdout);
         ensure!(output.status.success(), "the bench firmware on {}: {text}", self.cpu);
-        let counts = Counts::read(&text, length).with_context(|| format!("the bench firmware on {} says {text}", self.cpu))?;
+        let counts =
+            Counts::read(&text, length).with_context(|| format!("the bench firmware on {} says {text}", self.cpu))?;
         if let Some(image) = image {
             let crc32 = word(&text, "crc32")?;
             let expected = format!("{:08x}", checksum(image));

@@ -21,8 +21,8 @@ const PRODUCTS: [(&str, &str, u32); 14] = [
     ("vmladav", ".s16", 8),
     ("vmlav", ".s8", 16),
     // AArch64: sums of 16 or 32 bits
-    ("sdot", "", 16),
-    ("smmla", "", 32),
+    ("sdot", ".16b", 16),
+    ("smmla", ".16b", 32),
     ("smlal", ".8h", 8),
     ("smlal", ".4s", 4),
     ("smull", ".8h", 8),
@@ -91,9 +91,9 @@ fn loops(function: &str, kernel: &str) -> Option<Vec<Loop>> {
         .enumerate()
         .filter_map(|(last, line)| Some((place(line.target?)?, last)).filter(|(first, last)| first <= last))
         .collect();
-    let innermost = ranges.iter().filter(|range| {
-        !ranges.iter().any(|other| other != *range && range.0 <= other.0 && other.1 <= range.1)
-    });
+    let innermost = ranges
+        .iter()
+        .filter(|range| !ranges.iter().any(|other| other != *range && range.0 <= other.0 && other.1 <= range.1));
     let found = innermost.map(|&(first, last)| {
         let lines = &lines[first..=last];
         let products = lines.iter().map(|line| products(&line.text)).sum();
@@ -141,7 +141,10 @@ mod tests {
         let found = loops(DUMP, "kernels::dsp").unwrap();
         assert_eq!(found.len(), 1);
         assert_eq!((found[0].function.as_str(), found[0].products), ("dsp::multiply_windows", 2));
-        assert_eq!(found[0].instructions, ["ldm r1!, {r3, r8}", "smlad r10, r9, r4, r10", "subs r2, r2, #1", "bne again"]);
+        assert_eq!(
+            found[0].instructions,
+            ["ldm r1!, {r3, r8}", "smlad r10, r9, r4, r10", "subs r2, r2, #1", "bne again"]
+        );
         assert!(loops(DUMP, "kernels::mve").is_none());
     }
 

@@ -34,7 +34,8 @@ fn main() -> Result<()> {
 
 fn record(cores: &[Cpu]) -> Result<Record> {
     let says = |program: &str, arguments: &[&str]| -> Result<String> {
-        let output = Command::new(program).args(arguments).output().with_context(|| format!("cannot start {program}"))?;
+        let output =
+            Command::new(program).args(arguments).output().with_context(|| format!("cannot start {program}"))?;
         Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
     };
     Ok(Record {
@@ -53,7 +54,12 @@ fn core(cpu: Cpu) -> Result<Core> {
     for (index, layer) in LAYERS.iter().enumerate() {
         let (taken, portable) = (layer.layer(&bench, packing)?, layer.layer(&bench, Packing::Portable)?);
         let per_mac = |instructions: u64| instructions as f64 / taken.macs as f64;
-        eprintln!("{cpu}, {}: {:.3}, portable {:.2}", layer.name, per_mac(taken.instructions), per_mac(portable.instructions));
+        eprintln!(
+            "{cpu}, {}: {:.3}, portable {:.2}",
+            layer.name,
+            per_mac(taken.instructions),
+            per_mac(portable.instructions)
+        );
         cells.push(Cell {
             layer: layer.name,
             macs: taken.macs,

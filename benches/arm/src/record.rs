@@ -20,7 +20,7 @@ const RULES: &str = "\
   input: those with inserted zeros do not count, those with padding do.
 * Layers are taken from the generator with 8 latent values instead of 64, whose weights fit the emulated flash of 256 KiB. Those
   of the whole generator do not: there all operators read the weights of the largest, so its image means nothing. That
-  this changes nothing is counted below, on the same model with its own weights and with shared ones.
+  this changes nothing is counted above, on the model of the last convolution with its own weights and with shared ones.
 * Cortex-M0 stands for the M0+ too: they have the same instructions.
 * \"CMSIS-NN\" is what issue 3 of this project found (2026-07, gcc 12.2 -Ofast, its better path for each layer). It was not
   measured in this run.
@@ -149,10 +149,8 @@ impl Record {
 
     /// The table and all that belongs to it.
     pub fn markdown(&self) -> String {
-        let mut text = format!(
-            "# Instructions on Arm, {}\n\nedgegen {}, {}, {}\n",
-            self.date, self.commit, self.rustc, self.qemu
-        );
+        let mut text =
+            format!("# Instructions on Arm, {}\n\nedgegen {}, {}, {}\n", self.date, self.commit, self.rustc, self.qemu);
         text += "\nInstructions per useful product, beside CMSIS-NN and the aims of issue 3.\n\n";
         text += &self.goals();
         text += "\n## All cores\n\nInstructions per useful product: with the kernel of the core, and in brackets with the portable packing\n\
@@ -223,7 +221,7 @@ impl Record {
 
     fn whole(&self) -> String {
         let mut text = "| core | first image | later images | latent vector of it | parse | file | arena | stack of run | stack of parse | model and \
-            generator | rows of a smaller generator, own and shared weights |\n|---|---|---|---|---|---|---|---|---|---|---|\n"
+            generator | rows of a smaller model, own and shared weights |\n|---|---|---|---|---|---|---|---|---|---|---|\n"
             .to_owned();
         for Core { cpu, whole, own_and_aliased: [own, aliased], .. } in &self.cores {
             let Some((first, later)) = whole.images.split_first() else { continue };

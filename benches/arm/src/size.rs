@@ -1,3 +1,5 @@
 //! placeholder
 /// x
-pub fn print() -> anyhow::Result<()> { Ok(()) }
+pub fn print() -> anyhow::Result<()> {
+    Ok(())
+}

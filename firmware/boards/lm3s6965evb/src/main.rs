@@ -22,8 +22,6 @@ const ARENA_BYTES: usize = 36 * 1024;
 
 edgegen_runtime::start_vectors!();
 
-edgegen_runtime::start_vectors!();
-
 #[cortex_m_rt::entry]
 fn main() -> ! {
     let mut ticks = Ticks::start(cortex_m::Peripherals::take().expect("main runs once").SYST);
