@@ -9,3 +9,4 @@ mod golden;
 mod latent;
 mod packings;
 mod rows;
+mod targets;

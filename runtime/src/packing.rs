@@ -23,7 +23,7 @@ pub enum Packing {
     Dsp,
     /// For M-profile vectors: Cortex-M55, M85.
     Mve,
-    /// For vectors of 16 bytes: NEON and WebAssembly.
+    /// For vectors of 16 bytes: NEON and WebAssembly. Four values of each of four channels make a vector.
     Simd128,
     /// For x86-64 with AVX2 or AVX-512.
     X86,
@@ -118,8 +118,8 @@ impl Packing {
             (Self::Dsp, Matrix::Vector) => [4, 4, 1, 64, 256, 2],
             (Self::Mve, Matrix::Windows) => [4, 16, 2, 64, 512, 1],
             (Self::Mve, Matrix::Vector) => [4, 16, 1, 64, 512, 1],
-            (Self::Simd128, Matrix::Windows) => [4, 8, 4, 64, 512, 1],
-            (Self::Simd128, Matrix::Vector) => [4, 8, 1, 64, 512, 1],
+            (Self::Simd128, Matrix::Windows) => [4, 4, 4, 64, 512, 2],
+            (Self::Simd128, Matrix::Vector) => [4, 4, 1, 64, 512, 2],
             (Self::X86, Matrix::Windows) => [16, 4, 12, 64, 1024, 2],
             (Self::X86, Matrix::Vector) => [16, 4, 1, 128, 1024, 2],
         };

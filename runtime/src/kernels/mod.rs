@@ -5,12 +5,26 @@
 //! four small parts, which [`blocked`] puts together.
 
 pub mod blocked;
+#[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))]
+pub mod neon;
 pub mod scalar;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+pub mod wasm;
 
 use crate::fixed;
 use crate::packing::Packing;
 
 /// The best kernel of the target that this is compiled for.
+#[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))]
+pub type Native = neon::Aarch64;
+/// The best kernel of the target that this is compiled for.
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+pub type Native = wasm::Simd128;
+/// The best kernel of the target that this is compiled for.
+#[cfg(not(any(
+    all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"),
+    all(target_arch = "wasm32", target_feature = "simd128")
+)))]
 pub type Native = scalar::Scalar;
 
 /// An instruction set.
