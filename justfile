@@ -23,16 +23,28 @@ check:
 
 # Compile all tests; the first time takes minutes, which is why it shows what it does
 build-tests:
-    cargo test --no-run --package edgegen-runtime --package edgegen-export --package edgegen-app --package edgegen-sim --package edgegen-tests
+    cargo test --no-run --package edgegen-runtime --package edgegen-export --package edgegen-app --package edgegen-sim --package edgegen-tests --package edgegen-bench-arm
     cargo test --no-run --package edgegen
 
 # All tests that need no Burn: kernels, files, golden bytes, drawing, emulated boards
 test-fast:
-    cargo test --quiet --package edgegen-runtime --package edgegen-export --package edgegen-app --package edgegen-sim --package edgegen-tests
+    cargo test --quiet --package edgegen-runtime --package edgegen-export --package edgegen-app --package edgegen-sim --package edgegen-tests --package edgegen-bench-arm
 
 # The tests of the trainer and of the command line
 test-trainer:
     cargo test --quiet --package edgegen
+
+# Instructions of layers and of a whole generator on emulated Arm cores, beside CMSIS-NN; all cores, which makes a record in benches/record/, or those named
+bench-arm *cores:
+    cargo run --quiet --package edgegen-bench-arm -- {{cores}}
+
+# Flash of the runtime by parts, and how deep the stack gets
+size:
+    cargo run --quiet --package edgegen-bench-arm -- size
+
+# Cycles of the inner loops, estimated by llvm-mca (M4, M7, M33, M55, A53, A72)
+mca:
+    cargo run --quiet --package edgegen-bench-arm -- mca
 
 # Export every shipped model again from its float weights
 models:
