@@ -18,6 +18,7 @@ test: check build-tests test-fast test-trainer
 check:
     cargo fmt --check
     cd firmware/boards/lm3s6965evb && cargo fmt --check
+    cd benches/host && cargo fmt --check
     cargo clippy --workspace --all-targets -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --package edgegen-runtime --package edgegen-export --package edgegen-app --package edgegen-sim
 
@@ -33,6 +34,27 @@ test-fast:
 # The tests of the trainer and of the command line
 test-trainer:
     cargo test --quiet --package edgegen
+
+# What tract says of our ONNX files (compiles tract, about six minutes the first time, once for bench-host, too)
+test-onnx:
+    cd benches/host && cargo test --release --quiet
+
+# Time whole generators on the host beside tract and onnxruntime, and keep a record (needs python3-venv; `--rounds 20` is quick)
+bench-host *args:
+    #!/bin/sh
+    set -eu
+    root=$PWD
+    # An environment of its own: no part of the project needs Python.
+    test -x .tools/onnxruntime/bin/python || python3 -m venv .tools/onnxruntime
+    .tools/onnxruntime/bin/pip install --quiet --disable-pip-version-check --requirement benches/host/requirements.txt
+    networks=$(mktemp -d)
+    trap 'rm -r "$networks"' EXIT
+    for folder in models/*/; do
+        name=$(basename "$folder")
+        {{edgegen}} export "$folder" -o "$networks/$name.egm" --onnx "$networks/$name.onnx" --json >"$networks/$name.json"
+    done
+    cd benches/host
+    cargo run --release -- --python "$root/.tools/onnxruntime/bin/python" --record "$root/benches/record" {{args}} "$networks"/*.onnx
 
 # Export every shipped model again from its float weights
 models:

@@ -1,0 +1,92 @@
+//! edgegen-runtime with each kernel that this CPU has.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use edgegen_export::{Label, ModelFile, cost, export};
+use edgegen_runtime::kernels::Kernel;
+use edgegen_runtime::kernels::scalar::Scalar;
+use edgegen_runtime::{Generator, Model};
+
+use crate::contender::{Contender, Contenders, LATENTS, SEED, Task};
+use crate::measure::now;
+
+/// Latent vectors that ranges are calibrated on, as `edgegen export` does.
+const CALIBRATION: usize = 256;
+
+/// The int8 model, and one contender for each kernel.
+#[derive(Debug)]
+pub struct Ours {
+    file: ModelFile,
+}
+
+impl Ours {
+    /// Exports a network.
+    pub fn new(task: &Task) -> Result<Self> {
+        let label = Label { name: &task.name, metadata: &[] };
+        Ok(Self { file: export(&task.network, CALIBRATION, label)?.file })
+    }
+
+    /// One line for each kernel: the kernel if this CPU has it, and the file packed for it.
+    pub fn contenders(&self) -> Contenders {
+        let all = [with(Some(Scalar), || self.file.clone())];
+        all.into_iter().flatten().collect()
+    }
+
+    /// Products that an image takes.
+    pub fn macs(&self) -> Result<u64> {
+        Ok(cost::cost(&Model::parse(self.file.bytes())?).macs)
+    }
+}
+
+fn with<K: Kernel + 'static>(kernel: Option<K>, file: impl FnOnce() -> ModelFile) -> Option<Box<dyn Contender>> {
+    kernel.map(|kernel| Box::new(Packed { kernel, file: file() }) as Box<dyn Contender>)
+}
+
+/// A model file and the kernel it is packed for.
+struct Packed<K> {
+    kernel: K,
+    file: ModelFile,
+}
+
+impl<K: Kernel> Contender for Packed<K> {
+    fn name(&self) -> String {
+        format!("edgegen int8, {}", K::NAME)
+    }
+
+    fn levels(&mut self, task: &Task) -> Result<Vec<Vec<f32>>> {
+        let model = Model::parse(self.file.bytes())?;
+        let mut arena = vec![0; model.arena_bytes()];
+        let mut generator = Generator::with_kernel(&model, &mut arena, self.kernel)?;
+        let channels = usize::from(model.output().c);
+        let mut images = Vec::new();
+        for seed in (SEED..).take(task.images.len()) {
+            let mut image = Vec::new();
+            generator.draw(seed, |row| image.extend_from_slice(row));
+            // All kernels must say the same, and `image` takes the target's own.
+            ensure!(
+                image == edgegen_export::image(&model, seed),
+                "expected the same bytes from all kernels, found others from {} for seed {seed}: run the tests",
+                K::NAME
+            );
+            let planes = (0..channels).flat_map(|c| image.iter().skip(c).step_by(channels));
+            images.push(planes.map(|&level| f32::from(level)).collect());
+        }
+        Ok(images)
+    }
+
+    /// From the seed to the last row, as on a device: drawing the latent vector and copying the rows are in it.
+    fn time(&mut self, count: usize) -> Result<Duration> {
+        let model = Model::parse(self.file.bytes())?;
+        let mut arena = vec![0; model.arena_bytes()];
+        let mut generator = Generator::with_kernel(&model, &mut arena, self.kernel)?;
+        let mut image = Vec::with_capacity(model.output().len());
+        let start = now();
+        for index in 0..count {
+            image.clear();
+            generator.draw(SEED + (index % LATENTS) as u64, |row| image.extend_from_slice(row));
+            std::hint::black_box(&image);
+        }
+        Ok(now() - start)
+    }
+}
