@@ -12,13 +12,12 @@ demo *args:
     {{edgegen}} demo {{args}}
 
 # Everything that CI checks
-test: check build-tests test-fast test-trainer
+test: check build-tests test-fast test-trainer asan
 
 # Formatting, lints and documentation
 check:
     cargo fmt --check
-    cd firmware/boards/lm3s6965evb && cargo fmt --check
-    cd benches/host && cargo fmt --check
+    for folder in firmware/boards/lm3s6965evb firmware/check firmware/proof tests/fuzz benches/host; do (cd $folder && cargo fmt --check) || exit 1; done
     cargo clippy --workspace --all-targets -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --package edgegen-runtime --package edgegen-export --package edgegen-app --package edgegen-sim
 
@@ -82,9 +81,32 @@ train-models:
 
 # Fuzz the parser and the runtime for a minute each (needs nightly Rust, a C++ compiler and `cargo install cargo-fuzz`)
 fuzz seconds="60":
-    cd tests/fuzz && mkdir -p corpus/parse corpus/run && cp ../../models/*/model.egm corpus/parse/
-    cd tests && cargo +nightly fuzz run parse -- -max_total_time={{seconds}} -max_len=200000
-    cd tests && cargo +nightly fuzz run run -- -max_total_time={{seconds}}
+    cd tests/fuzz && mkdir -p corpus/parse corpus/run
+    cd tests && cargo +nightly fuzz run parse fuzz/corpus/parse fuzz/seeds/parse -- -max_total_time={{seconds}} -max_len=16384
+    cd tests && cargo +nightly fuzz run run fuzz/corpus/run fuzz/seeds/run -- -max_total_time={{seconds}} -max_len=16384
+
+# Write the small models that fuzzing starts from anew, after a change of the format
+fuzz-seeds:
+    cargo run --quiet --package edgegen-tests --bin fuzz-seeds -- tests/fuzz/seeds
+
+# The runtime's tests and those of all host kernels with AddressSanitizer (needs nightly Rust)
+asan:
+    #!/bin/sh
+    set -eu
+    if ! cargo +nightly --version >/dev/null 2>&1; then
+        echo "asan: skipped, there is no nightly Rust here: rustup toolchain install nightly" >&2
+        exit 0
+    fi
+    host=$(rustc --print host-tuple)
+    RUSTFLAGS=-Zsanitizer=address cargo +nightly test --quiet --target "$host" --target-dir target/asan \
+        --package edgegen-runtime --lib
+    RUSTFLAGS=-Zsanitizer=address cargo +nightly test --quiet --target "$host" --target-dir target/asan \
+        --package edgegen-tests -- packings rows damage
+    if cargo +nightly miri --version >/dev/null 2>&1; then
+        cargo +nightly miri test --quiet --package edgegen-runtime --lib
+    else
+        echo "asan: skipped Miri, which this nightly does not have: rustup +nightly component add miri" >&2
+    fi
 
 # Licences and advisories of all dependencies (needs cargo-deny)
 deny:

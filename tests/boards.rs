@@ -11,12 +11,18 @@ use edgegen_sim::{Cpu, PanelSpec, boards, difference, firmware::Firmware, panel,
 /// The arena that the firmware sets aside, whatever the model.
 const ARENA_BYTES: u32 = 36 * 1024;
 
+/// Whether what emulates `cpu` is missing here; says what, and fails where it is required.
+pub fn skipped(cpu: Cpu) -> bool {
+    let Err(missing) = qemu::check(cpu) else { return false };
+    assert!(std::env::var_os("EDGEGEN_BOARDS").is_none(), "{missing:#}");
+    // Straight to the terminal: what a passing test prints is not shown.
+    let mut terminal = std::io::stderr();
+    writeln!(terminal, "skipped on {}: {missing:#}", cpu.name()).unwrap();
+    true
+}
+
 fn same_as_host(cpu: Cpu, seed: u64) {
-    if let Err(missing) = qemu::check(cpu) {
-        assert!(std::env::var_os("EDGEGEN_BOARDS").is_none(), "{missing:#}");
-        // Straight to the terminal: what a passing test prints is not shown.
-        let mut terminal = std::io::stderr();
-        writeln!(terminal, "skipped on {}: {missing:#}", cpu.name()).unwrap();
+    if skipped(cpu) {
         return;
     }
     let model = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../models/mnist-dcgan/model.egm"));

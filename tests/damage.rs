@@ -58,8 +58,8 @@ fn headers_are_refused_by_name() {
         Model::parse(ModelFile::new(&changed).bytes()).unwrap_err()
     };
     assert_eq!(with(field::MAGIC, b"GIF8"), ParseError::Magic { found: *b"GIF8" });
-    assert_eq!(with(field::MAJOR, &[2, 0]), ParseError::Version { major: 2, minor: 0 });
-    assert_eq!(with(field::MINOR, &[1, 0]), ParseError::Version { major: 1, minor: 1 });
+    assert_eq!(with(field::MAJOR, &[3, 0]), ParseError::Version { major: 3, minor: 0 });
+    assert_eq!(with(field::MINOR, &[1, 0]), ParseError::Version { major: 2, minor: 1 });
     for hostile in [u32::MAX, u32::MAX - 15, 1 << 31, 0] {
         assert!(matches!(with(field::GRAPH_LEN, &hostile.to_le_bytes()), ParseError::Length { .. }));
         assert!(matches!(with(field::DATA_LEN, &hostile.to_le_bytes()), ParseError::Length { .. }));
@@ -77,7 +77,7 @@ fn parse_changed(file: &ModelFile, change: impl FnOnce(&mut Graph<'_>)) -> Resul
     let model = Model::parse(file.bytes()).unwrap();
     let mut graph = model.graph().clone();
     change(&mut graph);
-    let changed = ModelFile::new(&pack::assemble(&graph, model.data()));
+    let changed = ModelFile::new(&pack::assemble(&graph, model.packing(), model.data()));
     run(&Model::parse(changed.bytes())?);
     Ok(())
 }

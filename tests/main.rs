@@ -8,4 +8,6 @@ mod fold;
 mod golden;
 mod latent;
 mod onnx;
+mod packings;
+mod proof;
 mod rows;

@@ -1,6 +1,9 @@
 //! Random networks for property tests: every kind of layer, kernel, stride, padding and dilation; and one of the usual
 //! shape with random weights, for tests and benchmarks of size and speed.
 
+use std::path::Path;
+
+use edgegen_export::ModelFile;
 use edgegen_export::layers::{Activation, Layer, Network, PixelRange, Window};
 use edgegen_runtime::{Prior, Shape};
 use proptest::prelude::*;
@@ -19,6 +22,19 @@ impl Values {
     /// The next `count` values.
     pub fn take(&mut self, count: usize) -> Vec<f32> {
         (0..count).map(|_| self.value()).collect()
+    }
+}
+
+/// A model file of `models/`.
+///
+/// # Panics
+///
+/// When there is none of this name.
+pub fn shipped(name: &str) -> ModelFile {
+    let models = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../models"));
+    match ModelFile::read(&models.join(name).join("model.egm")) {
+        Ok(file) => file,
+        Err(error) => panic!("models/{name}: {error}"),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Rows against whole maps: the streaming runtime gives what the naive interpreter gives, in exactly the planned memory.
 
 use edgegen_export::{Exported, Label, cost, export, latent_codes, reference};
-use edgegen_runtime::{ArenaTooSmall, Generator, Model, Prior, Shape};
+use edgegen_runtime::{Generator, GeneratorError, Model, Prior, Shape};
 use edgegen_tests::{network, plan, rgb64};
 use proptest::prelude::*;
 
@@ -44,7 +44,7 @@ proptest! {
             let mut graph = model.graph().clone();
             if graph.edges[edge].ring_rows > 1 {
                 graph.edges[edge].ring_rows -= 1;
-                let lower = edgegen_export::ModelFile::new(&edgegen_export::pack::assemble(&graph, model.data()));
+                let lower = edgegen_export::ModelFile::new(&edgegen_export::pack::assemble(&graph, model.packing(), model.data()));
                 prop_assert!(Model::parse(lower.bytes()).is_err(), "edge {}", edge);
             }
         }
@@ -71,7 +71,7 @@ fn a_64_by_64_rgb_generator_runs_in_8_kilobytes() {
     let needed = model.arena_bytes();
     let mut arena = vec![0; needed - 1];
     let refused = Generator::new(&model, &mut arena).unwrap_err();
-    assert_eq!(refused, ArenaTooSmall { expected: needed, found: needed - 1 });
+    assert_eq!(refused, GeneratorError::Arena { expected: needed, found: needed - 1 });
 }
 
 #[test]

@@ -2,6 +2,9 @@
 
 use core::fmt;
 
+use crate::kernels::{Kernel, Native};
+use crate::packing::Packing;
+
 /// What is wrong with a model file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -24,6 +27,16 @@ pub enum ParseError {
         major: u16,
         /// Minor version of the file.
         minor: u16,
+    },
+    /// The weights are packed for another CPU.
+    Packing {
+        /// What they are packed for.
+        found: Packing,
+    },
+    /// The weights are packed in a way that this runtime does not know.
+    PackingCode {
+        /// The code in the header.
+        found: u16,
     },
     /// The bytes do not start at a multiple of 16.
     Misaligned,
@@ -63,7 +76,7 @@ pub enum Fault {
     Ring,
     /// Weights, biases, multipliers or a table lie outside the data or at a misaligned offset.
     Data,
-    /// The least output is above the greatest.
+    /// The least output is above the greatest, or an operator would read −128.
     Range,
     /// The rings together are larger than 2 GiB.
     Size,
@@ -79,7 +92,7 @@ impl Fault {
             Fault::Padding => "the operator reads beyond the padding of its input",
             Fault::Ring => "the height of the ring does not fit the rows that are needed together",
             Fault::Data => "weights, channel parameters or table lie outside the data or are misaligned",
-            Fault::Range => "the output range is empty",
+            Fault::Range => "the output range is empty or has −128 in it",
             Fault::Size => "the rings are too large together",
         }
     }
@@ -102,6 +115,22 @@ impl fmt::Display for ParseError {
                 write!(
                     f,
                     "expected model format {ours}.0 to {ours}.{least}, found {major}.{minor}: update the runtime or export the model again"
+                )
+            }
+            ParseError::Packing { found } => {
+                let (found, portable) = (found.name(), Packing::Portable.name());
+                write!(f, "expected weights packed as {portable}")?;
+                let native = if Native::available().is_some() { Native::PACKING } else { Packing::Portable };
+                if native != Packing::Portable {
+                    write!(f, " or {}", native.name())?;
+                }
+                write!(f, ", found {found}: export the model with `--target {}`", native.name())
+            }
+            ParseError::PackingCode { found } => {
+                let last = Packing::ALL.len() - 1;
+                write!(
+                    f,
+                    "expected a packing from 0 to {last}, found {found}: update the runtime or export the model again"
                 )
             }
             ParseError::Misaligned => {
@@ -129,20 +158,43 @@ impl fmt::Display for ParseError {
 
 impl core::error::Error for ParseError {}
 
-/// The memory for a [`Generator`](crate::Generator) is smaller than its model needs.
+/// Why there is no [`Generator`](crate::Generator). A generator that there is cannot fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ArenaTooSmall {
-    /// Bytes that the model needs.
-    pub expected: usize,
-    /// Bytes that were given.
-    pub found: usize,
+#[non_exhaustive]
+pub enum GeneratorError {
+    /// The memory is smaller than the model needs.
+    Arena {
+        /// Bytes that the model needs.
+        expected: usize,
+        /// Bytes that were given.
+        found: usize,
+    },
+    /// The kernel does not read the packing of the model. Not with [`Generator::new`](crate::Generator::new) after
+    /// [`Model::parse`](crate::Model::parse), which sees to it.
+    Packing {
+        /// What the kernel reads, besides the portable packing.
+        expected: Packing,
+        /// What the model has.
+        found: Packing,
+    },
 }
 
-impl fmt::Display for ArenaTooSmall {
+impl fmt::Display for GeneratorError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { expected, found } = self;
-        write!(f, "expected an arena of at least {expected} bytes for this model, found {found}: give it a larger one")
+        match *self {
+            GeneratorError::Arena { expected, found } => write!(
+                f,
+                "expected an arena of at least {expected} bytes for this model, found {found}: give it a larger one"
+            ),
+            GeneratorError::Packing { expected, found } => {
+                let (expected, found) = (expected.name(), found.name());
+                write!(
+                    f,
+                    "expected weights packed as portable or {expected}, found {found}: export the model with `--target {expected}`"
+                )
+            }
+        }
     }
 }
 
-impl core::error::Error for ArenaTooSmall {}
+impl core::error::Error for GeneratorError {}

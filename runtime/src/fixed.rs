@@ -1,7 +1,9 @@
 //! The arithmetic, written down once.
 //!
-//! A real value `r` is stored as the int8 code `q` with `r = scale · (q − zero_point)`. Weights have zero point 0 and
-//! codes −127 … 127. A sum of products is exact in i32 and becomes a code again by one multiplication and one rounding:
+//! A real value `r` is stored as the int8 code `q` with `r = scale · (q − zero_point)`. Weights have zero point 0. All
+//! codes are −127 … 127, of activations too: with −128 left out, 256·a − b of two codes fits 16 bits, which saves
+//! Arm's DSP kernel a third of its unpacking (`kernels/dsp.rs`). Only pixels use all 256 codes.
+//! A sum of products is exact in i32 and becomes a code again by one multiplication and one rounding:
 //!
 //! ```text
 //! requantize(sum) = ⌊(sum · multiplier + 2³¹) / 2³²⌋        multiplier = round(scale · 2³²), scale < ½
@@ -17,6 +19,9 @@
 //! `TFLITE_SINGLE_ROUNDING`) with its shift fixed to 32 bits, because "multiply, round, take the high half" is a single
 //! instruction on Cortex-M4/M7/M33 (SMMULR) and M55 (VRMULH). The price is precision of tiny scales: the multiplier has
 //! `32 + log2(scale)` significant bits, 22 for a typical 0.001. The exporter keeps every scale below ½.
+
+/// The least code of an activation that an operator reads.
+pub const LEAST_CODE: i8 = -127;
 
 /// A sum of products as a code, before zero point, clamp and table. See the module for formula and ties.
 #[inline]

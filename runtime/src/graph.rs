@@ -220,6 +220,11 @@ impl Axis {
         Some((first, first + span))
     }
 
+    /// Taps of the phase that has most.
+    pub fn most_taps(&self) -> usize {
+        self.phases.iter().map(|phase| usize::from(phase.taps)).max().unwrap_or(0)
+    }
+
     /// Taps of all phases.
     pub fn total_taps(&self) -> usize {
         self.phases.iter().map(|phase| usize::from(phase.taps)).sum()
@@ -235,7 +240,8 @@ pub struct Phase {
     pub taps: u8,
 }
 
-/// Weights and how their sums become int8 again. Weights come in blocks that each make `c` channels. Offsets count bytes
+/// Weights and how their sums become int8 again. Weights come in blocks that each make `c` channels; the order within a
+/// block is the model's [`Packing`](crate::packing::Packing), and where the packing is portable as told here. Offsets count bytes
 /// from the start of the data part and are multiples of 16.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bank {

@@ -7,7 +7,7 @@
 //! # Draw an image
 //!
 //! ```
-//! # use edgegen_runtime::{ArenaTooSmall, Generator, Model, ParseError};
+//! # use edgegen_runtime::{Generator, Model};
 //! # fn draw(bytes: &[u8], arena: &mut [i8]) -> Result<(), Box<dyn std::error::Error>> {
 //! let model = Model::parse(bytes)?;               // every check there is happens here
 //! let mut generator = Generator::new(&model, arena)?;
@@ -23,6 +23,7 @@
 //! [`Generator::sample`] gives the rows one by one instead, for a display that sets the pace.
 //!
 //! In firmware the bytes come from [`embed_model!`] and the memory from a static [`Arena`].
+//! For Cortex-M55 and M85 it switches the vectors on with [`start_vectors!`].
 //!
 //! # Where things are
 //!
@@ -31,6 +32,7 @@
 //! | [`graph`] | the model as data: shapes, operators, padding, ring heights |
 //! | [`model`] | the file around it, and every check |
 //! | [`stream`] | which row of which edge comes next |
+//! | [`packing`] | the order of weights that each instruction set reads |
 //! | [`ops`] | one file an operator: shapes, never the CPU |
 //! | [`kernels`] | one file an instruction set: slices, never a shape |
 //! | [`fixed`] | the arithmetic, written down once |
@@ -39,7 +41,7 @@
 #![no_std]
 #![deny(missing_docs, missing_debug_implementations, unsafe_code, rustdoc::broken_intra_doc_links)]
 
-#[cfg(test)]
+#[cfg(any(test, feature = "std"))]
 extern crate std;
 
 pub mod error;
@@ -49,11 +51,13 @@ pub mod kernels;
 pub mod latent;
 pub mod model;
 pub mod ops;
+pub mod packing;
 pub mod stream;
 
-pub use error::{ArenaTooSmall, ParseError};
+pub use error::{GeneratorError, ParseError};
 pub use graph::{Prior, Shape};
 pub use model::Model;
+pub use packing::Packing;
 pub use stream::{Generator, Rows};
 
 /// Working memory of a [`Generator`], aligned for every instruction set.

@@ -6,7 +6,8 @@
 //!  8  graph_len u32
 //! 12  data_len u32
 //! 16  crc32 u32 (ISO-HDLC, the one of zip and PNG) over everything from offset 20 to the end
-//! 20  reserved: 12 bytes, written as zeros and not looked at
+//! 20  packing u16, see `Packing`
+//! 22  reserved: 10 bytes, written as zeros and not looked at
 //! 32  graph: postcard encoding of `Graph`, graph_len bytes, then zeros up to a multiple of 16
 //!     data: data_len bytes; int8 weights, i32 biases and multipliers, tables; each starts at a multiple of 16
 //! ```
@@ -18,13 +19,14 @@ use crc::{CRC_32_ISO_HDLC, Crc};
 use crate::error::{Fault, ParseError};
 use crate::fixed;
 use crate::graph::{Bank, Edge, Graph, MAX_EDGES, Op, Padding, Shape};
-use crate::kernels;
+use crate::kernels::{self, Kernel, Native};
+use crate::packing::{Matrix, Packing, SCRATCH_ALIGNMENT};
 use crate::{ops, stream};
 
 /// The first four bytes.
 pub const MAGIC: [u8; 4] = *b"EGM1";
 /// Major and minor version of the format. A reader takes its own major with any minor up to its own.
-pub const VERSION: (u16, u16) = (1, 0);
+pub const VERSION: (u16, u16) = (2, 0);
 /// Bytes before the graph.
 pub const HEADER_LEN: usize = 32;
 /// Alignment of the file and of every part of its data.
@@ -47,6 +49,8 @@ pub mod field {
     pub const CRC: Range<usize> = 16..20;
     /// Where the checksummed part starts.
     pub const CHECKED: usize = 20;
+    /// Code of the packing.
+    pub const PACKING: Range<usize> = 20..22;
 }
 
 /// The checksum of a model file, over its bytes from [`field::CHECKED`] on.
@@ -61,8 +65,11 @@ pub fn checksum(checked: &[u8]) -> u32 {
 pub struct Model<'a> {
     graph: Graph<'a>,
     data: &'a [u8],
+    packing: Packing,
     /// Where each edge's ring starts in the arena.
     offsets: [u32; MAX_EDGES],
+    /// Where the kernel's working memory starts, unaligned as the arena may be.
+    scratch: u32,
     arena_bytes: u32,
 }
 
@@ -74,13 +81,42 @@ impl<'a> Model<'a> {
     ///
     /// [`ParseError`] names the first rule that does not hold.
     pub fn parse(file: &'a [u8]) -> Result<Self, ParseError> {
-        let (graph, data) = split(file)?;
+        Self::parse_for(file, Native::available())
+    }
+
+    /// As [`Model::parse`], for a kernel of your choice or, without one, for the portable packing alone.
+    ///
+    /// # Errors
+    ///
+    /// [`ParseError::Packing`] where the kernel cannot read the weights, else those of [`Model::parse`].
+    pub fn parse_for<K: Kernel>(file: &'a [u8], kernel: Option<K>) -> Result<Self, ParseError> {
+        let model = Self::parse_any(file)?;
+        if model.packing == Packing::Portable || kernel.is_some() && model.packing == K::PACKING {
+            Ok(model)
+        } else {
+            Err(ParseError::Packing { found: model.packing })
+        }
+    }
+
+    /// Reads and checks a file that is perhaps packed for another CPU, for tools that look at models.
+    ///
+    /// # Errors
+    ///
+    /// As [`Model::parse`].
+    pub fn parse_any(file: &'a [u8]) -> Result<Self, ParseError> {
+        let (packing, graph, data) = split(file)?;
         let graph = match postcard::take_from_bytes::<Graph<'a>>(graph) {
             Ok((graph, [])) => graph,
             _ => return Err(ParseError::Graph),
         };
-        let (offsets, arena_bytes) = check(&graph, data)?;
-        Ok(Self { graph, data, offsets, arena_bytes })
+        let mut model = Self { graph, data, packing, offsets: [0; MAX_EDGES], scratch: 0, arena_bytes: 0 };
+        model.check()?;
+        Ok(model)
+    }
+
+    /// The order of its weights.
+    pub fn packing(&self) -> Packing {
+        self.packing
     }
 
     /// The name given at export.
@@ -98,7 +134,7 @@ impl<'a> Model<'a> {
         self.graph.edges.last().map_or(Shape { h: 0, w: 0, c: 0 }, |edge| edge.shape)
     }
 
-    /// Bytes of RAM that a [`Generator`](crate::Generator) needs: all rings together.
+    /// Bytes of RAM that a [`Generator`](crate::Generator) needs: all rings together, and what the kernel works in.
     pub fn arena_bytes(&self) -> usize {
         self.arena_bytes as usize
     }
@@ -113,9 +149,22 @@ impl<'a> Model<'a> {
         self.offsets.get(edge).copied().unwrap_or(0) as usize
     }
 
-    /// `count` weights from the `from`-th of a bank on.
+    /// Where the kernel's working memory starts in the arena. It goes to the end.
+    pub(crate) fn scratch(&self) -> usize {
+        self.scratch as usize
+    }
+
+    /// Bytes of a matrix of weights.
+    pub(crate) fn matrix_bytes(&self, matrix: Matrix, channels: usize, depth: usize) -> usize {
+        // `check` saw that it fits into the file.
+        self.packing.matrix_bytes(matrix, channels, depth) as usize
+    }
+
+    /// `count` bytes of weights from byte `from` of a bank on.
     pub(crate) fn weights(&self, bank: &Bank, from: usize, count: usize) -> &'a [i8] {
-        bytemuck::cast_slice(bytes(self.data, bank.weights, from, count).unwrap_or(&[]))
+        bytes(self.data, bank.weights, from, count)
+            .and_then(|bytes| bytemuck::try_cast_slice(bytes).ok())
+            .unwrap_or(&[])
     }
 
     /// The `count` channels of block `block` of a bank of `blocks`.
@@ -136,7 +185,7 @@ impl<'a> Model<'a> {
     }
 
     fn table(&self, offset: u32) -> Option<&'a [i8; 256]> {
-        bytemuck::cast_slice(bytes(self.data, offset, 0, 256)?).try_into().ok()
+        bytemuck::try_cast_slice(bytes(self.data, offset, 0, 256)?).ok()?.try_into().ok()
     }
 }
 
@@ -151,8 +200,8 @@ fn words(bytes: &[u8]) -> Option<&[i32]> {
     bytemuck::try_cast_slice(bytes).ok()
 }
 
-/// Header and lengths: the graph and the data.
-fn split(file: &[u8]) -> Result<(&[u8], &[u8]), ParseError> {
+/// Header and lengths: the packing, the graph and the data.
+fn split(file: &[u8]) -> Result<(Packing, &[u8], &[u8]), ParseError> {
     let found = file.len() as u64;
     let Some((header, body)) = file.split_at_checked(HEADER_LEN) else {
         return Err(ParseError::Length { expected: HEADER_LEN as u64, found });
@@ -182,53 +231,77 @@ fn split(file: &[u8]) -> Result<(&[u8], &[u8]), ParseError> {
     if expected != found {
         return Err(ParseError::Checksum { expected, found });
     }
+    let code = word(field::PACKING) as u16;
+    let packing = Packing::from_code(code).ok_or(ParseError::PackingCode { found: code })?;
     // Both lengths are within the file, so they fit a usize.
     match (body.get(..graph_len as usize), body.get(data_start as usize..)) {
-        (Some(graph), Some(data)) => Ok((graph, data)),
+        (Some(graph), Some(data)) => Ok((packing, graph, data)),
         _ => Err(ParseError::Graph),
     }
 }
 
-/// All rules of the graph; gives where each ring starts and the size of the arena.
-fn check(graph: &Graph<'_>, data: &[u8]) -> Result<([u32; MAX_EDGES], u32), ParseError> {
-    let at = |edge: usize| move |fault| ParseError::Edge { edge: edge as u8, fault };
-    if graph.ops.is_empty() || graph.edges.len() != graph.ops.len() + 1 {
-        return Err(at(0)(Fault::Count));
-    }
-    let mut offsets = [0; MAX_EDGES];
-    let mut end = 0u64;
-    for (index, (edge, offset)) in graph.edges.iter().zip(&mut offsets).enumerate() {
-        check_edge(edge).map_err(at(index))?;
-        *offset = end as u32;
-        end += edge.ring_bytes() as u64;
-        if end > i32::MAX as u64 {
-            return Err(at(index)(Fault::Size));
+impl Model<'_> {
+    /// All rules of the graph; finds where each ring starts and the size of the arena.
+    fn check(&mut self) -> Result<(), ParseError> {
+        let Self { graph, data, packing, offsets, .. } = self;
+        let at = |edge: usize| move |fault| ParseError::Edge { edge: edge as u8, fault };
+        if graph.ops.is_empty() || graph.edges.len() != graph.ops.len() + 1 {
+            return Err(at(0)(Fault::Count));
         }
-    }
-    if let Some(latent) = graph.edges.first() {
-        let shape = Shape { h: 1, w: 1, c: graph.latent.dims };
-        let whole = u32::from(latent.ring_rows) == latent.padded_rows();
-        if latent.shape != shape || latent.zero_point != 0 || !whole {
-            return Err(at(0)(Fault::Shape));
+        let mut end = 0u64;
+        for (index, (edge, offset)) in graph.edges.iter().zip(offsets).enumerate() {
+            check_edge(edge).map_err(at(index))?;
+            *offset = end as u32;
+            end += edge.ring_bytes() as u64;
+            if end > i32::MAX as u64 {
+                return Err(at(index)(Fault::Size));
+            }
         }
-    }
-    for (index, op) in graph.ops.iter().enumerate() {
-        let (Some(source), Some(output)) = (graph.edges.get(op.source()), graph.edges.get(index + 1)) else {
-            return Err(at(index + 1)(Fault::Source));
-        };
-        if op.source() > index {
-            return Err(at(index + 1)(Fault::Source));
+        if let Some(latent) = graph.edges.first() {
+            let shape = Shape { h: 1, w: 1, c: graph.latent.dims };
+            let whole = u32::from(latent.ring_rows) == latent.padded_rows();
+            if latent.shape != shape || latent.zero_point != 0 || !whole {
+                return Err(at(0)(Fault::Shape));
+            }
         }
-        ops::check(op, source, output, data.len()).map_err(at(index + 1))?;
+        let mut most = 0;
+        for (index, op) in graph.ops.iter().enumerate() {
+            let (Some(source), Some(output)) = (graph.edges.get(op.source()), graph.edges.get(index + 1)) else {
+                return Err(at(index + 1)(Fault::Source));
+            };
+            if op.source() > index {
+                return Err(at(index + 1)(Fault::Source));
+            }
+            ops::check(op, source, output, *packing, data).map_err(at(index + 1))?;
+            if index + 1 < graph.ops.len() {
+                check_codes(op.bank(), output, data).map_err(at(index + 1))?;
+            }
+            let (matrix, depth) = ops::matrix(op, source);
+            most = packing.scratch_bytes(matrix, usize::from(output.shape.c), depth).max(most);
+        }
+        if graph.edges.last().is_some_and(|image| image.padding != Padding::default()) {
+            return Err(at(graph.ops.len())(Fault::Padding));
+        }
+        stream::rehearse(graph, |edge, rows| match graph.edges.get(edge) {
+            Some(ring) if rows <= u32::from(ring.ring_rows) => Ok(()),
+            _ => Err(at(edge)(Fault::Ring)),
+        })?;
+        self.scratch = end as u32;
+        // The arena may start at any address; what is skipped to align the scratch is counted here.
+        let slack = if most > 0 { SCRATCH_ALIGNMENT - 1 } else { 0 };
+        end += (most + slack) as u64;
+        self.arena_bytes = u32::try_from(end).map_err(|_| at(graph.ops.len())(Fault::Size))?;
+        Ok(())
     }
-    if graph.edges.last().is_some_and(|image| image.padding != Padding::default()) {
-        return Err(at(graph.ops.len())(Fault::Padding));
-    }
-    stream::rehearse(graph, |edge, rows| match graph.edges.get(edge) {
-        Some(ring) if rows <= u32::from(ring.ring_rows) => Ok(()),
-        _ => Err(at(edge)(Fault::Ring)),
-    })?;
-    Ok((offsets, end as u32))
+}
+
+/// Codes that another operator reads are −127 … 127, whatever the sums: see [`fixed`].
+fn check_codes(bank: &Bank, output: &Edge, data: &[u8]) -> Result<(), Fault> {
+    let least = match bank.table {
+        Some(table) => bytes(data, table, 0, 256).unwrap_or(&[]).iter().map(|&code| code as i8).min().unwrap_or(0),
+        None => bank.low,
+    };
+    if least.min(output.zero_point) < fixed::LEAST_CODE { Err(Fault::Range) } else { Ok(()) }
 }
 
 fn check_edge(edge: &Edge) -> Result<(), Fault> {
@@ -271,6 +344,14 @@ pub(crate) fn check_bank(
 
 /// What [`crate::stream`] asks of an operator.
 impl Op {
+    /// Its weights.
+    fn bank(&self) -> &Bank {
+        match self {
+            Op::Dense(dense) => &dense.bank,
+            Op::PhaseConv(conv) => &conv.bank,
+        }
+    }
+
     /// First and last row of its source, counted without padding, that row `y` of its output reads. `None`: no row.
     pub fn reads(&self, y: u16) -> Option<(i32, i32)> {
         match self {

@@ -13,12 +13,14 @@
 //!
 //! The exporter plans rings by rehearsing this walk ([`rehearse`]), and `Model::parse` rehearses it again to check them.
 
-use crate::error::ArenaTooSmall;
+use crate::error::GeneratorError;
+use crate::fixed::LEAST_CODE;
 use crate::graph::{Edge, Graph, MAX_EDGES};
 use crate::kernels::{Kernel, Native};
 use crate::latent;
 use crate::model::Model;
 use crate::ops;
+use crate::packing::{Packing, SCRATCH_ALIGNMENT};
 
 /// How many rows each edge has made, padding rows included.
 #[derive(Clone, Debug)]
@@ -114,7 +116,8 @@ pub struct Generator<'a, K: Kernel = Native> {
     model: &'a Model<'a>,
     arena: &'a mut [i8],
     cursor: Cursor,
-    kernel: K,
+    /// Without one the portable packing is read.
+    kernel: Option<K>,
 }
 
 impl<'a> Generator<'a> {
@@ -123,8 +126,8 @@ impl<'a> Generator<'a> {
     /// # Errors
     ///
     /// When `arena` has fewer than [`Model::arena_bytes`] bytes.
-    pub fn new(model: &'a Model<'a>, arena: &'a mut [i8]) -> Result<Self, ArenaTooSmall> {
-        Self::with_kernel(model, arena, Native::default())
+    pub fn new(model: &'a Model<'a>, arena: &'a mut [i8]) -> Result<Self, GeneratorError> {
+        Self::build(model, arena, Native::available())
     }
 }
 
@@ -133,10 +136,17 @@ impl<'a, K: Kernel> Generator<'a, K> {
     ///
     /// # Errors
     ///
-    /// When `arena` has fewer than [`Model::arena_bytes`] bytes.
-    pub fn with_kernel(model: &'a Model<'a>, arena: &'a mut [i8], kernel: K) -> Result<Self, ArenaTooSmall> {
+    /// When `arena` has fewer than [`Model::arena_bytes`] bytes, or the kernel does not read the model's packing.
+    pub fn with_kernel(model: &'a Model<'a>, arena: &'a mut [i8], kernel: K) -> Result<Self, GeneratorError> {
+        Self::build(model, arena, Some(kernel))
+    }
+
+    fn build(model: &'a Model<'a>, arena: &'a mut [i8], kernel: Option<K>) -> Result<Self, GeneratorError> {
+        if model.packing() != Packing::Portable && (kernel.is_none() || model.packing() != K::PACKING) {
+            return Err(GeneratorError::Packing { expected: K::PACKING, found: model.packing() });
+        }
         let (expected, found) = (model.arena_bytes(), arena.len());
-        let arena = arena.get_mut(..expected).ok_or(ArenaTooSmall { expected, found })?;
+        let arena = arena.get_mut(..expected).ok_or(GeneratorError::Arena { expected, found })?;
         // Rows are written between their padding, so the padding at the sides is written here and never again.
         let mut rest = &mut *arena;
         for edge in &model.graph().edges {
@@ -166,12 +176,12 @@ impl<'a, K: Kernel> Generator<'a, K> {
         }
     }
 
-    /// The image of a latent vector in codes of [`Prior::steps`](crate::Prior::steps) to the unit. Missing values are
-    /// taken as 0, surplus ones are left.
+    /// The image of a latent vector in codes of [`Prior::steps`](crate::Prior::steps) to the unit, −127 … 127. Missing values
+    /// are taken as 0, surplus ones are left, and −128 is taken as −127.
     pub fn decode(&mut self, codes: &[i8]) -> Rows<'_, 'a, K> {
         let latent = self.latent();
         latent.fill(0);
-        latent.iter_mut().zip(codes).for_each(|(to, &from)| *to = from);
+        latent.iter_mut().zip(codes).for_each(|(to, &from)| *to = from.max(LEAST_CODE));
         self.rows()
     }
 
@@ -203,12 +213,14 @@ impl<K: Kernel> Rows<'_, '_, K> {
         loop {
             let step = cursor.next(graph)?;
             let output = graph.edges.get(step.edge)?;
-            let (below, above) = arena.split_at_mut_checked(model.offset(step.edge))?;
+            let (rings, scratch) = arena.split_at_mut_checked(model.scratch())?;
+            let (below, above) = rings.split_at_mut_checked(model.offset(step.edge))?;
             match step.row {
                 Some(row) => {
                     let op = graph.ops.get(step.edge - 1)?;
                     let source = Ring::new(graph.edges.get(op.source())?, below.get(model.offset(op.source())..)?);
-                    ops::run(op, model, source, output, row, row_mut(output, above, step.index), *kernel);
+                    let row_mut = row_mut(output, above, step.index);
+                    ops::run(op, model, source, output, row, row_mut, words(scratch), *kernel);
                 }
                 None => padded_row_mut(output, above, step.index).fill(output.zero_point),
             }
@@ -220,8 +232,16 @@ impl<K: Kernel> Rows<'_, '_, K> {
         let image = graph.edges.len() - 1;
         let above = arena.get_mut(model.offset(image)..)?;
         let made = cursor.made(image);
-        Some(bytemuck::cast_slice(row_mut(graph.edges.get(image)?, above, made - 1)))
+        bytemuck::try_cast_slice(row_mut(graph.edges.get(image)?, above, made.checked_sub(1)?)).ok()
     }
+}
+
+/// The aligned words of a kernel's working memory; [`Model::arena_bytes`] counts what is skipped.
+fn words(scratch: &mut [i8]) -> &mut [i32] {
+    let skipped = scratch.as_ptr().align_offset(SCRATCH_ALIGNMENT);
+    let aligned = scratch.get_mut(skipped..).unwrap_or_default();
+    let whole = aligned.len() / 4 * 4;
+    aligned.get_mut(..whole).and_then(|bytes| bytemuck::try_cast_slice_mut(bytes).ok()).unwrap_or_default()
 }
 
 /// The ring of an edge, for reading.

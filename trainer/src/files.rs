@@ -19,11 +19,7 @@ pub fn replace(path: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Result<(
     let name = path
         .file_name()
         .with_context(|| format!("expected a file to write, found the folder {}: add a file name", path.display()))?;
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    fs::create_dir_all(folder).with_context(|| format!("cannot create the folder {}", folder.display()))?;
+    let folder = create_parent(path)?;
 
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let temporary = folder.join(format!(".tmp-{}-{number}-{}", std::process::id(), name.to_string_lossy()));
@@ -34,6 +30,16 @@ pub fn replace(path: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Result<(
     guard.0 = None;
     UNDER_WAY.lock().unwrap_or_else(PoisonError::into_inner).retain(|other| *other != temporary);
     Ok(())
+}
+
+/// Creates the folder of `path`, and those above it, and returns it.
+pub fn create_parent(path: &Path) -> Result<&Path> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    fs::create_dir_all(folder).with_context(|| format!("cannot create the folder {}", folder.display()))?;
+    Ok(folder)
 }
 
 /// [`replace`] for contents that are already in memory.

@@ -42,7 +42,7 @@ pub struct Recipe {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
-    /// A named set (`mnist`, `fashion-mnist`, `glyphs`) or the path of an IDX file or of a folder of images.
+    /// A named set (`mnist`, `fashion-mnist`, `emoji`, `glyphs`) or the path of an IDX file or of a folder of images.
     pub name: String,
     /// Side of the square images in pixels.
     #[serde(default = "defaults::size")]
@@ -63,6 +63,10 @@ pub struct TrainConfig {
     pub steps: u64,
     /// Images in a batch.
     pub batch: usize,
+    /// Mirror half of the images, drawn anew each epoch.
+    pub flip: bool,
+    /// Move each image by up to so many pixels both ways, drawn anew each epoch; pixels at the border are repeated.
+    pub shift: usize,
     /// Adam's learning rate for the generator.
     pub lr_generator: f64,
     /// Adam's learning rate for the critic.
@@ -88,6 +92,8 @@ impl Default for TrainConfig {
         Self {
             steps: 6000,
             batch: 64,
+            flip: false,
+            shift: 0,
             lr_generator: 1e-3,
             lr_critic: 1e-3,
             beta1: 0.0,
@@ -226,6 +232,11 @@ impl Recipe {
         ensure!(channels == 1 || channels == 3, "[data] channels must be 1 (grey) or 3 (colour), found {channels}");
         ensure!(self.data.limit != Some(0), "[data] limit must be at least 1: leave it out to take all images");
         let train = &self.train;
+        ensure!(
+            train.shift < size,
+            "[train] shift must be less than the {size} pixels of a side, found {}",
+            train.shift
+        );
         for (key, value) in [
             ("steps", train.steps),
             ("batch", train.batch as u64),
@@ -312,6 +323,7 @@ mod tests {
             ("system = \"dcgan\"\nsede = 1\n[data]\nname = \"mnist\"", "unknown key `sede`"),
             ("system = \"dcgan\"\n[data]\nname = \"mnist\"\nchannels = 2", "channels must be 1 (grey) or 3"),
             ("system = \"dcgan\"\n[data]\nname = \"mnist\"\nsize = 30", "28"),
+            ("system = \"dcgan\"\n[data]\nname = \"mnist\"\n[train]\nshift = 28", "less than the 28 pixels"),
             ("system = \"dcgan\"\n[data]\nname = \"mnist\"\n[dcgan]\nlatents = 3", "[dcgan] unknown field `latents`"),
             ("system = \"dcgan\"\n[data", "line 2"),
         ] {

@@ -196,7 +196,7 @@ impl<'a> Session<'a> {
             out,
             device,
             system,
-            order: Order::new(dataset, recipe.train.batch, state.order.clone(), state.position),
+            order: Order::new(dataset, &recipe.train, state.order.clone(), state.position),
             state,
             metrics: Vec::new(),
             grid: values.chunks(dims).map(<[f32]>::to_vec).collect(),

@@ -118,6 +118,23 @@ fn train_export_inspect_sample_and_sim() {
     let image = edgegen_export::image(&Model::parse(from_onnx.bytes()).unwrap(), 5);
     assert!(image == edgegen_export::image(&model, 5), "the way through ONNX changes nothing");
 
+    for target in ["armv6m", "dsp", "mve", "neon", "x86"] {
+        let packed: serde_json::Value =
+            serde_json::from_str(&done(at, &["export", "m.egm", "--target", target, "-o", "packed.egm", "--json"]))
+                .unwrap();
+        let inspect: serde_json::Value = serde_json::from_str(&done(at, &["inspect", "packed.egm", "--json"])).unwrap();
+        assert_eq!(inspect["packing"], packed["target"]);
+        assert!(inspect["cost"]["arena_bytes"].as_u64().unwrap() > model.arena_bytes() as u64, "{target}");
+    }
+    done(at, &["export", "run", "--target", "mve", "-o", "mve.egm"]);
+    let message = refused(at, &["sample", "mve.egm"]);
+    assert!(message.contains("expected weights packed as portable") && message.contains("found mve"), "{message}");
+    let message = refused(at, &["export", "mve.egm", "--target", "dsp", "-o", "x.egm"]);
+    assert!(message.contains("found one packed for mve"), "{message}");
+    assert!(
+        refused(at, &["export", "run", "--target", "m4", "-o", "x.egm"]).contains("expected one of portable, armv6m")
+    );
+
     done(at, &["sim", "m.egm", "--photo", "panel.png"]);
     assert!(std::fs::read(at.join("panel.png")).unwrap().starts_with(b"\x89PNG"));
     let names = files(at).into_iter().filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
@@ -134,7 +151,7 @@ fn bad_input_gets_one_sentence() {
     }
     assert!(refused(at, &["train", "no.toml"]).contains("no.toml"));
     assert!(refused(at, &["export", "no-run", "-o", "x.egm"]).contains("found nothing"));
-    write(at, "no.onnx", "EGM1");
+    write(at, "no.onnx", "EGG1");
     assert!(refused(at, &["export", "no.onnx", "-o", "x.egm"]).contains("expected an ONNX file"));
     assert!(
         refused(at, &["export", "no.onnx", "-o", "x.egm", "--onnx", "y.onnx"]).contains("a run folder with --onnx")

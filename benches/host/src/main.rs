@@ -11,7 +11,7 @@ use edgegen_bench_host::measure::{Settings, least, measure};
 use edgegen_bench_host::ort::Ort;
 use edgegen_bench_host::ours::Ours;
 use edgegen_bench_host::record::{Record, Row, TaskRecord};
-use edgegen_bench_host::tract::Tract;
+use edgegen_bench_host::tract::Apart;
 use edgegen_export::onnx;
 use edgegen_tests::rgb64;
 
@@ -70,8 +70,8 @@ fn run(args: &Args) -> Result<()> {
 /// Lets all contenders make the images of a task; gives what was found, and the version of onnxruntime.
 fn compete(task: &Task, python: &str, settings: Settings) -> Result<(TaskRecord, String)> {
     let ours = Ours::new(task)?;
-    let mut contenders: Contenders = ours.contenders();
-    contenders.push(Box::new(Tract::new(&task.onnx, &task.latents)?));
+    let mut contenders: Contenders = ours.contenders()?;
+    contenders.push(Box::new(Apart::new(task)?));
     let (ort, sessions) = Ort::start(python, task)?;
     contenders.extend(sessions);
 

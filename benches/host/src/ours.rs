@@ -4,9 +4,12 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use edgegen_export::repack::repack;
 use edgegen_export::{Label, ModelFile, cost, export};
 use edgegen_runtime::kernels::Kernel;
 use edgegen_runtime::kernels::scalar::Scalar;
+#[cfg(target_arch = "x86_64")]
+use edgegen_runtime::kernels::x86;
 use edgegen_runtime::{Generator, Model};
 
 use crate::contender::{Contender, Contenders, LATENTS, SEED, Task};
@@ -40,10 +43,21 @@ impl Ours {
         Ok(Self { file, images })
     }
 
-    /// One line for each kernel: the kernel if this CPU has it, and the file packed for it.
-    pub fn contenders(&self) -> Contenders {
-        let all = [self.with(Some(Scalar), || self.file.clone())];
-        all.into_iter().flatten().collect()
+    /// Each kernel that this CPU has, with the file packed for it.
+    ///
+    /// # Errors
+    ///
+    /// When a file cannot be packed for a kernel.
+    pub fn contenders(&self) -> Result<Contenders> {
+        // One line for each kernel.
+        let all = [
+            self.with::<Scalar>()?,
+            #[cfg(target_arch = "x86_64")]
+            self.with::<x86::Avx2>()?,
+            #[cfg(target_arch = "x86_64")]
+            self.with::<x86::Vnni>()?,
+        ];
+        Ok(all.into_iter().flatten().collect())
     }
 
     /// Products that an image takes.
@@ -55,13 +69,10 @@ impl Ours {
         Ok(cost::cost(&Model::parse(self.file.bytes())?).macs)
     }
 
-    fn with<K: Kernel + 'static>(
-        &self,
-        kernel: Option<K>,
-        file: impl FnOnce() -> ModelFile,
-    ) -> Option<Box<dyn Contender>> {
-        let images = Rc::clone(&self.images);
-        kernel.map(|kernel| Box::new(Packed { kernel, file: file(), images }) as Box<dyn Contender>)
+    fn with<K: Kernel + 'static>(&self) -> Result<Option<Box<dyn Contender>>> {
+        let Some(kernel) = K::available() else { return Ok(None) };
+        let packed = Packed { kernel, file: repack(&self.file, K::PACKING)?, images: Rc::clone(&self.images) };
+        Ok(Some(Box::new(packed)))
     }
 }
 
@@ -78,7 +89,7 @@ impl<K: Kernel> Contender for Packed<K> {
     }
 
     fn levels(&mut self, task: &Task) -> Result<Vec<Vec<f32>>> {
-        let model = Model::parse(self.file.bytes())?;
+        let model = Model::parse_for(self.file.bytes(), Some(self.kernel))?;
         let mut arena = vec![0; model.arena_bytes()];
         let mut generator = Generator::with_kernel(&model, &mut arena, self.kernel)?;
         let channels = usize::from(model.output().c);
@@ -99,7 +110,7 @@ impl<K: Kernel> Contender for Packed<K> {
 
     /// From the seed to the last row, as on a device: drawing the latent vector and copying the rows are in it.
     fn time(&mut self, count: usize) -> Result<Duration> {
-        let model = Model::parse(self.file.bytes())?;
+        let model = Model::parse_for(self.file.bytes(), Some(self.kernel))?;
         let mut arena = vec![0; model.arena_bytes()];
         let mut generator = Generator::with_kernel(&model, &mut arena, self.kernel)?;
         let mut image = Vec::with_capacity(model.output().len());

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 use edgegen_bench_host::contender::{Contender, FLOAT_ERROR, Task};
-use edgegen_bench_host::tract::Tract;
+use edgegen_bench_host::tract::{Apart, Tract};
 use edgegen_tests::{network, plan, rgb64};
 use proptest::prelude::*;
 
@@ -34,6 +34,6 @@ proptest! {
 #[test]
 fn tract_agrees_about_a_64_by_64_rgb_generator() {
     let task = Task::new("rgb64", rgb64()).unwrap();
-    let levels = Tract::new(&task.onnx, &task.latents).unwrap().levels(&task).unwrap();
+    let levels = Apart::new(&task).unwrap().levels(&task).unwrap();
     assert!(task.psnr(&levels).unwrap() > 80.0);
 }

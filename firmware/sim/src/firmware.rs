@@ -9,6 +9,7 @@ use std::process::{Command, Output, Stdio};
 use std::str::FromStr;
 
 use anyhow::{Context, Result, bail, ensure};
+use edgegen_runtime::Packing;
 use tempfile::TempDir;
 
 /// A processor that QEMU can put into the lm3s6965evb.
@@ -54,6 +55,46 @@ impl Cpu {
             Self::CortexM33 | Self::CortexM55 => "thumbv8m.main-none-eabi",
         }
     }
+
+    /// The processor to compile for, where the target alone does not tell of DSP or vector instructions.
+    fn target_cpu(self) -> Option<&'static str> {
+        matches!(self, Self::CortexM33 | Self::CortexM55).then(|| self.name())
+    }
+
+    /// The packing that its kernel reads; the portable one runs too.
+    pub fn packing(self) -> Packing {
+        match self {
+            Self::CortexM0 | Self::CortexM3 => Packing::Armv6m,
+            Self::CortexM4 | Self::CortexM7 | Self::CortexM33 => Packing::Dsp,
+            Self::CortexM55 => Packing::Mve,
+        }
+    }
+
+    /// Cargo for this processor, in `folder`, a program of the folder `firmware`.
+    ///
+    /// # Errors
+    ///
+    /// When that folder is not there.
+    pub fn cargo(self, folder: &str) -> Result<Command> {
+        let root = root()?;
+        let mut command = Command::new(root.join("arm"));
+        command.current_dir(root.join(folder)).stdin(Stdio::null());
+        match self.target_cpu() {
+            Some(cpu) => command.env("EDGEGEN_CPU", cpu),
+            None => command.env_remove("EDGEGEN_CPU"),
+        };
+        Ok(command)
+    }
+
+    /// Where [`Cpu::cargo`] puts programs.
+    ///
+    /// # Errors
+    ///
+    /// As [`Cpu::cargo`].
+    pub fn release_folder(self) -> Result<PathBuf> {
+        let target = root()?.join("target").join(self.target_cpu().unwrap_or_default());
+        Ok(target.join(self.target()).join("release"))
+    }
 }
 
 impl fmt::Display for Cpu {
@@ -77,7 +118,7 @@ impl FromStr for Cpu {
 #[derive(Debug)]
 pub struct Firmware {
     folder: TempDir,
-    /// The processor it was built for. Another with the same [`Cpu::target`] runs it too.
+    /// The processor it was built for.
     pub cpu: Cpu,
     /// Bytes of flash that it fills, model included.
     pub flash_bytes: u32,
@@ -105,7 +146,8 @@ impl Firmware {
         let lock = File::create(target_dir.join(".edgegen-lock")).context("could not make the lock file")?;
         lock.lock().context("could not wait for other builds of the firmware")?;
         let embedded = keep(&target_dir.join("models"), &bytes).context("could not keep a copy of the model")?;
-        let output = arm(&root)
+        let output = cpu
+            .cargo("boards/lm3s6965evb")?
             .args(["build", "--release", "--quiet", "--target", target])
             .env("EDGEGEN_MODEL", &embedded)
             .output()
@@ -121,7 +163,7 @@ impl Firmware {
             bail!("could not build the lm3s6965evb's firmware for {target}:\n{text}");
         }
         let elf = folder.path().join("firmware.elf");
-        let built = target_dir.join(target).join("release/edgegen-lm3s6965evb");
+        let built = cpu.release_folder()?.join("edgegen-lm3s6965evb");
         fs::copy(&built, &elf).with_context(|| format!("could not copy {}", built.display()))?;
         drop(lock);
 
@@ -142,7 +184,8 @@ impl Firmware {
 /// When not, with a sentence that says what to install.
 pub fn check(cpu: Cpu) -> Result<()> {
     let root = root()?;
-    let Output { status, stderr, .. } = arm(&root)
+    let Output { status, stderr, .. } = cpu
+        .cargo("boards/lm3s6965evb")?
         .args(["--check", cpu.target()])
         .output()
         .with_context(|| format!("could not start {}", root.join("arm").display()))?;
@@ -176,13 +219,6 @@ fn root() -> Result<PathBuf> {
             root.display()
         ),
     }
-}
-
-/// The wrapper around cargo, in the board's folder.
-fn arm(root: &Path) -> Command {
-    let mut command = Command::new(root.join("arm"));
-    command.current_dir(root.join("boards/lm3s6965evb")).stdin(Stdio::null());
-    command
 }
 
 /// Bytes in flash and in RAM of a 32-bit little-endian ELF file, by its segments.

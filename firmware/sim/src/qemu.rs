@@ -66,6 +66,13 @@ impl Shot {
     }
 }
 
+/// QEMU with the board and a processor, one instruction a nanosecond, and no window; what it boots is still to be said.
+pub fn command(cpu: Cpu) -> Command {
+    let mut command = Command::new(QEMU);
+    command.args(["-M", "lm3s6965evb", "-cpu", cpu.name(), "-display", "none", "-icount", "shift=0", "-nodefaults"]);
+    command
+}
+
 /// Whether QEMU and a compiler for `cpu` are here.
 ///
 /// # Errors
@@ -105,9 +112,8 @@ pub fn boot(firmware: &Firmware, boot: Boot) -> Result<Shot> {
     let (socket, photo) = (folder.path().join("qmp"), folder.path().join("photo.png"));
     let (memory, complaints) = (folder.path().join("ram"), folder.path().join("stderr"));
     let rows = if boot.rows { ",arg=rows" } else { "" };
-    let mut child = Command::new(QEMU)
-        .args(["-M", "lm3s6965evb", "-cpu", firmware.cpu.name(), "-display", "none", "-icount", "shift=0"])
-        .args(["-nodefaults", "-semihosting-config"])
+    let mut child = command(firmware.cpu)
+        .arg("-semihosting-config")
         .arg(format!("enable=on,target=native,arg=edgegen,arg=seed={},arg=hold{rows}", boot.seed))
         .arg("-qmp")
         .arg(format!("unix:{},server=on,wait=off", socket.display()))

@@ -1,32 +1,118 @@
 //! Kernels: one file for each instruction set. A kernel sees slices and never a shape, so an operator is written once for
 //! all CPUs and a CPU once for all operators.
 //!
-//! [`scalar`] is the reference that everybody can read; every other kernel gives the same bytes.
+//! [`scalar`] is the reference that everybody can read; every other kernel gives the same bytes. Those for
+//! microcontrollers are built from four small parts, which [`blocked`] puts together; x86-64 has registers enough to do without.
 
+#[cfg(edgegen_isa = "armv6m")]
+pub mod armv6m;
+pub mod blocked;
+#[cfg(edgegen_isa = "dsp")]
+pub mod dsp;
+#[cfg(edgegen_isa = "mve")]
+pub mod mve;
 pub mod scalar;
+#[cfg(target_arch = "x86_64")]
+pub mod x86;
 
 use crate::fixed;
+use crate::packing::Packing;
+
+#[cfg(edgegen_isa = "armv6m")]
+use armv6m::Armv6m as Best;
+#[cfg(edgegen_isa = "dsp")]
+use dsp::Dsp as Best;
+#[cfg(edgegen_isa = "mve")]
+use mve::Mve as Best;
+#[cfg(not(any(edgegen_isa = "armv6m", edgegen_isa = "dsp", edgegen_isa = "mve", target_arch = "x86_64")))]
+use scalar::Scalar as Best;
+#[cfg(target_arch = "x86_64")]
+use x86::X86 as Best;
 
 /// The best kernel of the target that this is compiled for.
-pub type Native = scalar::Scalar;
+pub type Native = Best;
 
-/// The products and sums of one phase of one row.
+/// Switches the vectors of a Cortex-M55 or M85 on before `main`, in a firmware started by cortex-m-rt. Empty on other CPUs.
+///
+/// They are off after reset, and in a firmware compiled for such a CPU the first vector instruction may come early in `main`:
+/// compilers use them for plain Rust too. Write it once, beside `main`; it takes the place of cortex-m-rt's `#[pre_init]`.
+///
+/// ```
+/// edgegen_runtime::start_vectors!();
+/// ```
+#[cfg(edgegen_isa = "mve")]
+#[macro_export]
+macro_rules! start_vectors {
+    () => {
+        // CPACR, full access to coprocessors 10 and 11, then barriers before the first use (Armv8-M manual, B3.28 and D1.2.14).
+        ::core::arch::global_asm!(
+            ".section .text.__pre_init, \"ax\"",
+            ".global __pre_init",
+            ".type __pre_init, %function",
+            ".thumb_func",
+            "__pre_init:",
+            "ldr r0, =0xE000ED88",
+            "ldr r1, [r0]",
+            "orr r1, r1, #0x00F00000",
+            "str r1, [r0]",
+            "dsb",
+            "isb",
+            "bx lr",
+            ".ltorg",
+        );
+    };
+}
+
+/// Switches the vectors of a Cortex-M55 or M85 on before `main`. Empty here: this is compiled for another CPU.
+#[cfg(not(edgegen_isa = "mve"))]
+#[macro_export]
+macro_rules! start_vectors {
+    () => {};
+}
+
+/// An instruction set.
 ///
 /// A kernel is a value: holding it proves that the CPU can run it.
 pub trait Kernel: Copy {
     /// Name of the instruction set.
     const NAME: &'static str;
+    /// The order of weights that it reads.
+    const PACKING: Packing;
 
-    /// Makes pixels at `pixels[0..c]`, `pixels[stride..stride + c]`, … to the end of `pixels`, where `c` is the number of
-    /// channels. For pixel `n` and channel `c`:
-    ///
-    /// ```text
-    /// sum = bias[c] + Σ over lanes l, i < run:  lanes[l][n · step + i] · weights[(c · lanes + l) · run + i]
-    /// pixels[n · stride + c] = output(sum, multiplier[c])
-    /// ```
-    ///
-    /// `Model::parse` has seen to it that all lengths fit. Were one too short, values would be wrong and nothing worse.
-    fn row(self, window: Window<'_>, weights: &[i8], channels: Channels<'_>, pixels: &mut [i8], stride: usize);
+    /// The kernel, if this CPU can run it.
+    fn available() -> Option<Self>;
+
+    /// Makes the pixels of one phase of one row of a convolution.
+    fn windows(self, row: Row<'_>);
+
+    /// Makes one pixel of a fully connected layer.
+    fn vector(self, row: Row<'_>);
+}
+
+/// Pixels to make.
+///
+/// Pixel `n` lies at `pixels[n · stride ..]`; there are as many as fit. For channel `c` of pixel `n`:
+///
+/// ```text
+/// sum = bias[c] + Σ over lanes l, i < run:  lanes[l][n · step + i] · weights[c][l · run + i]
+/// pixels[n · stride + c] = output(sum, multiplier[c])
+/// ```
+///
+/// `Model::parse` has seen to it that all lengths fit. Were one too short, values would be wrong and nothing worse.
+#[derive(Debug)]
+pub struct Row<'a> {
+    /// What the pixels read.
+    pub window: Window<'a>,
+    /// The matrix `[channel][lane · run]` in the packing of the model.
+    pub weights: &'a [i8],
+    /// Biases, multipliers and the rest.
+    pub channels: Channels<'a>,
+    /// Where the pixels go.
+    pub pixels: &'a mut [i8],
+    /// Values from one pixel to the next.
+    pub stride: usize,
+    /// Working memory, [`Packing::scratch_bytes`] of it.
+    pub scratch: &'a mut [i32],
 }
 
 /// The input of one phase of one row.

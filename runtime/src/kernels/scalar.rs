@@ -1,6 +1,7 @@
-//! The reference kernel: plain Rust, for every target.
+//! The reference kernel: plain Rust, for every target and for every model in the portable packing.
 
-use super::{Channels, Kernel, Window};
+use super::{Kernel, Row, Window};
+use crate::packing::Packing;
 
 /// Runs everywhere.
 #[derive(Clone, Copy, Debug, Default)]
@@ -8,8 +9,13 @@ pub struct Scalar;
 
 impl Kernel for Scalar {
     const NAME: &'static str = "scalar";
+    const PACKING: Packing = Packing::Portable;
 
-    fn row(self, window: Window<'_>, weights: &[i8], channels: Channels<'_>, pixels: &mut [i8], stride: usize) {
+    fn available() -> Option<Self> {
+        Some(Self)
+    }
+
+    fn windows(self, Row { window, weights, channels, pixels, stride, .. }: Row<'_>) {
         let Window { lanes, run, step } = window;
         let per_channel = lanes.len() * run;
         let output = channels.output;
@@ -24,6 +30,10 @@ impl Kernel for Scalar {
                 *value = output.finish(sum, multiplier);
             }
         }
+    }
+
+    fn vector(self, row: Row<'_>) {
+        self.windows(row);
     }
 }
 

@@ -4,11 +4,12 @@
 
 use crate::error::Fault;
 use crate::graph::{Dense, Edge, Padding};
-use crate::kernels::{Kernel, Window};
+use crate::kernels::{Kernel, Row, Window};
 use crate::model::{Model, check_bank};
+use crate::packing::{Matrix, Packing};
 use crate::stream::Ring;
 
-pub(crate) fn check(op: &Dense, source: &Edge, output: &Edge, data_len: usize) -> Result<(), Fault> {
+pub(crate) fn check(op: &Dense, source: &Edge, output: &Edge, packing: Packing, data_len: usize) -> Result<(), Fault> {
     if source.shape.h != 1 || source.shape.w != 1 {
         return Err(Fault::Shape);
     }
@@ -16,11 +17,12 @@ pub(crate) fn check(op: &Dense, source: &Edge, output: &Edge, data_len: usize) -
         return Err(Fault::Padding);
     }
     let positions = usize::from(output.shape.h) * usize::from(output.shape.w);
-    // 65535⁴ fits 64 bits.
-    let weights = positions as u64 * u64::from(output.shape.c) * u64::from(source.shape.c);
+    let matrix = packing.matrix_bytes(Matrix::Vector, usize::from(output.shape.c), usize::from(source.shape.c));
+    let weights = matrix.saturating_mul(positions as u64);
     check_bank(&op.bank, weights, positions, output.shape.c, data_len)
 }
 
+#[allow(clippy::too_many_arguments)]
 pub(crate) fn run<K: Kernel>(
     op: &Dense,
     model: &Model<'_>,
@@ -28,21 +30,25 @@ pub(crate) fn run<K: Kernel>(
     output: &Edge,
     y: u16,
     row: &mut [i8],
-    kernel: K,
+    scratch: &mut [i32],
+    kernel: Option<K>,
 ) {
     let inputs = usize::from(source.edge().shape.c);
     let lanes = [source.row(0).get(..inputs).unwrap_or(&[])];
     let window = Window { lanes: &lanes, run: inputs, step: 0 };
     let (width, channels) = (usize::from(output.shape.w), usize::from(output.shape.c));
     let positions = usize::from(output.shape.h) * width;
+    let matrix = model.matrix_bytes(Matrix::Vector, channels, inputs);
     for (x, pixel) in row.chunks_exact_mut(channels.max(1)).enumerate() {
         let position = usize::from(y) * width + x;
-        kernel.row(
+        let row = Row {
             window,
-            model.weights(&op.bank, position * channels * inputs, channels * inputs),
-            model.channels(&op.bank, positions, position, channels),
-            pixel,
-            channels,
-        );
+            weights: model.weights(&op.bank, position * matrix, matrix),
+            channels: model.channels(&op.bank, positions, position, channels),
+            pixels: pixel,
+            stride: channels,
+            scratch: &mut *scratch,
+        };
+        super::pixels(model, kernel, Matrix::Vector, row);
     }
 }

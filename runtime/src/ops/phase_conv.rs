@@ -15,21 +15,31 @@
 //! Rows lie as `W·C` with C innermost, so the taps of one kernel row are one contiguous run: no im2col, no copy.
 
 use crate::error::Fault;
-use crate::graph::{Axis, Edge, MAX_LANES, PhaseConv};
-use crate::kernels::{Kernel, Window};
+use crate::graph::{Axis, Edge, MAX_LANES, Phase, PhaseConv};
+use crate::kernels::{Kernel, Row, Window};
 use crate::model::{Model, check_bank};
+use crate::packing::{Matrix, Packing};
 use crate::stream::Ring;
 
-pub(crate) fn check(op: &PhaseConv, source: &Edge, output: &Edge, data_len: usize) -> Result<(), Fault> {
+pub(crate) fn check(
+    op: &PhaseConv,
+    source: &Edge,
+    output: &Edge,
+    packing: Packing,
+    data_len: usize,
+) -> Result<(), Fault> {
     let (input, out) = (source.shape, output.shape);
     check_axis(&op.vertical, input.h, out.h, source.padding.top, source.padding.bottom)?;
     check_axis(&op.horizontal, input.w, out.w, source.padding.left, source.padding.right)?;
-    let (_, columns) = runs(&op.horizontal, most_taps(&op.horizontal));
-    if usize::from(most_taps(&op.vertical)) * columns > MAX_LANES {
+    let (_, columns) = runs(&op.horizontal, op.horizontal.most_taps());
+    if op.vertical.most_taps() * columns > MAX_LANES {
         return Err(Fault::Window);
     }
-    let taps = (op.vertical.total_taps() * op.horizontal.total_taps()) as u64;
-    let weights = taps * u64::from(out.c) * u64::from(input.c);
+    let (inputs, channels) = (usize::from(input.c), usize::from(out.c));
+    let matrices = op.vertical.phases.iter().flat_map(|vertical| {
+        op.horizontal.phases.iter().map(|horizontal| usize::from(vertical.taps) * usize::from(horizontal.taps))
+    });
+    let weights = matrices.map(|taps| packing.matrix_bytes(Matrix::Windows, channels, taps * inputs)).sum();
     let blocks = op.vertical.phases.len() * op.horizontal.phases.len();
     check_bank(&op.bank, weights, blocks, out.c, data_len)
 }
@@ -51,15 +61,11 @@ fn check_axis(axis: &Axis, input: u16, output: u16, before: u8, after: u8) -> Re
 }
 
 /// The taps of one kernel row as pixels of a contiguous run and number of runs: one run unless dilated.
-fn runs(axis: &Axis, taps: u8) -> (usize, usize) {
-    if axis.dilation == 1 { (usize::from(taps), 1) } else { (1, usize::from(taps)) }
+fn runs(axis: &Axis, taps: usize) -> (usize, usize) {
+    if axis.dilation == 1 { (taps, 1) } else { (1, taps) }
 }
 
-/// The largest number of taps of a phase.
-fn most_taps(axis: &Axis) -> u8 {
-    axis.phases.iter().map(|phase| phase.taps).max().unwrap_or(0)
-}
-
+#[allow(clippy::too_many_arguments)]
 pub(crate) fn run<K: Kernel>(
     op: &PhaseConv,
     model: &Model<'_>,
@@ -67,21 +73,26 @@ pub(crate) fn run<K: Kernel>(
     output: &Edge,
     y: u16,
     row: &mut [i8],
-    kernel: K,
+    scratch: &mut [i32],
+    kernel: Option<K>,
 ) {
     let (inputs, channels) = (usize::from(source.edge().shape.c), usize::from(output.shape.c));
     let (phase_y, index_y) = op.vertical.split(y);
     let Some(&vertical) = op.vertical.phases.get(phase_y) else { return };
     let top = i32::from(index_y) * i32::from(op.vertical.step) + i32::from(vertical.start);
-    let rows = usize::from(vertical.taps);
 
-    let row_taps: usize = op.vertical.phases.iter().take(phase_y).map(|phase| usize::from(phase.taps)).sum();
-    let mut from = row_taps * op.horizontal.total_taps() * inputs * channels;
+    let matrix = |vertical: &Phase, horizontal: &Phase| {
+        let taps = usize::from(vertical.taps) * usize::from(horizontal.taps);
+        model.matrix_bytes(Matrix::Windows, channels, taps * inputs)
+    };
+    let before = op.vertical.phases.iter().take(phase_y);
+    let mut from: usize =
+        before.flat_map(|vertical| op.horizontal.phases.iter().map(move |h| matrix(vertical, h))).sum();
 
     let phases_x = op.horizontal.phases.len();
     let blocks = op.vertical.phases.len() * phases_x;
     for (phase_x, horizontal) in op.horizontal.phases.iter().enumerate() {
-        let (run, columns) = runs(&op.horizontal, horizontal.taps);
+        let (run, columns) = runs(&op.horizontal, usize::from(horizontal.taps));
         let run = run * inputs;
         let left = i32::from(horizontal.start) + i32::from(source.edge().padding.left);
 
@@ -98,19 +109,21 @@ pub(crate) fn run<K: Kernel>(
             }
         }
 
-        let weights = rows * usize::from(horizontal.taps) * inputs * channels;
+        let weights = matrix(&vertical, horizontal);
         if let Some(pixels) = row.get_mut(phase_x * channels..) {
-            kernel.row(
-                Window {
+            let row = Row {
+                window: Window {
                     lanes: lanes.get(..count).unwrap_or(&[]),
                     run,
                     step: usize::from(op.horizontal.step) * inputs,
                 },
-                model.weights(&op.bank, from, weights),
-                model.channels(&op.bank, blocks, phase_y * phases_x + phase_x, channels),
+                weights: model.weights(&op.bank, from, weights),
+                channels: model.channels(&op.bank, blocks, phase_y * phases_x + phase_x, channels),
                 pixels,
-                phases_x * channels,
-            );
+                stride: phases_x * channels,
+                scratch: &mut *scratch,
+            };
+            super::pixels(model, kernel, Matrix::Windows, row);
         }
         from += weights;
     }

@@ -1,22 +1,30 @@
-//! Changed valid models: the graph and the data are any bytes, header, lengths and checksum are made right, so that the
-//! fuzzer gets past them to the rules of the graph and to the operators.
+//! Changed valid models in every packing: graph and data are any bytes, header, lengths and checksum are made right, so that
+//! the fuzzer gets past them to the rules of the graph, to the operators, and to this computer's kernel and its `unsafe`.
+//!
+//! The input is the length of the graph (u16), the code of the packing (u8), the graph and the data.
 
 #![no_main]
 
 use edgegen_export::{ModelFile, pack};
-use edgegen_runtime::Model;
+use edgegen_runtime::{Generator, Model, Packing};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
-    let Some((split, body)) = bytes.split_at_checked(2) else { return };
-    let graph_len = usize::from(u16::from_le_bytes([split[0], split[1]])).min(body.len());
-    let (graph, data) = body.split_at(graph_len);
+    let Some((&[low, high, code], body)) = bytes.split_first_chunk() else { return };
+    let (graph, data) = body.split_at(usize::from(u16::from_le_bytes([low, high])).min(body.len()));
+    let packing = Packing::ALL[usize::from(code) % Packing::ALL.len()];
 
-    let file = ModelFile::new(&pack::frame(graph, data));
+    let file = ModelFile::new(&pack::frame(graph, packing, data));
+    // Models for other CPUs are refused here; their rules are checked all the same.
+    let _ = Model::parse_any(file.bytes());
     if let Ok(model) = Model::parse(file.bytes())
         && model.arena_bytes() < 1 << 20
         && model.output().len() < 1 << 16
     {
-        assert_eq!(edgegen_export::image(&model, 1).len(), model.output().len());
+        let mut arena = vec![0; model.arena_bytes()];
+        let mut generator = Generator::new(&model, &mut arena).expect("the arena is large enough");
+        let mut count = 0;
+        generator.draw(1, |row| count += row.len());
+        assert_eq!(count, model.output().len());
     }
 });

@@ -6,6 +6,7 @@
 //! clipping where it is flat costs nothing. The search is exhaustive on a geometric grid, one end after the other.
 
 use edgegen_runtime::Prior;
+use edgegen_runtime::fixed::LEAST_CODE;
 
 use crate::error::ExportError;
 use crate::layers::Activation;
@@ -17,6 +18,10 @@ const SAMPLES: usize = 60_000;
 const SHRINK: f32 = 0.93;
 /// Candidates for one end: the last covers 0.93⁶³ ≈ 1 % of the first.
 const CANDIDATES: usize = 64;
+
+/// The codes that activations use.
+const LEAST: f32 = LEAST_CODE as f32;
+const MOST: f32 = i8::MAX as f32;
 
 /// An affine int8 code: `value = scale · (code − zero_point)`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -31,8 +36,8 @@ impl Code {
     /// The code that covers `low … high`, of which 0 is made a part.
     pub fn covering(low: f32, high: f32) -> Self {
         let (low, high) = (low.min(0.0), high.max(0.0));
-        let scale = ((high - low) / 255.0).max(f32::MIN_POSITIVE);
-        let zero_point = (-128.0 - low / scale).round().clamp(-128.0, 127.0) as i8;
+        let scale = ((high - low) / (MOST - LEAST)).max(f32::MIN_POSITIVE);
+        let zero_point = (LEAST - low / scale).round().clamp(LEAST, MOST) as i8;
         Self { scale, zero_point }
     }
 
@@ -43,7 +48,7 @@ impl Code {
 
     /// The nearest code of a value.
     pub fn encode(&self, value: f32) -> i8 {
-        ((value / self.scale).round() + f32::from(self.zero_point)).clamp(-128.0, 127.0) as i8
+        ((value / self.scale).round() + f32::from(self.zero_point)).clamp(LEAST, MOST) as i8
     }
 
     /// The value of a code.

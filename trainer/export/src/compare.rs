@@ -4,7 +4,7 @@ use edgegen_runtime::Model;
 use serde::Serialize;
 
 use crate::layers::{Map, Network};
-use crate::{ExportError, Exported, fold, image, latent_codes, latent_vector, reference};
+use crate::{ExportError, Exported, fold, image, latent_codes, latent_vector, native, reference};
 
 /// Images that the slow interpreters, layer by layer and map by map, are run on.
 const TRACED: usize = 8;
@@ -33,6 +33,8 @@ pub struct Comparison {
 /// None for a network and what [`crate::export`] made of it.
 pub fn compare(network: &Network, exported: &Exported, images: usize, seed: u64) -> Result<Comparison, ExportError> {
     let model = &Model::parse(exported.file.bytes())?;
+    let native = native(&exported.file)?;
+    let fast = &Model::parse(native.bytes())?;
     let staged = fold::fold(network)?;
     let mut histogram = [0u64; 256];
     let mut fold_error = 0.0f32;
@@ -42,7 +44,7 @@ pub fn compare(network: &Network, exported: &Exported, images: usize, seed: u64)
         let latent = latent_vector(network.prior, network.latent_dims, seed);
         let trace = staged.trace(&latent);
         let float = trace.last().map_or(&[][..], |values| values);
-        for (value, pixel) in float.iter().zip(image(model, seed)) {
+        for (value, pixel) in float.iter().zip(image(fast, seed)) {
             histogram[usize::from(pixel.abs_diff(network.pixels.level(*value).round() as u8))] += 1;
         }
         if index < TRACED {

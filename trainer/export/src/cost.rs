@@ -1,6 +1,7 @@
 //! What a model costs: products, bytes and rows of each operator, counted from its graph.
 
 use edgegen_runtime::graph::{Axis, Op, Shape};
+use edgegen_runtime::packing::Matrix;
 use edgegen_runtime::{Model, model::HEADER_LEN};
 use serde::Serialize;
 
@@ -34,7 +35,7 @@ pub struct Cost {
     pub weight_bytes: u64,
     /// The file, which is what flash must hold.
     pub file_bytes: u64,
-    /// RAM for all rings.
+    /// RAM for all rings and what the kernel works in.
     pub arena_bytes: usize,
     /// RAM that a runtime without rings would take: the largest input and output of an operator, whole.
     pub whole_maps_bytes: usize,
@@ -49,16 +50,25 @@ pub fn cost(model: &Model<'_>) -> Cost {
         .zip(&graph.edges[1..])
         .map(|(op, edge)| {
             let source = graph.edges[op.source()].shape;
+            let matrix_bytes = |matrix, depth| model.packing().matrix_bytes(matrix, usize::from(edge.shape.c), depth);
             let (name, macs, weights, blocks, bank) = match op {
                 Op::Dense(dense) => {
                     let products = (source.len() * edge.shape.len()) as u64;
                     let positions = usize::from(edge.shape.h) * usize::from(edge.shape.w);
-                    ("dense".to_owned(), products, products, positions, &dense.bank)
+                    let weights = positions as u64 * matrix_bytes(Matrix::Vector, source.len());
+                    ("dense".to_owned(), products, weights, positions, &dense.bank)
                 }
                 Op::PhaseConv(conv) => {
                     let blocks = conv.vertical.phases.len() * conv.horizontal.phases.len();
                     let pairs = u64::from(source.c) * u64::from(edge.shape.c);
-                    let weights = (conv.vertical.total_taps() * conv.horizontal.total_taps()) as u64 * pairs;
+                    let pairs_of_phases = conv.vertical.phases.iter().flat_map(|vertical| {
+                        conv.horizontal
+                            .phases
+                            .iter()
+                            .map(|horizontal| vertical.taps as usize * horizontal.taps as usize)
+                    });
+                    let weights =
+                        pairs_of_phases.map(|taps| matrix_bytes(Matrix::Windows, taps * usize::from(source.c))).sum();
                     let Shape { h, w, .. } = edge.shape;
                     let macs = taps(&conv.vertical, h) * taps(&conv.horizontal, w) * pairs;
                     (describe(&conv.vertical, &conv.horizontal), macs, weights, blocks, &conv.bank)

@@ -39,6 +39,24 @@ pub enum ExportError {
     /// There are no latent vectors to calibrate with.
     #[error("expected at least one latent vector to calibrate with, found none: ask for one or more")]
     NoLatents,
+    /// A model for one CPU cannot become one for another.
+    #[error("expected a portable model, found one packed for {found}: pack the portable file instead")]
+    AlreadyPacked {
+        /// What it is packed for.
+        found: &'static str,
+    },
+    /// A layer can reach sums that the DSP kernel has no room for.
+    #[error(
+        "expected sums below {limit} for the target dsp, found up to {found} in stage {stage}: export it as portable, or give the layer fewer inputs"
+    )]
+    Sum {
+        /// Index of the stage.
+        stage: usize,
+        /// What fits.
+        limit: i64,
+        /// The largest sum that the weights allow.
+        found: i64,
+    },
     /// The finished file does not parse; this is a fault of the exporter.
     #[error("the exporter wrote a file that the runtime refuses ({0}): please report it with the network")]
     Refused(#[from] ParseError),

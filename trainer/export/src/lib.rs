@@ -1,7 +1,7 @@
 //! Turns a trained float generator into an int8 model file for [`edgegen_runtime`]. Needs neither Burn nor a GPU.
 //!
 //! ```text
-//! layers ─ fold ─► stages ─ calibrate, quantize ─► int8 stages ─ plan, pack ─► file
+//! layers ─ fold ─► stages ─ calibrate, quantize ─► int8 stages ─ plan, pack ─► portable file ─ repack ─► file for one CPU
 //! ```
 //!
 //! | module | what it does |
@@ -12,6 +12,7 @@
 //! | [`quantize`](mod@quantize) | weights, biases, multipliers, tables |
 //! | [`plan`] | padding and ring heights |
 //! | [`pack`](mod@pack) | the file |
+//! | [`repack`](mod@repack) | the file for one CPU |
 //! | [`reference`](mod@reference) | naive integer interpreter of the file |
 //! | [`compare`](mod@compare) | float against int8, stage by stage |
 //! | [`cost`] | products, bytes and rows of each operator |
@@ -29,13 +30,16 @@ pub mod pack;
 pub mod plan;
 pub mod quantize;
 pub mod reference;
+pub mod repack;
 pub mod stage;
 
 pub use error::ExportError;
 pub use file::ModelFile;
 pub use pack::Label;
+pub use repack::repack;
 
-use edgegen_runtime::{Prior, latent};
+use edgegen_runtime::kernels::{Kernel, Native};
+use edgegen_runtime::{Generator, Packing, Prior, latent};
 use layers::Network;
 
 /// Seeds of the latent vectors that ranges are calibrated with start here, far from those that people draw.
@@ -83,11 +87,27 @@ pub fn latent_vector(prior: Prior, dims: usize, seed: u64) -> Vec<f32> {
     latent_codes(prior, dims, seed).iter().map(|&code| f32::from(code) / f32::from(prior.steps())).collect()
 }
 
-/// The image of a seed, `[h, w, c]` bytes, by the runtime.
+/// The model with its weights in the order of this computer, for drawing many images: the same bytes, ten to
+/// twenty times faster on x86-64.
+///
+/// A model that is not portable stays as it is.
+///
+/// # Errors
+///
+/// Those of [`Model::parse_any`](edgegen_runtime::Model::parse_any).
+pub fn native(file: &ModelFile) -> Result<ModelFile, ExportError> {
+    let packing = Native::available().map_or(Packing::Portable, |_| Native::PACKING);
+    match repack(file, packing) {
+        Err(ExportError::AlreadyPacked { .. }) => Ok(file.clone()),
+        repacked => repacked,
+    }
+}
+
+/// The image of a seed, `[h, w, c]` bytes, by the runtime. For many images, draw from [`native`].
 pub fn image(model: &edgegen_runtime::Model<'_>, seed: u64) -> Vec<u8> {
     let mut arena = vec![0; model.arena_bytes()];
     let mut image = Vec::with_capacity(model.output().len());
-    if let Ok(mut generator) = edgegen_runtime::Generator::new(model, &mut arena) {
+    if let Ok(mut generator) = Generator::new(model, &mut arena) {
         generator.draw(seed, |row| image.extend_from_slice(row));
     }
     image

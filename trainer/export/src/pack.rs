@@ -1,8 +1,8 @@
 //! Writes the model file; its layout stands in [`edgegen_runtime::model`].
 
-use edgegen_runtime::Model;
 use edgegen_runtime::graph::{Bank, Dense, Graph, Latent, List, MAX_METADATA, MAX_OPS, Op, PhaseConv, Prior};
 use edgegen_runtime::model::{ALIGNMENT, HEADER_LEN, MAGIC, VERSION, checksum, field};
+use edgegen_runtime::{Model, Packing};
 
 use crate::error::ExportError;
 use crate::file::ModelFile;
@@ -19,7 +19,7 @@ pub struct Label<'a> {
     pub metadata: &'a [(&'a str, &'a str)],
 }
 
-/// Packs stages into a file that the runtime has parsed once.
+/// Packs stages into a portable file that the runtime has parsed once. [`repack`](crate::repack) makes it one for a CPU.
 ///
 /// # Errors
 ///
@@ -46,40 +46,43 @@ pub fn pack(prior: Prior, dims: u16, stages: &[QuantizedStage], label: Label<'_>
     let edges = plan::edges(dims, stages)?;
     let mut graph = Graph { name: label.name, latent: Latent { prior, dims }, edges, ops, metadata };
     plan::set_rings(&mut graph);
-    let file = ModelFile::new(&assemble(&graph, &data));
+    let file = ModelFile::new(&assemble(&graph, Packing::Portable, &data));
     Model::parse(file.bytes())?;
     Ok(file)
 }
 
 /// Appends a stage's numbers to the data and tells where they stand.
 fn bank(stage: &QuantizedStage, data: &mut Vec<u8>) -> Bank {
-    let mut append = |bytes: &mut dyn Iterator<Item = u8>| {
-        data.resize(data.len().next_multiple_of(ALIGNMENT), 0);
-        let offset = data.len() as u32;
-        data.extend(bytes);
-        offset
-    };
-    let weights = append(&mut stage.weights.iter().map(|&weight| weight as u8));
+    let weights = append(data, stage.weights.iter().map(|&weight| weight as u8));
     let words = stage.bias.iter().chain(&stage.multiplier);
-    let channels = append(&mut words.flat_map(|word| word.to_le_bytes()));
-    let table = stage.table.as_ref().map(|table| append(&mut table.iter().map(|&value| value as u8)));
+    let channels = append(data, words.flat_map(|word| word.to_le_bytes()));
+    let table = stage.table.as_ref().map(|table| append(data, table.iter().map(|&value| value as u8)));
     let [low, high] = stage.limits;
     Bank { weights, channels, shared: stage.shared, zero_point: stage.sums.zero_point, low, high, table }
 }
 
+/// Appends a blob to the data, aligned, and gives its offset.
+pub(crate) fn append(data: &mut Vec<u8>, bytes: impl IntoIterator<Item = u8>) -> u32 {
+    data.resize(data.len().next_multiple_of(ALIGNMENT), 0);
+    let offset = data.len() as u32;
+    data.extend(bytes);
+    offset
+}
+
 /// The bytes of a file for any graph and data, right or wrong: tests write wrong ones.
-pub fn assemble(graph: &Graph<'_>, data: &[u8]) -> Vec<u8> {
-    frame(&postcard::to_stdvec(graph).unwrap_or_default(), data)
+pub fn assemble(graph: &Graph<'_>, packing: Packing, data: &[u8]) -> Vec<u8> {
+    frame(&postcard::to_stdvec(graph).unwrap_or_default(), packing, data)
 }
 
 /// Header, padding and checksum around any encoded graph and data.
-pub fn frame(encoded: &[u8], data: &[u8]) -> Vec<u8> {
+pub fn frame(encoded: &[u8], packing: Packing, data: &[u8]) -> Vec<u8> {
     let mut file = vec![0; HEADER_LEN];
     file[field::MAGIC].copy_from_slice(&MAGIC);
     file[field::MAJOR].copy_from_slice(&VERSION.0.to_le_bytes());
     file[field::MINOR].copy_from_slice(&VERSION.1.to_le_bytes());
     file[field::GRAPH_LEN].copy_from_slice(&(encoded.len() as u32).to_le_bytes());
     file[field::DATA_LEN].copy_from_slice(&(data.len() as u32).to_le_bytes());
+    file[field::PACKING].copy_from_slice(&packing.code().to_le_bytes());
     file.extend(encoded);
     file.resize(file.len().next_multiple_of(ALIGNMENT), 0);
     file.extend(data);

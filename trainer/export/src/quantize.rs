@@ -8,6 +8,7 @@
 //! multiplier = round(sᵢ s_w / sₒ · 2³²)
 //! ```
 
+use edgegen_runtime::fixed::LEAST_CODE;
 use edgegen_runtime::graph::{Axis, Shape};
 
 use crate::calibrate::{Code, StageCodes, is_clamp};
@@ -123,9 +124,13 @@ fn quantize_stage(
         multiplier,
         sums,
         code: output,
-        limits: [i8::MIN, i8::MAX],
+        limits: [LEAST_CODE, i8::MAX],
         table: None,
     };
+    if pixels.is_some() || !is_clamp(stage.activation) {
+        // A table has an entry for every byte, so nothing needs clamping.
+        quantized.limits[0] = i8::MIN;
+    }
     match pixels {
         Some(pixels) => {
             let level = |value| pixels.level(stage.activation.apply(value)).round() as u8 as i8;
@@ -138,8 +143,8 @@ fn quantize_stage(
     Ok(quantized)
 }
 
-/// The scale that brings the largest weight of a channel to ±127; larger where the bias, which has the scale of the products,
-/// would come near the end of 32 bits.
+/// The scale that brings the largest weight of a channel to ±127; larger where the weights are so small beside the bias, which
+/// has the scale of the products, that sums would not fit the 24 bits of [`edgegen_runtime::Packing::Dsp`].
 fn weight_scale(blocks: &[Block], channel: usize, input: Code) -> f32 {
     let rows = blocks.iter().flat_map(|block| {
         let per_channel = block.weights.len() / block.bias.len();
@@ -147,7 +152,7 @@ fn weight_scale(blocks: &[Block], channel: usize, input: Code) -> f32 {
     });
     let largest = rows.fold(0.0f32, |most, w| most.max(w.abs()));
     let bias = blocks.iter().fold(0.0f32, |most, block| most.max(block.bias[channel].abs()));
-    let scale = (largest / 127.0).max(bias / (input.scale * (1 << 28) as f32));
+    let scale = (largest / 127.0).max(bias / (input.scale * (1 << 21) as f32));
     if scale > 0.0 { scale } else { 1.0 }
 }
 

@@ -4,13 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use edgegen_runtime::Packing;
 use edgegen_sim::qemu::{self, Shot};
 use edgegen_sim::{Cpu, PanelSpec, panel};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::export::{self, Report};
-use super::source::{Source, project, read_model};
+use super::source::{Source, boot, project, read_model};
 use super::{Console, Ending, bytes, grouped, interrupt, table};
 use crate::data::{self, FetchOptions};
 use crate::recipe::Recipe;
@@ -79,7 +80,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
 
     let model = out.join("model.egm");
     let run = Run::load(&folder, &device::open("flex")?)?;
-    let report = export::export(&run, "demo", &model)?;
+    let report = export::export(&run, "demo", Packing::Portable, &model)?;
     let mut pictures = vec![out.join("float.png"), out.join("int8.png")];
     draw_sheet(&Source::Run(Box::new(run)), &pictures[0])?;
     draw_sheet(&Source::Model(read_model(&model)?), &pictures[1])?;
@@ -87,7 +88,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     let mut board = None;
     if missing.is_none() {
         console.say(&format!("building the firmware and booting it on an emulated {}", CPU.name()));
-        let Shot { png, report, .. } = qemu::run(&model, CPU, 0)?;
+        let Shot { png, report, .. } = boot(&read_model(&model)?, CPU, 0)?;
         let photo = out.join("panel.png");
         files::replace_bytes(&photo, &png)?;
         pictures.push(photo);

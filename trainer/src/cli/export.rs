@@ -1,15 +1,17 @@
-//! `edgegen export RUN -o m.egm`: a run, or an ONNX file from elsewhere, becomes a model file.
+//! `edgegen export SOURCE -o m.egm`: a run, or an ONNX file from elsewhere, becomes a model file; a model file one for a target.
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
 use edgegen_export::compare::{Comparison, compare};
 use edgegen_export::cost::{self, Cost};
 use edgegen_export::layers::Network;
-use edgegen_export::{Exported, Label, latent_vector, onnx};
-use edgegen_runtime::Model;
+use edgegen_export::{Exported, Label, ModelFile, latent_vector, onnx, repack};
+use edgegen_runtime::model::MAGIC;
+use edgegen_runtime::{Model, Packing};
 use serde::Serialize;
 
+use super::source::{packing, read_any_model};
 use super::{Console, Ending, bytes, grouped, table};
 use crate::run::Run;
 use crate::{device, files, lower};
@@ -21,12 +23,16 @@ const COMPARED: (usize, u64) = (256, 1_000_000);
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A run folder, or an ONNX file of a generator
-    run: PathBuf,
+    /// A run folder, an ONNX file of a generator, or a portable model file that is only to be packed for another target
+    #[arg(value_name = "RUN|ONNX|MODEL")]
+    source: PathBuf,
     /// The model file to write
     #[arg(long, short)]
     out: PathBuf,
-    /// Also write the float generator as an ONNX file
+    /// The kernels that read it: portable (all of them), armv6m, dsp, mve, simd128 (neon, wasm) or x86
+    #[arg(long, default_value = "portable", value_parser = packing)]
+    target: Packing,
+    /// Also write the float generator of a run as an ONNX file
     #[arg(long, value_name = "FILE")]
     onnx: Option<PathBuf>,
     /// What the model is called [default: the file's name]
@@ -39,6 +45,8 @@ pub struct Args {
 pub struct Report {
     /// The file written.
     pub file: PathBuf,
+    /// What it is packed for.
+    pub target: &'static str,
     /// The ONNX file written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub onnx: Option<PathBuf>,
@@ -55,46 +63,68 @@ pub struct Report {
 pub fn run(args: &Args, console: Console) -> Result<Ending> {
     let stem = args.out.file_stem().map(|stem| stem.to_string_lossy().into_owned());
     let name = args.name.clone().or(stem).unwrap_or_default();
-    let mut report = if args.run.is_dir() {
-        let run = Run::load(&args.run, &device::open("flex")?)?;
+    let mut report = if args.source.is_dir() {
+        let run = Run::load(&args.source, &device::open("flex")?)?;
         let network = lower(&run)?;
         if let Some(path) = &args.onnx {
             files::replace_bytes(path, &onnx::to_bytes(&network, &name)?)?;
         }
-        export(&run, &name, &args.out)?
-    } else if args.onnx.is_some() {
-        bail!("expected a run folder with --onnx, found {}: it is what would be written", args.run.display());
-    } else if args.run.exists() {
-        let bytes = std::fs::read(&args.run).with_context(|| format!("cannot read {}", args.run.display()))?;
-        let network = onnx::from_bytes(&bytes).with_context(|| args.run.display().to_string())?;
-        export_network(&network, Label { name: &name, metadata: &[("source", "ONNX")] }, &args.out)?
+        export(&run, &name, args.target, &args.out)?
     } else {
-        bail!(
-            "expected a run folder at {}, found nothing: give the folder that `edgegen train` wrote",
-            args.run.display()
+        let what = args.source.display();
+        ensure!(args.onnx.is_none(), "expected a run folder with --onnx, found {what}: give the run that it came from");
+        ensure!(
+            args.source.exists(),
+            "expected a run folder, an ONNX file or a model file at {what}, found nothing: give what `edgegen train` wrote"
         );
+        let bytes = std::fs::read(&args.source).with_context(|| format!("cannot read {what}"))?;
+        if bytes.starts_with(&MAGIC) {
+            ensure!(args.name.is_none(), "expected no --name with {what}, which has one: leave it out");
+            let packed = repack(&read_any_model(&args.source)?, args.target)?;
+            return write_packed(&packed, args, console);
+        }
+        let network = onnx::from_bytes(&bytes).with_context(|| what.to_string())?;
+        let label = Label { name: &name, metadata: &[("source", "ONNX")] };
+        export_network(&network, label, args.target, &args.out)?
     };
     report.onnx.clone_from(&args.onnx);
     console.show(&report, || text(&report))
 }
 
+/// Writes a model that was only packed anew.
+fn write_packed(packed: &ModelFile, args: &Args, console: Console) -> Result<Ending> {
+    files::replace_bytes(&args.out, packed.bytes())?;
+    let cost = cost::cost(&Model::parse_any(packed.bytes())?);
+    let value = serde_json::json!({ "file": args.out, "target": args.target.name(), "cost": cost });
+    console.show(&value, || {
+        format!(
+            "{}: packed as {}, {} in flash, {} of RAM",
+            args.out.display(),
+            args.target.name(),
+            bytes(cost.file_bytes),
+            bytes(cost.arena_bytes as u64)
+        )
+    })
+}
+
 /// Exports a run, writes the file, and compares it with the float generator.
-pub fn export(run: &Run, name: &str, out: &Path) -> Result<Report> {
+pub fn export(run: &Run, name: &str, target: Packing, out: &Path) -> Result<Report> {
     let network = lower(run)?;
     let metadata = [("system", run.recipe.system.as_str()), ("data", run.recipe.data.name.as_str())];
-    let report = export_network(&network, Label { name, metadata: &metadata }, out)?;
+    let report = export_network(&network, Label { name, metadata: &metadata }, target, out)?;
     Ok(Report { lower_error: Some(lower_error(run, &network, COMPARED.1)), ..report })
 }
 
-fn export_network(network: &Network, label: Label<'_>, out: &Path) -> Result<Report> {
+fn export_network(network: &Network, label: Label<'_>, target: Packing, out: &Path) -> Result<Report> {
     let exported: Exported = edgegen_export::export(network, CALIBRATION, label)?;
-    files::replace_bytes(out, exported.file.bytes())?;
-    let model = Model::parse(exported.file.bytes())?;
+    let packed = repack(&exported.file, target)?;
+    files::replace_bytes(out, packed.bytes())?;
     let (images, seed) = COMPARED;
     Ok(Report {
         file: out.to_owned(),
+        target: target.name(),
         onnx: None,
-        cost: cost::cost(&model),
+        cost: cost::cost(&Model::parse_any(packed.bytes())?),
         lower_error: None,
         float_vs_int8: compare(network, &exported, images, seed)?,
     })

@@ -8,7 +8,7 @@ use edgegen_runtime::{Model, Prior};
 use edgegen_sim::boards::{self, Board};
 use serde::Serialize;
 
-use super::source::read_model;
+use super::source::read_any_model;
 use super::{Console, Ending, bytes, grouped, table};
 
 #[derive(Debug, clap::Args)]
@@ -21,6 +21,8 @@ pub struct Args {
 struct Report<'a> {
     name: &'a str,
     metadata: Vec<(&'a str, &'a str)>,
+    /// What its weights are packed for.
+    packing: &'static str,
     latent: String,
     image: String,
     cost: Cost,
@@ -59,8 +61,8 @@ impl Fit {
 }
 
 pub fn run(args: &Args, console: Console) -> Result<Ending> {
-    let file = read_model(&args.model)?;
-    let model = Model::parse(file.bytes())?;
+    let file = read_any_model(&args.model)?;
+    let model = Model::parse_any(file.bytes())?;
     let graph = model.graph();
     let cost = cost::cost(&model);
     let prior = match graph.latent.prior {
@@ -70,6 +72,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     let report = Report {
         name: model.name(),
         metadata: graph.metadata.to_vec(),
+        packing: model.packing().name(),
         latent: format!("{} {prior} values", graph.latent.dims),
         image: model.output().to_string(),
         boards: boards::ALL.iter().map(|board| Fit::new(board, &cost)).collect(),
@@ -90,12 +93,13 @@ fn text(report: &Report<'_>) -> String {
         [fit.board.to_owned(), fit.core.to_owned(), flash, ram, fit.verdict()]
     });
     format!(
-        "{} ({}): {} → image of {}\n{}\n\
+        "{} ({}), packed as {}: {} → image of {}\n{}\n\
          {} products an image, {} weights\n\
          flash {}\n\
          RAM   {}; whole maps would take {}\n{}",
         report.name,
         facts.join(", "),
+        report.packing,
         report.latent,
         report.image,
         table(["operator", "output", "products", "weights", "channel bytes", "ring rows × bytes"], rows),

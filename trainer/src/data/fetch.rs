@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 
 use super::catalogue::{self, Known};
 use super::{RawFile, Source, cache_folder, list};
+use crate::files::create_parent;
 
 /// How to fetch.
 pub struct FetchOptions {
@@ -109,11 +110,14 @@ fn take(files: &[RawFile], source: &Source, root: &Path, target: &Path, timeout:
 
     let found = source.obtain(files, &work, timeout)?;
     for file in files {
-        unpack_checked(file, &found, &ready.join(file.name))?;
+        let to = ready.join(file.name);
+        create_parent(&to)?;
+        unpack_checked(file, &found, &to)?;
     }
-    fs::create_dir_all(target)?;
     for file in files {
-        fs::rename(ready.join(file.name), target.join(file.name))?;
+        let to = target.join(file.name);
+        create_parent(&to)?;
+        fs::rename(ready.join(file.name), to)?;
     }
     Ok(())
 }
@@ -168,7 +172,11 @@ mod tests {
 
     const FILES: &[RawFile] = &[
         RawFile { name: "abc", bytes: 3, sha256: "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" },
-        RawFile { name: "empty", bytes: 0, sha256: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" },
+        RawFile {
+            name: "in/empty",
+            bytes: 0,
+            sha256: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        },
     ];
 
     fn known() -> Known {
@@ -191,7 +199,8 @@ mod tests {
         let mut encoder = GzEncoder::new(File::create(folder.path().join("abc.gz")).unwrap(), Compression::fast());
         encoder.write_all(abc).unwrap();
         encoder.finish().unwrap();
-        fs::write(folder.path().join("empty"), b"").unwrap();
+        fs::create_dir(folder.path().join("in")).unwrap();
+        fs::write(folder.path().join("in/empty"), b"").unwrap();
         let source = Source::Folder(folder.path().to_owned());
         (folder, source)
     }
@@ -214,9 +223,10 @@ mod tests {
         let target = fetch_into(&known(), root.path(), &sources, &options).unwrap();
         assert_eq!(
             (entries(root.path()), entries(&target)),
-            (vec!["tiny".to_owned()], vec!["abc".to_owned(), "empty".to_owned()])
+            (vec!["tiny".to_owned()], vec!["abc".to_owned(), "in".to_owned()])
         );
         assert_eq!(fs::read(target.join("abc")).unwrap(), b"abc");
+        assert_eq!(fs::read(target.join("in/empty")).unwrap(), b"");
         assert!(lines.borrow()[1].contains("expected a folder at /no/such/folder"), "{lines:?}");
         assert!(lines.borrow()[3].contains("expected the SHA-256 ba78"), "{lines:?}");
 
@@ -247,7 +257,7 @@ mod tests {
         let error = fetch_into(&known(), root.path(), &[short, long, Source::Folder("/no/such".into())], &options)
             .unwrap_err()
             .to_string();
-        for part in ["expected 3 bytes in abc, found 2", "found more", "/no/such", "abc, empty", "by hand"] {
+        for part in ["expected 3 bytes in abc, found 2", "found more", "/no/such", "abc, in/empty", "by hand"] {
             assert!(error.contains(part), "{part} not in: {error}");
         }
         assert!(entries(root.path()).is_empty());
@@ -257,7 +267,7 @@ mod tests {
     fn unknown_names_are_refused() {
         for name in ["glyphs", "cifar"] {
             let error = fetch(name, &FetchOptions::default()).unwrap_err().to_string();
-            assert!(error.contains("mnist, fashion-mnist") && error.contains(name), "{error}");
+            assert!(error.contains("mnist, fashion-mnist, emoji") && error.contains(name), "{error}");
         }
     }
 }

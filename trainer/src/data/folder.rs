@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use image::{DynamicImage, ImageReader};
+use image::{DynamicImage, ImageReader, RgbaImage};
 
 use super::fit::{fit_image, select};
 use super::{Dataset, Split};
@@ -102,7 +102,17 @@ fn labels(root: &Path, paths: &[PathBuf]) -> Result<Option<Vec<u8>>> {
 
 /// Pixels and `[H, W, C]` of one file; `C` = 1 where the file is grey without transparency.
 fn decode(path: &Path) -> Result<(Vec<u8>, [usize; 3])> {
-    let image = ImageReader::open(path)
+    let image = open(path)?;
+    let (height, width) = (image.height() as usize, image.width() as usize);
+    Ok(match image {
+        DynamicImage::ImageLuma8(grey) => (grey.into_raw(), [height, width, 1]),
+        other => (over_black(&other.into_rgba8()), [height, width, 3]),
+    })
+}
+
+/// Decodes one file, whatever its name says of its format.
+pub(super) fn open(path: &Path) -> Result<DynamicImage> {
+    ImageReader::open(path)
         .and_then(ImageReader::with_guessed_format)
         .map_err(anyhow::Error::from)
         .and_then(|reader| Ok(reader.decode()?))
@@ -111,17 +121,13 @@ fn decode(path: &Path) -> Result<(Vec<u8>, [usize; 3])> {
                 "expected a PNG or JPEG image, found a file that cannot be decoded at {}: remove it",
                 path.display()
             )
-        })?;
-    let (height, width) = (image.height() as usize, image.width() as usize);
-    Ok(match image {
-        DynamicImage::ImageLuma8(grey) => (grey.into_raw(), [height, width, 1]),
-        other => {
-            let over_black = |value: u8, alpha: u8| ((u32::from(value) * u32::from(alpha) + 127) / 255) as u8;
-            let pixels = other.into_rgba8();
-            let rgb = pixels.pixels().flat_map(|p| [0, 1, 2].map(|channel| over_black(p.0[channel], p.0[3])));
-            (rgb.collect(), [height, width, 3])
-        }
-    })
+        })
+}
+
+/// `image` laid over black, three bytes a pixel.
+pub(super) fn over_black(image: &RgbaImage) -> Vec<u8> {
+    let mix = |value: u8, alpha: u8| ((u32::from(value) * u32::from(alpha) + 127) / 255) as u8;
+    image.pixels().flat_map(|p| [0, 1, 2].map(|channel| mix(p.0[channel], p.0[3]))).collect()
 }
 
 #[cfg(test)]

@@ -1,18 +1,20 @@
 //! Images to train on.
 //!
-//! A data set is named (`mnist`, `fashion-mnist`, `glyphs`) or is a path: an IDX file, a folder of IDX files, or a folder of PNG and JPEG
+//! A data set is named (`mnist`, `fashion-mnist`, `emoji`, `glyphs`) or is a path: an IDX file, a folder of IDX files, or a folder of PNG and JPEG
 //! files. Whatever the source, the result is one block of bytes of the size and channel count that the recipe asks for.
 //!
 //! | file | what |
 //! | --- | --- |
 //! | `idx.rs` | the IDX format, plain and gzip |
 //! | `folder.rs` | folders of images, sub-folders as labels |
+//! | `emoji.rs` | emoji cut from sprite sheets |
 //! | `fit.rs` | crop, resample, grey ↔ RGB, limit |
 //! | `catalogue.rs` | the named sets: licence, sizes, checksums, sources |
 //! | `fetch.rs`, `source.rs` | bring a named set into the cache folder and check it |
 //! | `glyphs.rs` | digits drawn by the program itself, for a machine without sources |
 
 mod catalogue;
+mod emoji;
 mod fetch;
 mod fit;
 mod folder;
@@ -126,7 +128,7 @@ pub fn load_split(config: &DataConfig, split: Split) -> Result<Dataset> {
             "expected the data set {name} in {}, found it missing or incomplete: run `edgegen data fetch {name}` once",
             folder.display()
         );
-        fit::fit(idx::load_folder(&folder, split)?, size, channels, limit)
+        fit::fit((info.load)(&folder, split)?, size, channels, limit)
     } else {
         load_path(Path::new(name), split, config)?
     };
@@ -191,7 +193,7 @@ mod tests {
     #[test]
     fn a_name_that_is_nothing_says_what_there_is() {
         let error = load(&config("mnits")).unwrap_err().to_string();
-        for part in ["mnist, fashion-mnist, glyphs", "'mnits'", "[data]"] {
+        for part in ["mnist, fashion-mnist, emoji, glyphs", "'mnits'", "[data]"] {
             assert!(error.contains(part), "{error}");
         }
     }

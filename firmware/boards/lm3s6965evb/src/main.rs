@@ -24,6 +24,8 @@ const ARENA_BYTES: usize = 36 * 1024;
 /// SysTick counts down in 24 bits.
 const SYSTICK_MASK: u32 = 0x00FF_FFFF;
 
+edgegen_runtime::start_vectors!();
+
 #[cortex_m_rt::entry]
 fn main() -> ! {
     let mut line = [0; 128];

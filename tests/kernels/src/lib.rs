@@ -1,0 +1,292 @@
+//! Compares a kernel with the naive definition of [`Row`], on any target: no allocator, no output.
+//!
+//! Every depth from 0 to 67 is met with every remainder of the pixel and channel blocking, at every alignment of input and
+//! output, with clamps and with tables, in one lane and in several, and far beyond the blocking's largest depth and channels.
+
+#![no_std]
+
+use edgegen_runtime::fixed::{LEAST_CODE, Output};
+use edgegen_runtime::kernels::{Channels, Kernel, Row, Window};
+use edgegen_runtime::packing::{Matrix, Packing};
+
+/// Values that all pixels read at most.
+const INPUTS: usize = 4 * 1024;
+/// Bytes of a packed matrix at most.
+const WEIGHTS: usize = 24 * 1024;
+/// Channels at most.
+const CHANNELS: usize = 150;
+/// Values of the output at most, with what lies around them.
+const PIXELS: usize = 2 * 1024;
+/// Surroundings of the output that must stay as they are.
+const FENCE: usize = 16;
+
+/// One case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Case {
+    /// Convolution or fully connected.
+    pub vector: bool,
+    /// Number of lanes.
+    pub lanes: usize,
+    /// Values of a lane.
+    pub run: usize,
+    /// Values from pixel to pixel.
+    pub step: usize,
+    /// Pixels.
+    pub pixels: usize,
+    /// Channels.
+    pub channels: usize,
+    /// Values between the pixels of the output.
+    pub gap: usize,
+    /// Misalignment of input and output in bytes.
+    pub shift: usize,
+    /// Whether the output goes through a table.
+    pub table: bool,
+    /// Whether weights and values are the largest there are.
+    pub extreme: bool,
+}
+
+/// A case in which a kernel gave another value than the definition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The case.
+    pub case: Case,
+    /// Index in the output; beyond the pixels where the kernel wrote beside them.
+    pub index: usize,
+    /// What the definition gives.
+    pub expected: i8,
+    /// What the kernel gave.
+    pub found: i8,
+}
+
+/// Memory for [`check`]: 33 KiB and `SCRATCH` words of working memory for the kernel, a static in firmware.
+#[derive(Debug)]
+pub struct Workbench<const SCRATCH: usize> {
+    inputs: [i8; INPUTS],
+    packed: [i8; WEIGHTS],
+    bias: [i32; CHANNELS],
+    multiplier: [i32; CHANNELS],
+    table: [i8; 256],
+    pixels: [i8; PIXELS],
+    scratch: [i32; SCRATCH],
+}
+
+impl<const SCRATCH: usize> Workbench<SCRATCH> {
+    /// Zeros.
+    pub const fn new() -> Self {
+        Self {
+            inputs: [0; INPUTS],
+            packed: [0; WEIGHTS],
+            bias: [0; CHANNELS],
+            multiplier: [0; CHANNELS],
+            table: [0; 256],
+            pixels: [0; PIXELS],
+            scratch: [0; SCRATCH],
+        }
+    }
+}
+
+impl<const SCRATCH: usize> Default for Workbench<SCRATCH> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Runs a kernel on all cases; gives their number, or the first difference.
+///
+/// # Errors
+///
+/// The first difference from the definition.
+pub fn check<K: Kernel, const SCRATCH: usize>(kernel: K, bench: &mut Workbench<SCRATCH>) -> Result<u32, Difference> {
+    let mut random = Random(1);
+    let mut count = 0;
+    let mut visit = |case: Case| -> Result<(), Difference> {
+        count += 1;
+        run_case(kernel, bench, &mut random, case)
+    };
+    // Every depth, with remainders that change at different paces.
+    for run in 0..=67 {
+        for variant in 0..6 {
+            let case = Case {
+                vector: false,
+                lanes: 1 + variant % 3,
+                run,
+                step: [run, 1 + run % 5, 2 * run][variant % 3].max(1),
+                pixels: 1 + (run + 2 * variant) % 13,
+                channels: 1 + (run * 7 + variant * 3) % 19,
+                gap: variant % 4,
+                shift: (run + variant) % 16,
+                table: variant % 2 == 1,
+                extreme: variant == 5,
+            };
+            visit(case)?;
+            visit(Case { vector: true, lanes: 1, pixels: 1, step: 0, channels: 1 + (run * 5 + variant) % 23, ..case })?;
+        }
+    }
+    // Every remainder of pixels and channels at the depths of real layers.
+    for (run, lanes) in [(32, 2), (48, 3), (4, 3)] {
+        for pixels in 1..=17 {
+            for channels in [1, 2, 3, 4, 5, 7, 8, 15, 16, 17, 33] {
+                let shift = 4 * ((pixels + channels) % 4);
+                let case = Case {
+                    vector: false,
+                    lanes,
+                    run,
+                    step: run / 2,
+                    pixels,
+                    channels,
+                    gap: channels * (pixels % 2),
+                    shift,
+                    table: pixels % 3 == 0,
+                    extreme: false,
+                };
+                visit(case)?;
+            }
+        }
+    }
+    // More than one piece of the depth, more than one tile of channels.
+    for (run, lanes, channels) in [(256, 2, 9), (257, 2, 5), (130, 1, 129), (96, 3, 67), (1100, 1, 6), (16, 25, 3)] {
+        for extreme in [false, true] {
+            let case = Case {
+                vector: false,
+                lanes,
+                run,
+                step: run / 4,
+                pixels: 5,
+                channels,
+                gap: 1,
+                shift: 0,
+                table: extreme,
+                extreme: extreme && lanes * run <= 512,
+            };
+            visit(case)?;
+            let depth = lanes * run;
+            visit(Case { vector: true, lanes: 1, run: depth, pixels: 1, step: 0, ..case })?;
+        }
+    }
+    Ok(count)
+}
+
+fn run_case<K: Kernel, const SCRATCH: usize>(
+    kernel: K,
+    bench: &mut Workbench<SCRATCH>,
+    random: &mut Random,
+    case: Case,
+) -> Result<(), Difference> {
+    let Case { vector, lanes, run, step, pixels, channels, gap, shift, table, extreme } = case;
+    let depth = lanes * run;
+    bench.inputs.fill_with(|| if extreme { [127, LEAST_CODE][random.below(8) / 7] } else { random.code() });
+    // Not stored: a matrix and its packing together would not fit a small chip.
+    let seed = random.next();
+    let weight = |channel: usize, index: usize| {
+        let place = (channel * 4099 + index) as u64;
+        if extreme { 127 } else { Random(u64::from(seed) ^ place << 24).code() }
+    };
+    for (bias, multiplier) in bench.bias.iter_mut().zip(&mut bench.multiplier) {
+        *bias = random.next() as i32 >> 16;
+        // Sums come out a few times the size of a code, so that some are clamped.
+        *multiplier =
+            random.next() as i32 & 0x7FFF_FFFF >> if extreme { 14 } else { 8 + (depth as u32).ilog2_or_zero() };
+    }
+    bench.table.fill_with(|| random.next() as i8);
+    bench.scratch.fill(0x55AA_7F80_u32 as i32);
+
+    let matrix = if vector { Matrix::Vector } else { Matrix::Windows };
+    let packed_len = K::PACKING.matrix_bytes(matrix, channels, depth) as usize;
+    let mut at = 0;
+    K::PACKING.pack(matrix, weight, channels, depth, |weight| {
+        bench.packed[at] = weight;
+        at += 1;
+    });
+    assert_eq!(at, packed_len);
+
+    // Lanes overlap, as the rows of a ring do not, but kernels only read.
+    let mut slices: [&[i8]; 32] = [&[]; 32];
+    for (lane, slice) in slices[..lanes].iter_mut().enumerate() {
+        let from = shift + lane * 64;
+        *slice = &bench.inputs[from..from + (pixels - 1) * step + run];
+    }
+    let low = if table { i8::MIN } else { [LEAST_CODE, 0, -30][random.below(3)] };
+    let high = if table { i8::MAX } else { [127, 100][random.below(2)] };
+    let output = Output { zero_point: random.code() / 4, low, high, table: table.then_some(&bench.table) };
+    let stride = channels + gap;
+    let len = (pixels - 1) * stride + channels;
+    let from = FENCE + shift;
+    let scratch = K::PACKING.scratch_bytes(matrix, channels, depth) / 4;
+    bench.pixels.fill(77);
+    let row = Row {
+        window: Window { lanes: &slices[..lanes], run, step },
+        weights: &bench.packed[..packed_len],
+        channels: Channels { bias: &bench.bias[..channels], multiplier: &bench.multiplier[..channels], output },
+        pixels: &mut bench.pixels[from..from + len],
+        stride,
+        scratch: &mut bench.scratch[..scratch],
+    };
+    if vector {
+        kernel.vector(row)
+    } else {
+        kernel.windows(row)
+    }
+
+    for (index, &found) in bench.pixels[..from + len + FENCE].iter().enumerate() {
+        let expected = match index.checked_sub(from) {
+            Some(inside) if inside < len && inside % stride < channels => {
+                let (pixel, channel) = (inside / stride, inside % stride);
+                let mut sum = i64::from(bench.bias[channel]);
+                for (lane, values) in slices[..lanes].iter().enumerate() {
+                    for i in 0..run {
+                        let weight = weight(channel, lane * run + i);
+                        sum += i64::from(values[pixel * step + i]) * i64::from(weight);
+                    }
+                }
+                let rounded = (sum * i64::from(bench.multiplier[channel]) + (1 << 31)) >> 32;
+                let code = (rounded + i64::from(output.zero_point)).clamp(i64::from(low), i64::from(high));
+                if table { bench.table[(code + 128) as usize] } else { code as i8 }
+            }
+            _ => 77,
+        };
+        if found != expected {
+            return Err(Difference { case, index: index.wrapping_sub(from), expected, found });
+        }
+    }
+    Ok(())
+}
+
+/// The packing that a kernel is checked with, for a report.
+pub fn packing<K: Kernel>(_: K) -> Packing {
+    K::PACKING
+}
+
+trait Ilog2 {
+    fn ilog2_or_zero(self) -> u32;
+}
+
+impl Ilog2 for u32 {
+    fn ilog2_or_zero(self) -> u32 {
+        self.checked_ilog2().unwrap_or(0)
+    }
+}
+
+/// A linear congruential generator (Knuth's MMIX), high half.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u32 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 32) as u32
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        self.next() as usize % limit
+    }
+
+    /// −127 … 127, ends and zero often.
+    fn code(&mut self) -> i8 {
+        let bits = self.next();
+        match bits % 16 {
+            0 => 127,
+            1 => LEAST_CODE,
+            2 => 0,
+            _ => ((bits >> 8) as i8).max(LEAST_CODE),
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Writes the corpora that fuzzing starts from: small random models, whole for `parse` and in parts for `run`, in the portable
+//! packing and in this computer's. `fuzz-seeds FOLDER`
+
+#![allow(clippy::unwrap_used, reason = "a tool for developers, which should stop where it cannot go on")]
+
+use std::path::Path;
+
+use edgegen_export::{Label, export, repack};
+use edgegen_runtime::kernels::{Kernel, Native};
+use edgegen_runtime::model::{HEADER_LEN, field};
+use edgegen_runtime::{Model, Packing};
+use edgegen_tests::{network, plan};
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::TestRunner;
+
+/// Models of each packing, and the largest file.
+const SEEDS: (usize, usize) = (12, 2048);
+
+fn main() {
+    let folder = std::env::args().nth(1).expect("fuzz-seeds FOLDER");
+    let folder = Path::new(&folder);
+    for corpus in ["parse", "run"] {
+        std::fs::create_dir_all(folder.join(corpus)).unwrap();
+    }
+    let mut runner = TestRunner::deterministic();
+    let label = Label { name: "seed", metadata: &[("key", "value")] };
+    let files =
+        (0..).map(|_| export(&network(&plan().new_tree(&mut runner).unwrap().current()), 2, label).unwrap().file);
+    let small = files.filter(|file| {
+        let operators = Model::parse(file.bytes()).map_or(0, |model| model.graph().ops.len());
+        operators >= 2 && file.bytes().len() <= SEEDS.1
+    });
+    for (index, file) in small.take(SEEDS.0).enumerate() {
+        for packing in [Packing::Portable, Native::PACKING] {
+            let file = repack(&file, packing).unwrap();
+            let bytes = file.bytes();
+            let name = format!("{}-{index}", packing.name());
+            std::fs::write(folder.join("parse").join(&name), bytes).unwrap();
+
+            let graph_len = u32::from_le_bytes(bytes[field::GRAPH_LEN].try_into().unwrap()) as usize;
+            let mut parts = (graph_len as u16).to_le_bytes().to_vec();
+            parts.push(packing.code() as u8);
+            parts.extend(&bytes[HEADER_LEN..][..graph_len]);
+            parts.extend(Model::parse(bytes).unwrap().data());
+            std::fs::write(folder.join("run").join(&name), parts).unwrap();
+        }
+    }
+}
