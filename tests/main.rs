@@ -11,3 +11,4 @@ mod onnx;
 mod packings;
 mod proof;
 mod rows;
+mod targets;

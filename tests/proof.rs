@@ -53,7 +53,7 @@ fn kernels_follow_the_definition() {
             .unwrap();
         let text = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success(), "{cpu}: {text}");
-        for kernel in ["scalar"] {
+        for kernel in ["scalar", cpu.packing().name()] {
             assert!(text.contains(&format!("{kernel}: ")), "{cpu}: expected the kernel {kernel}, found {text}");
         }
     }

@@ -23,7 +23,7 @@ pub enum Packing {
     Dsp,
     /// For M-profile vectors: Cortex-M55, M85.
     Mve,
-    /// For vectors of 16 bytes: NEON and WebAssembly.
+    /// For vectors of 16 bytes: NEON and WebAssembly. Four values of each of four channels make a vector.
     Simd128,
     /// For x86-64 with AVX2 or AVX-512. Sums of weights follow the matrix, see [`Packing::pack`].
     X86,
@@ -119,8 +119,8 @@ impl Packing {
             // Whole windows are gathered, if any; sums stay in registers.
             (Self::Mve, Matrix::Windows) => [4, 16, 2, 4, 1 << 28, 1],
             (Self::Mve, Matrix::Vector) => [4, 16, 1, 4, 1 << 28, 1],
-            (Self::Simd128, Matrix::Windows) => [4, 8, 4, 64, 512, 1],
-            (Self::Simd128, Matrix::Vector) => [4, 8, 1, 64, 512, 1],
+            (Self::Simd128, Matrix::Windows) => [4, 4, 4, 64, 512, 2],
+            (Self::Simd128, Matrix::Vector) => [4, 4, 1, 64, 512, 2],
             // At greater depths a sum of products could be beyond an i32.
             (Self::X86, Matrix::Windows) => [4, 16, 8, 16, 1 << 17, 1],
             (Self::X86, Matrix::Vector) => [4, 16, 1, 16, 1 << 17, 1],

@@ -11,7 +11,11 @@ pub mod blocked;
 pub mod dsp;
 #[cfg(edgegen_isa = "mve")]
 pub mod mve;
+#[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))]
+pub mod neon;
 pub mod scalar;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+pub mod wasm;
 #[cfg(target_arch = "x86_64")]
 pub mod x86;
 
@@ -24,8 +28,19 @@ use armv6m::Armv6m as Best;
 use dsp::Dsp as Best;
 #[cfg(edgegen_isa = "mve")]
 use mve::Mve as Best;
-#[cfg(not(any(edgegen_isa = "armv6m", edgegen_isa = "dsp", edgegen_isa = "mve", target_arch = "x86_64")))]
+#[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))]
+use neon::Aarch64 as Best;
+#[cfg(not(any(
+    edgegen_isa = "armv6m",
+    edgegen_isa = "dsp",
+    edgegen_isa = "mve",
+    target_arch = "x86_64",
+    all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"),
+    all(target_arch = "wasm32", target_feature = "simd128")
+)))]
 use scalar::Scalar as Best;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+use wasm::Simd128 as Best;
 #[cfg(target_arch = "x86_64")]
 use x86::X86 as Best;
 

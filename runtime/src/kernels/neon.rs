@@ -1,0 +1,633 @@
+//! AArch64: plain NEON, and the dot product instruction SDOT where the CPU has it. Both read [`Packing::Simd128`].
+//!
+//! A vector of weights holds four channels with four consecutive values of the depth each, which meet the same four values
+//! of a pixel, a *quad*. With SDOT that is one instruction for 16 products, for the quad can be any part of a vector:
+//!
+//! ```text
+//! sdot sums.4s, weights.16b, values.4b[i]        sums[c] += Σ over j < 4: weights[4·c + j] · values[4·i + j]
+//! ```
+//!
+//! Without it, products are 16 bits wide and two of them fit (2 · 127 · 127 < 2¹⁵), so that three instructions do 16 products,
+//! with the quad repeated in the whole vector:
+//!
+//! ```text
+//! smull  pair.8h, weights a.8b, quad a.8b        two channels, one quad of the depth
+//! smlal  pair.8h, weights b.8b, quad b.8b        the same channels, the next quad
+//! sadalp half.4s, pair.8h                        half[2·c + j] += pair[4·c + 2·j] + pair[4·c + 2·j + 1]
+//! ```
+//!
+//! and the same with SMULL2 and SMLAL2 for the other two channels. The two halves of each sum meet at the end.
+//!
+//! Instructions per product of the loops over the depth as compiled, per 16 values of the depth, beside 3 to 5 of the loop:
+//!
+//! | | tile | weights | values | repeat | products | per product |
+//! |---|---|---|---|---|---|---|
+//! | SDOT, windows | 4 pixels × 16 channels | 16 | 4 | | 64 | 0.08 |
+//! | SDOT, vector | 1 × 16 | 16 | 1 | | 16 | 0.13 |
+//! | NEON, windows | 4 × 8 | 8 | 4 | 16 | 96 | 0.24 |
+//! | NEON, vector | 1 × 16 | 16 | 1 | 4 | 48 | 0.27 |
+
+#![allow(unsafe_code)]
+
+use core::arch::aarch64::*;
+use core::arch::asm;
+use core::array::from_fn;
+
+use super::blocked::{self, Tile};
+use super::{Kernel, Row};
+use crate::fixed::Output;
+use crate::packing::{Blocking, Matrix, Packing};
+
+/// Channels in a vector of weights, and values of the depth of each; also sums in a vector.
+const QUAD: usize = 4;
+
+/// Runs on every AArch64 CPU with vectors.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Neon;
+
+impl Kernel for Neon {
+    const NAME: &'static str = "neon";
+    const PACKING: Packing = Packing::Simd128;
+
+    fn available() -> Option<Self> {
+        Some(Self)
+    }
+
+    fn windows(self, row: Row<'_>) {
+        blocked::run(Windows(self), row);
+    }
+
+    fn vector(self, row: Row<'_>) {
+        blocked::run(Vector(self), row);
+    }
+}
+
+/// Runs on CPUs with FEAT_DotProd: most since Armv8.2, all since Armv8.4.
+#[derive(Clone, Copy, Debug)]
+pub struct Sdot(());
+
+impl Kernel for Sdot {
+    const NAME: &'static str = "sdot";
+    const PACKING: Packing = Packing::Simd128;
+
+    /// Asks the system at run time with the feature `std`, and is told by the target without.
+    fn available() -> Option<Self> {
+        #[cfg(feature = "std")]
+        let found = std::arch::is_aarch64_feature_detected!("dotprod");
+        #[cfg(not(feature = "std"))]
+        let found = cfg!(target_feature = "dotprod");
+        found.then_some(Self(()))
+    }
+
+    fn windows(self, row: Row<'_>) {
+        blocked::run(Windows(self), row);
+    }
+
+    fn vector(self, row: Row<'_>) {
+        blocked::run(Vector(self), row);
+    }
+}
+
+/// The better of both.
+#[derive(Clone, Copy, Debug)]
+pub enum Aarch64 {
+    /// Plain NEON.
+    Neon(Neon),
+    /// With dot products.
+    Sdot(Sdot),
+}
+
+impl Kernel for Aarch64 {
+    const NAME: &'static str = "aarch64";
+    const PACKING: Packing = Packing::Simd128;
+
+    fn available() -> Option<Self> {
+        Sdot::available().map(Self::Sdot).or_else(|| Neon::available().map(Self::Neon))
+    }
+
+    fn windows(self, row: Row<'_>) {
+        match self {
+            Self::Neon(kernel) => kernel.windows(row),
+            Self::Sdot(kernel) => kernel.windows(row),
+        }
+    }
+
+    fn vector(self, row: Row<'_>) {
+        match self {
+            Self::Neon(kernel) => kernel.vector(row),
+            Self::Sdot(kernel) => kernel.vector(row),
+        }
+    }
+}
+
+/// Four pixels meet all channels.
+#[derive(Clone, Copy, Debug)]
+struct Windows<D>(D);
+
+/// One pixel meets all channels.
+#[derive(Clone, Copy, Debug)]
+struct Vector<D>(D);
+
+impl<D: Dot> Tile for Windows<D> {
+    const BLOCKING: Blocking = blocking(Matrix::Windows);
+
+    fn start(self, bias: &[i32], sums: &mut [i32]) {
+        // SAFETY: the module is compiled for CPUs with vectors.
+        unsafe { start::<4>(bias, sums) };
+    }
+
+    fn gather(self, values: &[i8], step: usize, pixels: usize, len: usize, at: usize, strip: &mut [i32]) {
+        // SAFETY: the module is compiled for CPUs with vectors.
+        unsafe { gather::<4>(values, step, pixels, len, at, strip) };
+    }
+
+    fn multiply(self, strip: &[i32], weights: &[i8], next: usize, depth: usize, channels: usize, sums: &mut [i32]) {
+        multiply::<4, D>(self.0, strip, weights, next, depth, channels, sums);
+    }
+
+    fn finish(
+        self,
+        sums: &[i32],
+        multiplier: &[i32],
+        output: &Output<'_>,
+        to: &mut [i8],
+        pixels: usize,
+        stride: usize,
+    ) {
+        // SAFETY: the module is compiled for CPUs with vectors.
+        unsafe { finish_windows(sums, multiplier, output, to, pixels, stride) };
+    }
+}
+
+impl<D: Dot> Tile for Vector<D> {
+    const BLOCKING: Blocking = blocking(Matrix::Vector);
+
+    fn start(self, bias: &[i32], sums: &mut [i32]) {
+        // SAFETY: the module is compiled for CPUs with vectors.
+        unsafe { start::<1>(bias, sums) };
+    }
+
+    fn gather(self, values: &[i8], step: usize, pixels: usize, len: usize, at: usize, strip: &mut [i32]) {
+        // SAFETY: the module is compiled for CPUs with vectors.
+        unsafe { gather::<1>(values, step, pixels, len, at, strip) };
+    }
+
+    fn multiply(self, strip: &[i32], weights: &[i8], next: usize, depth: usize, channels: usize, sums: &mut [i32]) {
+        multiply::<1, D>(self.0, strip, weights, next, depth, channels, sums);
+    }
+
+    fn finish(self, sums: &[i32], multiplier: &[i32], output: &Output<'_>, to: &mut [i8], pixels: usize, _: usize) {
+        if pixels > 0 {
+            // SAFETY: the module is compiled for CPUs with vectors.
+            unsafe { finish_vector(sums, multiplier, output, to) };
+        }
+    }
+}
+
+const fn blocking(matrix: Matrix) -> Blocking {
+    match Packing::Simd128.blocking(matrix) {
+        Some(blocking) => blocking,
+        None => panic!("blocked"),
+    }
+}
+
+/// The first four words, with zeros for those that are missing.
+#[inline]
+#[target_feature(enable = "neon")]
+fn words(words: &[i32]) -> int32x4_t {
+    let mut four = [0; QUAD];
+    match words.first_chunk() {
+        Some(words) => four = *words,
+        None => four.iter_mut().zip(words).for_each(|(to, &from)| *to = from),
+    }
+    // SAFETY: four words.
+    unsafe { vld1q_s32(four.as_ptr()) }
+}
+
+/// Sums lie as `[channel / 4][P pixels][4]`.
+#[target_feature(enable = "neon")]
+fn start<const P: usize>(bias: &[i32], sums: &mut [i32]) {
+    for (bias, sums) in bias.chunks(QUAD).zip(sums.chunks_exact_mut(QUAD * P)) {
+        let bias = words(bias);
+        for sums in sums.chunks_exact_mut(QUAD) {
+            // SAFETY: four words.
+            unsafe { vst1q_s32(sums.as_mut_ptr(), bias) };
+        }
+    }
+}
+
+/// The strip is `[P pixels][room]` with a byte a value; half of each pixel's room is enough, WebAssembly needs it all.
+#[target_feature(enable = "neon")]
+fn gather<const P: usize>(values: &[i8], step: usize, pixels: usize, len: usize, at: usize, strip: &mut [i32]) {
+    let strip: &mut [i8] = bytemuck::cast_slice_mut(strip);
+    let room = strip.len() / P;
+    let last = pixels.saturating_sub(1);
+    if last >= P || at.saturating_add(len) > room || last.saturating_mul(step).saturating_add(len) > values.len() {
+        return;
+    }
+    for pixel in 0..pixels {
+        // SAFETY: pixel · step + len ≤ values.len() and pixel · room + at + len ≤ strip.len(), as was just checked.
+        unsafe { copy(values.as_ptr().add(pixel * step), strip.as_mut_ptr().add(pixel * room + at), len) };
+    }
+}
+
+/// Copies a few bytes, 16 at a time; a last vector that is not full overlaps the one before.
+///
+/// # Safety
+///
+/// `len` bytes can be read at `from` and written at `to`, and do not overlap.
+#[inline]
+#[target_feature(enable = "neon")]
+unsafe fn copy(from: *const i8, to: *mut i8, len: usize) {
+    let mut at = 0;
+    // SAFETY: all accesses end at `len` at most, and start at 0 at least.
+    unsafe {
+        if len >= 16 {
+            while at + 16 < len {
+                vst1q_s8(to.add(at), vld1q_s8(from.add(at)));
+                at += 16;
+            }
+            vst1q_s8(to.add(len - 16), vld1q_s8(from.add(len - 16)));
+            return;
+        }
+        while at + 4 <= len {
+            to.add(at).cast::<i32>().write_unaligned(from.add(at).cast::<i32>().read_unaligned());
+            at += 4;
+        }
+        while at < len {
+            *to.add(at) = *from.add(at);
+            at += 1;
+        }
+    }
+}
+
+fn multiply<const P: usize, D: Dot>(
+    dot: D,
+    strip: &[i32],
+    weights: &[i8],
+    next: usize,
+    depth: usize,
+    channels: usize,
+    sums: &mut [i32],
+) {
+    let quads = channels.div_ceil(QUAD);
+    let room = 4 * strip.len() / P;
+    let most = quads.saturating_sub(1).saturating_mul(next).saturating_add(depth.saturating_mul(QUAD));
+    if quads == 0
+        || depth > room
+        || !depth.is_multiple_of(QUAD)
+        || most > weights.len()
+        || quads * QUAD * P > sums.len()
+    {
+        return;
+    }
+    let strip = Strip { values: strip.as_ptr().cast(), room, depth };
+    // SAFETY: there are `room` values of P pixels, `next` bytes from quad to quad of weights and QUAD · `depth` of them in the last,
+    // QUAD · P sums for each quad, and `depth` is a multiple of QUAD, as was just checked; `quad` stays below `quads`.
+    unsafe { dot.multiply::<P>(strip, weights.as_ptr(), next, sums.as_mut_ptr(), quads) };
+}
+
+/// The values of the pixels of a block.
+#[derive(Clone, Copy, Debug)]
+struct Strip {
+    /// Those of pixel `p` start at `p · room`.
+    values: *const i8,
+    room: usize,
+    /// How many count.
+    depth: usize,
+}
+
+/// A way to multiply.
+trait Dot: Copy {
+    /// Adds the products of `quads` quads of channels to their sums.
+    ///
+    /// # Safety
+    ///
+    /// `strip` has P pixels, `depth` is a multiple of four and not above `room`; at `weights + quad · next` there are 4 · `depth` bytes
+    /// for each of `quads` quads of channels, and at `sums + quad · 4 · P` 4 · P words.
+    unsafe fn multiply<const P: usize>(
+        self,
+        strip: Strip,
+        weights: *const i8,
+        next: usize,
+        sums: *mut i32,
+        quads: usize,
+    );
+}
+
+impl Dot for Sdot {
+    #[inline(always)]
+    unsafe fn multiply<const P: usize>(
+        self,
+        strip: Strip,
+        weights: *const i8,
+        next: usize,
+        sums: *mut i32,
+        quads: usize,
+    ) {
+        let mut quad = 0;
+        // SAFETY: the caller's promises, for the quads from `quad` on; that there is an `Sdot` tells that the CPU has it.
+        unsafe {
+            while quad + 4 <= quads {
+                sdot_quads::<P, 4>(strip, weights.add(quad * next), next, sums.add(quad * QUAD * P));
+                quad += 4;
+            }
+            while quad < quads {
+                sdot_quads::<P, 1>(strip, weights.add(quad * next), next, sums.add(quad * QUAD * P));
+                quad += 1;
+            }
+        }
+    }
+}
+
+impl Dot for Neon {
+    #[inline(always)]
+    unsafe fn multiply<const P: usize>(
+        self,
+        strip: Strip,
+        weights: *const i8,
+        next: usize,
+        sums: *mut i32,
+        quads: usize,
+    ) {
+        let mut quad = 0;
+        // SAFETY: the caller's promises, for the quads from `quad` on.
+        unsafe {
+            // 16 vectors of halves of sums for four pixels, 8 for one.
+            while P == 1 && quad + 4 <= quads {
+                neon_quads::<P, 4>(strip, weights.add(quad * next), next, sums.add(quad * QUAD * P));
+                quad += 4;
+            }
+            while quad + 2 <= quads {
+                neon_quads::<P, 2>(strip, weights.add(quad * next), next, sums.add(quad * QUAD * P));
+                quad += 2;
+            }
+            if quad < quads {
+                neon_quads::<P, 1>(strip, weights.add(quad * next), next, sums.add(quad * QUAD * P));
+            }
+        }
+    }
+}
+
+/// P pixels times Q quads of channels with SDOT.
+///
+/// ```text
+/// for each 16 values of the depth:
+///     x[p] = 16 values of pixel p
+///     for each quad of channels, for i < 4:
+///         w = 4 channels × 4 values
+///         for each pixel:  sums[quad][p] += w · x[p].4b[i]              16 products an instruction
+/// ```
+///
+/// # Safety
+///
+/// That of [`Dot::multiply`] for Q quads, and the CPU has FEAT_DotProd.
+#[inline(never)]
+#[target_feature(enable = "neon")]
+unsafe fn sdot_quads<const P: usize, const Q: usize>(strip: Strip, weights: *const i8, next: usize, sums: *mut i32) {
+    let Strip { values, room, depth } = strip;
+    // SAFETY: values are read below `depth` ≤ `room` of P pixels, weights below 4 · `depth` of Q quads, as the caller promises.
+    unsafe {
+        let mut sum: [[int32x4_t; P]; Q] = from_fn(|q| from_fn(|p| vld1q_s32(sums.add((q * P + p) * QUAD))));
+        let mut at = 0;
+        while at + 16 <= depth {
+            let x: [int8x16_t; P] = from_fn(|p| vld1q_s8(values.add(p * room + at)));
+            for (q, sum) in sum.iter_mut().enumerate() {
+                let weights = weights.add(q * next + QUAD * at);
+                let w: [int8x16_t; 4] = from_fn(|i| vld1q_s8(weights.add(16 * i)));
+                sdot::<P, 0>(sum, w[0], &x);
+                sdot::<P, 1>(sum, w[1], &x);
+                sdot::<P, 2>(sum, w[2], &x);
+                sdot::<P, 3>(sum, w[3], &x);
+            }
+            at += 16;
+        }
+        while at < depth {
+            let x: [int8x16_t; P] = from_fn(|p| quad(values.add(p * room + at)));
+            for (q, sum) in sum.iter_mut().enumerate() {
+                sdot::<P, 0>(sum, vld1q_s8(weights.add(q * next + QUAD * at)), &x);
+            }
+            at += QUAD;
+        }
+        for (q, sum) in sum.iter().enumerate() {
+            for (p, &sum) in sum.iter().enumerate() {
+                vst1q_s32(sums.add((q * P + p) * QUAD), sum);
+            }
+        }
+    }
+}
+
+/// For each pixel: 16 products of `weights` with quad I of its values.
+///
+/// # Safety
+///
+/// The CPU has FEAT_DotProd.
+#[inline]
+#[target_feature(enable = "neon")]
+unsafe fn sdot<const P: usize, const I: usize>(sums: &mut [int32x4_t; P], weights: int8x16_t, values: &[int8x16_t; P]) {
+    for (sum, &values) in sums.iter_mut().zip(values) {
+        // SAFETY: the caller has the instruction, which only changes a register. In stable Rust it has no other name.
+        unsafe {
+            asm!(
+                ".arch_extension dotprod",
+                "sdot {sum:v}.4s, {weights:v}.16b, {values:v}.4b[{i}]",
+                sum = inout(vreg) *sum,
+                weights = in(vreg) weights,
+                values = in(vreg) values,
+                i = const I,
+                options(pure, nomem, nostack, preserves_flags),
+            );
+        }
+    }
+}
+
+/// P pixels times Q quads of channels with SMULL, SMLAL and SADALP.
+///
+/// ```text
+/// for each 8 values of the depth, unrolled to 16:
+///     a[p], b[p] = 4 values of pixel p, repeated four times; the next 4
+///     for each quad of channels:
+///         wa, wb = 4 channels × 4 values, the same channels × the next 4
+///         for each pixel:  low[quad][p]  += pairs of (wa · a[p] + wb · b[p]), channels 0 and 1       16 products, three
+///                          high[quad][p] += pairs of (wa · a[p] + wb · b[p]), channels 2 and 3       instructions each
+/// ```
+///
+/// # Safety
+///
+/// That of [`Dot::multiply`] for Q quads.
+#[inline(never)]
+#[target_feature(enable = "neon")]
+unsafe fn neon_quads<const P: usize, const Q: usize>(strip: Strip, weights: *const i8, next: usize, sums: *mut i32) {
+    let Strip { values, room, depth } = strip;
+    // SAFETY: values are read below `depth` ≤ `room` of P pixels, weights below 4 · `depth` of Q quads, as the caller promises.
+    unsafe {
+        let mut halves = [[[vdupq_n_s32(0); 2]; P]; Q];
+        let mut at = 0;
+        while at + 16 <= depth {
+            let x: [int32x4_t; P] = from_fn(|p| vreinterpretq_s32_s8(vld1q_s8(values.add(p * room + at))));
+            let a: [int8x16_t; P] = x.map(|x| vreinterpretq_s8_s32(vdupq_laneq_s32::<0>(x)));
+            let b: [int8x16_t; P] = x.map(|x| vreinterpretq_s8_s32(vdupq_laneq_s32::<1>(x)));
+            for (q, halves) in halves.iter_mut().enumerate() {
+                let weights = weights.add(q * next + QUAD * at);
+                two_quads(halves, vld1q_s8(weights), &a, vld1q_s8(weights.add(16)), &b);
+            }
+            let a: [int8x16_t; P] = x.map(|x| vreinterpretq_s8_s32(vdupq_laneq_s32::<2>(x)));
+            let b: [int8x16_t; P] = x.map(|x| vreinterpretq_s8_s32(vdupq_laneq_s32::<3>(x)));
+            for (q, halves) in halves.iter_mut().enumerate() {
+                let weights = weights.add(q * next + QUAD * at + 32);
+                two_quads(halves, vld1q_s8(weights), &a, vld1q_s8(weights.add(16)), &b);
+            }
+            at += 16;
+        }
+        while at < depth {
+            let x: [int8x16_t; P] = from_fn(|p| quad(values.add(p * room + at)));
+            for (q, halves) in halves.iter_mut().enumerate() {
+                let w = vld1q_s8(weights.add(q * next + QUAD * at));
+                for ([low, high], &x) in halves.iter_mut().zip(&x) {
+                    *low = vpadalq_s16(*low, vmull_s8(vget_low_s8(w), vget_low_s8(x)));
+                    *high = vpadalq_s16(*high, vmull_high_s8(w, x));
+                }
+            }
+            at += QUAD;
+        }
+        for (q, halves) in halves.iter().enumerate() {
+            for (p, &[low, high]) in halves.iter().enumerate() {
+                let sums = sums.add((q * P + p) * QUAD);
+                vst1q_s32(sums, vaddq_s32(vld1q_s32(sums), vpaddq_s32(low, high)));
+            }
+        }
+    }
+}
+
+/// Adds the products of two neighbouring quads of the depth for a quad of channels.
+#[inline]
+#[target_feature(enable = "neon")]
+fn two_quads<const P: usize>(
+    halves: &mut [[int32x4_t; 2]; P],
+    wa: int8x16_t,
+    a: &[int8x16_t; P],
+    wb: int8x16_t,
+    b: &[int8x16_t; P],
+) {
+    for (([low, high], &a), &b) in halves.iter_mut().zip(a).zip(b) {
+        let pair = vmull_s8(vget_low_s8(wa), vget_low_s8(a));
+        *low = vpadalq_s16(*low, vmlal_s8(pair, vget_low_s8(wb), vget_low_s8(b)));
+        let pair = vmull_high_s8(wa, a);
+        *high = vpadalq_s16(*high, vmlal_high_s8(pair, wb, b));
+    }
+}
+
+/// Four bytes, four times.
+///
+/// # Safety
+///
+/// There are four bytes at `from`.
+#[inline]
+#[target_feature(enable = "neon")]
+unsafe fn quad(from: *const i8) -> int8x16_t {
+    // SAFETY: the caller's promise.
+    vreinterpretq_s8_s32(vdupq_n_s32(unsafe { from.cast::<i32>().read_unaligned() }))
+}
+
+/// Finishes four channels of four pixels at a time.
+#[target_feature(enable = "neon")]
+fn finish_windows(sums: &[i32], multiplier: &[i32], output: &Output<'_>, to: &mut [i8], pixels: usize, stride: usize) {
+    let quads = multiplier.len().div_ceil(QUAD);
+    let room = pixels.saturating_sub(1).saturating_mul(stride).saturating_add(multiplier.len());
+    if sums.len() < quads * QUAD * 4 || to.len() < room {
+        return;
+    }
+    let rest = Rest::new(output);
+    for (quad, (sums, multiplier)) in sums.chunks_exact(QUAD * 4).zip(multiplier.chunks(QUAD)).enumerate() {
+        let sums: [int32x4_t; 4] = from_fn(|pixel| words(sums.get(pixel * QUAD..).unwrap_or(&[])));
+        let codes = rest.finish(sums, [words(multiplier); 4]);
+        let pixels_of = [
+            vgetq_lane_s32::<0>(vreinterpretq_s32_s8(codes)),
+            vgetq_lane_s32::<1>(vreinterpretq_s32_s8(codes)),
+            vgetq_lane_s32::<2>(vreinterpretq_s32_s8(codes)),
+            vgetq_lane_s32::<3>(vreinterpretq_s32_s8(codes)),
+        ];
+        for (pixel, codes) in pixels_of.into_iter().enumerate().take(pixels) {
+            let from = pixel * stride + quad * QUAD;
+            if multiplier.len() == QUAD {
+                // SAFETY: `from + 4 <= room <= to.len()`.
+                unsafe { to.as_mut_ptr().add(from).cast::<i32>().write_unaligned(codes) };
+            } else if let Some(to) = to.get_mut(from..) {
+                to.iter_mut().zip(codes.to_le_bytes()).take(multiplier.len()).for_each(|(to, code)| *to = code as i8);
+            }
+        }
+    }
+}
+
+/// Finishes 16 channels of the pixel at a time.
+#[target_feature(enable = "neon")]
+fn finish_vector(sums: &[i32], multiplier: &[i32], output: &Output<'_>, to: &mut [i8]) {
+    let rest = Rest::new(output);
+    let quads = |words: &[i32]| from_fn(|quad| self::words(words.get(quad * QUAD..).unwrap_or(&[])));
+    for ((sums, multiplier), to) in sums.chunks(16).zip(multiplier.chunks(16)).zip(to.chunks_mut(16)) {
+        let mut codes = [0; 16];
+        // SAFETY: 16 bytes.
+        unsafe { vst1q_s8(codes.as_mut_ptr(), rest.finish(quads(sums), quads(multiplier))) };
+        match <&mut [i8; 16]>::try_from(&mut *to) {
+            Ok(to) if multiplier.len() == 16 => *to = codes,
+            _ => to.iter_mut().zip(codes).take(multiplier.len()).for_each(|(to, code)| *to = code),
+        }
+    }
+}
+
+/// The rest of a layer for 16 sums at once, see [`Output`].
+#[derive(Clone, Copy, Debug)]
+struct Rest {
+    zero_point: int16x8_t,
+    low: int8x16_t,
+    high: int8x16_t,
+    table: Option<[int8x16x4_t; 4]>,
+}
+
+impl Rest {
+    #[inline]
+    #[target_feature(enable = "neon")]
+    fn new(output: &Output<'_>) -> Self {
+        let table = output.table.map(|table| {
+            // SAFETY: 64 bytes from 0, 64, 128 and 192 on are in the table of 256.
+            from_fn(|part| unsafe { vld1q_s8_x4(table.as_ptr().add(64 * part)) })
+        });
+        Self {
+            zero_point: vdupq_n_s16(output.zero_point.into()),
+            low: vdupq_n_s8(output.low),
+            high: vdupq_n_s8(output.high),
+            table,
+        }
+    }
+
+    /// What [`Output::finish`] gives for each. Sums become narrow by saturation, which changes nothing: a code beyond 16 bits is
+    /// beyond 8 bits with any zero point, and one beyond 8 bits is beyond the clamp's limits.
+    #[inline]
+    #[target_feature(enable = "neon")]
+    fn finish(&self, sums: [int32x4_t; 4], multiplier: [int32x4_t; 4]) -> int8x16_t {
+        let [a, b, c, d]: [int16x4_t; 4] = from_fn(|i| vqmovn_s32(requantize(sums[i], multiplier[i])));
+        let ab = vqaddq_s16(vcombine_s16(a, b), self.zero_point);
+        let cd = vqaddq_s16(vcombine_s16(c, d), self.zero_point);
+        let codes = vcombine_s8(vqmovn_s16(ab), vqmovn_s16(cd));
+        let codes = vminq_s8(vmaxq_s8(codes, self.low), self.high);
+        match self.table {
+            Some([a, b, c, d]) => {
+                // An index beyond 64 entries gives 0 at first, and leaves what is there afterwards.
+                let index = veorq_u8(vreinterpretq_u8_s8(codes), vdupq_n_u8(0x80));
+                let found = vqtbl4q_s8(a, index);
+                let found = vqtbx4q_s8(found, b, vsubq_u8(index, vdupq_n_u8(64)));
+                let found = vqtbx4q_s8(found, c, vsubq_u8(index, vdupq_n_u8(128)));
+                vqtbx4q_s8(found, d, vsubq_u8(index, vdupq_n_u8(192)))
+            }
+            None => codes,
+        }
+    }
+}
+
+/// [`fixed::requantize`](crate::fixed::requantize) of four sums: RSHRN adds 2³¹ before it shifts.
+#[inline]
+#[target_feature(enable = "neon")]
+fn requantize(sums: int32x4_t, multiplier: int32x4_t) -> int32x4_t {
+    let low = vrshrn_n_s64::<32>(vmull_s32(vget_low_s32(sums), vget_low_s32(multiplier)));
+    vrshrn_high_n_s64::<32>(low, vmull_high_s32(sums, multiplier))
+}

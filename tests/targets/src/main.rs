@@ -1,0 +1,5 @@
+//! Prints the report.
+
+fn main() {
+    print!("{}", edgegen_targets::report());
+}
