@@ -141,7 +141,16 @@ impl<D: Dot> Tile for Windows<D> {
         unsafe { gather::<4>(values, step, pixels, len, at, strip) };
     }
 
-    fn multiply(self, strip: &[i32], weights: &[i8], next: usize, depth: usize, channels: usize, sums: &mut [i32]) {
+    fn multiply(
+        self,
+        strip: &[i32],
+        weights: &[i8],
+        next: usize,
+        depth: usize,
+        channels: usize,
+        _pixels: usize,
+        sums: &mut [i32],
+    ) {
         multiply::<4, D>(self.0, strip, weights, next, depth, channels, sums);
     }
 
@@ -172,7 +181,16 @@ impl<D: Dot> Tile for Vector<D> {
         unsafe { gather::<1>(values, step, pixels, len, at, strip) };
     }
 
-    fn multiply(self, strip: &[i32], weights: &[i8], next: usize, depth: usize, channels: usize, sums: &mut [i32]) {
+    fn multiply(
+        self,
+        strip: &[i32],
+        weights: &[i8],
+        next: usize,
+        depth: usize,
+        channels: usize,
+        _pixels: usize,
+        sums: &mut [i32],
+    ) {
         multiply::<1, D>(self.0, strip, weights, next, depth, channels, sums);
     }
 

@@ -72,7 +72,16 @@ impl Tile for Windows {
         gather::<4>(values, step, pixels, len, at, strip);
     }
 
-    fn multiply(self, strip: &[i32], weights: &[i8], next: usize, depth: usize, channels: usize, sums: &mut [i32]) {
+    fn multiply(
+        self,
+        strip: &[i32],
+        weights: &[i8],
+        next: usize,
+        depth: usize,
+        channels: usize,
+        _pixels: usize,
+        sums: &mut [i32],
+    ) {
         multiply::<4>(strip, weights, next, depth, channels, sums);
     }
 
@@ -128,7 +137,16 @@ impl Tile for Vector {
         gather::<1>(values, step, pixels, len, at, strip);
     }
 
-    fn multiply(self, strip: &[i32], weights: &[i8], next: usize, depth: usize, channels: usize, sums: &mut [i32]) {
+    fn multiply(
+        self,
+        strip: &[i32],
+        weights: &[i8],
+        next: usize,
+        depth: usize,
+        channels: usize,
+        _pixels: usize,
+        sums: &mut [i32],
+    ) {
         multiply::<1>(strip, weights, next, depth, channels, sums);
     }
 
