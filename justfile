@@ -17,7 +17,7 @@ test: check build-tests test-fast test-trainer asan
 # Formatting, lints and documentation
 check:
     cargo fmt --check
-    for folder in firmware/bench firmware/boards/lm3s6965evb firmware/check firmware/lm3s6965 firmware/proof tests/fuzz; do (cd $folder && cargo fmt --check) || exit 1; done
+    for folder in firmware/bench firmware/boards/lm3s6965evb firmware/check firmware/lm3s6965 firmware/proof tests/fuzz benches/host; do (cd $folder && cargo fmt --check) || exit 1; done
     cargo clippy --workspace --all-targets -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --package edgegen-runtime --package edgegen-export --package edgegen-app --package edgegen-sim
 
@@ -45,6 +45,27 @@ size:
 # Cycles of the inner loops, estimated by llvm-mca (M4, M7, M33, M55, A53, A72)
 mca:
     cargo run --quiet --package edgegen-bench-arm -- mca
+
+# What tract says of our ONNX files (compiles tract, about six minutes the first time, once for bench-host, too)
+test-onnx:
+    cd benches/host && cargo test --release --quiet
+
+# Time whole generators on the host beside tract and onnxruntime, and keep a record (needs python3-venv; `--rounds 20` is quick)
+bench-host *args:
+    #!/bin/sh
+    set -eu
+    root=$PWD
+    # An environment of its own: no part of the project needs Python.
+    test -x .tools/onnxruntime/bin/python || python3 -m venv .tools/onnxruntime
+    .tools/onnxruntime/bin/pip install --quiet --disable-pip-version-check --requirement benches/host/requirements.txt
+    networks=$(mktemp -d)
+    trap 'rm -r "$networks"' EXIT
+    for folder in models/*/; do
+        name=$(basename "$folder")
+        {{edgegen}} export "$folder" -o "$networks/$name.egm" --onnx "$networks/$name.onnx" --json >"$networks/$name.json"
+    done
+    cd benches/host
+    cargo run --release -- --python "$root/.tools/onnxruntime/bin/python" --record "$root/benches/record" {{args}} "$networks"/*.onnx
 
 # Export every shipped model again from its float weights
 models:

@@ -100,7 +100,13 @@ pub fn print() -> Result<()> {
             println!("| {} | – | | | LLVM {LLVM} has no model of this core | |", model.cpu);
             continue;
         };
-        let (_bench, program) = model.program()?;
+        let (_bench, program) = match model.program() {
+            Ok(program) => program,
+            Err(error) => {
+                println!("| {} | – | | | {error:#} | |", model.cpu);
+                continue;
+            }
+        };
         let found = loops::find(&program, name, model.kernel)?;
         if found.is_empty() {
             println!("| {} | – | | | no loop with products in {} | |", model.cpu, model.kernel);

@@ -41,6 +41,22 @@ use crate::packing::{Blocking, Matrix, Packing};
 /// Channels in a vector of weights, and values of the depth of each; also sums in a vector.
 const QUAD: usize = 4;
 
+/// A loop of up to four rounds, unrolled here: the compiler would rather keep an array of sums in memory.
+macro_rules! unrolled {
+    ($index:ident < $count:expr, $body:block) => {
+        unrolled!(@ $index, $count, $body, 0);
+        unrolled!(@ $index, $count, $body, 1);
+        unrolled!(@ $index, $count, $body, 2);
+        unrolled!(@ $index, $count, $body, 3);
+    };
+    (@ $index:ident, $count:expr, $body:block, $value:literal) => {
+        if $value < $count {
+            let $index = $value;
+            $body
+        }
+    };
+}
+
 /// Runs on every AArch64 CPU with vectors.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Neon;
@@ -141,7 +157,16 @@ impl<D: Dot> Tile for Windows<D> {
         unsafe { gather::<4>(values, step, pixels, len, at, strip) };
     }
 
-    fn multiply(self, strip: &[i32], weights: &[i8], next: usize, depth: usize, channels: usize, sums: &mut [i32]) {
+    fn multiply(
+        self,
+        strip: &[i32],
+        weights: &[i8],
+        next: usize,
+        depth: usize,
+        channels: usize,
+        _pixels: usize,
+        sums: &mut [i32],
+    ) {
         multiply::<4, D>(self.0, strip, weights, next, depth, channels, sums);
     }
 
@@ -172,7 +197,16 @@ impl<D: Dot> Tile for Vector<D> {
         unsafe { gather::<1>(values, step, pixels, len, at, strip) };
     }
 
-    fn multiply(self, strip: &[i32], weights: &[i8], next: usize, depth: usize, channels: usize, sums: &mut [i32]) {
+    fn multiply(
+        self,
+        strip: &[i32],
+        weights: &[i8],
+        next: usize,
+        depth: usize,
+        channels: usize,
+        _pixels: usize,
+        sums: &mut [i32],
+    ) {
         multiply::<1, D>(self.0, strip, weights, next, depth, channels, sums);
     }
 
@@ -195,11 +229,13 @@ const fn blocking(matrix: Matrix) -> Blocking {
 #[inline]
 #[target_feature(enable = "neon")]
 fn words(words: &[i32]) -> int32x4_t {
-    let mut four = [0; QUAD];
-    match words.first_chunk() {
-        Some(words) => four = *words,
-        None => four.iter_mut().zip(words).for_each(|(to, &from)| *to = from),
-    }
+    let four = match *words {
+        [a, b, c, d, ..] => [a, b, c, d],
+        [a, b, c] => [a, b, c, 0],
+        [a, b] => [a, b, 0, 0],
+        [a] => [a, 0, 0, 0],
+        [] => [0; QUAD],
+    };
     // SAFETY: four words.
     unsafe { vld1q_s32(four.as_ptr()) }
 }
@@ -392,14 +428,13 @@ unsafe fn sdot_quads<const P: usize, const Q: usize>(strip: Strip, weights: *con
         let mut at = 0;
         while at + 16 <= depth {
             let x: [int8x16_t; P] = from_fn(|p| vld1q_s8(values.add(p * room + at)));
-            for (q, sum) in sum.iter_mut().enumerate() {
+            unrolled!(q < Q, {
                 let weights = weights.add(q * next + QUAD * at);
-                let w: [int8x16_t; 4] = from_fn(|i| vld1q_s8(weights.add(16 * i)));
-                sdot::<P, 0>(sum, w[0], &x);
-                sdot::<P, 1>(sum, w[1], &x);
-                sdot::<P, 2>(sum, w[2], &x);
-                sdot::<P, 3>(sum, w[3], &x);
-            }
+                sdot::<P, 0>(&mut sum[q], vld1q_s8(weights), &x);
+                sdot::<P, 1>(&mut sum[q], vld1q_s8(weights.add(16)), &x);
+                sdot::<P, 2>(&mut sum[q], vld1q_s8(weights.add(32)), &x);
+                sdot::<P, 3>(&mut sum[q], vld1q_s8(weights.add(48)), &x);
+            });
             at += 16;
         }
         while at < depth {
@@ -461,37 +496,34 @@ unsafe fn neon_quads<const P: usize, const Q: usize>(strip: Strip, weights: *con
     let Strip { values, room, depth } = strip;
     // SAFETY: values are read below `depth` ≤ `room` of P pixels, weights below 4 · `depth` of Q quads, as the caller promises.
     unsafe {
-        let mut halves = [[[vdupq_n_s32(0); 2]; P]; Q];
+        let mut halves = [[[vdupq_n_s32(0); 2]; Q]; P];
         let mut at = 0;
         while at + 16 <= depth {
             let x: [int32x4_t; P] = from_fn(|p| vreinterpretq_s32_s8(vld1q_s8(values.add(p * room + at))));
-            let a: [int8x16_t; P] = x.map(|x| vreinterpretq_s8_s32(vdupq_laneq_s32::<0>(x)));
-            let b: [int8x16_t; P] = x.map(|x| vreinterpretq_s8_s32(vdupq_laneq_s32::<1>(x)));
-            for (q, halves) in halves.iter_mut().enumerate() {
-                let weights = weights.add(q * next + QUAD * at);
-                two_quads(halves, vld1q_s8(weights), &a, vld1q_s8(weights.add(16)), &b);
+            let w: [[int8x16_t; 2]; Q] = from_fn(|q| from_fn(|i| vld1q_s8(weights.add(q * next + QUAD * at + 16 * i))));
+            for (halves, &x) in halves.iter_mut().zip(&x) {
+                two_quads(halves, &w, vdupq_laneq_s32::<0>(x), vdupq_laneq_s32::<1>(x));
             }
-            let a: [int8x16_t; P] = x.map(|x| vreinterpretq_s8_s32(vdupq_laneq_s32::<2>(x)));
-            let b: [int8x16_t; P] = x.map(|x| vreinterpretq_s8_s32(vdupq_laneq_s32::<3>(x)));
-            for (q, halves) in halves.iter_mut().enumerate() {
-                let weights = weights.add(q * next + QUAD * at + 32);
-                two_quads(halves, vld1q_s8(weights), &a, vld1q_s8(weights.add(16)), &b);
+            let w: [[int8x16_t; 2]; Q] =
+                from_fn(|q| from_fn(|i| vld1q_s8(weights.add(q * next + QUAD * at + 32 + 16 * i))));
+            for (halves, &x) in halves.iter_mut().zip(&x) {
+                two_quads(halves, &w, vdupq_laneq_s32::<2>(x), vdupq_laneq_s32::<3>(x));
             }
             at += 16;
         }
         while at < depth {
-            let x: [int8x16_t; P] = from_fn(|p| quad(values.add(p * room + at)));
-            for (q, halves) in halves.iter_mut().enumerate() {
-                let w = vld1q_s8(weights.add(q * next + QUAD * at));
-                for ([low, high], &x) in halves.iter_mut().zip(&x) {
+            let w: [int8x16_t; Q] = from_fn(|q| vld1q_s8(weights.add(q * next + QUAD * at)));
+            for (p, halves) in halves.iter_mut().enumerate() {
+                let x = quad(values.add(p * room + at));
+                for ([low, high], &w) in halves.iter_mut().zip(&w) {
                     *low = vpadalq_s16(*low, vmull_s8(vget_low_s8(w), vget_low_s8(x)));
                     *high = vpadalq_s16(*high, vmull_high_s8(w, x));
                 }
             }
             at += QUAD;
         }
-        for (q, halves) in halves.iter().enumerate() {
-            for (p, &[low, high]) in halves.iter().enumerate() {
+        for (p, halves) in halves.iter().enumerate() {
+            for (q, &[low, high]) in halves.iter().enumerate() {
                 let sums = sums.add((q * P + p) * QUAD);
                 vst1q_s32(sums, vaddq_s32(vld1q_s32(sums), vpaddq_s32(low, high)));
             }
@@ -499,17 +531,12 @@ unsafe fn neon_quads<const P: usize, const Q: usize>(strip: Strip, weights: *con
     }
 }
 
-/// Adds the products of two neighbouring quads of the depth for a quad of channels.
+/// Adds the products of two neighbouring quads of the depth of a pixel to the halves of its sums.
 #[inline]
 #[target_feature(enable = "neon")]
-fn two_quads<const P: usize>(
-    halves: &mut [[int32x4_t; 2]; P],
-    wa: int8x16_t,
-    a: &[int8x16_t; P],
-    wb: int8x16_t,
-    b: &[int8x16_t; P],
-) {
-    for (([low, high], &a), &b) in halves.iter_mut().zip(a).zip(b) {
+fn two_quads<const Q: usize>(halves: &mut [[int32x4_t; 2]; Q], w: &[[int8x16_t; 2]; Q], a: int32x4_t, b: int32x4_t) {
+    let (a, b) = (vreinterpretq_s8_s32(a), vreinterpretq_s8_s32(b));
+    for ([low, high], &[wa, wb]) in halves.iter_mut().zip(w) {
         let pair = vmull_s8(vget_low_s8(wa), vget_low_s8(a));
         *low = vpadalq_s16(*low, vmlal_s8(pair, vget_low_s8(wb), vget_low_s8(b)));
         let pair = vmull_high_s8(wa, a);
@@ -532,30 +559,29 @@ unsafe fn quad(from: *const i8) -> int8x16_t {
 /// Finishes four channels of four pixels at a time.
 #[target_feature(enable = "neon")]
 fn finish_windows(sums: &[i32], multiplier: &[i32], output: &Output<'_>, to: &mut [i8], pixels: usize, stride: usize) {
-    let quads = multiplier.len().div_ceil(QUAD);
     let room = pixels.saturating_sub(1).saturating_mul(stride).saturating_add(multiplier.len());
-    if sums.len() < quads * QUAD * 4 || to.len() < room {
+    if to.len() < room {
         return;
     }
     let rest = Rest::new(output);
-    for (quad, (sums, multiplier)) in sums.chunks_exact(QUAD * 4).zip(multiplier.chunks(QUAD)).enumerate() {
-        let sums: [int32x4_t; 4] = from_fn(|pixel| words(sums.get(pixel * QUAD..).unwrap_or(&[])));
-        let codes = rest.finish(sums, [words(multiplier); 4]);
-        let pixels_of = [
-            vgetq_lane_s32::<0>(vreinterpretq_s32_s8(codes)),
-            vgetq_lane_s32::<1>(vreinterpretq_s32_s8(codes)),
-            vgetq_lane_s32::<2>(vreinterpretq_s32_s8(codes)),
-            vgetq_lane_s32::<3>(vreinterpretq_s32_s8(codes)),
+    let mut to = to.as_mut_ptr();
+    for (sums, multiplier) in sums.chunks_exact(QUAD * 4).zip(multiplier.chunks(QUAD)) {
+        let sums = sums.as_ptr();
+        // SAFETY: 16 words.
+        let sums = from_fn(|pixel| unsafe { vld1q_s32(sums.add(pixel * QUAD)) });
+        let codes = vreinterpretq_s32_s8(rest.finish(sums, [words(multiplier); 4]));
+        let codes = [
+            vgetq_lane_s32::<0>(codes),
+            vgetq_lane_s32::<1>(codes),
+            vgetq_lane_s32::<2>(codes),
+            vgetq_lane_s32::<3>(codes),
         ];
-        for (pixel, codes) in pixels_of.into_iter().enumerate().take(pixels) {
-            let from = pixel * stride + quad * QUAD;
-            if multiplier.len() == QUAD {
-                // SAFETY: `from + 4 <= room <= to.len()`.
-                unsafe { to.as_mut_ptr().add(from).cast::<i32>().write_unaligned(codes) };
-            } else if let Some(to) = to.get_mut(from..) {
-                to.iter_mut().zip(codes.to_le_bytes()).take(multiplier.len()).for_each(|(to, code)| *to = code as i8);
-            }
+        for (pixel, codes) in codes.into_iter().enumerate().take(pixels) {
+            // SAFETY: `to` has gone on by as many channels as were finished; with `pixel` strides and the channels of this quad it
+            // stays within `room`.
+            unsafe { store(to.wrapping_add(pixel * stride), codes, multiplier.len()) };
         }
+        to = to.wrapping_add(QUAD);
     }
 }
 
@@ -563,14 +589,50 @@ fn finish_windows(sums: &[i32], multiplier: &[i32], output: &Output<'_>, to: &mu
 #[target_feature(enable = "neon")]
 fn finish_vector(sums: &[i32], multiplier: &[i32], output: &Output<'_>, to: &mut [i8]) {
     let rest = Rest::new(output);
-    let quads = |words: &[i32]| from_fn(|quad| self::words(words.get(quad * QUAD..).unwrap_or(&[])));
-    for ((sums, multiplier), to) in sums.chunks(16).zip(multiplier.chunks(16)).zip(to.chunks_mut(16)) {
-        let mut codes = [0; 16];
-        // SAFETY: 16 bytes.
-        unsafe { vst1q_s8(codes.as_mut_ptr(), rest.finish(quads(sums), quads(multiplier))) };
-        match <&mut [i8; 16]>::try_from(&mut *to) {
-            Ok(to) if multiplier.len() == 16 => *to = codes,
-            _ => to.iter_mut().zip(codes).take(multiplier.len()).for_each(|(to, code)| *to = code),
+    let count = multiplier.len().min(to.len());
+    let (blocks, remainder) = multiplier.get(..count).unwrap_or(&[]).as_chunks::<16>();
+    let (sum_blocks, _) = sums.as_chunks::<16>();
+    let (to_blocks, to_remainder) = to.as_chunks_mut::<16>();
+    for ((sums, multiplier), to) in sum_blocks.iter().zip(blocks).zip(to_blocks.iter_mut()) {
+        // SAFETY: 16 words each, and 16 bytes.
+        unsafe {
+            let sums = from_fn(|quad| vld1q_s32(sums.as_ptr().add(quad * QUAD)));
+            let multiplier = from_fn(|quad| vld1q_s32(multiplier.as_ptr().add(quad * QUAD)));
+            vst1q_s8(to.as_mut_ptr(), rest.finish(sums, multiplier));
+        }
+    }
+    // At most three quads and a part of one.
+    let sums = sums.get(blocks.len() * 16..).unwrap_or(&[]);
+    let to = match to_blocks.get_mut(blocks.len()) {
+        Some(block) => block.as_mut_slice(),
+        None => to_remainder,
+    };
+    for ((sums, multiplier), to) in sums.chunks(QUAD).zip(remainder.chunks(QUAD)).zip(to.chunks_mut(QUAD)) {
+        let codes = rest.finish([words(sums); 4], [words(multiplier); 4]);
+        let count = multiplier.len().min(to.len());
+        // SAFETY: `to` has `count` bytes.
+        unsafe { store(to.as_mut_ptr(), vgetq_lane_s32::<0>(vreinterpretq_s32_s8(codes)), count) };
+    }
+}
+
+/// Writes the first `count` of four codes.
+///
+/// # Safety
+///
+/// `count` ≤ 4 bytes can be written at `to`.
+#[inline(always)]
+unsafe fn store(to: *mut i8, codes: i32, count: usize) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match count {
+            0 => (),
+            1 => *to = codes as i8,
+            2 => to.cast::<i16>().write_unaligned(codes as i16),
+            3 => {
+                to.cast::<i16>().write_unaligned(codes as i16);
+                *to.add(2) = (codes >> 16) as i8;
+            }
+            _ => to.cast::<i32>().write_unaligned(codes),
         }
     }
 }
