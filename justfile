@@ -34,18 +34,6 @@ test-fast:
 test-trainer:
     cargo test --quiet --package edgegen
 
-# Instructions of layers and of a whole generator on emulated Arm cores, beside CMSIS-NN; all cores, which makes a record in benches/record/, or those named
-bench-arm *cores:
-    cargo run --quiet --package edgegen-bench-arm -- {{cores}}
-
-# Flash of the runtime by parts, and how deep the stack gets
-size:
-    cargo run --quiet --package edgegen-bench-arm -- size
-
-# Cycles of the inner loops, estimated by llvm-mca (M4, M7, M33, M55, A53, A72)
-mca:
-    cargo run --quiet --package edgegen-bench-arm -- mca
-
 # What tract says of our ONNX files (compiles tract, about six minutes the first time, once for bench-host, too)
 test-onnx:
     cd benches/host && cargo test --release --quiet
@@ -66,6 +54,18 @@ bench-host *args:
     done
     cd benches/host
     cargo run --release -- --python "$root/.tools/onnxruntime/bin/python" --record "$root/benches/record" {{args}} "$networks"/*.onnx
+
+# Count instructions on emulated Cortex-M, layer by layer and whole, and keep a record; one processor's name: without a record
+bench-arm *args:
+    cargo run --quiet --package edgegen-bench-arm -- {{args}}
+
+# Flash of the runtime by part, and stack
+size:
+    cargo run --quiet --package edgegen-bench-arm -- size
+
+# Cycles of the inner loops, estimated by llvm-mca
+mca:
+    cargo run --quiet --package edgegen-bench-arm -- mca
 
 # Export every shipped model again from its float weights
 models:
