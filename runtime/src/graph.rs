@@ -221,6 +221,7 @@ impl Axis {
     }
 
     /// Taps of the phase that has most.
+    #[inline(never)]
     pub fn most_taps(&self) -> usize {
         self.phases.iter().map(|phase| usize::from(phase.taps)).max().unwrap_or(0)
     }

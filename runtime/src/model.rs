@@ -296,6 +296,7 @@ impl Model<'_> {
 }
 
 /// Codes that another operator reads are −127 … 127, whatever the sums: see [`fixed`].
+#[inline(never)]
 fn check_codes(bank: &Bank, output: &Edge, data: &[u8]) -> Result<(), Fault> {
     let least = match bank.table {
         Some(table) => bytes(data, table, 0, 256).unwrap_or(&[]).iter().map(|&code| code as i8).min().unwrap_or(0),
@@ -304,6 +305,7 @@ fn check_codes(bank: &Bank, output: &Edge, data: &[u8]) -> Result<(), Fault> {
     if least.min(output.zero_point) < fixed::LEAST_CODE { Err(Fault::Range) } else { Ok(()) }
 }
 
+#[inline(never)]
 fn check_edge(edge: &Edge) -> Result<(), Fault> {
     if edge.shape.is_empty() {
         return Err(Fault::Shape);
@@ -321,6 +323,7 @@ fn check_edge(edge: &Edge) -> Result<(), Fault> {
 }
 
 /// The rules of a bank with `blocks` blocks of `channels` channels and `weights` weights in all.
+#[inline(never)]
 pub(crate) fn check_bank(
     bank: &Bank,
     weights: u64,
