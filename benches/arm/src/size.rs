@@ -48,8 +48,8 @@ const CRATES: [(&str, &str); 8] = [
     ("__udivmoddi4", "memcpy, division and the like"),
 ];
 
-/// All that is left: vectors, reset, `main`.
-const START: &str = "start and main";
+/// All that is left and not of the runtime: vectors, reset, `main`.
+pub const START: &str = "start and main";
 /// Constants without a name.
 const CONSTANTS: &str = "constants of several parts";
 

@@ -1,0 +1,43 @@
+//! What the runtime may take at most on microcontrollers.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+use edgegen_bench_arm::board::Bench;
+use edgegen_bench_arm::size::{START, flash};
+use edgegen_export::repack;
+use edgegen_sim::{Cpu, qemu};
+
+/// Whether what emulates `cpu` is missing; it must not be where it is required.
+fn skipped(cpu: Cpu) -> bool {
+    let missing = qemu::check(cpu).err();
+    assert!(missing.is_none() || std::env::var_os("EDGEGEN_BOARDS").is_none(), "{missing:?}");
+    missing.is_some()
+}
+
+#[test]
+fn flash_of_the_runtime_with_all_operators() {
+    if skipped(Cpu::CortexM4) {
+        return;
+    }
+    let parts = flash(&Cpu::CortexM4.build("proof", &[]).unwrap()).unwrap();
+    let runtime: u64 = parts.iter().filter(|(part, _)| **part != START).map(|(_, bytes)| bytes).sum();
+    assert!(runtime < 24 * 1024, "{runtime} bytes: {parts:?}");
+    // Were names or files of the debug information to change, parts would be empty.
+    for part in ["executor", "kernel: of the core", "operator: dense", "operator: phase_conv", "latent vector"] {
+        assert!(parts[part] > 300, "{part}: {parts:?}");
+    }
+}
+
+#[test]
+fn stack_of_drawing() {
+    let model = edgegen_tests::shipped("mnist-dcgan");
+    for cpu in [Cpu::CortexM0, Cpu::CortexM4, Cpu::CortexM55] {
+        if skipped(cpu) {
+            continue;
+        }
+        let counts = Bench::build(cpu).unwrap().count(&repack(&model, cpu.packing()).unwrap(), None).unwrap();
+        // The runtime has no variables: this is all the RAM that drawing takes besides arena, model and generator.
+        assert!(counts.run_stack <= 1024, "{cpu}: {} bytes", counts.run_stack);
+        assert_eq!(counts.images.iter().max(), counts.images.iter().min(), "{cpu}");
+    }
+}
