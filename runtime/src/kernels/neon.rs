@@ -516,36 +516,56 @@ fn two_quads<const Q: usize>(halves: &mut [[int32x4_t; 2]; Q], w: &[[int8x16_t; 
     }
 }
 
-/// The instructions of [`neon_windows`] for one pixel: 16 values of the depth times 8 channels, 256 products. The names are those of
-/// operands: the values, and the halves of the sums of two quads.
-macro_rules! pixel {
-    ($x:literal, $h0:literal, $h1:literal, $h2:literal, $h3:literal) => {
+/// The instructions of [`neon_windows`]; the names are those of operands.
+macro_rules! step {
+    // The values of two quads of the depth, repeated.
+    (dup $x:literal, $a:literal, $b:literal) => {
+        concat!("dup {a:v}.4s, {", $x, ":v}.s[", $a, "]\n", "dup {b:v}.4s, {", $x, ":v}.s[", $b, "]\n")
+    };
+    // Products of eight channels with these: four chains, so that an in-order CPU waits little for results.
+    (mul $wa:literal, $wb:literal, $ua:literal, $ub:literal) => {
         concat!(
-            pixel!(@ $x, "0", "1", "w0", "w1", "u0", "u1"), pixel!(@ $h0, $h1, $h2, $h3),
-            pixel!(@ $x, "2", "3", "w2", "w3", "u2", "u3"), pixel!(@ $h0, $h1, $h2, $h3),
+            "smull {p0:v}.8h, {",
+            $wa,
+            ":v}.8b, {a:v}.8b\n",
+            "smull2 {p1:v}.8h, {",
+            $wa,
+            ":v}.16b, {a:v}.16b\n",
+            "smull {p2:v}.8h, {",
+            $ua,
+            ":v}.8b, {a:v}.8b\n",
+            "smull2 {p3:v}.8h, {",
+            $ua,
+            ":v}.16b, {a:v}.16b\n",
+            "smlal {p0:v}.8h, {",
+            $wb,
+            ":v}.8b, {b:v}.8b\n",
+            "smlal2 {p1:v}.8h, {",
+            $wb,
+            ":v}.16b, {b:v}.16b\n",
+            "smlal {p2:v}.8h, {",
+            $ub,
+            ":v}.8b, {b:v}.8b\n",
+            "smlal2 {p3:v}.8h, {",
+            $ub,
+            ":v}.16b, {b:v}.16b\n",
         )
     };
-    // The products of quads a and b of the depth: four chains, so that an in-order CPU does not wait for results.
-    (@ $x:literal, $a:literal, $b:literal, $wa:literal, $wb:literal, $ua:literal, $ub:literal) => {
+    // Pairs of products to the halves of the sums of a pixel.
+    (add $h0:literal, $h1:literal, $h2:literal, $h3:literal) => {
         concat!(
-            "dup {a:v}.4s, {", $x, ":v}.s[", $a, "]\n",
-            "dup {b:v}.4s, {", $x, ":v}.s[", $b, "]\n",
-            "smull {p0:v}.8h, {", $wa, ":v}.8b, {a:v}.8b\n",
-            "smull2 {p1:v}.8h, {", $wa, ":v}.16b, {a:v}.16b\n",
-            "smull {p2:v}.8h, {", $ua, ":v}.8b, {a:v}.8b\n",
-            "smull2 {p3:v}.8h, {", $ua, ":v}.16b, {a:v}.16b\n",
-            "smlal {p0:v}.8h, {", $wb, ":v}.8b, {b:v}.8b\n",
-            "smlal2 {p1:v}.8h, {", $wb, ":v}.16b, {b:v}.16b\n",
-            "smlal {p2:v}.8h, {", $ub, ":v}.8b, {b:v}.8b\n",
-            "smlal2 {p3:v}.8h, {", $ub, ":v}.16b, {b:v}.16b\n",
-        )
-    };
-    (@ $h0:literal, $h1:literal, $h2:literal, $h3:literal) => {
-        concat!(
-            "sadalp {", $h0, ":v}.4s, {p0:v}.8h\n",
-            "sadalp {", $h1, ":v}.4s, {p1:v}.8h\n",
-            "sadalp {", $h2, ":v}.4s, {p2:v}.8h\n",
-            "sadalp {", $h3, ":v}.4s, {p3:v}.8h\n",
+            "sadalp {",
+            $h0,
+            ":v}.4s, {p0:v}.8h\n",
+            "sadalp {",
+            $h1,
+            ":v}.4s, {p1:v}.8h\n",
+            "sadalp {",
+            $h2,
+            ":v}.4s, {p2:v}.8h\n",
+            "sadalp {",
+            $h3,
+            ":v}.4s, {p3:v}.8h\n",
         )
     };
 }
@@ -574,13 +594,33 @@ unsafe fn neon_windows(strip: Strip, weights: *const i8, next: usize, sums: *mut
                 "ldp {w2:q}, {w3:q}, [{w}], #32",
                 "ldp {u2:q}, {u3:q}, [{u}], #32",
                 "ldr {y:q}, [{x1}], #16",
-                pixel!("x", "h0", "h1", "h2", "h3"),
+                step!(dup "x", "0", "1"),
+                step!(mul "w0", "w1", "u0", "u1"),
+                step!(dup "x", "2", "3"),
+                step!(add "h0", "h1", "h2", "h3"),
+                step!(mul "w2", "w3", "u2", "u3"),
+                step!(dup "y", "0", "1"),
                 "ldr {x:q}, [{x2}], #16",
-                pixel!("y", "h4", "h5", "h6", "h7"),
+                step!(add "h0", "h1", "h2", "h3"),
+                step!(mul "w0", "w1", "u0", "u1"),
+                step!(dup "y", "2", "3"),
+                step!(add "h4", "h5", "h6", "h7"),
+                step!(mul "w2", "w3", "u2", "u3"),
+                step!(dup "x", "0", "1"),
                 "ldr {y:q}, [{x3}], #16",
-                pixel!("x", "h8", "h9", "h10", "h11"),
+                step!(add "h4", "h5", "h6", "h7"),
+                step!(mul "w0", "w1", "u0", "u1"),
+                step!(dup "x", "2", "3"),
+                step!(add "h8", "h9", "h10", "h11"),
+                step!(mul "w2", "w3", "u2", "u3"),
+                step!(dup "y", "0", "1"),
+                step!(add "h8", "h9", "h10", "h11"),
+                step!(mul "w0", "w1", "u0", "u1"),
+                step!(dup "y", "2", "3"),
+                step!(add "h12", "h13", "h14", "h15"),
+                step!(mul "w2", "w3", "u2", "u3"),
                 "subs {rounds}, {rounds}, #1",
-                pixel!("y", "h12", "h13", "h14", "h15"),
+                step!(add "h12", "h13", "h14", "h15"),
                 "b.ne 2b",
                 x0 = inout(reg) x0 => _,
                 x1 = inout(reg) x1 => _,
