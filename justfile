@@ -23,12 +23,12 @@ check:
 
 # Compile all tests; the first time takes minutes, which is why it shows what it does
 build-tests:
-    cargo test --no-run --package edgegen-runtime --package edgegen-export --package edgegen-app --package edgegen-sim --package edgegen-tests
+    cargo test --no-run --package edgegen-runtime --package edgegen-export --package edgegen-app --package edgegen-sim --package edgegen-tests --package edgegen-bench-arm
     cargo test --no-run --package edgegen
 
 # All tests that need no Burn: kernels, files, golden bytes, drawing, emulated boards
 test-fast:
-    cargo test --quiet --package edgegen-runtime --package edgegen-export --package edgegen-app --package edgegen-sim --package edgegen-tests
+    cargo test --quiet --package edgegen-runtime --package edgegen-export --package edgegen-app --package edgegen-sim --package edgegen-tests --package edgegen-bench-arm
 
 # The tests of the trainer and of the command line
 test-trainer:

@@ -10,8 +10,8 @@ pub const LLVM: &str = "19";
 
 /// Products of one instruction: the start of its name, and what else is in its text.
 const PRODUCTS: [(&str, &str, u32); 14] = [
-    // Armv6-M and Armv7E-M
-    ("muls", "", 1),
+    // Armv6-M, two products a multiplication, and Armv7E-M
+    ("muls", "", 2),
     ("mla ", "", 1),
     ("smlad", "", 2),
     ("smuad", "", 2),
@@ -78,7 +78,8 @@ pub fn find(program: &Path, cpu: &str, kernel: &str) -> Result<Vec<Loop>> {
 fn loops(function: &str, kernel: &str) -> Option<Vec<Loop>> {
     let (head, body) = function.trim_start().split_once('\n')?;
     let name = head.split_once('<')?.1.strip_suffix(">:")?;
-    if !name.contains(kernel) {
+    // What finishes sums multiplies too: to requantize.
+    if !name.contains(kernel) || name.contains("finish") {
         return None;
     }
     // Rust's older mangling ends names with a hash.
@@ -101,7 +102,7 @@ fn loops(function: &str, kernel: &str) -> Option<Vec<Loop>> {
         Loop { function: name.to_owned(), instructions, products }
     });
     // Others multiply too, but for a product here and there.
-    Some(found.filter(|found| 8 * found.products as usize >= found.instructions.len()).collect())
+    Some(found.filter(|found| 4 * found.products as usize >= found.instructions.len()).collect())
 }
 
 /// `    1250:       bne 0x1234 <name+0x4>    @ imm = #-30`

@@ -15,11 +15,12 @@ const ROUNDS: u32 = 100;
 
 /// A processor and where its kernel comes from.
 struct Model {
+    /// LLVM's name of it.
     cpu: &'static str,
     /// LLVM's target.
     target: &'static str,
-    /// LLVM's name of the processor, `None` where LLVM has no model of one.
-    model: Option<&'static str>,
+    /// Whether LLVM has a model of it.
+    modelled: bool,
     program: Program,
     /// What names of the kernel's functions contain.
     kernel: &'static str,
@@ -36,49 +37,49 @@ const MODELS: [Model; 7] = [
     Model {
         cpu: "cortex-m0",
         target: "thumbv6m-none-eabi",
-        model: None,
+        modelled: false,
         program: Program::Firmware(Cpu::CortexM0),
         kernel: "kernels::armv6m",
     },
     Model {
         cpu: "cortex-m4",
         target: "thumbv7em-none-eabi",
-        model: Some("cortex-m4"),
+        modelled: true,
         program: Program::Firmware(Cpu::CortexM4),
         kernel: "kernels::dsp",
     },
     Model {
         cpu: "cortex-m7",
         target: "thumbv7em-none-eabi",
-        model: Some("cortex-m7"),
+        modelled: true,
         program: Program::Firmware(Cpu::CortexM7),
         kernel: "kernels::dsp",
     },
     Model {
         cpu: "cortex-m33",
         target: "thumbv8m.main-none-eabi",
-        model: Some("cortex-m33"),
+        modelled: true,
         program: Program::Firmware(Cpu::CortexM33),
         kernel: "kernels::dsp",
     },
     Model {
         cpu: "cortex-m55",
         target: "thumbv8.1m.main-none-eabi",
-        model: Some("cortex-m55"),
+        modelled: true,
         program: Program::Firmware(Cpu::CortexM55),
         kernel: "kernels::mve",
     },
     Model {
         cpu: "cortex-a53",
         target: "aarch64-unknown-linux-gnu",
-        model: Some("cortex-a53"),
+        modelled: true,
         program: Program::AArch64,
         kernel: "kernels::neon",
     },
     Model {
         cpu: "cortex-a72",
         target: "aarch64-unknown-linux-gnu",
-        model: Some("cortex-a72"),
+        modelled: true,
         program: Program::AArch64,
         kernel: "kernels::neon",
     },
@@ -94,38 +95,36 @@ pub fn print() -> Result<()> {
         "Cycles of inner loops by llvm-mca {LLVM}: {ROUNDS} rounds, every load a hit in the nearest memory. LE, the branch of \
         Armv8.1-M's low-overhead loops, is left out: it takes no time after the first round, and LLVM has no figure for it.\n"
     );
-    println!("| core | loop | products | instructions | cycles | cycles per product |\n|---|---|---|---|---|---|");
+    println!(
+        "| core | loop | products | instructions | each product | cycles | each product |\n|---|---|---:|---:|---:|---:|---:|"
+    );
     for model in &MODELS {
-        let Some(name) = model.model else {
-            println!("| {} | – | | | LLVM {LLVM} has no model of this core | |", model.cpu);
-            continue;
+        let loops = model.program().and_then(|(_bench, program)| loops::find(&program, model.cpu, model.kernel));
+        let loops = match loops {
+            Ok(loops) => loops,
+            Err(error) => {
+                println!("| {} | {error:#} | | | | | |", model.cpu);
+                continue;
+            }
         };
-        let (_bench, program) = model.program()?;
-        let found = loops::find(&program, name, model.kernel)?;
-        if found.is_empty() {
-            println!("| {} | – | | | no loop with products in {} | |", model.cpu, model.kernel);
+        if loops.is_empty() {
+            println!("| {} | no loop with products in {} | | | | | |", model.cpu, model.kernel);
         }
-        for found in &found {
-            let cycles = match cycles(found, model.target, name) {
-                Ok(cycles) => cycles,
-                Err(error) => {
-                    println!(
-                        "| {} | {} | {} | {} | {error:#} | |",
-                        model.cpu,
-                        found.function,
-                        found.products,
-                        found.instructions.len()
-                    );
-                    continue;
+        for found in &loops {
+            let Loop { function, instructions, products } = found;
+            let (count, products) = (instructions.len(), f64::from(*products));
+            let cycles = if model.modelled {
+                match cycles(found, model.target, model.cpu) {
+                    Ok(cycles) => format!("{cycles:.1} | {:.3}", cycles / products),
+                    Err(error) => format!("{error:#} |"),
                 }
+            } else {
+                format!("LLVM {LLVM} has no model of this core |")
             };
             println!(
-                "| {} | {} | {} | {} | {cycles:.1} | {:.3} |",
+                "| {} | {function} | {products} | {count} | {:.3} | {cycles} |",
                 model.cpu,
-                found.function,
-                found.products,
-                found.instructions.len(),
-                cycles / f64::from(found.products)
+                count as f64 / products
             );
         }
     }
