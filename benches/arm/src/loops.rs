@@ -105,7 +105,7 @@ fn loops(function: &str, kernel: &str) -> Option<Vec<Loop>> {
     Some(found.filter(|found| 4 * found.products as usize >= found.instructions.len()).collect())
 }
 
-/// `    1250:       bne 0x1234 <name+0x4>    @ imm = #-30`
+/// A line such as `1250: bne 0x1234 <name+0x4> @ imm = #-30`.
 fn line(text: &str) -> Option<Line> {
     let (address, text) = text.trim().split_once(':')?;
     let address = u64::from_str_radix(address, 16).ok()?;

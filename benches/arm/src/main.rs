@@ -8,7 +8,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 use edgegen_bench_arm::board::{Bench, version};
-use edgegen_bench_arm::record::{Cell, Core, Record, Whole};
+use edgegen_bench_arm::record::{Cell, Core, Record, Shipped, Whole};
 use edgegen_bench_arm::workload::{self, LAYERS, WHOLE};
 use edgegen_bench_arm::{goals, loops, mca, size};
 use edgegen_runtime::Packing;
@@ -86,12 +86,21 @@ fn core(cpu: Cpu) -> Result<Core> {
         structures: counts.structures,
         arena: counts.arena,
     };
+    let models = workload::shipped(&bench, packing)?.into_iter().map(|(name, macs, counts, aliased)| Shipped {
+        name,
+        macs,
+        image: counts.images[0],
+        aliased,
+        run_stack: counts.run_stack,
+        arena: counts.arena,
+    });
     let mut core = Core {
         cpu: cpu.name(),
         kernel: counts.kernel,
         packing: packing.name(),
         cells,
         whole,
+        models: models.collect(),
         own_and_aliased: workload::own_and_aliased(&bench, packing)?,
         listing: None,
     };

@@ -38,6 +38,8 @@ fn stack_of_drawing() {
         let counts = Bench::build(cpu).unwrap().count(&repack(&model, cpu.packing()).unwrap(), None).unwrap();
         // The runtime has no variables: this is all the RAM that drawing takes besides arena, model and generator.
         assert!(counts.run_stack <= 1024, "{cpu}: {} bytes", counts.run_stack);
-        assert_eq!(counts.images.iter().max(), counts.images.iter().min(), "{cpu}");
+        // Nothing but clamps depends on values, and on Cortex-M0 those are branches.
+        let (least, most) = (counts.images.iter().min().unwrap(), counts.images.iter().max().unwrap());
+        assert!(most - least < least / 1000, "{cpu}: {:?}", counts.images);
     }
 }
