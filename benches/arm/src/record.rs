@@ -19,8 +19,9 @@ const RULES: &str = "\
 * Useful products of a transposed convolution are height · width · input channels · output channels · kernel² of its
   input: those with inserted zeros do not count, those with padding do.
 * Layers are taken from the generator with 8 latent values instead of 64, whose weights fit the emulated flash of 256 KiB. Those
-  of the whole generator (and of a shipped model that is too large) do not: there all operators read the weights of the largest, so its image means nothing. That
-  this changes nothing is counted above, on the model of the last convolution with its own weights and with shared ones.
+  of the whole generator (and of a shipped model that is too large) do not: there all operators read the weights of the largest,
+  so its image means nothing. Counts do not depend on weights, but for clamps, which are branches on some cores: see the last
+  column above, the model of the last convolution with its own weights and with shared ones.
 * Cortex-M0 stands for the M0+ too: they have the same instructions.
 * \"CMSIS-NN\" is what issue 3 of this project found (2026-07, gcc 12.2 -Ofast, its better path for each layer). It was not
   measured in this run.
