@@ -14,6 +14,9 @@ use edgegen_bench_arm::{goals, loops, mca, size};
 use edgegen_runtime::Packing;
 use edgegen_sim::Cpu;
 
+/// Models of `models/`.
+const SHIPPED: [&str; 2] = ["mnist-dcgan", "emoji-dcgan"];
+
 fn main() -> Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
@@ -92,6 +95,10 @@ fn core(cpu: Cpu) -> Result<Core> {
         packing: packing.name(),
         cells,
         whole,
+        shipped: SHIPPED
+            .into_iter()
+            .map(|name| Ok((name, workload::shipped(&bench, packing, name)?)))
+            .collect::<Result<_>>()?,
         own_and_aliased: workload::own_and_aliased(&bench, packing)?,
         listing: None,
     };

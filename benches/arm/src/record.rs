@@ -94,6 +94,8 @@ pub struct Core {
     pub cells: Vec<Cell>,
     /// The whole generator.
     pub whole: Whole,
+    /// Instructions of an image of each shipped model.
+    pub shipped: Vec<(&'static str, u64)>,
     /// Instructions of the same rows with weights of their own and with shared weights.
     pub own_and_aliased: [u64; 2],
     /// Inner loops of the kernel, where an aim was missed.
@@ -216,7 +218,16 @@ impl Record {
         for core in &self.cores {
             let _ = write!(text, " {:.2} ({:.1}) |", core.whole.millions(), core.whole.portable as f64 / 1e6);
         }
-        text + "\n"
+        text += "\n";
+        let models = self.cores.first().map_or(&[][..], |core| &core.shipped);
+        for (index, (name, _)) in models.iter().enumerate() {
+            let _ = write!(text, "| `models/{name}`, millions an image |");
+            for (_, instructions) in self.cores.iter().filter_map(|core| core.shipped.get(index)) {
+                let _ = write!(text, " {:.2} |", *instructions as f64 / 1e6);
+            }
+            text += "\n";
+        }
+        text
     }
 
     fn whole(&self) -> String {

@@ -76,6 +76,16 @@ impl Workload {
     }
 }
 
+/// Instructions of the first image of a shipped model.
+///
+/// # Errors
+///
+/// As [`Workload::layer`].
+pub fn shipped(bench: &Bench, packing: Packing, name: &str) -> Result<u64> {
+    let (counts, _) = count(bench, &edgegen_tests::shipped(name), packing)?;
+    counts.images.first().copied().context("no image")
+}
+
 /// Instructions of the same rows with weights of their own and with weights laid over each other.
 ///
 /// # Errors
