@@ -8,11 +8,14 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 use edgegen_bench_arm::board::{Bench, version};
-use edgegen_bench_arm::record::{Cell, Core, Record, Shipped, Whole};
+use edgegen_bench_arm::record::{Cell, Core, Record, Whole};
 use edgegen_bench_arm::workload::{self, LAYERS, WHOLE};
 use edgegen_bench_arm::{goals, loops, mca, size};
 use edgegen_runtime::Packing;
 use edgegen_sim::Cpu;
+
+/// Models of `models/`.
+const SHIPPED: [&str; 2] = ["mnist-dcgan", "emoji-dcgan"];
 
 fn main() -> Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -86,21 +89,16 @@ fn core(cpu: Cpu) -> Result<Core> {
         structures: counts.structures,
         arena: counts.arena,
     };
-    let models = workload::shipped(&bench, packing)?.into_iter().map(|(name, macs, counts, aliased)| Shipped {
-        name,
-        macs,
-        image: counts.images[0],
-        aliased,
-        run_stack: counts.run_stack,
-        arena: counts.arena,
-    });
     let mut core = Core {
         cpu: cpu.name(),
         kernel: counts.kernel,
         packing: packing.name(),
         cells,
         whole,
-        models: models.collect(),
+        shipped: SHIPPED
+            .into_iter()
+            .map(|name| Ok((name, workload::shipped(&bench, packing, name)?)))
+            .collect::<Result<_>>()?,
         own_and_aliased: workload::own_and_aliased(&bench, packing)?,
         listing: None,
     };

@@ -82,23 +82,6 @@ impl Whole {
     }
 }
 
-/// A model of `models/` on a core.
-#[derive(Clone, Debug, Serialize)]
-pub struct Shipped {
-    /// Its name.
-    pub name: String,
-    /// Useful products.
-    pub macs: u64,
-    /// Instructions of the first image, the latent vector included.
-    pub image: u64,
-    /// Whether all operators read the same weights.
-    pub aliased: bool,
-    /// Bytes of stack of drawing.
-    pub run_stack: u64,
-    /// Bytes of the arena.
-    pub arena: u64,
-}
-
 /// All of a core.
 #[derive(Clone, Debug, Serialize)]
 pub struct Core {
@@ -112,8 +95,8 @@ pub struct Core {
     pub cells: Vec<Cell>,
     /// The whole generator.
     pub whole: Whole,
-    /// The shipped models.
-    pub models: Vec<Shipped>,
+    /// Instructions of an image of each shipped model.
+    pub shipped: Vec<(&'static str, u64)>,
     /// Instructions of the same rows with weights of their own and with shared weights.
     pub own_and_aliased: [u64; 2],
     /// Inner loops of the kernel, where an aim was missed.
@@ -178,8 +161,6 @@ impl Record {
         text += &self.cores();
         text += "\n## The whole generator\n\nIn bytes and in instructions.\n\n";
         text += &self.whole();
-        text += "\n## Shipped models\n\nMillions of instructions an image, and bytes of arena.\n\n";
-        text += &self.models();
         let missed: Vec<String> = self.cores.iter().flat_map(Core::missed).collect();
         text += "\n## Aims missed\n\n";
         if missed.is_empty() {
@@ -238,19 +219,12 @@ impl Record {
         for core in &self.cores {
             let _ = write!(text, " {:.2} ({:.1}) |", core.whole.millions(), core.whole.portable as f64 / 1e6);
         }
-        text + "\n"
-    }
-
-    fn models(&self) -> String {
-        let mut text = "| model |".to_owned();
-        for core in &self.cores {
-            let _ = write!(text, " {} |", core.cpu);
-        }
-        text += &format!("\n|---|{}\n", "---|".repeat(self.cores.len()));
-        for (index, model) in self.cores.first().map_or(&[][..], |core| &core.models).iter().enumerate() {
-            let _ = write!(text, "| {}, {:.2} million products |", model.name, model.macs as f64 / 1e6);
-            for model in self.cores.iter().filter_map(|core| core.models.get(index)) {
-                let _ = write!(text, " {:.2}, {} |", model.image as f64 / 1e6, model.arena);
+        text += "\n";
+        let models = self.cores.first().map_or(&[][..], |core| &core.shipped);
+        for (index, (name, _)) in models.iter().enumerate() {
+            let _ = write!(text, "| `models/{name}`, millions an image |");
+            for (_, instructions) in self.cores.iter().filter_map(|core| core.shipped.get(index)) {
+                let _ = write!(text, " {:.2} |", *instructions as f64 / 1e6);
             }
             text += "\n";
         }

@@ -76,26 +76,14 @@ impl Workload {
     }
 }
 
-/// Runs the models of `models/`: name, useful products, counts, and whether weights had to be laid over each other.
+/// Instructions of the first image of a shipped model.
 ///
 /// # Errors
 ///
 /// As [`Workload::layer`].
-pub fn shipped(bench: &Bench, packing: Packing) -> Result<Vec<(String, u64, Counts, bool)>> {
-    let mut names = Vec::new();
-    for folder in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../models"))? {
-        let folder = folder?;
-        if folder.path().join("model.egm").is_file() {
-            names.extend(folder.file_name().into_string());
-        }
-    }
-    names.sort_unstable();
-    let run = |name: String| {
-        let file = edgegen_tests::shipped(&name);
-        let (counts, aliased) = count(bench, &file, packing)?;
-        Ok((name, cost::cost(&Model::parse(file.bytes())?).macs, counts, aliased))
-    };
-    names.into_iter().map(run).collect()
+pub fn shipped(bench: &Bench, packing: Packing, name: &str) -> Result<u64> {
+    let (counts, _) = count(bench, &edgegen_tests::shipped(name), packing)?;
+    counts.images.first().copied().context("no image")
 }
 
 /// Instructions of the same rows with weights of their own and with weights laid over each other.
