@@ -1,4 +1,4 @@
-//! What the runtime may take at most on microcontrollers.
+//! What `just size` tells, and what drawing may take of the stack.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
@@ -15,17 +15,16 @@ fn skipped(cpu: Cpu) -> bool {
 }
 
 #[test]
-fn flash_of_the_runtime_with_all_operators() {
+fn every_part_of_the_runtime_is_found() {
     if skipped(Cpu::CortexM4) {
         return;
     }
     let parts = flash(&Cpu::CortexM4.build("proof", &[]).unwrap()).unwrap();
-    let runtime: u64 = parts.iter().filter(|(part, _)| **part != START).map(|(_, bytes)| bytes).sum();
-    assert!(runtime < 24 * 1024, "{runtime} bytes: {parts:?}");
-    // Were names or files of the debug information to change, parts would be empty.
+    // Were names or files of the debug information to change, parts would be empty; tests/proof.rs limits the sum.
     for part in ["executor", "kernel: of the core", "operator: dense", "operator: phase_conv", "latent vector"] {
         assert!(parts[part] > 300, "{part}: {parts:?}");
     }
+    assert!(parts[START] < 3000, "{parts:?}");
 }
 
 #[test]
