@@ -23,7 +23,6 @@ pub(crate) fn check(op: &Dense, source: &Edge, output: &Edge, packing: Packing, 
     check_bank(&op.bank, weights, positions, output.shape.c, data_len)
 }
 
-#[inline(never)]
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn run<K: Kernel>(
     op: &Dense,

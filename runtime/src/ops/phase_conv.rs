@@ -67,7 +67,6 @@ fn runs(axis: &Axis, taps: usize) -> (usize, usize) {
     if axis.dilation == 1 { (taps, 1) } else { (1, taps) }
 }
 
-#[inline(never)]
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn run<K: Kernel>(
     op: &PhaseConv,
