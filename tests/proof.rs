@@ -1,27 +1,10 @@
 //! Proofs and checks that are programs for Cortex-M: built by `firmware/arm`, linked or run in QEMU.
 
-use std::path::PathBuf;
 use std::process::Stdio;
-use std::sync::Mutex;
 
 use edgegen_sim::{Cpu, qemu};
 
 use crate::boards::skipped;
-
-/// Builds a program of `firmware/`; gives its ELF file, or what the compiler says.
-fn build(name: &str, cpu: Cpu, arguments: &[&str]) -> Result<PathBuf, String> {
-    // Cargo's own lock ends with the build, and the next build writes the same file.
-    static LOCK: Mutex<()> = Mutex::new(());
-    let _lock = LOCK.lock();
-    let mut cargo = cpu.cargo(name).unwrap();
-    let output =
-        cargo.args(["build", "--release", "--quiet", "--target", cpu.target()]).args(arguments).output().unwrap();
-    if output.status.success() {
-        Ok(cpu.release_folder().unwrap().join(format!("edgegen-{name}")))
-    } else {
-        Err(String::from_utf8_lossy(&output.stderr).into_owned())
-    }
-}
 
 #[test]
 fn nothing_can_panic() {
@@ -29,11 +12,9 @@ fn nothing_can_panic() {
         if skipped(cpu) {
             continue;
         }
-        if let Err(text) = build("proof", cpu, &[]) {
-            panic!("{cpu}: {text}");
-        }
+        cpu.build("proof", &[]).unwrap();
         // With a panic put in on purpose the proof fails, and for this reason.
-        let refused = build("proof", cpu, &["--features", "panic"]).unwrap_err();
+        let refused = cpu.build("proof", &["--features", "panic"]).unwrap_err().to_string();
         assert!(refused.contains("undefined symbol: edgegen_a_panic_can_be_reached"), "{cpu}: {refused}");
     }
 }
@@ -44,7 +25,7 @@ fn kernels_follow_the_definition() {
         if skipped(cpu) {
             continue;
         }
-        let elf = build("check", cpu, &[]).unwrap_or_else(|text| panic!("{cpu}: {text}"));
+        let elf = cpu.build("check", &[]).unwrap();
         let output = qemu::command(cpu)
             .args(["-semihosting-config", "enable=on,target=native", "-kernel"])
             .arg(elf)

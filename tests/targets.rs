@@ -12,6 +12,8 @@ use edgegen_targets::{MODELS, SEEDS};
 
 const ARM: &str = "aarch64-unknown-linux-gnu";
 const ARM_LINKER: &str = "aarch64-linux-gnu-gcc";
+/// The C library that programs of the target are linked with and run with, where Debian's cross compiler has it.
+const ARM_LIBRARIES: &str = "/usr/aarch64-linux-gnu";
 const WASM: &str = "wasm32-unknown-unknown";
 
 /// What a target printed: each kernel with its value, and the images.
@@ -59,11 +61,13 @@ fn host() -> Report {
 }
 
 /// Whether all of these are there; otherwise says what is missing, or fails where nothing may be.
-fn ready(test: &str, target: &str, programs: &[&str]) -> bool {
+fn ready(test: &str, target: &str, programs: &[&str], library: Option<&Path>) -> bool {
     let missing = if !has_target(target) {
         format!("Rust's target {target} (rustup target add {target})")
     } else if let Some(program) = programs.iter().find(|program| !has_program(program)) {
         format!("the program {program} (./x test installs it)")
+    } else if let Some(library) = library.filter(|library| !library.exists()) {
+        format!("{} (./x test installs it)", library.display())
     } else {
         return true;
     };
@@ -77,9 +81,7 @@ fn ready(test: &str, target: &str, programs: &[&str]) -> bool {
 /// Whether the compiler on the path has the target's libraries.
 fn has_target(target: &str) -> bool {
     let found = Command::new("rustc").args(["--print", "target-libdir", "--target", target]).output();
-    found.is_ok_and(|found| {
-        found.status.success() && Path::new(String::from_utf8_lossy(&found.stdout).trim()).join("../lib").is_dir()
-    })
+    found.is_ok_and(|found| found.status.success() && Path::new(String::from_utf8_lossy(&found.stdout).trim()).is_dir())
 }
 
 fn has_program(program: &str) -> bool {
@@ -87,9 +89,9 @@ fn has_program(program: &str) -> bool {
     started.is_ok_and(|status| status.success())
 }
 
-/// Builds `tests/targets` for a target in a folder of its own; gives the folder of what was built.
-fn build(folder: &str, target: &str, flags: &str, arguments: &[&str]) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("targets").join(folder);
+/// Builds `tests/targets` for a target, beside this test; gives the folder of what was built.
+fn build(target: &str, flags: &str, arguments: &[&str]) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("..");
     let name = target.to_uppercase().replace('-', "_");
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     // Flags meant for the host's compiler (say -C target-cpu=native) would break another target.
@@ -116,8 +118,8 @@ fn output(command: &mut Command) -> Report {
     Report::read(&text)
 }
 
-fn in_node(folder: &str, flags: &str) -> Report {
-    let module = build(folder, WASM, flags, &["rustc", "--lib", "--crate-type", "cdylib"]).join("edgegen_targets.wasm");
+fn in_node(flags: &str) -> Report {
+    let module = build(WASM, flags, &["rustc", "--lib", "--crate-type", "cdylib"]).join("edgegen_targets.wasm");
     output(Command::new("node").arg(concat!(env!("CARGO_MANIFEST_DIR"), "/targets/run.mjs")).arg(module))
 }
 
@@ -130,12 +132,12 @@ fn host_kernels_draw_what_the_scalar_kernel_draws() {
 
 #[test]
 fn aarch64_draws_as_the_host() {
-    if !ready("aarch64", ARM, &[ARM_LINKER, "qemu-aarch64"]) {
+    let library = Path::new(ARM_LIBRARIES).join("lib/crt1.o");
+    if !ready("aarch64", ARM, &[ARM_LINKER, "qemu-aarch64"], Some(&library)) {
         return;
     }
-    let program = build("aarch64", ARM, "", &["build"]).join("edgegen-targets");
-    let on =
-        |cpu| output(Command::new("qemu-aarch64").args(["-cpu", cpu, "-L", "/usr/aarch64-linux-gnu"]).arg(&program));
+    let program = build(ARM, "", &["build"]).join("edgegen-targets");
+    let on = |cpu| output(Command::new("qemu-aarch64").args(["-cpu", cpu, "-L", ARM_LIBRARIES]).arg(&program));
 
     let a53 = on("cortex-a53");
     a53.assert_same_as_host(&["scalar", "neon", "aarch64"]);
@@ -148,9 +150,9 @@ fn aarch64_draws_as_the_host() {
 
 #[test]
 fn wasm_draws_as_the_host() {
-    if !ready("wasm", WASM, &["node"]) {
+    if !ready("wasm", WASM, &["node"], None) {
         return;
     }
-    in_node("wasm", "").assert_same_as_host(&["scalar"]);
-    in_node("wasm-simd128", "-C target-feature=+simd128").assert_same_as_host(&["scalar", "simd128"]);
+    in_node("").assert_same_as_host(&["scalar"]);
+    in_node("-C target-feature=+simd128").assert_same_as_host(&["scalar", "simd128"]);
 }

@@ -131,10 +131,6 @@ fn train_export_inspect_sample_and_sim() {
     assert!(message.contains("expected weights packed as portable") && message.contains("found mve"), "{message}");
     let message = refused(at, &["export", "mve.egm", "--target", "dsp", "-o", "x.egm"]);
     assert!(message.contains("found one packed for mve"), "{message}");
-    assert!(
-        refused(at, &["export", "run", "--target", "m4", "-o", "x.egm"]).contains("expected one of portable, armv6m")
-    );
-
     done(at, &["sim", "m.egm", "--photo", "panel.png"]);
     assert!(std::fs::read(at.join("panel.png")).unwrap().starts_with(b"\x89PNG"));
     let names = files(at).into_iter().filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned()));

@@ -1,73 +1,146 @@
-//! The bench firmware on an emulated board.
+//! The bench firmware on an emulated board. It is built once for each processor; QEMU puts the model into flash behind it.
 
-use std::path::Path;
-use std::process::Stdio;
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use edgegen_export::ModelFile;
-use edgegen_sim::{Cpu, qemu};
+use edgegen_runtime::model::checksum;
+use edgegen_sim::{Cpu, firmware, qemu};
+use tempfile::TempDir;
 
-/// Instructions that the firmware's calibration runs.
-const CALIBRATION: u64 = 100_000;
+/// The board's flash.
+const FLASH: u32 = 256 * 1024;
+/// Images that are counted, and the seed of the first.
+const IMAGES: (u32, u64) = (3, 1);
+
+/// The bench firmware of a processor.
+#[derive(Debug)]
+pub struct Bench {
+    cpu: Cpu,
+    /// Its ELF file.
+    pub elf: PathBuf,
+    /// Where the model goes.
+    address: u32,
+    folder: TempDir,
+}
 
 /// What the firmware counted.
 #[derive(Clone, Debug)]
 pub struct Counts {
+    /// Name of the kernel that the firmware was compiled with.
+    pub kernel: String,
+    /// Bytes of the model file.
+    pub file: usize,
+    /// Bytes of working memory: rings, and what the kernel works in.
+    pub arena: u64,
+    /// Bytes of a parsed model and of a generator.
+    pub structures: u64,
     /// Instructions of `Model::parse`.
     pub parse: u64,
-    /// Bytes of stack of `Model::parse`.
+    /// Bytes of stack of `Model::parse`, the model that it returns not counted.
     pub parse_stack: u64,
-    /// Instructions of each image.
+    /// Instructions of each image, from the seed on.
     pub images: Vec<u64>,
+    /// Of these, what drawing the latent vector takes.
+    pub latent: u64,
     /// Most bytes of stack of an image.
     pub run_stack: u64,
 }
 
 impl Counts {
-    /// Instructions of an image, the mean.
-    pub fn image(&self) -> u64 {
-        self.images.iter().sum::<u64>() / self.images.len() as u64
+    /// Instructions of the rows of an image, the mean.
+    pub fn rows(&self) -> u64 {
+        self.images.iter().sum::<u64>() / self.images.len() as u64 - self.latent
     }
 }
 
-/// Builds the firmware around a model and runs it.
-///
-/// # Errors
-///
-/// When it does not build or fit, and what it says when it fails.
-pub fn count(model: &ModelFile, cpu: Cpu, folder: &Path) -> Result<Counts> {
-    let path = folder.join("model.egm");
-    std::fs::write(&path, model.bytes()).context("cannot write the model")?;
-    let output = cpu
-        .cargo("bench")?
-        .args(["build", "--release", "--quiet", "--target", cpu.target()])
-        .env("EDGEGEN_MODEL", &path)
-        .output()
-        .context("cannot start firmware/arm")?;
-    ensure!(output.status.success(), "the bench firmware: {}", String::from_utf8_lossy(&output.stderr));
-    let elf = cpu.release_folder()?.join("edgegen-bench");
-    let output = qemu::command(cpu)
-        .args(["-semihosting-config", "enable=on,target=native", "-kernel"])
-        .arg(&elf)
-        .stdin(Stdio::null())
-        .output()
-        .context("cannot start QEMU")?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    ensure!(output.status.success(), "the bench firmware on {cpu}: {text}");
+impl Bench {
+    /// Builds it.
+    ///
+    /// # Errors
+    ///
+    /// When compiler or QEMU are missing, saying what to install.
+    pub fn build(cpu: Cpu) -> Result<Self> {
+        qemu::check(cpu)?;
+        let folder = tempfile::tempdir().context("could not make a temporary folder")?;
+        let elf = folder.path().join("bench.elf");
+        fs::copy(cpu.build("bench", &[])?, &elf)?;
+        let (flash, _) = firmware::sizes(&fs::read(&elf)?).context("the firmware is not an ARM ELF file")?;
+        Ok(Self { cpu, elf, address: flash.next_multiple_of(1024), folder })
+    }
 
-    let field = |line: &str, index: usize| -> Result<u64> {
-        line.split(' ').nth(index).and_then(|word| word.parse().ok()).with_context(|| format!("no number in {line}"))
-    };
-    let line =
-        |name: &str| text.lines().find(|line| line.starts_with(name)).with_context(|| format!("no {name}: {text}"));
-    // What a tick is, is measured; whole instructions, because the clock is one.
-    let per_tick = (CALIBRATION as f64 / field(line("calibration")?, 1)? as f64).round() as u64;
-    let images: Vec<&str> = text.lines().filter(|line| line.starts_with("image")).collect();
-    ensure!(!images.is_empty(), "no image: {text}");
-    Ok(Counts {
-        parse: field(line("parse")?, 1)? * per_tick,
-        parse_stack: field(line("parse")?, 2)?,
-        images: images.iter().map(|line| Ok(field(line, 1)? * per_tick)).collect::<Result<_>>()?,
-        run_stack: images.iter().map(|line| field(line, 2)).collect::<Result<Vec<_>>>()?.into_iter().max().unwrap_or(0),
-    })
+    /// Whether a model fits behind the program.
+    pub fn fits(&self, model: &ModelFile) -> bool {
+        model.bytes().len() <= (FLASH - self.address) as usize
+    }
+
+    /// Runs a model. With `image`, the first image must have these bytes.
+    ///
+    /// # Errors
+    ///
+    /// What the firmware says when it fails.
+    pub fn count(&self, model: &ModelFile, image: Option<&[u8]>) -> Result<Counts> {
+        ensure!(self.fits(model), "a model of {} bytes does not fit the emulated flash", model.bytes().len());
+        let path = self.folder.path().join("model.egm");
+        fs::write(&path, model.bytes()).context("cannot write the model")?;
+        let (address, length, (images, seed)) = (self.address, model.bytes().len(), IMAGES);
+        let arguments = format!("arg=model={address},arg=length={length},arg=images={images},arg=seed={seed}");
+        let output = qemu::command(self.cpu)
+            .arg("-semihosting-config")
+            .arg(format!("enable=on,target=native,arg=bench,{arguments}"))
+            .arg("-device")
+            .arg(format!("loader,file={},addr={address:#x},force-raw=on", path.display()))
+            .arg("-kernel")
+            .arg(&self.elf)
+            .stdin(Stdio::null())
+            .output()
+            .context("cannot start QEMU")?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        ensure!(output.status.success(), "the bench firmware on {}: {text}", self.cpu);
+        let counts =
+            Counts::read(&text, length).with_context(|| format!("the bench firmware on {} says {text}", self.cpu))?;
+        if let Some(image) = image {
+            let crc32 = word(&text, "crc32")?;
+            let expected = format!("{:08x}", checksum(image));
+            ensure!(crc32 == expected, "the image on {}: expected crc32 {expected} as here, found {crc32}", self.cpu);
+        }
+        Ok(counts)
+    }
+}
+
+impl Counts {
+    fn read(text: &str, file: usize) -> Result<Self> {
+        let images: Vec<&str> = text.lines().filter(|line| line.starts_with("image ")).collect();
+        let of_images = |name: &str| images.iter().map(|line| number(line, name)).collect::<Result<Vec<u64>>>();
+        let most = |name: &str| of_images(name)?.into_iter().max().context("no image");
+        let parse = text.lines().find(|line| line.starts_with("parse ")).context("no line about parse")?;
+        Ok(Self {
+            kernel: word(text, "kernel")?.to_owned(),
+            file,
+            arena: number(text, "arena")?,
+            structures: number(text, "model")? + number(text, "generator")?,
+            parse: number(parse, "ticks")? * qemu::INSTRUCTIONS_PER_TICK,
+            parse_stack: number(parse, "stack")?,
+            images: of_images("ticks")?.iter().map(|ticks| ticks * qemu::INSTRUCTIONS_PER_TICK).collect(),
+            latent: most("latent")? * qemu::INSTRUCTIONS_PER_TICK,
+            run_stack: most("stack")?,
+        })
+    }
+}
+
+/// The word after `name`.
+fn word<'a>(text: &'a str, name: &str) -> Result<&'a str> {
+    text.split_whitespace().skip_while(|word| *word != name).nth(1).with_context(|| format!("no {name}"))
+}
+
+fn number(text: &str, name: &str) -> Result<u64> {
+    Ok(word(text, name)?.parse()?)
+}
+
+/// The first line of what a program says of its version.
+pub fn version(program: &str) -> Result<String> {
+    let output = Command::new(program).arg("--version").output().with_context(|| format!("cannot start {program}"))?;
+    Ok(String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().to_owned())
 }

@@ -1,84 +1,110 @@
-//! `just bench-arm`: instructions per useful product, counted in QEMU, of each core's kernel and of the portable one, beside
-//! CMSIS-NN; a table, and a dated record in `benches/record/`. `just size`: flash and stack.
+//! `just bench-arm`, `just size` and `just mca`.
+//!
+//! `edgegen-bench-arm [CPU…]` counts the instructions of layers and of a whole generator on emulated cores, prints the table
+//! and, unless only some cores were asked for, writes it into `benches/record/`.
 
-mod board;
-mod record;
-mod size;
-mod workload;
+use std::path::Path;
+use std::process::Command;
 
-use std::path::PathBuf;
-
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
+use edgegen_bench_arm::board::{Bench, version};
+use edgegen_bench_arm::record::{Cell, Core, Record, Whole};
+use edgegen_bench_arm::workload::{self, LAYERS, WHOLE};
+use edgegen_bench_arm::{goals, loops, mca, size};
 use edgegen_runtime::Packing;
-use edgegen_sim::{Cpu, qemu};
+use edgegen_sim::Cpu;
 
-use board::count;
-use record::{Cell, Core, Record};
+/// Models of `models/`.
+const SHIPPED: [&str; 2] = ["mnist-dcgan", "emoji-dcgan"];
 
 fn main() -> Result<()> {
-    let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../record"));
-    match std::env::args().nth(1).as_deref() {
-        None => bench(&folder),
-        Some("size") => size::print(),
-        // One core, without a record.
-        Some(cpu) => {
-            let cpu: Cpu = cpu.parse().context("expected nothing, size or a processor")?;
-            cells(cpu, cpu.packing()).map(drop)
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["size"] => size::print(),
+        ["mca"] => mca::print(),
+        [] => {
+            let record = record(&Cpu::ALL)?;
+            println!("{}", record.markdown());
+            record.write(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../record")))
+        }
+        _ => {
+            let cores: Vec<Cpu> = words.iter().map(|word| word.parse()).collect::<Result<_>>()?;
+            println!("{}", record(&cores)?.markdown());
+            Ok(())
         }
     }
 }
 
-fn bench(folder: &std::path::Path) -> Result<()> {
-    aliasing_changes_nothing()?;
-    let mut cores = Vec::new();
-    for cpu in Cpu::ALL {
-        qemu::check(cpu)?;
-        let core = Core {
-            cpu: cpu.name(),
-            packing: cpu.packing().name(),
-            cells: cells(cpu, cpu.packing())?,
-            portable: cells(cpu, Packing::Portable)?,
-            listing: None,
-        };
-        cores.push(core.with_listing(&cpu.release_folder()?.join("edgegen-bench")));
-    }
-    Record::new(cores)?.write(folder)
+fn record(cores: &[Cpu]) -> Result<Record> {
+    let says = |program: &str, arguments: &[&str]| -> Result<String> {
+        let output =
+            Command::new(program).args(arguments).output().with_context(|| format!("cannot start {program}"))?;
+        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    };
+    Ok(Record {
+        date: says("date", &["-u", "+%Y-%m-%d"])?,
+        commit: says("git", &["describe", "--always", "--dirty=+"]).unwrap_or_default(),
+        rustc: version("rustc")?,
+        qemu: version("qemu-system-arm")?,
+        cores: cores.iter().map(|&cpu| core(cpu)).collect::<Result<_>>()?,
+    })
 }
 
-/// All workloads on one core.
-fn cells(cpu: Cpu, packing: Packing) -> Result<Vec<Cell>> {
-    let folder = tempfile::tempdir()?;
+fn core(cpu: Cpu) -> Result<Core> {
+    let bench = Bench::build(cpu)?;
+    let (packing, goals) = (cpu.packing(), goals::of(cpu.name()));
     let mut cells = Vec::new();
-    for workload in &workload::ALL {
-        let (model, feeding) = workload.models(packing)?;
-        let counts = count(&model, cpu, folder.path())?;
-        let mut instructions = counts.image();
-        if let Some(feeding) = feeding {
-            instructions -= count(&feeding, cpu, folder.path())?.image();
-        }
-        let macs = workload.macs()?;
-        eprintln!("{cpu}, {}: {}: {:.3}", packing.name(), workload.name, instructions as f64 / macs as f64);
+    for (index, layer) in LAYERS.iter().enumerate() {
+        let (taken, portable) = (layer.layer(&bench, packing)?, layer.layer(&bench, Packing::Portable)?);
+        let per_mac = |instructions: u64| instructions as f64 / taken.macs as f64;
+        eprintln!(
+            "{cpu}, {}: {:.3}, portable {:.2}",
+            layer.name,
+            per_mac(taken.instructions),
+            per_mac(portable.instructions)
+        );
         cells.push(Cell {
-            layer: workload.name,
-            macs,
-            instructions,
-            parse: counts.parse,
-            parse_stack: counts.parse_stack,
-            run_stack: counts.run_stack,
+            layer: layer.name,
+            macs: taken.macs,
+            instructions: taken.instructions,
+            per_mac: per_mac(taken.instructions),
+            portable_per_mac: per_mac(portable.instructions),
+            goal: goals.map(|goals| goals[index]),
         });
     }
-    Ok(cells)
-}
-
-/// Weights in one place count as weights in their own.
-fn aliasing_changes_nothing() -> Result<()> {
-    let folder = tempfile::tempdir()?;
-    let file = edgegen_tests::shipped("mnist-dcgan");
-    let cpu = Cpu::CortexM4;
-    let packed = edgegen_export::repack(&file, cpu.packing())?;
-    let own = count(&packed, cpu, folder.path())?.image();
-    let shared = count(&workload::alias(&packed)?, cpu, folder.path())?.image();
-    // Clamps of finished values are the only branches that depend on them.
-    ensure!(own.abs_diff(shared) * 200 < own, "{own} instructions with own weights, {shared} with shared ones");
-    Ok(())
+    let (macs, counts, aliased) = WHOLE.whole(&bench, packing)?;
+    let (_, portable, _) = WHOLE.whole(&bench, Packing::Portable)?;
+    eprintln!("{cpu}, {}: {:.2} million", WHOLE.name, counts.images[0] as f64 / 1e6);
+    let whole = Whole {
+        macs,
+        images: counts.images,
+        latent: counts.latent,
+        portable: portable.images[0],
+        goal: goals.map(|goals| goals[LAYERS.len()]),
+        aliased,
+        parse: counts.parse,
+        file: counts.file,
+        parse_stack: counts.parse_stack,
+        run_stack: counts.run_stack,
+        structures: counts.structures,
+        arena: counts.arena,
+    };
+    let mut core = Core {
+        cpu: cpu.name(),
+        kernel: counts.kernel,
+        packing: packing.name(),
+        cells,
+        whole,
+        shipped: SHIPPED
+            .into_iter()
+            .map(|name| Ok((name, workload::shipped(&bench, packing, name)?)))
+            .collect::<Result<_>>()?,
+        own_and_aliased: workload::own_and_aliased(&bench, packing)?,
+        listing: None,
+    };
+    if !core.missed().is_empty() {
+        let found = loops::find(&bench.elf, cpu.name(), &format!("kernels::{}", core.kernel))?;
+        core.listing = Some(found.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
+    }
+    Ok(core)
 }

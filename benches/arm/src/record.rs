@@ -1,201 +1,249 @@
-//! The table, and the record of it.
+//! The table of a run, and the record of it in `benches/record/`.
 
 use std::fmt::Write;
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context, Result};
 use serde::Serialize;
 
-/// CMSIS-NN's figures (2026-07, gcc 12.2 -Ofast, its better path for each layer) and what we aim for, in the order of
-/// `workload::ALL`, as issue 3 of this project gives them; the last row in millions of instructions an image.
-const THEIRS_AND_AIMS: [(&str, [(f64, f64); 8]); 3] = [
-    (
-        "cortex-m4",
-        [(2.47, 1.00), (2.74, 1.05), (3.16, 1.15), (4.16, 1.60), (1.92, 1.05), (2.32, 1.15), (2.65, 1.30), (48.8, 8.5)],
-    ),
-    (
-        "cortex-m0",
-        [(7.74, 4.5), (8.35, 4.7), (9.21, 5.0), (11.2, 6.0), (6.70, 4.5), (7.55, 4.8), (7.49, 5.0), (171.6, 36.0)],
-    ),
-    (
-        "cortex-m55",
-        [
-            (0.561, 0.14),
-            (0.720, 0.16),
-            (0.967, 0.20),
-            (1.81, 0.60),
-            (0.253, 0.15),
-            (0.387, 0.20),
-            (0.664, 0.30),
-            (6.7, 1.4),
-        ],
-    ),
-];
+use crate::goals::Goal;
+use crate::workload;
 
 const RULES: &str = "\
 ## How it was counted
 
-* Instructions that QEMU executes with `-icount shift=0` (one a nanosecond), read from SysTick, whose ticks are calibrated in each
-  run. Everything is included: the executor, rings and their padding, gathering, requantization, clamps, the table of the last layer, interleaved stores.
-* A layer is the difference of two models, with and without it. Useful products of a transposed convolution are
-  height · width · input channels · output channels · kernel² of its input; those with inserted zeros do not count.
-* The generator's weights do not fit the emulated board's 256 KiB of flash: all operators of these models read the same weights. Instructions do
-  not depend on their values; each run checks that with `mnist-dcgan`.
-* Cortex-M0 stands for M0+ too: the instruction sets are the same.
-* QEMU knows no cycles: loads, multiplications, branches and a vector instruction count one each, and flash wait states, caches,
-  dual issue and beats do not show. `just mca` estimates cycles of the inner loops.
-* \"CMSIS-NN\" are the figures of issue 3, not measured in this run.
+* Instructions that QEMU executes with `-icount shift=0` (one a nanosecond), read from SysTick in steps of 20. Everything is
+  included: executor, rings and their padding, gathering, requantization, clamps, the table of the last layer, interleaved stores.
+* A layer is the difference of two models, with and without it as their last layer; drawing the latent vector belongs to the whole
+  image alone. Each model's first image is compared with the one made on the host by its checksum.
+* Useful products of a transposed convolution are height · width · input channels · output channels · kernel² of its
+  input: those with inserted zeros do not count, those with padding do.
+* Layers are taken from the generator with 8 latent values instead of 64, whose weights fit the emulated flash of 256 KiB. Those
+  of the whole generator do not: there all operators read the weights of the largest, so its image means nothing. That
+  this changes nothing is counted above, on the model of the last convolution with its own weights and with shared ones.
+* Cortex-M0 stands for the M0+ too: they have the same instructions.
+* \"CMSIS-NN\" is what issue 3 of this project found (2026-07, gcc 12.2 -Ofast, its better path for each layer). It was not
+  measured in this run.
+* QEMU cannot tell cycles: a load, a multiplication, a branch and a vector instruction count one each. Wait states of flash, caches,
+  dual issue and the beats of vector instructions do not show. `just mca` estimates cycles of the inner loops.
 ";
 
-/// One workload on one core.
+/// A layer on a core.
 #[derive(Clone, Debug, Serialize)]
 pub struct Cell {
-    /// Name of the workload.
+    /// Name of the layer.
     pub layer: &'static str,
     /// Useful products.
     pub macs: u64,
-    /// Instructions for them.
+    /// Instructions with the packing of the core's kernel.
     pub instructions: u64,
-    /// Instructions of parsing the model.
+    /// The same in instructions per product.
+    pub per_mac: f64,
+    /// Instructions per product with the portable packing, which the scalar kernel reads.
+    pub portable_per_mac: f64,
+    /// What CMSIS-NN takes, and what we aim for, in instructions per product.
+    pub goal: Option<Goal>,
+}
+
+/// The whole generator on a core.
+#[derive(Clone, Debug, Serialize)]
+pub struct Whole {
+    /// Useful products.
+    pub macs: u64,
+    /// Instructions of each image, the latent vector included; seeds from 1 on.
+    pub images: Vec<u64>,
+    /// Of these, drawing the latent vector.
+    pub latent: u64,
+    /// Instructions of an image with the portable packing.
+    pub portable: u64,
+    /// What CMSIS-NN takes, and what we aim for, in millions of instructions.
+    pub goal: Option<Goal>,
+    /// Whether all operators read the same weights.
+    pub aliased: bool,
+    /// Instructions of `Model::parse`, most of them for the checksum of the file.
     pub parse: u64,
+    /// Bytes of the model file, as it was parsed.
+    pub file: usize,
     /// Bytes of stack of parsing.
     pub parse_stack: u64,
     /// Bytes of stack of drawing.
     pub run_stack: u64,
+    /// Bytes of the parsed model and the generator.
+    pub structures: u64,
+    /// Bytes of the arena.
+    pub arena: u64,
 }
 
-impl Cell {
-    fn per_mac(&self) -> f64 {
-        self.instructions as f64 / self.macs as f64
+impl Whole {
+    /// Millions of instructions of the first image.
+    fn millions(&self) -> f64 {
+        self.images.first().map_or(0.0, |&image| image as f64 / 1e6)
     }
 }
 
-/// All workloads on one core.
+/// All of a core.
 #[derive(Clone, Debug, Serialize)]
 pub struct Core {
     /// QEMU's name of the processor.
     pub cpu: &'static str,
-    /// The packing of its kernel.
+    /// Name of the kernel.
+    pub kernel: String,
+    /// The packing that it reads.
     pub packing: &'static str,
-    /// With that kernel.
+    /// The layers.
     pub cells: Vec<Cell>,
-    /// With the portable packing.
-    pub portable: Vec<Cell>,
-    /// The inner loops, where an aim was missed.
+    /// The whole generator.
+    pub whole: Whole,
+    /// Instructions of an image of each shipped model.
+    pub shipped: Vec<(&'static str, u64)>,
+    /// Instructions of the same rows with weights of their own and with shared weights.
+    pub own_and_aliased: [u64; 2],
+    /// Inner loops of the kernel, where an aim was missed.
     pub listing: Option<String>,
-}
-
-impl Core {
-    /// What CMSIS-NN takes and what we aim for, in the unit of [`Core::figure`].
-    fn goals(&self) -> Option<&'static [(f64, f64); 8]> {
-        THEIRS_AND_AIMS.iter().find(|(cpu, _)| *cpu == self.cpu).map(|(_, goals)| goals)
-    }
-
-    /// Instructions per product of a layer; millions of instructions an image of the whole, which is the last.
-    fn figure(cells: &[Cell], index: usize) -> f64 {
-        if index + 1 == cells.len() { cells[index].instructions as f64 / 1e6 } else { cells[index].per_mac() }
-    }
-
-    fn missed(&self) -> bool {
-        let goals = self.goals().map_or(&[][..], |goals| goals);
-        goals.iter().enumerate().any(|(index, goal)| Self::figure(&self.cells, index) > goal.1)
-    }
-
-    /// With the inner loops of its kernel, if an aim was missed.
-    pub fn with_listing(self, elf: &Path) -> Self {
-        let listing = self.missed().then(|| listing(elf, self.packing).unwrap_or_else(|error| format!("{error:#}")));
-        Self { listing, ..self }
-    }
-}
-
-/// The functions of a kernel that multiply.
-fn listing(elf: &Path, kernel: &str) -> Result<String> {
-    let objdump = Command::new("llvm-objdump-19").args(["-d", "--no-show-raw-insn"]).arg(elf).output();
-    let text = objdump.context("expected llvm-objdump-19 for the listing: apt-get install llvm-19")?.stdout;
-    let text = String::from_utf8_lossy(&text).into_owned();
-    let functions = text.split("\n\n").filter(|function| {
-        let name = function.lines().next().unwrap_or_default();
-        name.contains(kernel) && name.contains("multiply")
-    });
-    Ok(functions.map(|function| format!("{}\n", function.trim())).collect())
 }
 
 /// A run of the benchmark.
 #[derive(Clone, Debug, Serialize)]
 pub struct Record {
-    date: String,
-    rustc: String,
-    qemu: String,
-    cores: Vec<Core>,
+    /// Day, in UTC.
+    pub date: String,
+    /// Commit of this repository; with `+` when files had changed since.
+    pub commit: String,
+    /// Version of the compiler.
+    pub rustc: String,
+    /// Version of QEMU.
+    pub qemu: String,
+    /// The cores.
+    pub cores: Vec<Core>,
+}
+
+impl Core {
+    /// Lines about the aims that are missed, and by how much.
+    pub fn missed(&self) -> Vec<String> {
+        let whole = (workload::WHOLE.name, self.whole.millions(), self.whole.goal);
+        let layers = self.cells.iter().map(|cell| (cell.layer, cell.per_mac, cell.goal));
+        let missed = layers.chain([whole]).filter_map(|(name, found, goal)| {
+            let Goal { aim, .. } = goal.filter(|goal| found > goal.aim)?;
+            let beyond = 100.0 * (found / aim - 1.0);
+            Some(format!("{}, {name}: {found:.3}, {beyond:.1} % above the aim of {aim}", self.cpu))
+        });
+        missed.collect()
+    }
 }
 
 impl Record {
-    /// The record of today.
-    pub fn new(cores: Vec<Core>) -> Result<Self> {
-        let says = |program: &str, argument: &str| -> Result<String> {
-            let output =
-                Command::new(program).arg(argument).output().with_context(|| format!("cannot ask {program}"))?;
-            Ok(String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().to_owned())
-        };
-        Ok(Self {
-            date: says("date", "+%Y-%m-%d")?,
-            rustc: says("rustc", "--version")?,
-            qemu: says("qemu-system-arm", "--version")?,
-            cores,
-        })
-    }
-
-    /// Prints the tables and writes `arm-DATE.json` and `arm-DATE.md`.
+    /// Writes `arm-DATE.json` and `arm-DATE.md`, each by rename.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot.
     pub fn write(&self, folder: &Path) -> Result<()> {
-        let text = self.markdown();
-        println!("{text}");
         std::fs::create_dir_all(folder)?;
-        let json = serde_json::to_string_pretty(self)?;
-        for (ending, content) in [("json", json), ("md", text)] {
+        let json = serde_json::to_string_pretty(self)? + "\n";
+        for (ending, content) in [("json", json), ("md", self.markdown())] {
             let path = folder.join(format!("arm-{}.{ending}", self.date));
             let part = path.with_extension("part");
-            std::fs::write(&part, content)?;
+            std::fs::write(&part, content).with_context(|| format!("could not write {}", part.display()))?;
             std::fs::rename(&part, &path)?;
         }
         Ok(())
     }
 
-    fn markdown(&self) -> String {
-        let mut text = format!("# Instructions on Arm, {}\n\n{}, {}\n", self.date, self.rustc, self.qemu);
-        text += "\nInstructions per useful product; the last row millions of instructions an image.\n";
+    /// The table and all that belongs to it.
+    pub fn markdown(&self) -> String {
+        let mut text =
+            format!("# Instructions on Arm, {}\n\nedgegen {}, {}, {}\n", self.date, self.commit, self.rustc, self.qemu);
+        text += "\nInstructions per useful product, beside CMSIS-NN and the aims of issue 3.\n\n";
+        text += &self.goals();
+        text += "\n## All cores\n\nInstructions per useful product: with the kernel of the core, and in brackets with the portable packing\n\
+            and the scalar kernel. Last row: millions of instructions an image.\n\n";
+        text += &self.cores();
+        text += "\n## The whole generator\n\nIn bytes and in instructions.\n\n";
+        text += &self.whole();
+        let missed: Vec<String> = self.cores.iter().flat_map(Core::missed).collect();
+        text += "\n## Aims missed\n\n";
+        if missed.is_empty() {
+            text += "None.\n";
+        }
+        for line in missed {
+            let _ = writeln!(text, "* {line}");
+        }
         for core in &self.cores {
-            let _ = writeln!(text, "\n## {}, packing `{}`\n", core.cpu, core.packing);
-            text += "| layer | ours | portable kernel | CMSIS-NN | aim | |\n|---|---|---|---|---|---|\n";
-            for index in 0..core.cells.len() {
-                let figure = Core::figure(&core.cells, index);
-                let portable = Core::figure(&core.portable, index);
-                let (theirs, aim, verdict) = match core.goals() {
-                    Some(goals) => {
-                        let (theirs, aim) = goals[index];
-                        let verdict = if figure <= aim {
-                            format!("met, {:.1} times fewer than CMSIS-NN", theirs / figure)
-                        } else {
-                            format!("missed by {:.0} %", 100.0 * (figure / aim - 1.0))
-                        };
-                        (theirs.to_string(), aim.to_string(), verdict)
-                    }
-                    None => ("–".to_owned(), "–".to_owned(), String::new()),
-                };
-                let layer = core.cells[index].layer;
-                let _ = writeln!(text, "| {layer} | **{figure:.3}** | {portable:.2} | {theirs} | {aim} | {verdict} |");
-            }
-            if let Some(whole) = core.cells.last() {
-                let _ = writeln!(
-                    text,
-                    "\nThe whole generator: {} instructions an image, {} to parse it; stack of drawing {} B, of parsing {} B.",
-                    whole.instructions, whole.parse, whole.run_stack, whole.parse_stack
-                );
-            }
             if let Some(listing) = &core.listing {
-                let _ = writeln!(text, "\nInner loops, for the aims missed:\n\n```text\n{listing}```");
+                let _ = write!(text, "\nInner loops of `{}` on {}:\n\n```asm\n{listing}```\n", core.kernel, core.cpu);
             }
         }
         text + "\n" + RULES
+    }
+
+    /// The table of the issue.
+    fn goals(&self) -> String {
+        let cores: Vec<&Core> = self.cores.iter().filter(|core| core.whole.goal.is_some()).collect();
+        let mut text = "| layer (int8, k4 s2 p1 unless said) |".to_owned();
+        for core in &cores {
+            let _ = write!(text, " {} CMSIS-NN | aim | ours | |", core.cpu);
+        }
+        text += &format!("\n|---|{}\n", "---|---|---|---|".repeat(cores.len()));
+        let mut row = |name: &str, entry: &dyn Fn(&Core) -> Option<(f64, Goal)>, decimals: usize| {
+            let _ = write!(text, "| {name} |");
+            for core in &cores {
+                let Some((found, Goal { theirs, aim })) = entry(core) else { continue };
+                let verdict = if found <= aim { format!("{:.1}× fewer", theirs / found) } else { "missed".to_owned() };
+                let _ = write!(text, " {theirs} | {aim} | **{found:.decimals$}** | {verdict} |");
+            }
+            text += "\n";
+        };
+        for (index, layer) in workload::LAYERS.iter().enumerate() {
+            row(layer.name, &|core| core.cells.get(index).and_then(|cell| Some((cell.per_mac, cell.goal?))), 3);
+        }
+        let whole = format!("{}, millions of instructions", workload::WHOLE.name);
+        row(&whole, &|core| Some((core.whole.millions(), core.whole.goal?)), 2);
+        text
+    }
+
+    fn cores(&self) -> String {
+        let mut text = "| layer |".to_owned();
+        for core in &self.cores {
+            let _ = write!(text, " {} `{}` |", core.cpu, core.kernel);
+        }
+        text += &format!("\n|---|{}\n", "---|".repeat(self.cores.len()));
+        for (index, layer) in workload::LAYERS.iter().enumerate() {
+            let _ = write!(text, "| {} |", layer.name);
+            for cell in self.cores.iter().filter_map(|core| core.cells.get(index)) {
+                let _ = write!(text, " {:.3} ({:.2}) |", cell.per_mac, cell.portable_per_mac);
+            }
+            text += "\n";
+        }
+        let _ = write!(text, "| {} |", workload::WHOLE.name);
+        for core in &self.cores {
+            let _ = write!(text, " {:.2} ({:.1}) |", core.whole.millions(), core.whole.portable as f64 / 1e6);
+        }
+        text += "\n";
+        let models = self.cores.first().map_or(&[][..], |core| &core.shipped);
+        for (index, (name, _)) in models.iter().enumerate() {
+            let _ = write!(text, "| `models/{name}`, millions an image |");
+            for (_, instructions) in self.cores.iter().filter_map(|core| core.shipped.get(index)) {
+                let _ = write!(text, " {:.2} |", *instructions as f64 / 1e6);
+            }
+            text += "\n";
+        }
+        text
+    }
+
+    fn whole(&self) -> String {
+        let mut text = "| core | first image | later images | latent vector of it | parse | file | arena | stack of run | stack of parse | model and \
+            generator | rows of a smaller model, own and shared weights |\n|---|---|---|---|---|---|---|---|---|---|---|\n"
+            .to_owned();
+        for Core { cpu, whole, own_and_aliased: [own, aliased], .. } in &self.cores {
+            let Some((first, later)) = whole.images.split_first() else { continue };
+            let (least, most) = (later.iter().min().unwrap_or(first), later.iter().max().unwrap_or(first));
+            let later = if least == most { least.to_string() } else { format!("{least} … {most}") };
+            let Whole { latent, parse, file, arena, run_stack, parse_stack, structures, .. } = whole;
+            let _ = writeln!(
+                text,
+                "| {cpu} | {first} | {later} | {latent} | {parse} | {file} | {arena} | {run_stack} | {parse_stack} | {structures} | {own}, {aliased} |"
+            );
+        }
+        text
     }
 }

@@ -1,66 +1,149 @@
-//! `just size`: what the runtime takes of flash, by the part of it that a symbol belongs to, and of stack.
+//! What the runtime takes: flash of each of its parts, and stack.
+//!
+//! Flash is that of `firmware/proof`, the smallest program that parses and draws. The compiler inlines most of the runtime into a few
+//! functions, so instructions are sorted by the source file that they come from, as the debug information tells it.
 
 use std::collections::BTreeMap;
-use std::process::Command;
+use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use addr2line::Loader;
+use anyhow::{Result, anyhow};
 use edgegen_sim::Cpu;
+use object::{Object, ObjectSection, ObjectSymbol, SectionFlags, SectionKind, elf};
 
-use crate::board::count;
+use crate::board::Bench;
 
-/// Parts of the program, each with what its symbols contain; the first that fits takes a symbol.
-const PARTS: [(&str, &[&str]); 10] = [
-    ("kernels: scalar", &["kernels::scalar"]),
-    ("kernels: armv6m, dsp or mve", &["kernels::armv6m", "kernels::dsp", "kernels::mve", "edgegen_dsp", "edgegen_mve"]),
-    ("kernels: driver", &["kernels::blocked"]),
-    ("operator: dense", &["ops::dense"]),
-    ("operator: phase_conv", &["ops::phase_conv"]),
-    ("executor", &["edgegen_runtime::stream", "edgegen_runtime::ops"]),
-    ("latent", &["edgegen_runtime::latent", "xoshiro"]),
-    ("parse", &["edgegen_runtime", "postcard", "serde", "heapless", "crc", "from_utf8"]),
-    ("memory functions of Rust", &["mem", "__aeabi"]),
-    ("start and vectors", &["", "Reset", "__INTERRUPTS"]),
+/// Parts by file of `runtime/src`, and the same by path of a function without debug information, such as one in assembly.
+const FILES: [(&str, &str, &str); 12] = [
+    ("kernels/scalar", "kernels::scalar", "kernel: scalar"),
+    ("kernels/armv6m", "kernels::armv6m", "kernel: of the core"),
+    ("kernels/dsp", "kernels::dsp", "kernel: of the core"),
+    ("kernels/mve", "kernels::mve", "kernel: of the core"),
+    ("kernels/", "kernels::", "kernel: driver"),
+    ("ops/dense", "ops::dense", "operator: dense"),
+    ("ops/phase_conv", "ops::phase_conv", "operator: phase_conv"),
+    ("ops/", "ops::", "executor"),
+    ("stream", "stream::", "executor"),
+    ("latent", "latent::", "latent vector"),
+    ("model", "model::", "parse: header and checks"),
+    ("error", "error::", "parse: header and checks"),
 ];
 
-/// Prints both tables for each kind of core.
+/// Files whose functions serve several parts: the part is that of their caller.
+const SERVING: [&str; 4] = ["graph", "fixed", "packing", "lib"];
+
+/// What names of functions that read the graph contain.
+const DESERIALIZING: [&str; 4] = ["postcard", "serde", "deserialize", "from_utf8"];
+const GRAPH: &str = "parse: graph, by serde";
+
+/// Parts by the name of a function that comes from no file of the runtime.
+const CRATES: [(&str, &str); 8] = [
+    ("postcard", GRAPH),
+    ("serde", GRAPH),
+    ("heapless", GRAPH),
+    ("from_utf8", GRAPH),
+    ("compiler_builtins", "memcpy, division and the like"),
+    ("__aeabi", "memcpy, division and the like"),
+    ("mem", "memcpy, division and the like"),
+    ("__udivmoddi4", "memcpy, division and the like"),
+];
+
+/// All that is left: vectors, reset, `main`.
+const START: &str = "start and main";
+/// Constants without a name.
+const CONSTANTS: &str = "constants of several parts";
+
+/// Prints the tables.
+///
+/// # Errors
+///
+/// When a compiler or QEMU are missing, saying what to install.
 pub fn print() -> Result<()> {
-    println!("Flash of a program that parses and draws, without model (firmware/proof), and stack with mnist-dcgan:\n");
-    let folder = tempfile::tempdir()?;
-    let model = edgegen_tests::shipped("mnist-dcgan");
-    for cpu in [Cpu::CortexM0, Cpu::CortexM4, Cpu::CortexM33, Cpu::CortexM55] {
-        let parts = flash(cpu)?;
-        println!("{cpu}");
-        for (part, bytes) in &parts {
-            println!("  {bytes:>6} B  {part}");
-        }
-        println!("  {:>6} B  all", parts.values().sum::<u64>());
-        let counts = count(&edgegen_export::repack(&model, cpu.packing())?, cpu, folder.path())?;
-        println!("  stack of drawing {} B, of parsing {} B\n", counts.run_stack, counts.parse_stack);
+    let cores = [Cpu::CortexM0, Cpu::CortexM3, Cpu::CortexM4, Cpu::CortexM33, Cpu::CortexM55];
+    println!("Bytes of flash of a program that parses and draws (firmware/proof), without model:\n");
+    let tables: Vec<_> = cores.iter().map(|&cpu| flash(&cpu.build("proof", &[])?)).collect::<Result<_>>()?;
+    let parts: std::collections::BTreeSet<&str> = tables.iter().flat_map(|table| table.keys().copied()).collect();
+    println!("| part |{}\n|---|{}", cores.map(|cpu| format!(" {cpu} |")).concat(), "---:|".repeat(cores.len()));
+    let row = |name: &str, bytes: &dyn Fn(&BTreeMap<&str, u64>) -> u64| {
+        let cells: String = tables.iter().map(|table| format!(" {} |", bytes(table))).collect();
+        println!("| {name} |{cells}");
+    };
+    for part in parts {
+        row(part, &|table| table.get(part).copied().unwrap_or(0));
     }
+    row("**all**", &|table| table.values().sum());
+
+    let model = edgegen_tests::shipped("mnist-dcgan");
+    println!("\nBytes of RAM besides the arena, with mnist-dcgan:\n");
+    println!("| core | stack of drawing | stack of parsing | parsed model and generator |\n|---|---:|---:|---:|");
+    for cpu in cores {
+        let counts = Bench::build(cpu)?.count(&edgegen_export::repack(&model, cpu.packing())?, None)?;
+        println!("| {cpu} | {} | {} | {} |", counts.run_stack, counts.parse_stack, counts.structures);
+    }
+    println!("\nThe runtime has no variables of its own. The stack of parsing is free again when drawing starts.");
     Ok(())
 }
 
-/// Bytes of flash of each part of the smallest program.
-pub fn flash(cpu: Cpu) -> Result<BTreeMap<&'static str, u64>> {
-    let built = cpu
-        .cargo("proof")?
-        .args(["build", "--release", "--quiet", "--target", cpu.target()])
-        .output()
-        .context("cargo")?;
-    ensure!(built.status.success(), "firmware/proof: {}", String::from_utf8_lossy(&built.stderr));
-    let elf = cpu.release_folder()?.join("edgegen-proof");
-    let output = Command::new("llvm-nm-19").args(["--print-size", "--defined-only"]).arg(&elf).output();
-    let text = output.context("expected llvm-nm-19: apt-get install llvm-19")?.stdout;
+/// Bytes of flash of each part of a program.
+///
+/// # Errors
+///
+/// When it is not an ELF file with debug information.
+pub fn flash(program: &Path) -> Result<BTreeMap<&'static str, u64>> {
+    let bytes = std::fs::read(program)?;
+    let file = object::File::parse(&*bytes)?;
+    let lines = Loader::new(program).map_err(|error| anyhow!("{}: {error}", program.display()))?;
     let mut parts = BTreeMap::new();
-    for line in String::from_utf8_lossy(&text).lines() {
-        // address size kind name
-        let [_, size, kind, name] = line.split(' ').collect::<Vec<_>>()[..] else { continue };
-        if !"tTrRwW".contains(kind) {
+    for section in file.sections() {
+        let SectionFlags::Elf { sh_flags, .. } = section.flags() else { continue };
+        if !sh_flags.contains(elf::SHF_ALLOC) || section.kind() == SectionKind::UninitializedData {
             continue;
         }
-        let name = format!("{:#}", rustc_demangle::demangle(name));
-        let part = PARTS.iter().find(|(_, marks)| marks.iter().any(|mark| name.contains(mark)));
-        *parts.entry(part.map_or("rest", |part| part.0)).or_insert(0) += u64::from_str_radix(size, 16)?;
+        if section.kind() == SectionKind::Text {
+            // An instruction has two or four bytes.
+            for address in (section.address()..section.address() + section.size()).step_by(2) {
+                *parts.entry(part_of_code(&lines, address)?).or_insert(0) += 2;
+            }
+        } else {
+            let named = file.symbols().filter(|symbol| symbol.section_index() == Some(section.index()));
+            let mut rest = section.size();
+            for symbol in named.filter(|symbol| symbol.size() > 0) {
+                let name = format!("{:#}", rustc_demangle::demangle(symbol.name()?));
+                *parts.entry(part_of_name(&name).unwrap_or(START)).or_insert(0) += symbol.size();
+                rest = rest.saturating_sub(symbol.size());
+            }
+            *parts.entry(CONSTANTS).or_insert(0) += rest;
+        }
     }
+    parts.retain(|_, bytes| *bytes > 0);
     Ok(parts)
+}
+
+/// The part of an instruction: by the innermost function of the runtime that was inlined here.
+fn part_of_code(lines: &Loader, address: u64) -> Result<&'static str> {
+    let mut frames = lines.find_frames(address).map_err(|error| anyhow!("{error}"))?;
+    let mut serving = None;
+    while let Some(frame) = frames.next().map_err(|error| anyhow!("{error}"))? {
+        let function = frame.function.and_then(|function| function.demangle().ok().map(String::from));
+        if function.is_some_and(|name| DESERIALIZING.iter().any(|mark| name.contains(mark))) {
+            return Ok(GRAPH);
+        }
+        let Some(file) = frame.location.and_then(|location| location.file) else { continue };
+        let Some((_, file)) = file.split_once("runtime/src/") else { continue };
+        if let Some((_, _, part)) = FILES.iter().find(|(start, _, _)| file.starts_with(start)) {
+            return Ok(part);
+        }
+        if SERVING.iter().any(|start| file.starts_with(start)) {
+            serving = Some(GRAPH);
+        }
+    }
+    let name = lines.find_symbol(address).map(|name| format!("{:#}", rustc_demangle::demangle(name)));
+    Ok(name.and_then(|name| part_of_name(&name)).or(serving).unwrap_or(START))
+}
+
+fn part_of_name(name: &str) -> Option<&'static str> {
+    let of_runtime = name
+        .split_once("edgegen_runtime::")
+        .and_then(|(_, path)| FILES.iter().find(|(_, start, _)| path.starts_with(start)).map(|(_, _, part)| *part));
+    of_runtime.or_else(|| CRATES.iter().find(|(mark, _)| name.contains(mark)).map(|(_, part)| *part))
 }

@@ -1,128 +1,191 @@
-//! What is measured: prefixes of two or three networks, so that the difference of two is one layer.
+//! What is measured: the layers of the table, each as the difference of two models, and a whole generator.
 
 use anyhow::{Context, Result};
 use edgegen_export::layers::{Activation, Layer, Network, PixelRange, Window};
-use edgegen_export::{Label, ModelFile, cost, export, pack, plan, repack};
-use edgegen_runtime::graph::{Bank, Graph, Op, Padding};
+use edgegen_export::{Label, ModelFile, cost, export, image, pack, plan, repack};
+use edgegen_runtime::graph::{Bank, Op, Padding};
 use edgegen_runtime::model::ALIGNMENT;
 use edgegen_runtime::{Model, Packing, Prior, Shape};
 use edgegen_tests::{Values, rgb64};
 
-/// A layer of the table, or a whole generator.
-#[derive(Clone, Debug)]
+use crate::board::{Bench, Counts};
+
+/// Latent values of networks whose first layer only feeds the others, so that all weights fit the emulated flash.
+const FEW: usize = 8;
+
+/// A layer of the table.
+#[derive(Clone, Copy, Debug)]
 pub struct Workload {
     /// As the table calls it.
     pub name: &'static str,
-    /// Which network.
     network: fn() -> Network,
-    /// Operators that run.
-    last: usize,
-    /// Operators whose count is subtracted, because they only feed the layer; 0 for none.
-    feeding: usize,
+    /// Operator of the network.
+    op: usize,
 }
 
-/// The rows of the table.
-pub const ALL: [Workload; 8] = [
-    Workload { name: "tconv 4×4×128 → 8×8×64", network: rgb64, last: 2, feeding: 1 },
-    Workload { name: "tconv 8×8×64 → 16×16×32", network: rgb64, last: 3, feeding: 2 },
-    Workload { name: "tconv 16×16×32 → 32×32×16", network: rgb64, last: 4, feeding: 3 },
-    Workload { name: "tconv 32×32×16 → 64×64×3", network: rgb64, last: 5, feeding: 4 },
-    Workload { name: "conv 3×3 16×16×32 → 32", network: conv_32, last: 3, feeding: 2 },
-    Workload { name: "conv 3×3 32×32×16 → 16", network: conv_16, last: 3, feeding: 2 },
-    Workload { name: "dense 64 → 2048", network: rgb64, last: 1, feeding: 0 },
-    Workload { name: "whole 64×64 RGB generator", network: rgb64, last: 5, feeding: 0 },
+/// The rows of the table but for the last, [`WHOLE`].
+pub const LAYERS: [Workload; 7] = [
+    Workload { name: "tconv 4×4×128 → 8×8×64", network: tconvs, op: 1 },
+    Workload { name: "tconv 8×8×64 → 16×16×32", network: tconvs, op: 2 },
+    Workload { name: "tconv 16×16×32 → 32×32×16", network: tconvs, op: 3 },
+    Workload { name: "tconv 32×32×16 → 64×64×3", network: tconvs, op: 4 },
+    Workload { name: "conv 3×3 16×16×32 → 32", network: || feed_and_convolve(16, 32), op: 2 },
+    Workload { name: "conv 3×3 32×32×16 → 16", network: || feed_and_convolve(32, 16), op: 2 },
+    Workload { name: "dense 64 → 2048", network: rgb64, op: 0 },
 ];
 
+/// The whole 64×64 RGB generator.
+pub const WHOLE: Workload = Workload { name: "whole 64×64 RGB generator", network: rgb64, op: 4 };
+
+/// What a layer takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// Useful products.
+    pub macs: u64,
+    /// Instructions.
+    pub instructions: u64,
+}
+
 impl Workload {
-    /// The model, and the one that only feeds it.
-    pub fn models(&self, packing: Packing) -> Result<(ModelFile, Option<ModelFile>)> {
-        let file = export(&(self.network)(), 4, Label { name: "bench", metadata: &[] })?.file;
-        let feeding = (self.feeding > 0).then(|| prefix(&file, self.feeding, packing)).transpose()?;
-        Ok((prefix(&file, self.last, packing)?, feeding))
+    /// Instructions of the layer: rows of the network up to it, less rows of the network up to the one before.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Bench::count`]; the images are compared with those made here.
+    pub fn layer(&self, bench: &Bench, packing: Packing) -> Result<Taken> {
+        let file = self.file()?;
+        let rows = |ops| Ok::<_, anyhow::Error>(count(bench, &prefix(&file, ops)?, packing)?.0.rows());
+        let before = if self.op == 0 { 0 } else { rows(self.op)? };
+        let macs = cost::cost(&Model::parse(file.bytes())?).ops[self.op].macs;
+        Ok(Taken { macs, instructions: rows(self.op + 1)?.saturating_sub(before) })
     }
 
-    /// Useful products of an image: of the layer alone, or of the whole.
-    pub fn macs(&self) -> Result<u64> {
-        let file = export(&(self.network)(), 1, Label { name: "bench", metadata: &[] })?.file;
-        let cost = cost::cost(&Model::parse(file.bytes())?);
-        Ok(cost.ops[self.feeding..self.last].iter().map(|op| op.macs).sum())
+    /// Useful products and counts of the whole network, and whether its weights had to be laid over each other.
+    ///
+    /// # Errors
+    ///
+    /// As [`Workload::layer`].
+    pub fn whole(&self, bench: &Bench, packing: Packing) -> Result<(u64, Counts, bool)> {
+        let file = self.file()?;
+        let (counts, aliased) = count(bench, &file, packing)?;
+        Ok((cost::cost(&Model::parse(file.bytes())?).macs, counts, aliased))
+    }
+
+    fn file(&self) -> Result<ModelFile> {
+        Ok(export(&(self.network)(), 4, Label { name: "bench", metadata: &[] })?.file)
     }
 }
 
-/// The first operators of a portable model, packed, with all weights in one place.
-fn prefix(file: &ModelFile, operators: usize, packing: Packing) -> Result<ModelFile> {
+/// Instructions of the first image of a shipped model.
+///
+/// # Errors
+///
+/// As [`Workload::layer`].
+pub fn shipped(bench: &Bench, packing: Packing, name: &str) -> Result<u64> {
+    let (counts, _) = count(bench, &edgegen_tests::shipped(name), packing)?;
+    counts.images.first().copied().context("no image")
+}
+
+/// Instructions of the same rows with weights of their own and with weights laid over each other.
+///
+/// # Errors
+///
+/// As [`Workload::layer`].
+pub fn own_and_aliased(bench: &Bench, packing: Packing) -> Result<[u64; 2]> {
+    let packed = repack(&prefix(&LAYERS[5].file()?, LAYERS[5].op + 1)?, packing)?;
+    Ok([bench.count(&packed, None)?.rows(), bench.count(&relocate(&packed, true)?, None)?.rows()])
+}
+
+/// Runs a portable model, packed. One that does not fit gets its weights laid over each other, and its images mean nothing.
+fn count(bench: &Bench, file: &ModelFile, packing: Packing) -> Result<(Counts, bool)> {
+    let packed = repack(file, packing)?;
+    if bench.fits(&packed) {
+        let image = image(&Model::parse(file.bytes())?, 1);
+        Ok((bench.count(&packed, Some(&image))?, false))
+    } else {
+        Ok((bench.count(&relocate(&packed, true)?, None)?, true))
+    }
+}
+
+/// The first operators of a portable model: the same layers, the last of them now making the image.
+fn prefix(file: &ModelFile, ops: usize) -> Result<ModelFile> {
     let model = Model::parse(file.bytes())?;
     let mut graph = model.graph().clone();
-    graph.ops.truncate(operators);
-    graph.edges.truncate(operators + 1);
-    graph.edges.last_mut().context("an edge")?.padding = Padding::default();
+    graph.ops.truncate(ops);
+    graph.edges.truncate(ops + 1);
+    graph.edges.last_mut().context("no edge")?.padding = Padding::default();
     plan::set_rings(&mut graph);
-    let file = ModelFile::new(&pack::assemble(&graph, Packing::Portable, model.data()));
-    alias(&repack(&file, packing)?)
+    relocate(&ModelFile::new(&pack::assemble(&graph, model.packing(), model.data())), false)
 }
 
-/// All operators with the same weights: those of the largest. Instructions do not depend on the values, and so the generator
-/// fits the flash of a board that is too small for it.
-pub fn alias(file: &ModelFile) -> Result<ModelFile> {
+/// The same model with no data but that of its operators; `aliased`: all weights start where those of the largest operator
+/// start.
+fn relocate(file: &ModelFile, aliased: bool) -> Result<ModelFile> {
     let model = Model::parse_any(file.bytes())?;
-    let mut graph: Graph<'_> = model.graph().clone();
+    let mut graph = model.graph().clone();
     let cost = cost::cost(&model);
-    let largest = cost.ops.iter().map(|op| op.weight_bytes).max().unwrap_or(0) as usize;
-    let mut data = vec![0; largest.next_multiple_of(ALIGNMENT)];
-    let mut values = Values(1);
-    data.iter_mut().for_each(|byte| *byte = (values.value() * 100.0) as i8 as u8);
+    let mut data = Vec::new();
+    let mut append = |offset: u32, len: u64| {
+        let at = data.len() as u32;
+        data.extend(&model.data()[offset as usize..][..len as usize]);
+        data.resize(data.len().next_multiple_of(ALIGNMENT), 0);
+        at
+    };
+    let banks = || graph_banks(model.graph().ops.iter());
+    let largest = banks().zip(&cost.ops).max_by_key(|(_, cost)| cost.weight_bytes).context("no operator")?;
+    let shared = aliased.then(|| append(largest.0.weights, largest.1.weight_bytes));
     for (op, cost) in graph.ops.iter_mut().zip(&cost.ops) {
-        let bank: &mut Bank = match op {
+        let bank = match op {
             Op::Dense(dense) => &mut dense.bank,
             Op::PhaseConv(conv) => &mut conv.bank,
         };
-        let tables = if bank.table.is_some() { 256 } else { 0 };
-        let mut keep = |offset: u32, len: usize| {
-            let at = data.len() as u32;
-            data.extend(&model.data()[offset as usize..][..len]);
-            data.resize(data.len().next_multiple_of(ALIGNMENT), 0);
-            at
-        };
-        bank.weights = 0;
-        bank.channels = keep(bank.channels, cost.channel_bytes as usize - tables);
-        bank.table = bank.table.map(|table| keep(table, 256));
+        let table = if bank.table.is_some() { 256 } else { 0 };
+        bank.weights = shared.unwrap_or_else(|| append(bank.weights, cost.weight_bytes));
+        bank.channels = append(bank.channels, cost.channel_bytes - table);
+        bank.table = bank.table.map(|offset| append(offset, table));
     }
-    let aliased = ModelFile::new(&pack::assemble(&graph, model.packing(), &data));
-    Model::parse_any(aliased.bytes())?;
-    Ok(aliased)
+    let moved = ModelFile::new(&pack::assemble(&graph, model.packing(), &data));
+    Model::parse_any(moved.bytes())?;
+    Ok(moved)
 }
 
-/// What feeds a 3×3 convolution with as many channels in as out: a fully connected layer to half the side, and a doubling, so
-/// that the weights fit the board.
+fn graph_banks<'a>(ops: impl Iterator<Item = &'a Op>) -> impl Iterator<Item = &'a Bank> {
+    ops.map(|op| match op {
+        Op::Dense(dense) => &dense.bank,
+        Op::PhaseConv(conv) => &conv.bank,
+    })
+}
+
+/// The 64×64 RGB generator with few latent values.
+fn tconvs() -> Network {
+    let mut network = rgb64();
+    network.latent_dims = FEW;
+    if let Layer::Dense { shape, weight, bias } = &mut network.layers[0] {
+        weight.truncate(shape.len() * FEW);
+        // Without them all positions share their channels, which saves 16 KB.
+        bias.fill(0.0);
+    }
+    network
+}
+
+/// What feeds a 3×3 convolution with as many channels in as out, and it: a fully connected layer to half the side and a
+/// doubling, so that the weights fit in every packing.
 fn feed_and_convolve(side: u16, channels: u16) -> Network {
     let mut values = Values(u64::from(side));
-    let (latent, shape) = (8, Shape { h: side / 2, w: side / 2, c: channels });
-    let c = usize::from(channels);
+    let (shape, c) = (Shape { h: side / 2, w: side / 2, c: channels }, usize::from(channels));
     let window = Window { channels: c, kernel: [3, 3], stride: [1, 1], padding: [1, 1], dilation: [1, 1] };
     let doubling = Window { kernel: [2, 2], stride: [2, 2], padding: [0, 0], ..window };
-    let relu = Layer::Activation(Activation::Relu);
-    let layers = vec![
-        Layer::Dense { shape, weight: values.take(shape.len() * latent), bias: vec![0.0; shape.len()] },
-        relu.clone(),
-        Layer::ConvTranspose {
-            window: doubling,
-            output_padding: [0, 0],
-            weight: values.take(4 * c * c),
-            bias: values.take(c),
-        },
-        relu.clone(),
-        Layer::Conv { window, weight: values.take(9 * c * c), bias: values.take(c) },
-        relu.clone(),
-        // Never run; without it the convolution would be the last layer, which makes pixels.
-        Layer::Conv { window, weight: values.take(9 * c * c), bias: values.take(c) },
-    ];
-    Network { prior: Prior::Gaussian, latent_dims: latent, layers, pixels: PixelRange::Unit }
-}
-
-fn conv_32() -> Network {
-    feed_and_convolve(16, 32)
-}
-
-fn conv_16() -> Network {
-    feed_and_convolve(32, 16)
+    let mut weights = |taps| (values.take(taps * c * c), values.take(c));
+    let (weight, bias) = weights(4);
+    let doubling = Layer::ConvTranspose { window: doubling, output_padding: [0, 0], weight, bias };
+    let mut conv = || {
+        let (weight, bias) = weights(9);
+        Layer::Conv { window, weight, bias }
+    };
+    // The last is never run; without it the first would be the last layer, which makes pixels.
+    let (measured, last) = (conv(), conv());
+    let dense = Layer::Dense { shape, weight: values.take(shape.len() * FEW), bias: vec![0.0; shape.len()] };
+    let relu = || Layer::Activation(Activation::Relu);
+    let layers = vec![dense, relu(), doubling, relu(), measured, relu(), last];
+    Network { prior: Prior::Gaussian, latent_dims: FEW, layers, pixels: PixelRange::Unit }
 }

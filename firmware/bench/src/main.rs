@@ -1,148 +1,110 @@
-//! Counts instructions and stack of parsing a model and drawing with it, on QEMU's lm3s6965evb with `-icount shift=0`.
+//! Counts what a model costs on this CPU. The host puts the model anywhere into flash and says where:
+//! `model=ADDRESS length=BYTES images=COUNT seed=FIRST`.
 //!
 //! ```text
-//! calibration TICKS        of 100 000 instructions
-//! parse TICKS STACK        STACK in bytes, of this call alone
-//! image TICKS STACK CRC32  one line for each image
+//! kernel dsp packing dsp arena 7760 model 1480 generator 96      sizes in bytes
+//! parse ticks 25321 stack 3104
+//! image ticks 18234 latent 12 stack 704                           one line each image; latent: the part before the rows
+//! crc32 1c291ca3                                                  of the rows of the first image
+//! done                                                            or `fault …`
 //! ```
+//!
+//! A tick is 20 instructions. Nothing but the runtime runs while it counts: rows are made and thrown away. The checksum is of
+//! another pass.
 
 #![no_std]
 #![no_main]
 
-use core::arch::asm;
+mod stack;
+
+use core::fmt::Write;
 use core::hint::black_box;
 
-use cortex_m::peripheral::{SYST, syst::SystClkSource};
 use cortex_m::singleton;
-use cortex_m_semihosting::{debug, hprintln};
-use edgegen_runtime::model::checksum;
-use edgegen_runtime::{Arena, Generator, Model, embed_model};
+use crc::{CRC_32_ISO_HDLC, Crc, NoTable};
+use edgegen_lm3s6965::clock::Ticks;
+use edgegen_lm3s6965::host::{self, Text};
+use edgegen_runtime::kernels::{Kernel, Native};
+use edgegen_runtime::{Arena, Generator, Model, ParseError};
+use stack::Watch;
+
+/// Working memory for the model.
+const ARENA_BYTES: usize = 40 * 1024;
 
 edgegen_runtime::start_vectors!();
 
-/// Working memory of the models that are measured.
-const ARENA_BYTES: usize = 24 * 1024;
-/// Images to draw; they should take about the same.
-const IMAGES: u64 = 3;
-/// System control: run-mode clock configuration, as it is after reset but with the least divider. QEMU's SysTick then counts
-/// every 5 ns, which are 5 instructions.
-const RCC: (usize, u32) = (0x400F_E060, 0x078E_3AC0 & !(0xF << 23));
-/// What unused stack is filled with.
-const PAINT: u32 = 0xC0DE_F00D;
-
 #[cortex_m_rt::entry]
 fn main() -> ! {
-    // SAFETY: the register of the chip that QEMU emulates; nothing else uses it.
-    unsafe { (RCC.0 as *mut u32).write_volatile(RCC.1) };
-    let mut systick = cortex_m::Peripherals::take().expect("main runs once").SYST;
-    systick.set_reload(0x00FF_FFFF);
-    systick.clear_current();
-    systick.set_clock_source(SystClkSource::Core);
-    systick.enable_counter();
-
-    let (ticks, _, ()) = measured(calibrate);
-    hprintln!("calibration {}", ticks);
-
+    let mut ticks = Ticks::start(cortex_m::Peripherals::take().expect("main runs once").SYST);
+    let mut line = [0; 128];
+    let line = host::command_line(&mut line);
+    let number = |name: &str| {
+        let values = line.split_ascii_whitespace().filter_map(|word| word.strip_prefix(name)?.parse::<u32>().ok());
+        values.last().unwrap_or(0)
+    };
+    // SAFETY: the host put this many bytes there, in flash that the program does not fill; nobody writes to it.
+    let file = unsafe { core::slice::from_raw_parts(number("model=") as *const u8, number("length=") as usize) };
     let arena = singleton!(: Arena<ARENA_BYTES> = Arena::new()).expect("main runs once");
-    let (ticks, stack, model) = measured(|| Model::parse(black_box(embed_model!(env!("EDGEGEN_MODEL_FILE")))));
-    let model = match model {
-        Ok(model) => model,
-        Err(error) => fail(format_args!("{error}")),
-    };
-    hprintln!("parse {} {}", ticks, stack);
-    let mut generator = match Generator::new(&model, &mut arena.0) {
-        Ok(generator) => generator,
-        Err(error) => fail(format_args!("{error}")),
-    };
-    for seed in 0..IMAGES {
-        let (ticks, stack, ()) = measured(|| {
-            generator.draw(black_box(seed), |row| {
-                black_box(row);
-            });
-        });
-        let mut crc = 0u32;
-        generator.draw(seed, |row| crc = checksum(row) ^ crc.rotate_left(1));
-        hprintln!("image {} {} {:08x}", ticks, stack, crc);
-    }
-    debug::exit(debug::EXIT_SUCCESS);
-    loop {
-        cortex_m::asm::wfi();
-    }
+    host::exit(match bench(file, &mut arena.0, u64::from(number("seed=")), number("images="), &mut ticks) {
+        Ok(()) => writeln!(Text, "done").is_ok(),
+        Err(_) => false,
+    })
 }
 
-/// 100 000 instructions: 50 000 times around a loop of two.
-fn calibrate() {
-    // SAFETY: counts a register of its own down.
-    unsafe {
-        asm!("2:", "subs {0}, #1", "bne 2b", inout(reg) 50_000 => _, options(nomem, nostack));
-    }
-}
-
-/// What a call takes: ticks, bytes of stack, and its result.
+/// The report; an error is told before it is returned.
 #[inline(never)]
-fn measured<T>(call: impl FnOnce() -> T) -> (u32, u32, T) {
-    let top = paint();
-    let start = SYST::get_current();
-    let result = call();
-    let end = SYST::get_current();
-    (start.wrapping_sub(end) & 0x00FF_FFFF, used(top), result)
+fn bench(file: &[u8], arena: &mut [i8], seed: u64, images: u32, ticks: &mut Ticks) -> core::fmt::Result {
+    let watch = Watch::start();
+    let begin = ticks.now();
+    let parsed = parse(file);
+    let parse_ticks = ticks.now().wrapping_sub(begin);
+    let parse_stack = watch.deepest();
+    let model = parsed.map_err(|error| fault(&error))?;
+
+    let arena_bytes = model.arena_bytes();
+    let mut generator = Generator::new(&model, arena).map_err(|error| fault(&error))?;
+    writeln!(
+        Text,
+        "kernel {} packing {} arena {arena_bytes} model {} generator {}",
+        Native::NAME,
+        model.packing().name(),
+        size_of_val(&model),
+        size_of_val(&generator)
+    )?;
+    writeln!(Text, "parse ticks {parse_ticks} stack {parse_stack}")?;
+    for image in 0..u64::from(images) {
+        let watch = Watch::start();
+        let begin = ticks.now();
+        let latent = draw(&mut generator, seed + image, ticks).wrapping_sub(begin);
+        let spent = ticks.now().wrapping_sub(begin);
+        writeln!(Text, "image ticks {spent} latent {latent} stack {}", watch.deepest())?;
+    }
+    // Without a table, which would cost a kilobyte of flash.
+    static CRC: Crc<u32, NoTable> = Crc::<u32, NoTable>::new(&CRC_32_ISO_HDLC);
+    let mut crc = CRC.digest();
+    generator.draw(seed, |row| crc.update(row));
+    writeln!(Text, "crc32 {:08x}", crc.finalize())
 }
 
-unsafe extern "C" {
-    /// End of the variables, where the stack may grow down to; the linker script of cortex-m-rt has it.
-    static mut __sheap: u32;
-}
-
-/// Fills the unused stack; gives where it begins.
 #[inline(never)]
-fn paint() -> usize {
-    let top = stack_pointer() - 64;
-    let mut word = (&raw mut __sheap) as usize;
-    while word < top {
-        // SAFETY: between the variables and the stack pointer there is nothing; no interrupt is enabled.
-        unsafe { (word as *mut u32).write_volatile(PAINT) };
-        word += 4;
-    }
-    top
+fn parse(file: &[u8]) -> Result<Model<'_>, ParseError> {
+    Model::parse(black_box(file))
 }
 
-/// Bytes below `top` that are no longer as [`paint`] left them, down to the lowest.
+/// Makes an image; gives the time when the latent vector was there.
 #[inline(never)]
-fn used(top: usize) -> u32 {
-    let mut word = (&raw const __sheap) as usize;
-    // SAFETY: as for `paint`, and reading only.
-    while word < top && unsafe { (word as *const u32).read_volatile() } == PAINT {
-        word += 4;
+fn draw(generator: &mut Generator<'_>, seed: u64, ticks: &mut Ticks) -> u32 {
+    let mut rows = generator.sample(seed);
+    let latent = ticks.now();
+    while let Some(row) = rows.next_row() {
+        black_box(row);
+        // Keeps up with the counter, whose 24 bits a whole image might overrun: a dozen instructions a row.
+        ticks.now();
     }
-    (top - word) as u32 + 64
+    latent
 }
 
-fn stack_pointer() -> usize {
-    let pointer: usize;
-    // SAFETY: reads a register.
-    unsafe { asm!("mov {}, sp", out(reg) pointer, options(nomem, nostack, preserves_flags)) };
-    pointer
-}
-
-fn fail(reason: core::fmt::Arguments<'_>) -> ! {
-    hprintln!("fault {}", reason);
-    debug::exit(debug::EXIT_FAILURE);
-    loop {
-        cortex_m::asm::wfi();
-    }
-}
-
-/// A fault of the processor.
-///
-/// # Safety
-///
-/// Called by the processor alone.
-#[cortex_m_rt::exception]
-unsafe fn HardFault(frame: &cortex_m_rt::ExceptionFrame) -> ! {
-    fail(format_args!("hard fault at {:#010x}", frame.pc()))
-}
-
-#[panic_handler]
-fn panic(info: &core::panic::PanicInfo) -> ! {
-    fail(format_args!("{info}"))
+fn fault(reason: &dyn core::fmt::Display) -> core::fmt::Error {
+    let _ = writeln!(Text, "fault {reason}");
+    core::fmt::Error
 }

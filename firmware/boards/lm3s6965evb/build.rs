@@ -7,7 +7,6 @@ use std::path::Path;
 
 fn main() {
     println!("cargo::rerun-if-env-changed=EDGEGEN_MODEL");
-    println!("cargo::rerun-if-changed=memory.x");
     let here = env::var("CARGO_MANIFEST_DIR").expect("cargo sets it");
     let model = env::var("EDGEGEN_MODEL").unwrap_or_else(|_| format!("{here}/../../../models/mnist-dcgan/model.egm"));
     let Ok(model) = Path::new(&model).canonicalize() else {
@@ -19,7 +18,6 @@ fn main() {
 
     // Here and not in .cargo/config.toml, where a RUSTFLAGS of the user's would silently replace them.
     if env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os == "none") {
-        println!("cargo::rustc-link-search={here}");
         println!("cargo::rustc-link-arg-bins=-Tlink.x");
         // Without page alignment between segments, which a microcontroller has no use for.
         println!("cargo::rustc-link-arg-bins=--nmagic");

@@ -23,6 +23,6 @@ pub const ALL: [Board; 1] = [Board {
     core: "Cortex-M3 (emulated with M0, M4, M7, M33 or M55 too)",
     flash: 256 * 1024,
     ram: 64 * 1024,
-    program_flash: 52 * 1024,
+    program_flash: 68 * 1024,
     program_ram: 28 * 1024,
 }];

@@ -86,6 +86,25 @@ impl Cpu {
         Ok(command)
     }
 
+    /// Builds a program of the folder `firmware` and gives its ELF file, which the next build of the same program
+    /// replaces. Builds wait for each other.
+    ///
+    /// # Errors
+    ///
+    /// What the compiler says.
+    pub fn build(self, folder: &str, arguments: &[&str]) -> Result<PathBuf> {
+        let _lock = lock()?;
+        let output = self
+            .cargo(folder)?
+            .args(["build", "--release", "--quiet", "--target", self.target()])
+            .args(arguments)
+            .output()
+            .context("could not start firmware/arm")?;
+        let text = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "could not build firmware/{folder} for {self}:\n{}", text.trim());
+        Ok(self.release_folder()?.join(format!("edgegen-{folder}")))
+    }
+
     /// Where [`Cpu::cargo`] puts programs.
     ///
     /// # Errors
@@ -139,13 +158,10 @@ impl Firmware {
         let bytes = fs::read(model).with_context(|| format!("there is no model at {}", model.display()))?;
         let (root, target) = (root()?, cpu.target());
         let folder = tempfile::tempdir().context("could not make a temporary folder")?;
-        let target_dir = root.join("target");
-        fs::create_dir_all(&target_dir).with_context(|| format!("could not make {}", target_dir.display()))?;
 
         // Cargo's own lock ends with the build; ours holds until the result is copied away.
-        let lock = File::create(target_dir.join(".edgegen-lock")).context("could not make the lock file")?;
-        lock.lock().context("could not wait for other builds of the firmware")?;
-        let embedded = keep(&target_dir.join("models"), &bytes).context("could not keep a copy of the model")?;
+        let lock = lock()?;
+        let embedded = keep(&root.join("target/models"), &bytes).context("could not keep a copy of the model")?;
         let output = cpu
             .cargo("boards/lm3s6965evb")?
             .args(["build", "--release", "--quiet", "--target", target])
@@ -193,6 +209,15 @@ pub fn check(cpu: Cpu) -> Result<()> {
     Ok(())
 }
 
+/// Held while a firmware is built.
+fn lock() -> Result<File> {
+    let target_dir = root()?.join("target");
+    fs::create_dir_all(&target_dir).with_context(|| format!("could not make {}", target_dir.display()))?;
+    let lock = File::create(target_dir.join(".edgegen-lock")).context("could not make the lock file")?;
+    lock.lock().context("could not wait for other builds of the firmware")?;
+    Ok(lock)
+}
+
 /// A copy of `bytes` in `folder`, named after its content. Cargo goes by names and dates, so with it another content is
 /// always built anew, also in a file of the same name and an older date; and the same content never is.
 fn keep(folder: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
@@ -222,7 +247,7 @@ fn root() -> Result<PathBuf> {
 }
 
 /// Bytes in flash and in RAM of a 32-bit little-endian ELF file, by its segments.
-fn sizes(elf: &[u8]) -> Option<(u32, u32)> {
+pub fn sizes(elf: &[u8]) -> Option<(u32, u32)> {
     const LOAD: u32 = 1;
     const RAM: std::ops::Range<u32> = 0x2000_0000..0x4000_0000;
     let half = |at: usize| Some(u32::from(u16::from_le_bytes(elf.get(at..at + 2)?.try_into().ok()?)));

@@ -18,14 +18,17 @@
 //!
 //! and the same with SMULL2 and SMLAL2 for the other two channels. The two halves of each sum meet at the end.
 //!
-//! Instructions per product of the loops over the depth as compiled, per 16 values of the depth, beside 3 to 5 of the loop:
+//! Instructions of the loops over the depth, as compiled, for 16 values of the depth (a pair is loaded by one instruction):
 //!
-//! | | tile | weights | values | repeat | products | per product |
+//! | loop | tile | loads | repeat | products | loop | per product |
 //! |---|---|---|---|---|---|---|
-//! | SDOT, windows | 4 pixels × 16 channels | 16 | 4 | | 64 | 0.08 |
-//! | SDOT, vector | 1 × 16 | 16 | 1 | | 16 | 0.13 |
-//! | NEON, windows | 4 × 8 | 8 | 4 | 16 | 96 | 0.24 |
-//! | NEON, vector | 1 × 16 | 16 | 1 | 4 | 48 | 0.27 |
+//! | SDOT, windows | 4 pixels × 16 channels | 12 | | 64 | 8 | 0.082 |
+//! | SDOT, vector | 1 × 16 | 9 | | 16 | 8 | 0.129 |
+//! | NEON, windows | 4 × 8 | 8 | 16 | 96 | 2 | 0.238 |
+//! | NEON, vector | 1 × 16 | 10 | 4 | 48 | 8 | 0.273 |
+//!
+//! With everything around them, counted in QEMU: a transposed convolution of 8×8×64 to 16×16×32 takes 0.131 with SDOT and 0.294 without,
+//! one of 32×32×16 to 64×64×3, where the last quad is not full and gathering serves few channels, 0.94 and 1.22.
 
 #![allow(unsafe_code)]
 
@@ -40,6 +43,22 @@ use crate::packing::{Blocking, Matrix, Packing};
 
 /// Channels in a vector of weights, and values of the depth of each; also sums in a vector.
 const QUAD: usize = 4;
+
+/// A loop of up to four rounds, unrolled here: the compiler would rather keep an array of sums in memory.
+macro_rules! unrolled {
+    ($index:ident < $count:expr, $body:block) => {
+        unrolled!(@ $index, $count, $body, 0);
+        unrolled!(@ $index, $count, $body, 1);
+        unrolled!(@ $index, $count, $body, 2);
+        unrolled!(@ $index, $count, $body, 3);
+    };
+    (@ $index:ident, $count:expr, $body:block, $value:literal) => {
+        if $value < $count {
+            let $index = $value;
+            $body
+        }
+    };
+}
 
 /// Runs on every AArch64 CPU with vectors.
 #[derive(Clone, Copy, Debug, Default)]
@@ -141,7 +160,16 @@ impl<D: Dot> Tile for Windows<D> {
         unsafe { gather::<4>(values, step, pixels, len, at, strip) };
     }
 
-    fn multiply(self, strip: &[i32], weights: &[i8], next: usize, depth: usize, channels: usize, sums: &mut [i32]) {
+    fn multiply(
+        self,
+        strip: &[i32],
+        weights: &[i8],
+        next: usize,
+        depth: usize,
+        channels: usize,
+        _pixels: usize,
+        sums: &mut [i32],
+    ) {
         multiply::<4, D>(self.0, strip, weights, next, depth, channels, sums);
     }
 
@@ -172,7 +200,16 @@ impl<D: Dot> Tile for Vector<D> {
         unsafe { gather::<1>(values, step, pixels, len, at, strip) };
     }
 
-    fn multiply(self, strip: &[i32], weights: &[i8], next: usize, depth: usize, channels: usize, sums: &mut [i32]) {
+    fn multiply(
+        self,
+        strip: &[i32],
+        weights: &[i8],
+        next: usize,
+        depth: usize,
+        channels: usize,
+        _pixels: usize,
+        sums: &mut [i32],
+    ) {
         multiply::<1, D>(self.0, strip, weights, next, depth, channels, sums);
     }
 
@@ -195,11 +232,13 @@ const fn blocking(matrix: Matrix) -> Blocking {
 #[inline]
 #[target_feature(enable = "neon")]
 fn words(words: &[i32]) -> int32x4_t {
-    let mut four = [0; QUAD];
-    match words.first_chunk() {
-        Some(words) => four = *words,
-        None => four.iter_mut().zip(words).for_each(|(to, &from)| *to = from),
-    }
+    let four = match *words {
+        [a, b, c, d, ..] => [a, b, c, d],
+        [a, b, c] => [a, b, c, 0],
+        [a, b] => [a, b, 0, 0],
+        [a] => [a, 0, 0, 0],
+        [] => [0; QUAD],
+    };
     // SAFETY: four words.
     unsafe { vld1q_s32(four.as_ptr()) }
 }
@@ -353,17 +392,17 @@ impl Dot for Neon {
         let mut quad = 0;
         // SAFETY: the caller's promises, for the quads from `quad` on.
         unsafe {
-            // 16 vectors of halves of sums for four pixels, 8 for one.
-            while P == 1 && quad + 4 <= quads {
-                neon_quads::<P, 4>(strip, weights.add(quad * next), next, sums.add(quad * QUAD * P));
-                quad += 4;
-            }
-            while quad + 2 <= quads {
-                neon_quads::<P, 2>(strip, weights.add(quad * next), next, sums.add(quad * QUAD * P));
+            while P == 4 && quad + 2 <= quads {
+                neon_windows(strip, weights.add(quad * next), next, sums.add(quad * QUAD * P));
                 quad += 2;
             }
-            if quad < quads {
+            while P == 1 && quad + 4 <= quads {
+                neon_quads::<1, 4>(strip, weights.add(quad * next), next, sums.add(quad * QUAD * P));
+                quad += 4;
+            }
+            while quad < quads {
                 neon_quads::<P, 1>(strip, weights.add(quad * next), next, sums.add(quad * QUAD * P));
+                quad += 1;
             }
         }
     }
@@ -392,14 +431,13 @@ unsafe fn sdot_quads<const P: usize, const Q: usize>(strip: Strip, weights: *con
         let mut at = 0;
         while at + 16 <= depth {
             let x: [int8x16_t; P] = from_fn(|p| vld1q_s8(values.add(p * room + at)));
-            for (q, sum) in sum.iter_mut().enumerate() {
+            unrolled!(q < Q, {
                 let weights = weights.add(q * next + QUAD * at);
-                let w: [int8x16_t; 4] = from_fn(|i| vld1q_s8(weights.add(16 * i)));
-                sdot::<P, 0>(sum, w[0], &x);
-                sdot::<P, 1>(sum, w[1], &x);
-                sdot::<P, 2>(sum, w[2], &x);
-                sdot::<P, 3>(sum, w[3], &x);
-            }
+                sdot::<P, 0>(&mut sum[q], vld1q_s8(weights), &x);
+                sdot::<P, 1>(&mut sum[q], vld1q_s8(weights.add(16)), &x);
+                sdot::<P, 2>(&mut sum[q], vld1q_s8(weights.add(32)), &x);
+                sdot::<P, 3>(&mut sum[q], vld1q_s8(weights.add(48)), &x);
+            });
             at += 16;
         }
         while at < depth {
@@ -441,15 +479,16 @@ unsafe fn sdot<const P: usize, const I: usize>(sums: &mut [int32x4_t; P], weight
     }
 }
 
-/// P pixels times Q quads of channels with SMULL, SMLAL and SADALP.
+/// P pixels times Q quads of channels with SMULL, SMLAL and SADALP, where sums need few registers.
 ///
 /// ```text
 /// for each 8 values of the depth, unrolled to 16:
-///     a[p], b[p] = 4 values of pixel p, repeated four times; the next 4
-///     for each quad of channels:
-///         wa, wb = 4 channels × 4 values, the same channels × the next 4
-///         for each pixel:  low[quad][p]  += pairs of (wa · a[p] + wb · b[p]), channels 0 and 1       16 products, three
-///                          high[quad][p] += pairs of (wa · a[p] + wb · b[p]), channels 2 and 3       instructions each
+///     for each pixel:
+///         a, b = 4 values of the pixel, repeated four times; the next 4
+///         for each quad of channels:
+///             wa, wb = 4 channels × 4 values, the same channels × the next 4
+///             low[quad][p]  += pairs of (wa · a + wb · b), channels 0 and 1       16 products, three
+///             high[quad][p] += pairs of (wa · a + wb · b), channels 2 and 3       instructions each
 /// ```
 ///
 /// # Safety
@@ -459,61 +498,230 @@ unsafe fn sdot<const P: usize, const I: usize>(sums: &mut [int32x4_t; P], weight
 #[target_feature(enable = "neon")]
 unsafe fn neon_quads<const P: usize, const Q: usize>(strip: Strip, weights: *const i8, next: usize, sums: *mut i32) {
     let Strip { values, room, depth } = strip;
+    let mut halves = [[[vdupq_n_s32(0); 2]; Q]; P];
+    let mut at = 0;
     // SAFETY: values are read below `depth` ≤ `room` of P pixels, weights below 4 · `depth` of Q quads, as the caller promises.
     unsafe {
-        let mut halves = [[[vdupq_n_s32(0); 2]; P]; Q];
-        let mut at = 0;
         while at + 16 <= depth {
             let x: [int32x4_t; P] = from_fn(|p| vreinterpretq_s32_s8(vld1q_s8(values.add(p * room + at))));
-            let a: [int8x16_t; P] = x.map(|x| vreinterpretq_s8_s32(vdupq_laneq_s32::<0>(x)));
-            let b: [int8x16_t; P] = x.map(|x| vreinterpretq_s8_s32(vdupq_laneq_s32::<1>(x)));
-            for (q, halves) in halves.iter_mut().enumerate() {
-                let weights = weights.add(q * next + QUAD * at);
-                two_quads(halves, vld1q_s8(weights), &a, vld1q_s8(weights.add(16)), &b);
+            let w = |from: usize| -> [[int8x16_t; 2]; Q] {
+                from_fn(|q| from_fn(|i| vld1q_s8(weights.add(q * next + QUAD * at + from + 16 * i))))
+            };
+            let first = w(0);
+            for (halves, &x) in halves.iter_mut().zip(&x) {
+                two_quads(halves, &first, vdupq_laneq_s32::<0>(x), vdupq_laneq_s32::<1>(x));
             }
-            let a: [int8x16_t; P] = x.map(|x| vreinterpretq_s8_s32(vdupq_laneq_s32::<2>(x)));
-            let b: [int8x16_t; P] = x.map(|x| vreinterpretq_s8_s32(vdupq_laneq_s32::<3>(x)));
-            for (q, halves) in halves.iter_mut().enumerate() {
-                let weights = weights.add(q * next + QUAD * at + 32);
-                two_quads(halves, vld1q_s8(weights), &a, vld1q_s8(weights.add(16)), &b);
+            let second = w(32);
+            for (halves, &x) in halves.iter_mut().zip(&x) {
+                two_quads(halves, &second, vdupq_laneq_s32::<2>(x), vdupq_laneq_s32::<3>(x));
             }
             at += 16;
         }
+        last_quads(strip, weights, next, sums, halves, at);
+    }
+}
+
+/// Adds the products of two neighbouring quads of the depth of a pixel to the halves of its sums.
+#[inline]
+#[target_feature(enable = "neon")]
+fn two_quads<const Q: usize>(halves: &mut [[int32x4_t; 2]; Q], w: &[[int8x16_t; 2]; Q], a: int32x4_t, b: int32x4_t) {
+    let (a, b) = (vreinterpretq_s8_s32(a), vreinterpretq_s8_s32(b));
+    for ([low, high], &[wa, wb]) in halves.iter_mut().zip(w) {
+        let pair = vmull_s8(vget_low_s8(wa), vget_low_s8(a));
+        *low = vpadalq_s16(*low, vmlal_s8(pair, vget_low_s8(wb), vget_low_s8(b)));
+        let pair = vmull_high_s8(wa, a);
+        *high = vpadalq_s16(*high, vmlal_high_s8(pair, wb, b));
+    }
+}
+
+/// The instructions of [`neon_windows`]; the names are those of operands.
+macro_rules! step {
+    // The values of two quads of the depth, repeated.
+    (dup $x:literal, $a:literal, $b:literal) => {
+        concat!("dup {a:v}.4s, {", $x, ":v}.s[", $a, "]\n", "dup {b:v}.4s, {", $x, ":v}.s[", $b, "]\n")
+    };
+    // Products of eight channels with these: four chains, so that an in-order CPU waits little for results.
+    (mul $wa:literal, $wb:literal, $ua:literal, $ub:literal) => {
+        concat!(
+            "smull {p0:v}.8h, {",
+            $wa,
+            ":v}.8b, {a:v}.8b\n",
+            "smull2 {p1:v}.8h, {",
+            $wa,
+            ":v}.16b, {a:v}.16b\n",
+            "smull {p2:v}.8h, {",
+            $ua,
+            ":v}.8b, {a:v}.8b\n",
+            "smull2 {p3:v}.8h, {",
+            $ua,
+            ":v}.16b, {a:v}.16b\n",
+            "smlal {p0:v}.8h, {",
+            $wb,
+            ":v}.8b, {b:v}.8b\n",
+            "smlal2 {p1:v}.8h, {",
+            $wb,
+            ":v}.16b, {b:v}.16b\n",
+            "smlal {p2:v}.8h, {",
+            $ub,
+            ":v}.8b, {b:v}.8b\n",
+            "smlal2 {p3:v}.8h, {",
+            $ub,
+            ":v}.16b, {b:v}.16b\n",
+        )
+    };
+    // Pairs of products to the halves of the sums of a pixel.
+    (add $h0:literal, $h1:literal, $h2:literal, $h3:literal) => {
+        concat!(
+            "sadalp {",
+            $h0,
+            ":v}.4s, {p0:v}.8h\n",
+            "sadalp {",
+            $h1,
+            ":v}.4s, {p1:v}.8h\n",
+            "sadalp {",
+            $h2,
+            ":v}.4s, {p2:v}.8h\n",
+            "sadalp {",
+            $h3,
+            ":v}.4s, {p3:v}.8h\n",
+        )
+    };
+}
+
+/// What [`neon_quads`] does for four pixels and two quads of channels. It needs all 32 registers, 16 of them for sums, and
+/// compilers make of intrinsics a schedule that moves sums around; so the loop is written out: 122 instructions for 512 products.
+///
+/// # Safety
+///
+/// That of [`Dot::multiply`] for four pixels and two quads.
+#[inline(never)]
+#[target_feature(enable = "neon")]
+unsafe fn neon_windows(strip: Strip, weights: *const i8, next: usize, sums: *mut i32) {
+    let Strip { values, room, depth } = strip;
+    let mut h = [[[vdupq_n_s32(0); 2]; 2]; 4];
+    let rounds = depth / 16;
+    if rounds > 0 {
+        let [x0, x1, x2, x3] = [0, 1, 2, 3].map(|pixel| values.wrapping_add(pixel * room));
+        // SAFETY: each round reads 16 values of four pixels and 64 weights of two quads, `depth` / 16 times.
+        unsafe {
+            asm!(
+                "2:",
+                "ldr {x:q}, [{x0}], #16",
+                "ldp {w0:q}, {w1:q}, [{w}], #32",
+                "ldp {u0:q}, {u1:q}, [{u}], #32",
+                "ldp {w2:q}, {w3:q}, [{w}], #32",
+                "ldp {u2:q}, {u3:q}, [{u}], #32",
+                "ldr {y:q}, [{x1}], #16",
+                step!(dup "x", "0", "1"),
+                step!(mul "w0", "w1", "u0", "u1"),
+                step!(dup "x", "2", "3"),
+                step!(add "h0", "h1", "h2", "h3"),
+                step!(mul "w2", "w3", "u2", "u3"),
+                step!(dup "y", "0", "1"),
+                "ldr {x:q}, [{x2}], #16",
+                step!(add "h0", "h1", "h2", "h3"),
+                step!(mul "w0", "w1", "u0", "u1"),
+                step!(dup "y", "2", "3"),
+                step!(add "h4", "h5", "h6", "h7"),
+                step!(mul "w2", "w3", "u2", "u3"),
+                step!(dup "x", "0", "1"),
+                "ldr {y:q}, [{x3}], #16",
+                step!(add "h4", "h5", "h6", "h7"),
+                step!(mul "w0", "w1", "u0", "u1"),
+                step!(dup "x", "2", "3"),
+                step!(add "h8", "h9", "h10", "h11"),
+                step!(mul "w2", "w3", "u2", "u3"),
+                step!(dup "y", "0", "1"),
+                step!(add "h8", "h9", "h10", "h11"),
+                step!(mul "w0", "w1", "u0", "u1"),
+                step!(dup "y", "2", "3"),
+                step!(add "h12", "h13", "h14", "h15"),
+                step!(mul "w2", "w3", "u2", "u3"),
+                "subs {rounds}, {rounds}, #1",
+                step!(add "h12", "h13", "h14", "h15"),
+                "b.ne 2b",
+                x0 = inout(reg) x0 => _,
+                x1 = inout(reg) x1 => _,
+                x2 = inout(reg) x2 => _,
+                x3 = inout(reg) x3 => _,
+                w = inout(reg) weights => _,
+                u = inout(reg) weights.wrapping_add(next) => _,
+                rounds = inout(reg) rounds => _,
+                h0 = inout(vreg) h[0][0][0],
+                h1 = inout(vreg) h[0][0][1],
+                h2 = inout(vreg) h[0][1][0],
+                h3 = inout(vreg) h[0][1][1],
+                h4 = inout(vreg) h[1][0][0],
+                h5 = inout(vreg) h[1][0][1],
+                h6 = inout(vreg) h[1][1][0],
+                h7 = inout(vreg) h[1][1][1],
+                h8 = inout(vreg) h[2][0][0],
+                h9 = inout(vreg) h[2][0][1],
+                h10 = inout(vreg) h[2][1][0],
+                h11 = inout(vreg) h[2][1][1],
+                h12 = inout(vreg) h[3][0][0],
+                h13 = inout(vreg) h[3][0][1],
+                h14 = inout(vreg) h[3][1][0],
+                h15 = inout(vreg) h[3][1][1],
+                x = out(vreg) _,
+                y = out(vreg) _,
+                w0 = out(vreg) _,
+                w1 = out(vreg) _,
+                w2 = out(vreg) _,
+                w3 = out(vreg) _,
+                u0 = out(vreg) _,
+                u1 = out(vreg) _,
+                u2 = out(vreg) _,
+                u3 = out(vreg) _,
+                a = out(vreg) _,
+                b = out(vreg) _,
+                p0 = out(vreg) _,
+                p1 = out(vreg) _,
+                p2 = out(vreg) _,
+                p3 = out(vreg) _,
+                options(pure, readonly, nostack),
+            );
+        }
+    }
+    // SAFETY: the caller's promise.
+    unsafe { last_quads(strip, weights, next, sums, h, 16 * rounds) };
+}
+
+/// Does the depth from `at` on, one quad at a time, and adds the halves to the sums.
+///
+/// # Safety
+///
+/// That of [`Dot::multiply`] for Q quads.
+#[inline]
+#[target_feature(enable = "neon")]
+unsafe fn last_quads<const P: usize, const Q: usize>(
+    strip: Strip,
+    weights: *const i8,
+    next: usize,
+    sums: *mut i32,
+    mut halves: [[[int32x4_t; 2]; Q]; P],
+    mut at: usize,
+) {
+    let Strip { values, room, depth } = strip;
+    // SAFETY: values are read below `depth` ≤ `room` of P pixels, weights below 4 · `depth` of Q quads, as the caller promises.
+    unsafe {
         while at < depth {
-            let x: [int8x16_t; P] = from_fn(|p| quad(values.add(p * room + at)));
-            for (q, halves) in halves.iter_mut().enumerate() {
-                let w = vld1q_s8(weights.add(q * next + QUAD * at));
-                for ([low, high], &x) in halves.iter_mut().zip(&x) {
+            let w: [int8x16_t; Q] = from_fn(|q| vld1q_s8(weights.add(q * next + QUAD * at)));
+            for (p, halves) in halves.iter_mut().enumerate() {
+                let x = quad(values.add(p * room + at));
+                for ([low, high], &w) in halves.iter_mut().zip(&w) {
                     *low = vpadalq_s16(*low, vmull_s8(vget_low_s8(w), vget_low_s8(x)));
                     *high = vpadalq_s16(*high, vmull_high_s8(w, x));
                 }
             }
             at += QUAD;
         }
-        for (q, halves) in halves.iter().enumerate() {
-            for (p, &[low, high]) in halves.iter().enumerate() {
+        for (p, halves) in halves.iter().enumerate() {
+            for (q, &[low, high]) in halves.iter().enumerate() {
                 let sums = sums.add((q * P + p) * QUAD);
                 vst1q_s32(sums, vaddq_s32(vld1q_s32(sums), vpaddq_s32(low, high)));
             }
         }
-    }
-}
-
-/// Adds the products of two neighbouring quads of the depth for a quad of channels.
-#[inline]
-#[target_feature(enable = "neon")]
-fn two_quads<const P: usize>(
-    halves: &mut [[int32x4_t; 2]; P],
-    wa: int8x16_t,
-    a: &[int8x16_t; P],
-    wb: int8x16_t,
-    b: &[int8x16_t; P],
-) {
-    for (([low, high], &a), &b) in halves.iter_mut().zip(a).zip(b) {
-        let pair = vmull_s8(vget_low_s8(wa), vget_low_s8(a));
-        *low = vpadalq_s16(*low, vmlal_s8(pair, vget_low_s8(wb), vget_low_s8(b)));
-        let pair = vmull_high_s8(wa, a);
-        *high = vpadalq_s16(*high, vmlal_high_s8(pair, wb, b));
     }
 }
 
@@ -532,30 +740,29 @@ unsafe fn quad(from: *const i8) -> int8x16_t {
 /// Finishes four channels of four pixels at a time.
 #[target_feature(enable = "neon")]
 fn finish_windows(sums: &[i32], multiplier: &[i32], output: &Output<'_>, to: &mut [i8], pixels: usize, stride: usize) {
-    let quads = multiplier.len().div_ceil(QUAD);
     let room = pixels.saturating_sub(1).saturating_mul(stride).saturating_add(multiplier.len());
-    if sums.len() < quads * QUAD * 4 || to.len() < room {
+    if to.len() < room {
         return;
     }
     let rest = Rest::new(output);
-    for (quad, (sums, multiplier)) in sums.chunks_exact(QUAD * 4).zip(multiplier.chunks(QUAD)).enumerate() {
-        let sums: [int32x4_t; 4] = from_fn(|pixel| words(sums.get(pixel * QUAD..).unwrap_or(&[])));
-        let codes = rest.finish(sums, [words(multiplier); 4]);
-        let pixels_of = [
-            vgetq_lane_s32::<0>(vreinterpretq_s32_s8(codes)),
-            vgetq_lane_s32::<1>(vreinterpretq_s32_s8(codes)),
-            vgetq_lane_s32::<2>(vreinterpretq_s32_s8(codes)),
-            vgetq_lane_s32::<3>(vreinterpretq_s32_s8(codes)),
+    let mut to = to.as_mut_ptr();
+    for (sums, multiplier) in sums.chunks_exact(QUAD * 4).zip(multiplier.chunks(QUAD)) {
+        let sums = sums.as_ptr();
+        // SAFETY: 16 words.
+        let sums = from_fn(|pixel| unsafe { vld1q_s32(sums.add(pixel * QUAD)) });
+        let codes = vreinterpretq_s32_s8(rest.finish(sums, [words(multiplier); 4]));
+        let codes = [
+            vgetq_lane_s32::<0>(codes),
+            vgetq_lane_s32::<1>(codes),
+            vgetq_lane_s32::<2>(codes),
+            vgetq_lane_s32::<3>(codes),
         ];
-        for (pixel, codes) in pixels_of.into_iter().enumerate().take(pixels) {
-            let from = pixel * stride + quad * QUAD;
-            if multiplier.len() == QUAD {
-                // SAFETY: `from + 4 <= room <= to.len()`.
-                unsafe { to.as_mut_ptr().add(from).cast::<i32>().write_unaligned(codes) };
-            } else if let Some(to) = to.get_mut(from..) {
-                to.iter_mut().zip(codes.to_le_bytes()).take(multiplier.len()).for_each(|(to, code)| *to = code as i8);
-            }
+        for (pixel, codes) in codes.into_iter().enumerate().take(pixels) {
+            // SAFETY: `to` has gone on by as many channels as were finished; with `pixel` strides and the channels of this quad it
+            // stays within `room`.
+            unsafe { store(to.wrapping_add(pixel * stride), codes, multiplier.len()) };
         }
+        to = to.wrapping_add(QUAD);
     }
 }
 
@@ -563,14 +770,50 @@ fn finish_windows(sums: &[i32], multiplier: &[i32], output: &Output<'_>, to: &mu
 #[target_feature(enable = "neon")]
 fn finish_vector(sums: &[i32], multiplier: &[i32], output: &Output<'_>, to: &mut [i8]) {
     let rest = Rest::new(output);
-    let quads = |words: &[i32]| from_fn(|quad| self::words(words.get(quad * QUAD..).unwrap_or(&[])));
-    for ((sums, multiplier), to) in sums.chunks(16).zip(multiplier.chunks(16)).zip(to.chunks_mut(16)) {
-        let mut codes = [0; 16];
-        // SAFETY: 16 bytes.
-        unsafe { vst1q_s8(codes.as_mut_ptr(), rest.finish(quads(sums), quads(multiplier))) };
-        match <&mut [i8; 16]>::try_from(&mut *to) {
-            Ok(to) if multiplier.len() == 16 => *to = codes,
-            _ => to.iter_mut().zip(codes).take(multiplier.len()).for_each(|(to, code)| *to = code),
+    let count = multiplier.len().min(to.len());
+    let (blocks, remainder) = multiplier.get(..count).unwrap_or(&[]).as_chunks::<16>();
+    let (sum_blocks, _) = sums.as_chunks::<16>();
+    let (to_blocks, to_remainder) = to.as_chunks_mut::<16>();
+    for ((sums, multiplier), to) in sum_blocks.iter().zip(blocks).zip(to_blocks.iter_mut()) {
+        // SAFETY: 16 words each, and 16 bytes.
+        unsafe {
+            let sums = from_fn(|quad| vld1q_s32(sums.as_ptr().add(quad * QUAD)));
+            let multiplier = from_fn(|quad| vld1q_s32(multiplier.as_ptr().add(quad * QUAD)));
+            vst1q_s8(to.as_mut_ptr(), rest.finish(sums, multiplier));
+        }
+    }
+    // At most three quads and a part of one.
+    let sums = sums.get(blocks.len() * 16..).unwrap_or(&[]);
+    let to = match to_blocks.get_mut(blocks.len()) {
+        Some(block) => block.as_mut_slice(),
+        None => to_remainder,
+    };
+    for ((sums, multiplier), to) in sums.chunks(QUAD).zip(remainder.chunks(QUAD)).zip(to.chunks_mut(QUAD)) {
+        let codes = rest.finish([words(sums); 4], [words(multiplier); 4]);
+        let count = multiplier.len().min(to.len());
+        // SAFETY: `to` has `count` bytes.
+        unsafe { store(to.as_mut_ptr(), vgetq_lane_s32::<0>(vreinterpretq_s32_s8(codes)), count) };
+    }
+}
+
+/// Writes the first `count` of four codes.
+///
+/// # Safety
+///
+/// `count` ≤ 4 bytes can be written at `to`.
+#[inline(always)]
+unsafe fn store(to: *mut i8, codes: i32, count: usize) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match count {
+            0 => (),
+            1 => *to = codes as i8,
+            2 => to.cast::<i16>().write_unaligned(codes as i16),
+            3 => {
+                to.cast::<i16>().write_unaligned(codes as i16);
+                *to.add(2) = (codes >> 16) as i8;
+            }
+            _ => to.cast::<i32>().write_unaligned(codes),
         }
     }
 }

@@ -9,15 +9,16 @@
 //! i32x4.add          half, pair
 //! ```
 //!
-//! The two halves of each sum meet at the end. Other ways need fewer instructions on one CPU and more on another: I16x8 products
-//! of bytes are one instruction on Arm and three on x86, this product the other way round.
+//! The two halves of each sum meet at the end. Other ways need fewer instructions on one CPU and more on another: products
+//! of bytes (`i16x8.extmul`) are one instruction on Arm and three on x86, this product the other way round.
 //!
-//! Instructions per product in the loop over the depth, for one quad of channels and each four values of the depth:
+//! Instructions of the loop over the depth for each four values, as compiled, without those that engines drop (`local.get` and the
+//! like); additions of addresses mostly become part of a load:
 //!
-//! | | tile | weights | values | products | per product |
-//! |---|---|---|---|---|---|
-//! | windows | 4 pixels × 4 channels | 2 | 4 | 16 | 0.34 |
-//! | vector | 1 × 16 | 8 | 1 | 16 | 0.39 |
+//! | | tile | weights | values | products | loop, addresses | per product |
+//! |---|---|---|---|---|---|---|
+//! | windows | 4 pixels × 4 channels | 2 | 4 | 16 | 9 | 0.48 |
+//! | vector | 1 × 16 | 8 | 1 | 16 | 12 | 0.58 |
 
 #![allow(unsafe_code)]
 
@@ -72,7 +73,16 @@ impl Tile for Windows {
         gather::<4>(values, step, pixels, len, at, strip);
     }
 
-    fn multiply(self, strip: &[i32], weights: &[i8], next: usize, depth: usize, channels: usize, sums: &mut [i32]) {
+    fn multiply(
+        self,
+        strip: &[i32],
+        weights: &[i8],
+        next: usize,
+        depth: usize,
+        channels: usize,
+        _pixels: usize,
+        sums: &mut [i32],
+    ) {
         multiply::<4>(strip, weights, next, depth, channels, sums);
     }
 
@@ -86,33 +96,29 @@ impl Tile for Windows {
         pixels: usize,
         stride: usize,
     ) {
-        let quads = multiplier.len().div_ceil(QUAD);
         let room = pixels.saturating_sub(1).saturating_mul(stride).saturating_add(multiplier.len());
-        if sums.len() < quads * QUAD * 4 || to.len() < room {
+        if to.len() < room {
             return;
         }
         let rest = Rest::new(output);
-        for (quad, (sums, multiplier)) in sums.chunks_exact(QUAD * 4).zip(multiplier.chunks(QUAD)).enumerate() {
-            let sums: [v128; 4] = from_fn(|pixel| words(sums.get(pixel * QUAD..).unwrap_or(&[])));
+        let mut to = to.as_mut_ptr();
+        for (sums, multiplier) in sums.chunks_exact(QUAD * 4).zip(multiplier.chunks(QUAD)) {
+            let sums: *const v128 = sums.as_ptr().cast();
+            // SAFETY: 16 words.
+            let sums = from_fn(|pixel| unsafe { v128_load(sums.add(pixel)) });
             let codes = rest.finish(sums, [words(multiplier); 4]);
-            let pixels_of = [
+            let codes = [
                 u32x4_extract_lane::<0>(codes),
                 u32x4_extract_lane::<1>(codes),
                 u32x4_extract_lane::<2>(codes),
                 u32x4_extract_lane::<3>(codes),
             ];
-            for (pixel, codes) in pixels_of.into_iter().enumerate().take(pixels) {
-                let from = pixel * stride + quad * QUAD;
-                if multiplier.len() == QUAD {
-                    // SAFETY: `from + 4 <= room <= to.len()`.
-                    unsafe { to.as_mut_ptr().add(from).cast::<u32>().write_unaligned(codes) };
-                } else if let Some(to) = to.get_mut(from..) {
-                    to.iter_mut()
-                        .zip(codes.to_le_bytes())
-                        .take(multiplier.len())
-                        .for_each(|(to, code)| *to = code as i8);
-                }
+            for (pixel, codes) in codes.into_iter().enumerate().take(pixels) {
+                // SAFETY: `to` has gone on by as many channels as were finished; with `pixel` strides and the channels of this quad it
+                // stays within `room`.
+                unsafe { store(to.wrapping_add(pixel * stride), codes, multiplier.len()) };
             }
+            to = to.wrapping_add(QUAD);
         }
     }
 }
@@ -128,7 +134,16 @@ impl Tile for Vector {
         gather::<1>(values, step, pixels, len, at, strip);
     }
 
-    fn multiply(self, strip: &[i32], weights: &[i8], next: usize, depth: usize, channels: usize, sums: &mut [i32]) {
+    fn multiply(
+        self,
+        strip: &[i32],
+        weights: &[i8],
+        next: usize,
+        depth: usize,
+        channels: usize,
+        _pixels: usize,
+        sums: &mut [i32],
+    ) {
         multiply::<1>(strip, weights, next, depth, channels, sums);
     }
 
@@ -172,6 +187,28 @@ fn bytes(vector: v128) -> [u8; 16] {
     // SAFETY: 16 bytes, at any address.
     unsafe { v128_store(bytes.as_mut_ptr().cast(), vector) };
     bytes
+}
+
+/// Writes the first `count` of four codes.
+///
+/// # Safety
+///
+/// `count` ≤ 4 bytes can be written at `to`.
+#[inline(always)]
+unsafe fn store(to: *mut i8, codes: u32, count: usize) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match count {
+            0 => (),
+            1 => *to = codes as i8,
+            2 => to.cast::<u16>().write_unaligned(codes as u16),
+            3 => {
+                to.cast::<u16>().write_unaligned(codes as u16);
+                *to.add(2) = (codes >> 16) as i8;
+            }
+            _ => to.cast::<u32>().write_unaligned(codes),
+        }
+    }
 }
 
 /// Sums lie as `[channel / 4][P pixels][4]`.

@@ -1,4 +1,4 @@
-//! The chip: clock, pins and SSI0, as far as the panel needs them.
+//! The chip's pins and SSI0, as far as the panel needs them.
 //!
 //! Texas Instruments, Stellaris LM3S6965 Microcontroller data sheet (SPMS006): chapters 5 "System Control", 8 "GPIO" and 13
 //! "SSI", whose port is ARM's PrimeCell PL022 (DDI 0194). On the evaluation board (EK-LM3S6965) the panel hangs on PA2 clock,
@@ -8,17 +8,6 @@ use crate::ssd0323::Bus;
 
 /// System control, at 0x400F_E000.
 mod sysctl {
-    /// Raw interrupt status; bit 6: the PLL has locked.
-    pub const RIS: usize = 0x400F_E050;
-    pub const RIS_PLL_LOCKED: u32 = 1 << 6;
-    /// Run-mode clock configuration.
-    pub const RCC: usize = 0x400F_E060;
-    /// The PLL is bypassed; PLL and main oscillator are off, see [`RCC_XTAL_8MHZ`].
-    pub const RCC_BYPASS: u32 = 1 << 11;
-    /// Divide the PLL's 200 MHz by SYSDIV + 1 = 4.
-    pub const RCC_DIVIDE_BY_4: u32 = 1 << 22 | 3 << 23;
-    /// 8 MHz crystal on the main oscillator; PWRDN (bit 13) and MOSCDIS (bit 0) clear.
-    pub const RCC_XTAL_8MHZ: u32 = 0xE << 6;
     /// Clock gates; bit 4: SSI0.
     pub const RCGC1: usize = 0x400F_E104;
     pub const RCGC1_SSI0: u32 = 1 << 4;
@@ -75,12 +64,8 @@ mod ssi {
 pub struct Ssi0Panel(());
 
 impl Ssi0Panel {
-    /// Raises the processor clock to 50 MHz and sets up port and pins. To be called once.
+    /// Sets up port and pins, for a processor clock of 50 MHz. To be called once.
     pub fn new() -> Self {
-        write(sysctl::RCC, sysctl::RCC_XTAL_8MHZ | sysctl::RCC_DIVIDE_BY_4 | sysctl::RCC_BYPASS);
-        while read(sysctl::RIS) & sysctl::RIS_PLL_LOCKED == 0 {}
-        write(sysctl::RCC, sysctl::RCC_XTAL_8MHZ | sysctl::RCC_DIVIDE_BY_4);
-
         write(sysctl::RCGC1, sysctl::RCGC1_SSI0);
         write(sysctl::RCGC2, sysctl::RCGC2_PORTS);
         read(sysctl::RCGC2); // a gate needs a few cycles to open
