@@ -16,7 +16,7 @@
 //!
 //! Eight registers can do arithmetic. So weights have no address of their own: they lie in the file at the pace of the strip, and
 //! a constant added to the strip's address gives theirs. With four pixels in a block, two words of the strip for each value, that
-//! is one weight every eight bytes, and eight rows of weights fill the gaps of each other: [`Packing::pack`] has their order.
+//! is one weight every eight bytes; four channels, in two parts each, fill the gaps of each other: [`Packing::pack`] has the order.
 //!
 //! A fully connected layer has one pixel and meets each weight once: there what counts is to take four weights out of a word.
 //! That is one shift for each, if what is left above a weight goes into its sum too and is taken out in the end:
@@ -107,7 +107,7 @@ impl Tile for Windows {
     #[inline(never)]
     fn gather(self, values: &[i8], step: usize, pixels: usize, len: usize, at: usize, strip: &mut [i32]) {
         let last = pixels.wrapping_sub(1);
-        let room = strip.len() / 2;
+        let room = strip.len() / 4 * 2;
         if last < 4
             && step < FAR
             && len > 0
