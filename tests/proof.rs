@@ -2,6 +2,7 @@
 
 use std::process::Stdio;
 
+use edgegen_sim::firmware::sizes;
 use edgegen_sim::{Cpu, qemu};
 
 use crate::boards::skipped;
@@ -38,4 +39,16 @@ fn kernels_follow_the_definition() {
             assert!(text.contains(&format!("{kernel}: ")), "{cpu}: expected the kernel {kernel}, found {text}");
         }
     }
+}
+
+#[test]
+fn the_runtime_fits_24_kilobytes_on_a_cortex_m4() {
+    if skipped(Cpu::CortexM4) {
+        return;
+    }
+    let elf = std::fs::read(Cpu::CortexM4.build("proof", &[]).unwrap()).unwrap();
+    let (flash, _) = sizes(&elf).unwrap();
+    // Not the runtime's: the table of the processor's exceptions and 224 interrupts.
+    let vectors = 4 * (16 + 224);
+    assert!(flash - vectors <= 24 * 1024, "{flash} bytes of flash");
 }

@@ -4,7 +4,7 @@
 //! Edge 0 is the latent vector and operator `i` writes edge `i + 1`, so an operator can only read what stands before
 //! it. Each edge is stored as a ring of rows; a row is `W·C` bytes with C innermost, between its left and right padding.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Operators of a graph at most; it bounds what a parsed model takes in RAM.
 pub const MAX_OPS: usize = 16;
@@ -20,18 +20,28 @@ pub const MAX_METADATA: usize = 12;
 /// A list of at most `N`, with a length of one byte: a parsed model stays small.
 pub type List<T, const N: usize> = heapless::Vec<T, N, u8>;
 
+/// A part of the graph in a function of its own, not inlined wherever there is such a part: reading is cold.
+#[inline(never)]
+fn apart<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<T, D::Error> {
+    T::deserialize(from)
+}
+
 /// A whole model, except for its weights.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Graph<'a> {
     /// What the model is called, e.g. `mnist-dcgan`.
+    #[serde(deserialize_with = "apart")]
     pub name: &'a str,
     /// The input.
     pub latent: Latent,
     /// `ops.len() + 1` edges; the last one is the image.
+    #[serde(deserialize_with = "apart")]
     pub edges: List<Edge, MAX_EDGES>,
     /// Operators in an order in which each reads only earlier edges.
+    #[serde(deserialize_with = "apart")]
     pub ops: List<Op, MAX_OPS>,
     /// Free-form facts for people: recipe, data, licence, steps.
+    #[serde(deserialize_with = "apart")]
     pub metadata: List<(&'a str, &'a str), MAX_METADATA>,
 }
 
@@ -39,10 +49,13 @@ pub struct Graph<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shape {
     /// Rows.
+    #[serde(deserialize_with = "apart")]
     pub h: u16,
     /// Pixels in a row.
+    #[serde(deserialize_with = "apart")]
     pub w: u16,
     /// Values in a pixel.
+    #[serde(deserialize_with = "apart")]
     pub c: u16,
 }
 
@@ -75,6 +88,7 @@ pub struct Latent {
     /// The distribution it is drawn from.
     pub prior: Prior,
     /// Its length.
+    #[serde(deserialize_with = "apart")]
     pub dims: u16,
 }
 
@@ -106,12 +120,15 @@ impl Prior {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Edge {
     /// The activation without its padding.
+    #[serde(deserialize_with = "apart")]
     pub shape: Shape,
     /// Padding that the consumers want. Padding rows pass through the ring like any other row.
+    #[serde(deserialize_with = "apart")]
     pub padding: Padding,
     /// The code that stands for 0.0, in the padding too.
     pub zero_point: i8,
     /// Height of the ring.
+    #[serde(deserialize_with = "apart")]
     pub ring_rows: u16,
 }
 
@@ -171,6 +188,7 @@ pub struct Dense {
     /// The edge it reads, of shape 1 × 1 × n and without padding.
     pub source: u8,
     /// Weights `[h, w, c, n]`; a block is a position.
+    #[serde(deserialize_with = "apart")]
     pub bank: Bank,
 }
 
@@ -183,10 +201,13 @@ pub struct PhaseConv {
     /// The edge it reads.
     pub source: u8,
     /// Weights: for each vertical phase, for each horizontal phase, `[c, ky, kx, input c]`; a block is such a pair.
+    #[serde(deserialize_with = "apart")]
     pub bank: Bank,
     /// Over rows.
+    #[serde(deserialize_with = "apart")]
     pub vertical: Axis,
     /// Over the pixels of a row.
+    #[serde(deserialize_with = "apart")]
     pub horizontal: Axis,
 }
 
@@ -198,6 +219,7 @@ pub struct Axis {
     /// Input positions from one tap to the next.
     pub dilation: u8,
     /// Output position `o` belongs to phase `o mod phases.len()`.
+    #[serde(deserialize_with = "apart")]
     pub phases: List<Phase, MAX_PHASES>,
 }
 
@@ -246,8 +268,10 @@ pub struct Phase {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bank {
     /// Offset of the int8 weights.
+    #[serde(deserialize_with = "apart")]
     pub weights: u32,
     /// Offset of the biases (i32 each), which as many multipliers (i32 each) follow.
+    #[serde(deserialize_with = "apart")]
     pub channels: u32,
     /// Whether all blocks share `c` biases and multipliers; else each block has its own.
     pub shared: bool,
@@ -258,5 +282,6 @@ pub struct Bank {
     /// Greatest result before the table.
     pub high: i8,
     /// Offset of a 256-byte table, indexed with the result + 128.
+    #[serde(deserialize_with = "apart")]
     pub table: Option<u32>,
 }

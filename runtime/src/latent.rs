@@ -11,6 +11,7 @@ use crate::graph::Prior;
 mod gaussian;
 
 /// Fills `codes` with the latent vector of `seed`: values are `code / prior.steps()`.
+#[inline(never)]
 pub fn fill(prior: Prior, seed: u64, codes: &mut [i8]) {
     let mut random = Xoshiro128PlusPlus::seed_from_u64(seed);
     for code in codes {

@@ -14,8 +14,6 @@
 //!
 //! All numbers are little-endian. The file has exactly the length that its header tells.
 
-use crc::{CRC_32_ISO_HDLC, Crc};
-
 use crate::error::{Fault, ParseError};
 use crate::fixed;
 use crate::graph::{Bank, Edge, Graph, MAX_EDGES, Op, Padding, Shape};
@@ -54,11 +52,29 @@ pub mod field {
 }
 
 /// The checksum of a model file, over its bytes from [`field::CHECKED`] on.
+#[inline(never)]
 pub fn checksum(checked: &[u8]) -> u32 {
-    // A constant, so that its table lies in flash.
-    static CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
-    CRC.checksum(checked)
+    // By half bytes: a table of 64 bytes instead of 1024, for a few instructions more a byte. The file is read once.
+    let shift = |crc: u32| crc >> 4 ^ CHECKSUMS[(crc & 15) as usize];
+    !checked.iter().fold(!0, |crc, &byte| shift(shift(crc ^ u32::from(byte))))
 }
+
+/// What the lowest four bits of a checksum become when they are shifted out: ISO-HDLC's polynomial, bits reversed.
+const CHECKSUMS: [u32; 16] = {
+    let mut table = [0; 16];
+    let mut index = 0;
+    while index < table.len() {
+        let mut crc = index as u32;
+        let mut bit = 0;
+        while bit < 4 {
+            crc = crc >> 1 ^ (if crc & 1 == 1 { 0xEDB8_8320 } else { 0 });
+            bit += 1;
+        }
+        table[index] = crc;
+        index += 1;
+    }
+    table
+};
 
 /// A checked model. It borrows the file; weights are never copied.
 #[derive(Debug)]
@@ -90,12 +106,7 @@ impl<'a> Model<'a> {
     ///
     /// [`ParseError::Packing`] where the kernel cannot read the weights, else those of [`Model::parse`].
     pub fn parse_for<K: Kernel>(file: &'a [u8], kernel: Option<K>) -> Result<Self, ParseError> {
-        let model = Self::parse_any(file)?;
-        if model.packing == Packing::Portable || kernel.is_some() && model.packing == K::PACKING {
-            Ok(model)
-        } else {
-            Err(ParseError::Packing { found: model.packing })
-        }
+        Self::read(file, if kernel.is_some() { &[Packing::Portable, K::PACKING] } else { &[Packing::Portable] })
     }
 
     /// Reads and checks a file that is perhaps packed for another CPU, for tools that look at models.
@@ -104,7 +115,16 @@ impl<'a> Model<'a> {
     ///
     /// As [`Model::parse`].
     pub fn parse_any(file: &'a [u8]) -> Result<Self, ParseError> {
+        Self::read(file, &Packing::ALL)
+    }
+
+    /// Reads and checks a file whose packing is one of those `accepted`.
+    #[inline(never)] // cold, and the same for all kernels
+    fn read(file: &'a [u8], accepted: &[Packing]) -> Result<Self, ParseError> {
         let (packing, graph, data) = split(file)?;
+        if !accepted.contains(&packing) {
+            return Err(ParseError::Packing { found: packing });
+        }
         let graph = match postcard::take_from_bytes::<Graph<'a>>(graph) {
             Ok((graph, [])) => graph,
             _ => return Err(ParseError::Graph),
@@ -168,6 +188,7 @@ impl<'a> Model<'a> {
     }
 
     /// The `count` channels of block `block` of a bank of `blocks`.
+    #[inline(never)]
     pub(crate) fn channels(&self, bank: &Bank, blocks: usize, block: usize, count: usize) -> kernels::Channels<'a> {
         let (blocks, block) = if bank.shared { (1, 0) } else { (blocks, block) };
         let words =
@@ -201,6 +222,7 @@ fn words(bytes: &[u8]) -> Option<&[i32]> {
 }
 
 /// Header and lengths: the packing, the graph and the data.
+#[inline(never)]
 fn split(file: &[u8]) -> Result<(Packing, &[u8], &[u8]), ParseError> {
     let found = file.len() as u64;
     let Some((header, body)) = file.split_at_checked(HEADER_LEN) else {
@@ -242,6 +264,7 @@ fn split(file: &[u8]) -> Result<(Packing, &[u8], &[u8]), ParseError> {
 
 impl Model<'_> {
     /// All rules of the graph; finds where each ring starts and the size of the arena.
+    #[inline(never)]
     fn check(&mut self) -> Result<(), ParseError> {
         let Self { graph, data, packing, offsets, .. } = self;
         let at = |edge: usize| move |fault| ParseError::Edge { edge: edge as u8, fault };
@@ -321,6 +344,7 @@ fn check_edge(edge: &Edge) -> Result<(), Fault> {
 }
 
 /// The rules of a bank with `blocks` blocks of `channels` channels and `weights` weights in all.
+#[inline(never)]
 pub(crate) fn check_bank(
     bank: &Bank,
     weights: u64,

@@ -60,18 +60,24 @@ pub struct Blocking {
 impl Blocking {
     /// Bytes of a packed matrix, which may be more than a `usize` holds.
     fn matrix_bytes(&self, channels: usize, depth: usize) -> u64 {
-        (channels as u64).next_multiple_of(self.interleave as u64) * (depth as u64).next_multiple_of(self.group as u64)
+        rounded_up(channels, self.interleave) * rounded_up(depth, self.group)
     }
 
     /// Words of gathered values.
     pub fn strip_words(&self, depth: usize) -> usize {
-        (self.pixels * self.value_bytes * depth.next_multiple_of(self.group).min(self.depth)).div_ceil(4)
+        (self.pixels * self.value_bytes * rounded_up(depth, self.group).min(self.depth as u64) as usize).div_ceil(4)
     }
 
     /// Words of sums.
     pub fn sums_words(&self, channels: usize) -> usize {
-        self.pixels * channels.next_multiple_of(self.interleave).min(self.channels)
+        self.pixels * rounded_up(channels, self.interleave).min(self.channels as u64) as usize
     }
+}
+
+/// `count` as a multiple of a power of two. `next_multiple_of` would divide, and microcontrollers do that by a long function.
+fn rounded_up(count: usize, power: usize) -> u64 {
+    let mask = (power as u64).wrapping_sub(1);
+    (count as u64 + mask) & !mask
 }
 
 /// Alignment of a kernel's working memory in bytes; see [`Packing::scratch_bytes`].
@@ -131,10 +137,11 @@ impl Packing {
     }
 
     /// Bytes of a matrix `[channels][depth]` in the file.
+    #[inline(never)]
     pub fn matrix_bytes(self, matrix: Matrix, channels: usize, depth: usize) -> u64 {
         match self.blocking(matrix) {
             Some(blocking) if self == Self::X86 => {
-                let lows = 4 * (channels as u64).next_multiple_of(blocking.interleave as u64);
+                let lows = 4 * rounded_up(channels, blocking.interleave);
                 blocking.matrix_bytes(channels, depth) + lows
             }
             Some(blocking) => blocking.matrix_bytes(channels, depth),
@@ -143,6 +150,7 @@ impl Packing {
     }
 
     /// Bytes of working memory for a matrix: gathered values, then sums.
+    #[inline(never)]
     pub fn scratch_bytes(self, matrix: Matrix, channels: usize, depth: usize) -> usize {
         self.blocking(matrix).map_or(0, |blocking| {
             (4 * (blocking.strip_words(depth) + blocking.sums_words(channels))).next_multiple_of(SCRATCH_ALIGNMENT)
@@ -223,6 +231,7 @@ mod tests {
                 let Some(blocking) = packing.blocking(matrix) else { continue };
                 assert_eq!(blocking.channels % blocking.interleave, 0, "{packing:?}");
                 assert_eq!(blocking.depth % blocking.group, 0, "{packing:?}");
+                assert!(blocking.interleave.is_power_of_two() && blocking.group.is_power_of_two(), "{packing:?}");
                 assert_eq!(blocking.depth * blocking.value_bytes * blocking.pixels % 4, 0, "{packing:?}");
                 if matrix == Matrix::Vector {
                     assert_eq!(blocking.pixels, 1);

@@ -51,6 +51,7 @@ impl Cursor {
     }
 
     /// The row to make next so that the image gets its next row; `None` once the image is complete.
+    #[inline(never)]
     fn next(&self, graph: &Graph<'_>) -> Option<Step> {
         let mut edge = graph.edges.len().checked_sub(1)?;
         if self.made(edge) >= graph.edges.get(edge)?.padded_rows() {
@@ -141,6 +142,7 @@ impl<'a, K: Kernel> Generator<'a, K> {
         Self::build(model, arena, Some(kernel))
     }
 
+    #[inline(never)]
     fn build(model: &'a Model<'a>, arena: &'a mut [i8], kernel: Option<K>) -> Result<Self, GeneratorError> {
         if model.packing() != Packing::Portable && (kernel.is_none() || model.packing() != K::PACKING) {
             return Err(GeneratorError::Packing { expected: K::PACKING, found: model.packing() });
@@ -186,6 +188,7 @@ impl<'a, K: Kernel> Generator<'a, K> {
     }
 
     /// Edge 0 without its padding.
+    #[inline(never)]
     fn latent(&mut self) -> &mut [i8] {
         match self.model.graph().edges.first() {
             Some(edge) => row_mut(edge, self.arena, u32::from(edge.padding.top)),
@@ -275,6 +278,7 @@ fn slot(edge: &Edge, index: u32) -> core::ops::Range<usize> {
     start..start + edge.row_bytes()
 }
 
+#[inline(never)]
 fn padded_row_mut<'a>(edge: &Edge, ring: &'a mut [i8], index: u32) -> &'a mut [i8] {
     ring.get_mut(slot(edge, index)).unwrap_or_default()
 }

@@ -52,6 +52,7 @@ pub trait Tile: Copy {
 }
 
 /// Makes the pixels of a row with the parts of a tile.
+#[inline(never)] // once a row and phase
 pub fn run<T: Tile>(tile: T, row: Row<'_>) {
     let Blocking { interleave, group, pixels: block, channels: most_channels, depth: most_depth, .. } = T::BLOCKING;
     let Row { window, weights, channels, pixels, stride, scratch } = row;

@@ -9,6 +9,7 @@ use crate::model::{Model, check_bank};
 use crate::packing::{Matrix, Packing};
 use crate::stream::Ring;
 
+#[inline(never)]
 pub(crate) fn check(op: &Dense, source: &Edge, output: &Edge, packing: Packing, data_len: usize) -> Result<(), Fault> {
     if source.shape.h != 1 || source.shape.w != 1 {
         return Err(Fault::Shape);
@@ -22,6 +23,7 @@ pub(crate) fn check(op: &Dense, source: &Edge, output: &Edge, packing: Packing, 
     check_bank(&op.bank, weights, positions, output.shape.c, data_len)
 }
 
+#[inline(never)]
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn run<K: Kernel>(
     op: &Dense,

@@ -21,6 +21,7 @@ use crate::model::{Model, check_bank};
 use crate::packing::{Matrix, Packing};
 use crate::stream::Ring;
 
+#[inline(never)]
 pub(crate) fn check(
     op: &PhaseConv,
     source: &Edge,
@@ -44,6 +45,7 @@ pub(crate) fn check(
     check_bank(&op.bank, weights, blocks, out.c, data_len)
 }
 
+#[inline(never)]
 fn check_axis(axis: &Axis, input: u16, output: u16, before: u8, after: u8) -> Result<(), Fault> {
     if axis.phases.is_empty() || axis.step == 0 || axis.dilation == 0 {
         return Err(Fault::Window);
@@ -65,6 +67,7 @@ fn runs(axis: &Axis, taps: usize) -> (usize, usize) {
     if axis.dilation == 1 { (taps, 1) } else { (1, taps) }
 }
 
+#[inline(never)]
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn run<K: Kernel>(
     op: &PhaseConv,

@@ -19,7 +19,7 @@ pub struct Label<'a> {
     pub metadata: &'a [(&'a str, &'a str)],
 }
 
-/// Packs stages into a portable file that the runtime has parsed once. [`repack`](crate::repack) makes it one for a CPU.
+/// Packs stages into a portable file that the runtime has parsed once. [`repack`](crate::repack()) makes it one for a CPU.
 ///
 /// # Errors
 ///
