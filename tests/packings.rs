@@ -79,12 +79,17 @@ impl<const CODE: u16, const VECTOR: bool> Tile for PlainTile<CODE, VECTOR> {
         for channel in 0..channels {
             let tile = &weights[channel / interleave * next..];
             let packed = |index: usize| {
-                let row = index / group * interleave + channel % interleave;
-                tile[row * group + index % group]
+                let (channel, within) = (channel % interleave, index % group);
+                let place = match (packing(CODE), VECTOR) {
+                    (Packing::Armv6m, false) => within % 8 * 8 + within / 8 * 4 + channel,
+                    (Packing::Armv6m, true) => within * 4 + channel,
+                    _ => channel * group + within,
+                };
+                tile[index / group * group * interleave + place]
             };
             for index in 0..depth {
                 let borrowed = packing(CODE) == Packing::Dsp && index % 2 == 1 && packed(index - 1) < 0;
-                let unsigned = packing(CODE) == Packing::Armv6m && VECTOR;
+                let unsigned = packing(CODE) == Packing::Armv6m && VECTOR && channel % 4 < 3;
                 let weight = i32::from(packed(index) ^ if unsigned { i8::MIN } else { 0 }) + i32::from(borrowed);
                 for pixel in 0..pixels {
                     let byte = pixel * room + index;

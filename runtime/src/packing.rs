@@ -8,6 +8,8 @@
 //! others     [channel / interleave][depth / group][interleave][group]     rounded up, filled with zeros
 //! ```
 //!
+//! Within a tile of `interleave` × `group` weights, [`Packing::Armv6m`] has an order of its own, see [`Packing::pack`].
+//!
 //! The table of [`Packing::blocking`] is the contract between the exporter, which writes this order and plans the memory,
 //! and the kernels, which read it.
 
@@ -118,8 +120,8 @@ impl Packing {
     pub const fn blocking(self, matrix: Matrix) -> Option<Blocking> {
         let [interleave, group, pixels, channels, depth, value_bytes] = match (self, matrix) {
             (Self::Portable, _) => return None,
-            (Self::Armv6m, Matrix::Windows) => [1, 4, 4, 64, 128, 2],
-            (Self::Armv6m, Matrix::Vector) => [2, 2, 1, 128, 256, 4],
+            (Self::Armv6m, Matrix::Windows) => [4, 16, 4, 64, 144, 2],
+            (Self::Armv6m, Matrix::Vector) => [4, 8, 1, 128, 256, 4],
             (Self::Dsp, Matrix::Windows) => [1, 8, 4, 64, 144, 2],
             (Self::Dsp, Matrix::Vector) => [4, 4, 1, 128, 256, 2],
             // Whole windows are gathered, if any; sums stay in registers.
@@ -158,7 +160,16 @@ impl Packing {
     /// Packs a matrix of `channels` × `depth` weights from −127 to 127, where `weight(channel, index)` gives each.
     ///
     /// [`Packing::Dsp`] stores w₁ − 1 for a value w₁ of odd index where the value w₀ before it is negative. The halfword of both,
-    /// read as one number, then is exactly 256·w₁ + w₀. [`Packing::Armv6m`] stores vectors with 128 added, so that they have no sign.
+    /// read as one number, then is exactly 256·w₁ + w₀.
+    ///
+    /// [`Packing::Armv6m`] keeps the four channels of a tile side by side. Windows have the first and the second eight of the depth
+    /// in turns, so that a channel's next weight comes eight bytes later, as fast as its kernel's gathered values pass; and
+    /// vectors have 128 added to the weights of the first three channels, which gives them no sign.
+    ///
+    /// ```text
+    /// windows    [depth / 16][8][2][4]     the values 0, 8, 1, 9, 2, 10 … of the depth
+    /// vector     [depth][4]
+    /// ```
     ///
     /// [`Packing::X86`] has behind the matrix, for each channel, what its sum is when all values are −128: an `i32`, little-endian.
     pub fn pack(
@@ -174,12 +185,16 @@ impl Packing {
         let weight = |channel, index| if channel < channels && index < depth { weight(channel, index) } else { 0 };
         for first in (0..channels).step_by(interleave) {
             for start in (0..depth).step_by(group) {
-                for channel in first..first + interleave {
-                    for index in start..start + group {
-                        let borrow = self == Self::Dsp && index % 2 == 1 && weight(channel, index - 1) < 0;
-                        let unsigned = self == Self::Armv6m && matrix == Matrix::Vector;
-                        write((weight(channel, index) - i8::from(borrow)) ^ if unsigned { i8::MIN } else { 0 });
-                    }
+                for place in 0..interleave * group {
+                    let (channel, index) = match (self, matrix) {
+                        (Self::Armv6m, Matrix::Windows) => (place % 4, place / 8 + place % 8 / 4 * 8),
+                        (Self::Armv6m, Matrix::Vector) => (place % 4, place / 4),
+                        _ => (place / group, place % group),
+                    };
+                    let weight = |index| weight(first + channel, start + index);
+                    let borrow = self == Self::Dsp && index % 2 == 1 && weight(index - 1) < 0;
+                    let unsigned = self == Self::Armv6m && matrix == Matrix::Vector && channel < 3;
+                    write((weight(index) - i8::from(borrow)) ^ if unsigned { i8::MIN } else { 0 });
                 }
             }
         }
@@ -237,8 +252,12 @@ mod tests {
                 if let Some(blocking) = packing.blocking(matrix) {
                     packed.truncate(blocking.matrix_bytes(channels, depth) as usize);
                 }
-                let bias = if (packing, matrix) == (Packing::Armv6m, Matrix::Vector) { i8::MIN } else { 0 };
-                let mut found: Vec<i8> = packed.into_iter().map(|w| w ^ bias).filter(|&weight| weight != 0).collect();
+                if (packing, matrix) == (Packing::Armv6m, Matrix::Vector) {
+                    for (place, weight) in packed.iter_mut().enumerate() {
+                        *weight ^= if place % 4 < 3 { i8::MIN } else { 0 };
+                    }
+                }
+                let mut found: Vec<i8> = packed.into_iter().filter(|&weight| weight != 0).collect();
                 found.sort_unstable();
                 let mut expected = weights.clone();
                 expected.sort_unstable();

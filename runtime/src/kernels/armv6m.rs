@@ -14,9 +14,18 @@
 //! In the end the sum of the second pixel is h and that of the first t − 2¹⁶·h. The shift leaves bit 15 in the carry, so the
 //! correction is free.
 //!
-//! A fully connected layer has one pixel, so there the two products are of one value with the weights of two channels,
-//! which are taken out of a word in pairs by a mask. Such weights are stored with 128 added ([`Packing::pack`]); what
-//! that adds to a sum is 128 times the sum of all values, the same for all channels.
+//! Eight registers can do arithmetic. So weights have no address of their own: they lie in the file at the pace of the strip, and
+//! a constant added to the strip's address gives theirs. With four pixels in a block, two words of the strip for each value, that
+//! is one weight every eight bytes; four channels, in two parts each, fill the gaps of each other: [`Packing::pack`] has the order.
+//!
+//! A fully connected layer has one pixel and meets each weight once: there what counts is to take four weights out of a word.
+//! That is one shift for each, if what is left above a weight goes into its sum too and is taken out in the end:
+//!
+//! ```text
+//! word = u₀ + 2⁸·u₁ + 2¹⁶·u₂ + 2²⁴·w₃      weights of four channels, u = w + 128 without sign
+//! tⱼ += (word >> 8j)·x                     modulo 2³², for j = 0 … 3
+//! sumⱼ = tⱼ − 2⁸·tⱼ₊₁ − 128·Σx             sum₃ = t₃
+//! ```
 
 #![allow(unsafe_code)]
 
@@ -56,63 +65,63 @@ const fn blocking(matrix: Matrix) -> Blocking {
     }
 }
 
-/// Two pairs of pixels, each of which meets one channel after the other.
+/// Four pixels meet one channel after the other.
 ///
 /// ```text
-/// strip    [pair][depth], both pixels of a pair in a word
-/// sums     [pair][channel][t, h]
+/// strip    [depth / 2][pair of pixels][2], both pixels of a pair in a word
+/// sums     [channel][h of both pairs, t of both pairs]
 /// ```
 #[derive(Clone, Copy, Debug)]
 struct Windows;
 
-/// Pairs of pixels in a block of [`Windows`]. One would do; each block costs a few hundred instructions besides its products.
-const PAIRS: usize = 2;
+const _: () = {
+    let Blocking { interleave, group, pixels, .. } = Windows::BLOCKING;
+    assert!(interleave == 4 && group == 16 && pixels == 4);
+};
 
-const _: () = assert!(Windows::BLOCKING.pixels == 2 * PAIRS);
-const _: () = assert!(Windows::BLOCKING.interleave == 1 && Windows::BLOCKING.group == 4);
-
-/// One pixel meets two channels at a time.
+/// One pixel meets four channels at a time.
 ///
 /// ```text
 /// strip    [depth], a value in a word
-/// sums     [channel / 2][t, h]
+/// sums     [channel]
 /// ```
 #[derive(Clone, Copy, Debug)]
 struct Vector;
 
-const _: () = assert!(Vector::BLOCKING.pixels == 1 && Vector::BLOCKING.interleave == 2 && Vector::BLOCKING.group == 2);
-
-/// `t` and `h` for the sums of two pixels or channels.
-fn join(first: i32, second: i32) -> [i32; 2] {
-    [first.wrapping_add(second << 16), second]
-}
+const _: () = {
+    let Blocking { interleave, group, pixels, .. } = Vector::BLOCKING;
+    assert!(interleave == 4 && group == 8 && pixels == 1);
+};
 
 impl Tile for Windows {
     const BLOCKING: Blocking = blocking(Matrix::Windows);
 
     #[inline]
     fn start(self, bias: &[i32], sums: &mut [i32]) {
-        for sums in halves_mut(sums) {
-            for (sums, &bias) in sums.as_chunks_mut().0.iter_mut().zip(bias) {
-                *sums = join(bias, bias);
-            }
+        for (sums, &bias) in sums.as_chunks_mut().0.iter_mut().zip(bias) {
+            let t = bias.wrapping_add(bias << 16);
+            *sums = [bias, bias, t, t];
         }
     }
 
-    #[inline]
+    #[inline(never)]
     fn gather(self, values: &[i8], step: usize, pixels: usize, len: usize, at: usize, strip: &mut [i32]) {
-        for (pair, strip) in halves_mut(strip).into_iter().enumerate() {
-            let first = 2 * pair;
-            if first >= pixels {
-                break;
-            }
-            // A second pixel that nobody asks for is the first one again.
-            let second = if first + 1 < pixels { first + 1 } else { first };
-            if let (Some(first), Some(second), Some(strip)) =
-                (values.get(first * step..), values.get(second * step..), strip.get_mut(at..))
-            {
-                gather_pair(first, second, len, strip);
-            }
+        let last = pixels.wrapping_sub(1);
+        let room = strip.len() / 4 * 2;
+        if last < 4
+            && step < FAR
+            && len > 0
+            && len <= values.len()
+            && last * step <= values.len() - len
+            && at <= room
+            && len <= room - at
+        {
+            let first = strip.as_mut_ptr().wrapping_add(at / 2 * 4);
+            // Pixels that nobody asks for are the last one again.
+            let offsets = [1, 2, 3].map(|pixel: usize| pixel.min(last) * step);
+            // SAFETY: from all offsets on there are `len` values, and in the strip four words for each two of them, from
+            // the pair on that `first` points at.
+            unsafe { gather_windows(values.as_ptr(), first, len, at % 2, &offsets) };
         }
     }
 
@@ -127,24 +136,24 @@ impl Tile for Windows {
         pixels: usize,
         sums: &mut [i32],
     ) {
-        let (room, sums_room) = (strip.len() / PAIRS, sums.len() / PAIRS);
-        let fits = depth > 0
-            && depth.is_multiple_of(4)
-            && channels > 0
-            && room >= depth
-            && sums_room / 2 >= channels
-            && next >= depth
-            && (channels - 1).saturating_mul(next).saturating_add(depth) <= weights.len()
-            && aligned(weights, next);
-        if !fits {
-            return;
-        }
-        let pairs = halves(strip).into_iter().zip(halves_mut(sums));
-        for (strip, sums) in pairs.take(pixels.div_ceil(2)) {
-            let end = sums.as_mut_ptr().wrapping_add(2 * channels);
-            // SAFETY: the strip has `depth` words, which is a multiple of four and not 0; `weights` has as many bytes for each
-            // channel, each `next` after the other and at whole words; `sums` has two words for each channel.
-            unsafe { multiply_windows(strip.as_ptr(), weights.as_ptr(), sums.as_mut_ptr(), depth, next - depth, end) };
+        if depth.is_multiple_of(16)
+            && strip.len() / 2 >= depth
+            && sums.len() / 4 >= channels
+            && tiles_fit(weights, next, depth, channels)
+        {
+            let (strip, weights) = (strip.as_ptr(), weights.as_ptr());
+            let sums = sums.as_mut_ptr();
+            let (skip, end) = (next.wrapping_sub(4), sums.wrapping_add(4 * channels));
+            // SAFETY: depth and channels are not 0. The strip has two words for each of the depth, which is a multiple of
+            // 16, `sums` four for each channel; each four channels have four bytes of `weights` for each of the depth, `next`
+            // after those of the four before.
+            unsafe {
+                if pixels > 2 {
+                    multiply_four(strip, weights, sums, depth, skip, end);
+                } else {
+                    multiply_two(strip, weights, sums, depth, skip, end);
+                }
+            }
         }
     }
 
@@ -158,105 +167,287 @@ impl Tile for Windows {
         pixels: usize,
         stride: usize,
     ) {
-        for (pair, sums) in halves(sums).into_iter().enumerate() {
-            let first = 2 * pair;
-            if first >= pixels {
-                break;
-            }
-            let Some(to) = to.get_mut(first * stride..) else { return };
-            let finish = Finish::new(output);
-            let sums = sums.as_chunks().0;
-            let channels = multiplier.len();
-            let last = if first + 1 < pixels { stride } else { 0 };
-            if channels > 0 && sums.len() >= channels && last.saturating_add(channels) <= to.len() {
-                let end = multiplier.as_ptr_range().end;
-                // SAFETY: there are sums and multipliers for all channels, `to` has room for them and for them again `last`
-                // places on, and `Finish` does not leave its table.
-                unsafe { finish_pair(sums.as_ptr(), multiplier.as_ptr(), to.as_mut_ptr(), last, end, &finish) };
+        let channels = multiplier.len();
+        let last = pixels.wrapping_sub(1);
+        if channels > 0
+            && sums.len() / 4 >= channels
+            && last < 4
+            && stride < FAR
+            && channels <= to.len()
+            && last * stride <= to.len() - channels
+        {
+            let last = last * stride;
+            let finish = Finish {
+                back: stride.wrapping_neg(),
+                next: last + stride + 1,
+                end: sums.as_ptr().wrapping_add(4 * channels),
+                pixels,
+                ..Finish::new(output)
+            };
+            let (sums, multiplier, to) = (sums.as_ptr(), multiplier.as_ptr(), to.as_mut_ptr().wrapping_add(last));
+            // SAFETY: there are sums and a multiplier for each channel. `to` is where the last pixel begins, `pixels − 1` strides
+            // after the first, and has room for all channels there. `Finish::new` does not leave its table.
+            unsafe {
+                match output.table {
+                    Some(_) => finish_windows_table(sums, multiplier, to, &finish),
+                    None => finish_windows(sums, multiplier, to, &finish),
+                }
             }
         }
     }
 }
 
-/// The parts of strip or sums that belong to each pair. These CPUs do not divide, so it is not done by `chunks`.
-fn halves<T>(all: &[T]) -> [&[T]; PAIRS] {
-    all.split_at(all.len() / PAIRS).into()
-}
+/// Distances are less, so that products of them with numbers of tiles or pixels, up to 32, do not overflow. (Rust's own checks
+/// of that would multiply 64 bits, which these CPUs call a function for.)
+const FAR: usize = usize::MAX / 64;
 
-fn halves_mut<T>(all: &mut [T]) -> [&mut [T]; PAIRS] {
-    all.split_at_mut(all.len() / PAIRS).into()
-}
-
-/// Puts values of two pixels into the strip, `len` of each.
+/// Whether the weights of all channels are there, and depth and channels are not 0.
 #[inline]
-fn gather_pair(first: &[i8], second: &[i8], len: usize, strip: &mut [i32]) {
-    if len > 0 && first.len() >= len && second.len() >= len && strip.len() >= len {
-        // SAFETY: all three have `len` values, which is not 0.
-        unsafe { gather_windows(first.as_ptr(), second.as_ptr(), strip.as_mut_ptr(), len) };
-    }
+fn tiles_fit(weights: &[i8], next: usize, depth: usize, channels: usize) -> bool {
+    let tiles = channels.div_ceil(4);
+    depth > 0
+        && tiles > 0
+        && tiles <= 32
+        && next < FAR
+        && depth <= weights.len() / 4
+        && next * (tiles - 1) <= weights.len() - 4 * depth
 }
 
-/// Joins the values of two pixels: 6.5 instructions for each pair.
+/// Puts values of four pixels into the strip: 47 instructions for sixteen of them.
+///
+/// `offsets` are those of pixels 1 … 3 in `values`. With `odd` = 1 the first value is the second of its pair.
 ///
 /// # Safety
 ///
-/// All three have `len` values, and `len` is not 0.
+/// From all offsets on, and from 0, there are `len` values, not 0. From `strip` on there are four words for each pair of the depth.
 #[unsafe(naked)]
-unsafe extern "C" fn gather_windows(first: *const i8, second: *const i8, strip: *mut i32, len: usize) {
+unsafe extern "C" fn gather_windows(values: *const i8, strip: *mut i32, len: usize, odd: usize, offsets: &[usize; 3]) {
+    macro_rules! value {
+        ($first:literal, $second:literal) => {
+            concat!(
+                "ldrsb r6, [r0, r2]\n",
+                "ldrsb r7, [r0, r3]\n",
+                "lsls r7, r7, #16\n",
+                "adds r6, r6, r7\n",
+                concat!("str r6, [r1, #", $first, "]\n"),
+                "ldrsb r6, [r0, r4]\n",
+                "ldrsb r7, [r0, r5]\n",
+                "lsls r7, r7, #16\n",
+                "adds r6, r6, r7\n",
+                concat!("str r6, [r1, #", $second, "]\n"),
+                "adds r0, #1\n",
+            )
+        };
+    }
     naked_asm!(
-        ".macro edgegen_pair",
-        "ldrsb r5, [r0, r4]",
-        "ldrsb r6, [r1, r4]",
-        "lsls r6, r6, #16",
-        "adds r5, r5, r6",
-        "stm r2!, {{r5}}",
-        "adds r4, #1",
-        ".endm",
         "push {{r4-r7, lr}}",
-        "movs r4, #0",
-        "lsrs r7, r3, #2",
-        "lsls r7, r7, #2", // the part in fours
-        "beq 3f",
+        "mov r6, r8",
+        "mov r7, r9",
+        "push {{r6, r7}}",
+        "adds r6, r0, r2",
+        "mov r8, r6",  // end of the values
+        "movs r7, r3", // odd
+        "ldr r6, [sp, #28]",
+        "ldm r6!, {{r3, r4, r5}}",
+        "cmp r7, #0",
+        "beq 2f",
+        "movs r2, #0",
+        value!(4, 12),
+        "adds r1, #16",
         "2:",
-        "edgegen_pair",
-        "edgegen_pair",
-        "edgegen_pair",
-        "edgegen_pair",
-        "cmp r4, r7",
-        "bne 2b",
+        "mov r2, r8",
+        "subs r2, r2, r0",
+        "lsrs r2, r2, #2",
+        "lsls r2, r2, #2",
+        "adds r6, r0, r2",
+        "mov r9, r6", // end of the part in fours
+        "movs r2, #0",
+        "b 4f",
         "3:",
-        "cmp r4, r3",
-        "beq 5f",
+        value!(0, 8),
+        value!(4, 12),
+        value!(16, 24),
+        value!(20, 28),
+        "adds r1, #32",
         "4:",
-        "edgegen_pair",
-        "cmp r4, r3",
-        "bne 4b",
+        "cmp r0, r9",
+        "bne 3b",
+        "cmp r0, r8",
+        "beq 5f",
+        value!(0, 8),
+        "cmp r0, r8",
+        "beq 5f",
+        value!(4, 12),
+        "cmp r0, r8",
+        "beq 5f",
+        value!(16, 24),
         "5:",
+        "pop {{r6, r7}}",
+        "mov r8, r6",
+        "mov r9, r7",
         "pop {{r4-r7, pc}}",
-        ".purgem edgegen_pair",
     )
 }
+
+/// The function that adds the products of the strip with all channels.
+///
+/// ```text
+/// for each channel
+///     h, t = sums                                                      15 instructions around the loop
+///     for each two of the depth
+///         w₀, w₁ = weights, at strip + r1                2
+///         for each pair of pixels
+///             a₀, a₁ = strip                             1
+///             p  = w₀·a₀ + w₁·a₁                         3
+///             t += p;  h += p >> 16, + carry             3    8 products in 16 instructions, and 5 for each 64 products
+///     sums = h, t                                             to move on by 16 of the depth: 2.08 for each
+/// ```
+///
+/// After 8 of the depth the weights go on in the gaps between those, which is what r1 is changed for.
+///
+/// # Safety
+///
+/// `strip` has two words for each of the depth, which is a multiple of 16 and not 0. `sums` has four words for each channel up
+/// to `end`. Each four channels have four bytes of weights for each of the depth; `skip` + 4 bytes from their
+/// start the next four begin.
+macro_rules! multiply_windows {
+    ($name:ident, $pixels:literal, $($two:literal),*) => {
+        #[doc = concat!("Adds the products of ", $pixels, " pixels; see `multiply_windows!`.")]
+        #[unsafe(naked)]
+        unsafe extern "C" fn $name(
+            strip: *const i32,
+            weights: *const i8,
+            sums: *mut i32,
+            depth: usize,
+            skip: usize,
+            end: *const i32,
+        ) {
+            macro_rules! eight {
+                () => {
+                    concat!($($two, "\n",)* $($two, "\n",)* $($two, "\n",)* $($two, "\n",)*)
+                };
+            }
+            naked_asm!(
+                "push {{r4-r7, lr}}",
+                "mov r4, r8",
+                "mov r5, r9",
+                "mov r6, r10",
+                "mov r7, r11",
+                "push {{r4-r7}}",
+                "lsls r4, r3, #2",
+                "adds r4, #1",
+                "push {{r4}}", // from the end of a channel's weights to the start of the next
+                "lsls r3, r3, #3",
+                "adds r3, r3, r0",
+                "mov r10, r3", // end of the strip
+                "mov r11, r0",
+                "mov r12, r2",
+                "subs r1, r1, r0",
+                "2:", // each four channels
+                "mov r7, r12",
+                "adds r7, #64",
+                "ldr r6, [sp, #44]", // end
+                "cmp r7, r6",
+                "bls 3f",
+                "mov r7, r6",
+                "3:",
+                "mov lr, r7", // end of their sums
+                "4:",         // each channel
+                "mov r7, r12",
+                "ldm r7!, {{r2-r5}}", // h in r2 and r3
+                "mov r8, r4", // t
+                "mov r9, r5",
+                "mov r0, r11",
+                "5:",
+                eight!(),
+                "subs r1, #60",
+                eight!(),
+                "subs r1, #4",
+                "cmp r0, r10",
+                "beq 6f", // too far for a conditional branch back
+                "b 5b",
+                "6:",
+                "mov r4, r8",
+                "mov r5, r9",
+                "mov r7, r12",
+                "stm r7!, {{r2-r5}}",
+                "mov r12, r7",
+                "ldr r4, [sp]",
+                "adds r1, r1, r4",
+                "cmp r7, lr",
+                "beq 7f",
+                "b 4b",
+                "7:",
+                "ldr r6, [sp, #44]", // end
+                "cmp r7, r6",
+                "beq 8f",
+                "ldr r6, [sp, #40]", // skip
+                "adds r1, r1, r6",
+                "b 2b",
+                "8:",
+                "add sp, #4",
+                "pop {{r4-r7}}",
+                "mov r8, r4",
+                "mov r9, r5",
+                "mov r10, r6",
+                "mov r11, r7",
+                "pop {{r4-r7, pc}}",
+            )
+        }
+    };
+}
+
+multiply_windows!(
+    multiply_four,
+    "four",
+    "ldrsb r4, [r0, r1]",  // w₀
+    "ldm r0!, {{r6, r7}}", // the first pair of pixels
+    "ldrsb r5, [r0, r1]",  // w₁
+    "muls r6, r4, r6",
+    "muls r7, r5, r7",
+    "adds r6, r6, r7",
+    "add r8, r6",
+    "asrs r6, r6, #16",
+    "adcs r2, r6",
+    "ldm r0!, {{r6, r7}}", // the second
+    "muls r6, r4, r6",
+    "muls r7, r5, r7",
+    "adds r6, r6, r7",
+    "add r9, r6",
+    "asrs r6, r6, #16",
+    "adcs r3, r6"
+);
+
+multiply_windows!(
+    multiply_two,
+    "two",
+    "ldrsb r4, [r0, r1]",
+    "ldm r0!, {{r6, r7}}",
+    "ldrsb r5, [r0, r1]",
+    "muls r6, r4, r6",
+    "muls r7, r5, r7",
+    "adds r6, r6, r7",
+    "add r8, r6",
+    "asrs r6, r6, #16",
+    "adcs r2, r6",
+    "adds r0, #8"
+);
 
 impl Tile for Vector {
     const BLOCKING: Blocking = blocking(Matrix::Vector);
 
     #[inline]
     fn start(self, bias: &[i32], sums: &mut [i32]) {
-        for (sums, bias) in sums.as_chunks_mut().0.iter_mut().zip(bias.chunks(2)) {
-            let first = bias.first().copied().unwrap_or(0);
-            *sums = join(first, bias.get(1).copied().unwrap_or(first));
+        for (sum, &bias) in sums.iter_mut().zip(bias) {
+            *sum = bias;
         }
     }
 
-    #[inline]
+    #[inline(never)]
     fn gather(self, values: &[i8], _step: usize, _pixels: usize, len: usize, at: usize, strip: &mut [i32]) {
-        let Some(strip) = strip.get_mut(at..) else { return };
+        let strip = strip.get_mut(at..).unwrap_or(&mut []);
         for (word, &value) in strip.iter_mut().zip(values.get(..len).unwrap_or(&[])) {
             *word = value.into();
-        }
-        // The value that fills the last group up must be a code.
-        if let Some(word) = strip.get_mut(len) {
-            *word = 0;
         }
     }
 
@@ -271,28 +462,20 @@ impl Tile for Vector {
         _pixels: usize,
         sums: &mut [i32],
     ) {
-        let pairs = channels.div_ceil(2);
-        let fits = depth > 0
-            && depth.is_multiple_of(2)
-            && pairs > 0
-            && strip.len() >= depth
-            && sums.len() / 2 >= pairs
-            && next >= 2 * depth
-            && (pairs - 1).saturating_mul(next).saturating_add(2 * depth) <= weights.len()
-            && aligned(weights, next);
-        if fits {
-            let end = sums.as_mut_ptr().wrapping_add(2 * pairs);
-            // SAFETY: the strip has `depth` words, which is even and not 0; `weights` has twice as many bytes for each pair of
-            // channels, each `next` after the other and at whole words; `sums` has two words for each pair.
-            unsafe {
-                multiply_vector(strip.as_ptr(), weights.as_ptr(), sums.as_mut_ptr(), depth, next - 2 * depth, end)
-            };
-            let values = strip.get(..depth).unwrap_or(&[]);
-            let surplus = 128 * values.iter().fold(0, |sum: i32, &value| sum.wrapping_add(value));
-            let [t, h] = join(surplus, surplus);
-            for [sum_t, sum_h] in sums.as_chunks_mut().0.iter_mut().take(pairs) {
-                (*sum_t, *sum_h) = (sum_t.wrapping_sub(t), sum_h.wrapping_sub(h));
-            }
+        let Some(strip) = strip.get(..depth) else { return };
+        let room = channels.next_multiple_of(4);
+        if depth.is_multiple_of(8)
+            && sums.len() >= room
+            && tiles_fit(weights, next, depth, channels)
+            && (weights.as_ptr() as usize | next).is_multiple_of(4)
+        {
+            let surplus = 128 * strip.iter().fold(0, |sum: i32, &value| sum.wrapping_add(value));
+            let (skip, end) = (next.wrapping_sub(4 * depth), sums.as_ptr().wrapping_add(room));
+            let ends = [strip.as_ptr_range().end, end];
+            // SAFETY: depth and channels are not 0. The strip has `depth` words, a multiple of 8; `sums` has one for each channel,
+            // rounded up to four; each four channels have a word of `weights` for each of the depth, aligned, `next` bytes after
+            // those of the four before.
+            unsafe { multiply_vector(strip.as_ptr(), weights.as_ptr(), sums.as_mut_ptr(), &ends, skip, surplus) };
         }
     }
 
@@ -306,460 +489,356 @@ impl Tile for Vector {
         _pixels: usize,
         _stride: usize,
     ) {
-        let finish = Finish::new(output);
-        let (sums, channels) = (sums.as_chunks().0, multiplier.len());
-        if channels > 0 && sums.len() >= channels.div_ceil(2) && channels <= to.len() {
-            let end = multiplier.as_ptr_range().end;
-            // SAFETY: there are sums and multipliers for all channels, `to` has room for them, and `Finish` does not leave its
-            // table.
-            unsafe { finish_vector(sums.as_ptr(), multiplier.as_ptr(), to.as_mut_ptr(), end, &finish) };
+        let channels = multiplier.len();
+        if channels > 0 && sums.len() >= channels && to.len() >= channels {
+            let finish = Finish { end: sums.as_ptr().wrapping_add(channels), ..Finish::new(output) };
+            let (sums, multiplier, to) = (sums.as_ptr(), multiplier.as_ptr(), to.as_mut_ptr());
+            // SAFETY: there are a sum, a multiplier and a place for each channel. `Finish::new` does not leave its table.
+            unsafe {
+                match output.table {
+                    Some(_) => finish_vector_table(sums, multiplier, to, &finish),
+                    None => finish_vector(sums, multiplier, to, &finish),
+                }
+            }
         }
     }
 }
 
-/// Whether all weights start at whole words.
-fn aligned(weights: &[i8], next: usize) -> bool {
-    (weights.as_ptr() as usize | next).is_multiple_of(4)
-}
-
-/// What the assembly makes of [`Output`].
-#[repr(C)]
-struct Finish {
-    /// Added to the high half of the product.
-    zero_point: i32,
-    low: i32,
-    high: i32,
-    /// The entry of code 0.
-    table: *const i8,
-}
-
-impl Finish {
-    #[inline]
-    fn new(output: &Output<'_>) -> Self {
-        Self {
-            zero_point: output.zero_point.into(),
-            low: output.low.into(),
-            high: output.high.into(),
-            // Codes that are their own entries: the assembly has one way.
-            table: output.table.unwrap_or(&IDENTITY).as_ptr().wrapping_add(128),
-        }
-    }
-}
-
-/// The table that changes nothing.
-static IDENTITY: [i8; 256] = {
-    let mut table = [0; 256];
-    let mut index = 0;
-    while index < 256 {
-        table[index] = (index as i32 - 128) as i8;
-        index += 1;
-    }
-    table
-};
-
-/// Code of a sum from products of halves, as there is no product of 64 bits: a macro for `naked_asm!`.
-///
-/// With sum = s′·2¹⁶ + s and multiplier = m′·2¹⁶ + m, which is never negative:
+/// Adds the products of one pixel with all channels.
 ///
 /// ```text
-/// (sum · multiplier + 2³¹) >> 32 = s′m′ + (s′m + (s·m′ + (s·m >> 16) + 2¹⁵) >> 16)
-/// ```
-///
-/// where the bracket with 2¹⁵ has no sign and 32 bits, and adding s′m to it takes 33.
-///
-/// In r0 the sum, r1 = m, r2 = m′, r7 the [`Finish`]; out r0, the output; r3 … r6 are lost. 29 instructions.
-macro_rules! code_of_sum {
-    () => {
-        concat!(
-            ".macro edgegen_code\n",
-            "uxth r3, r0\n",      // s
-            "asrs r0, r0, #16\n", // s'
-            "movs r4, r3\n",
-            "muls r4, r1, r4\n",
-            "lsrs r4, r4, #16\n", // s·m >> 16
-            "muls r3, r2, r3\n",  // s·m'
-            "adds r3, r3, r4\n",
-            "movs r4, #128\n",
-            "lsls r4, r4, #8\n",
-            "adds r3, r3, r4\n", // the bracket
-            "movs r4, r0\n",
-            "muls r4, r1, r4\n",  // s'm
-            "muls r0, r2, r0\n",  // s'm'
-            "asrs r5, r4, #31\n", // upper half of s'm
-            "movs r6, #0\n",
-            "adds r3, r3, r4\n",
-            "adcs r5, r6\n",
-            "lsls r5, r5, #16\n",
-            "lsrs r3, r3, #16\n",
-            "adds r0, r0, r5\n",
-            "adds r0, r0, r3\n",
-            "ldm r7!, {{r3, r4, r5, r6}}\n", // zero point, low, high, table
-            "subs r7, #16\n",
-            "adds r0, r0, r3\n",
-            "cmp r0, r4\n",
-            "bge 8f\n",
-            "movs r0, r4\n",
-            "8:\n",
-            "cmp r0, r5\n",
-            "ble 9f\n",
-            "movs r0, r5\n",
-            "9:\n",
-            "ldrb r0, [r6, r0]\n",
-            ".endm",
-        )
-    };
-}
-
-/// Finishes the sums of a pair of pixels: for each channel one value at `to` and one `last` further on, which is written first.
-///
-/// # Safety
-///
-/// `sums` has two words and `multiplier` one for each channel up to `end`; `to` has as many places, and again from `last` on.
-#[unsafe(naked)]
-unsafe extern "C" fn finish_pair(
-    sums: *const [i32; 2],
-    multiplier: *const i32,
-    to: *mut i8,
-    last: usize,
-    end: *const i32,
-    finish: &Finish,
-) {
-    naked_asm!(
-        code_of_sum!(),
-        "push {{r4-r7, lr}}",
-        "mov r4, r8",
-        "mov r5, r9",
-        "mov r6, r10",
-        "mov r7, r11",
-        "push {{r4-r7}}",
-        "mov r8, r0",
-        "mov r9, r1",
-        "mov r10, r2",
-        "mov r11, r3",
-        "ldr r4, [sp, #36]", // end
-        "mov r12, r4",
-        "ldr r7, [sp, #40]", // finish
-        "2:",
-        "mov r3, r8",
-        "ldm r3!, {{r0, r6}}", // t, h
-        "mov r8, r3",
-        "mov r3, r9",
-        "ldm r3!, {{r1}}",
-        "mov r9, r3",
-        "lsrs r2, r1, #16",
-        "uxth r1, r1",
-        "lsls r5, r6, #16",
-        "subs r0, r0, r5",
-        "mov lr, r0", // the first pixel's sum
-        "mov r0, r6",
-        "edgegen_code",
-        "mov r3, r10",
-        "mov r4, r11",
-        "strb r0, [r3, r4]",
-        "mov r0, lr",
-        "edgegen_code",
-        "mov r3, r10",
-        "strb r0, [r3]",
-        "adds r3, #1",
-        "mov r10, r3",
-        "cmp r9, r12",
-        "bne 2b",
-        "pop {{r4-r7}}",
-        "mov r8, r4",
-        "mov r9, r5",
-        "mov r10, r6",
-        "mov r11, r7",
-        "pop {{r4-r7, pc}}",
-        ".purgem edgegen_code",
-    )
-}
-
-/// Finishes the sums of one pixel, in pairs of channels.
-///
-/// # Safety
-///
-/// `multiplier` has a word for each channel up to `end`, `sums` two for each pair of them, `to` a place for each.
-#[unsafe(naked)]
-unsafe extern "C" fn finish_vector(
-    sums: *const [i32; 2],
-    multiplier: *const i32,
-    to: *mut i8,
-    end: *const i32,
-    finish: &Finish,
-) {
-    naked_asm!(
-        code_of_sum!(),
-        "push {{r4-r7, lr}}",
-        "mov r4, r8",
-        "mov r5, r9",
-        "mov r6, r10",
-        "mov r7, r11",
-        "push {{r4-r7}}",
-        "mov r8, r0",
-        "mov r9, r1",
-        "mov r10, r2",
-        "mov r12, r3",
-        "ldr r7, [sp, #36]", // finish
-        "2:",
-        "mov r3, r8",
-        "ldm r3!, {{r0, r6}}", // t, h
-        "mov r8, r3",
-        "mov r11, r6", // the second channel's sum
-        "lsls r5, r6, #16",
-        "subs r0, r0, r5",
-        "mov r3, r9",
-        "ldm r3!, {{r1}}",
-        "mov r9, r3",
-        "lsrs r2, r1, #16",
-        "uxth r1, r1",
-        "edgegen_code",
-        "mov r3, r10",
-        "strb r0, [r3]",
-        "cmp r9, r12",
-        "beq 3f",
-        "mov r0, r11",
-        "mov r3, r9",
-        "ldm r3!, {{r1}}",
-        "mov r9, r3",
-        "lsrs r2, r1, #16",
-        "uxth r1, r1",
-        "edgegen_code",
-        "mov r3, r10",
-        "strb r0, [r3, #1]",
-        "adds r3, #2",
-        "mov r10, r3",
-        "cmp r9, r12",
-        "bne 2b",
-        "3:",
-        "pop {{r4-r7}}",
-        "mov r8, r4",
-        "mov r9, r5",
-        "mov r10, r6",
-        "mov r11, r7",
-        "pop {{r4-r7, pc}}",
-        ".purgem edgegen_code",
-    )
-}
-
-/// Adds the products of two pixels with all channels.
-///
-/// ```text
-/// for each channel
-///     t, h = sums                                                      20 instructions around the loop
-///     for each four of the depth
-///         w  = 4 weights                              1
-///         a₀ = strip, a₁ = strip                      1
-///         p  = w.0·a₀ + w.1·a₁                        6    two of them to take w.1 out
-///         t += p;  h += p >> 16, + carry              3
-///         the same with w.2 and w.3                  10    8 products in 21 instructions: 2.63 each, and 2 in 32 for the loop
-///     sums = t, h
-/// ```
-///
-/// # Safety
-///
-/// `strip` has `depth` words, a multiple of four and not 0. From `weights` on there are, for each channel, `depth` bytes and
-/// `skip` more, at whole words. `sums` has two words for each channel up to `end`.
-#[unsafe(naked)]
-unsafe extern "C" fn multiply_windows(
-    strip: *const i32,
-    weights: *const i8,
-    sums: *mut i32,
-    depth: usize,
-    skip: usize,
-    end: *const i32,
-) {
-    naked_asm!(
-        // Four values of the depth: strip r0, weights r1, t r8, h r7.
-        ".macro edgegen_four",
-        "ldm r1!, {{r6}}",
-        "ldm r0!, {{r2, r3}}",
-        "sxtb r4, r6",
-        "muls r4, r2, r4",
-        "sxth r5, r6",
-        "asrs r5, r5, #8",
-        "muls r5, r3, r5",
-        "adds r4, r4, r5",
-        "add r8, r4",
-        "asrs r4, r4, #16",
-        "adcs r7, r4",
-        "ldm r0!, {{r2, r3}}",
-        "lsls r4, r6, #8",
-        "asrs r4, r4, #24",
-        "muls r4, r2, r4",
-        "asrs r5, r6, #24",
-        "muls r5, r3, r5",
-        "adds r4, r4, r5",
-        "add r8, r4",
-        "asrs r4, r4, #16",
-        "adcs r7, r4",
-        ".endm",
-        "push {{r4-r7, lr}}",
-        "mov r4, r8",
-        "mov r5, r9",
-        "mov r6, r10",
-        "mov r7, r11",
-        "push {{r4-r7}}",
-        // On the stack: 4 high registers, 5 low ones, then skip and end.
-        "sub sp, #16",
-        // [sp, #0] end of the part in sixteens, [sp, #4] start of the strip, [sp, #8] sums, [sp, #12] unused
-        "lsls r3, r3, #2",
-        "adds r4, r0, r3",
-        "mov r9, r4", // end of the strip
-        "lsrs r3, r3, #6",
-        "lsls r3, r3, #6",
-        "adds r4, r0, r3",
-        "mov r10, r4", // end of its part in sixteens
-        "mov r11, r0",
-        "2:", // each channel
-        "mov r0, r11",
-        "ldr r4, [r2]",
-        "mov r8, r4",
-        "ldr r7, [r2, #4]",
-        "str r2, [sp, #8]",
-        "cmp r0, r10",
-        "beq 4f",
-        "3:",
-        "edgegen_four",
-        "edgegen_four",
-        "edgegen_four",
-        "edgegen_four",
-        "cmp r0, r10",
-        "bne 3b",
-        "4:",
-        "cmp r0, r9",
-        "beq 6f",
-        "5:",
-        "edgegen_four",
-        "cmp r0, r9",
-        "bne 5b",
-        "6:",
-        "ldr r2, [sp, #8]",
-        "mov r4, r8",
-        "str r4, [r2]",
-        "str r7, [r2, #4]",
-        "adds r2, #8",
-        "ldr r4, [sp, #52]", // skip
-        "adds r1, r1, r4",
-        "ldr r4, [sp, #56]", // end
-        "cmp r2, r4",
-        "beq 7f", // too far for a conditional branch
-        "b 2b",
-        "7:",
-        "add sp, #16",
-        "pop {{r4-r7}}",
-        "mov r8, r4",
-        "mov r9, r5",
-        "mov r10, r6",
-        "mov r11, r7",
-        "pop {{r4-r7, pc}}",
-        ".purgem edgegen_four",
-    )
-}
-
-/// Adds the products of one pixel with all pairs of channels.
-///
-/// ```text
-/// for each pair of channels
-///     t, h = sums                                                      19 instructions around the loop
+/// for each four channels
+///     t = sums − surplus, joined                                       37 instructions around the loop
 ///     for each two of the depth
-///         w = 2 weights of both channels              1
-///         x₀ = strip, x₁ = strip                      1
-///         p = (w & 0x00FF00FF)·x₀;  t += p;  h += p >> 16, + carry       6
-///         p = (w >> 8 & 0x00FF00FF)·x₁;  likewise                        6    4 products in 14: 3.5 each
-///     sums = t, h
+///         x₀, x₁ = strip;  word₀, word₁ = weights        2
+///         t.3 += (word₀ >> 24)·x₀                        3
+///         t.2 += (word₀ >> 16)·x₀                        3
+///         t.1 += (word₀ >> 8)·x₀                         3
+///         t.0 += word₀·x₀                                2
+///         the same with word₁ and x₁                    11    8 products in 24 instructions: 3 each, and 2 in 32 for the loop
+///     sums = t, taken apart
 /// ```
 ///
 /// # Safety
 ///
-/// `strip` has `depth` words, even and not 0. From `weights` on there are, for each pair of channels, 2·`depth` bytes and
-/// `skip` more, at whole words. `sums` has two words for each pair up to `end`.
+/// `strip` has a word for each of the depth, up to the first of `ends`; the depth is a multiple of 8 and not 0. `sums` has a word for
+/// each channel up to the second, a multiple of four and not 0. Each four channels have a word of weights for each of the depth;
+/// `skip` bytes lie between them and the next.
 #[unsafe(naked)]
 unsafe extern "C" fn multiply_vector(
     strip: *const i32,
     weights: *const i8,
     sums: *mut i32,
-    depth: usize,
+    ends: &[*const i32; 2],
     skip: usize,
-    end: *const i32,
+    surplus: i32,
 ) {
+    macro_rules! value {
+        ($x:literal, $word:literal) => {
+            concat!(
+                concat!("asrs r6, ", $word, ", #24\n"),
+                concat!("muls r6, ", $x, ", r6\n"),
+                "add r11, r6\n",
+                concat!("asrs r6, ", $word, ", #16\n"),
+                concat!("muls r6, ", $x, ", r6\n"),
+                "add r10, r6\n",
+                concat!("asrs r6, ", $word, ", #8\n"),
+                concat!("muls r6, ", $x, ", r6\n"),
+                "add r9, r6\n",
+                concat!("muls ", $word, ", ", $x, ", ", $word, "\n"),
+                concat!("add r8, ", $word, "\n"),
+            )
+        };
+    }
+    macro_rules! two {
+        () => {
+            concat!("ldm r0!, {{r2, r3}}\n", "ldm r1!, {{r4, r5}}\n", value!("r2", "r4"), value!("r3", "r5"))
+        };
+    }
     naked_asm!(
-        // Two values of the depth: strip r0, weights r1, mask r6, t r8, h r7.
-        ".macro edgegen_two",
-        "ldm r1!, {{r4}}",
-        "ldm r0!, {{r2, r3}}",
-        "movs r5, r4",
-        "ands r5, r6",
-        "muls r5, r2, r5",
-        "add r8, r5",
-        "asrs r5, r5, #16",
-        "adcs r7, r5",
-        "lsrs r4, r4, #8",
-        "ands r4, r6",
-        "muls r4, r3, r4",
-        "add r8, r4",
-        "asrs r4, r4, #16",
-        "adcs r7, r4",
-        ".endm",
         "push {{r4-r7, lr}}",
         "mov r4, r8",
         "mov r5, r9",
         "mov r6, r10",
         "mov r7, r11",
         "push {{r4-r7}}",
-        "sub sp, #16",
-        "lsls r3, r3, #2",
-        "adds r4, r0, r3",
-        "mov r9, r4", // end of the strip
-        "lsrs r3, r3, #5",
-        "lsls r3, r3, #5",
-        "adds r4, r0, r3",
-        "mov r10, r4", // end of its part in eights
-        "mov r11, r0",
-        "movs r6, #255",
-        "lsls r4, r6, #16",
-        "orrs r6, r4", // the mask
-        "2:",          // each pair of channels
-        "mov r0, r11",
-        "ldr r4, [r2]",
-        "mov r8, r4",
-        "ldr r7, [r2, #4]",
-        "str r2, [sp, #8]",
-        "cmp r0, r10",
-        "beq 4f",
+        "mov r7, r2", // sums
+        "ldm r3!, {{r4, r5}}",
+        "mov r12, r4", // end of the strip
+        "push {{r5}}", // end of the sums
+        "mov lr, r0",
+        "2:", // each four channels
+        "mov r6, r7",
+        "ldm r6!, {{r2-r5}}",
+        "ldr r6, [sp, #44]", // surplus
+        "mov r11, r5",
+        "subs r4, r4, r6",
+        "lsls r5, r5, #8",
+        "adds r4, r4, r5",
+        "mov r10, r4",
+        "subs r3, r3, r6",
+        "lsls r4, r4, #8",
+        "adds r3, r3, r4",
+        "mov r9, r3",
+        "subs r2, r2, r6",
+        "lsls r3, r3, #8",
+        "adds r2, r2, r3",
+        "mov r8, r2",
+        "mov r0, lr",
         "3:",
-        "edgegen_two",
-        "edgegen_two",
-        "edgegen_two",
-        "edgegen_two",
-        "cmp r0, r10",
+        two!(),
+        two!(),
+        two!(),
+        two!(),
+        "cmp r0, r12",
         "bne 3b",
-        "4:",
-        "cmp r0, r9",
-        "beq 6f",
-        "5:",
-        "edgegen_two",
-        "cmp r0, r9",
-        "bne 5b",
-        "6:",
-        "ldr r2, [sp, #8]",
-        "mov r4, r8",
-        "str r4, [r2]",
-        "str r7, [r2, #4]",
-        "adds r2, #8",
-        "ldr r4, [sp, #52]", // skip
-        "adds r1, r1, r4",
-        "ldr r4, [sp, #56]", // end
-        "cmp r2, r4",
-        "beq 7f", // too far for a conditional branch
+        "mov r2, r8",
+        "mov r3, r9",
+        "mov r4, r10",
+        "mov r5, r11",
+        "lsls r6, r3, #8",
+        "subs r2, r2, r6",
+        "lsls r6, r4, #8",
+        "subs r3, r3, r6",
+        "lsls r6, r5, #8",
+        "subs r4, r4, r6",
+        "stm r7!, {{r2-r5}}",
+        "ldr r6, [sp, #40]", // skip
+        "adds r1, r1, r6",
+        "ldr r6, [sp]",
+        "cmp r7, r6",
+        "beq 4f", // too far for a conditional branch back
         "b 2b",
-        "7:",
-        "add sp, #16",
+        "4:",
+        "add sp, #4",
         "pop {{r4-r7}}",
         "mov r8, r4",
         "mov r9, r5",
         "mov r10, r6",
         "mov r11, r7",
         "pop {{r4-r7, pc}}",
-        ".purgem edgegen_two",
     )
 }
+
+/// What the assembly makes of [`Output`], and where sums and pixels end.
+#[repr(C)]
+struct Finish {
+    /// Added to the high half of the product; a code then is what it is above the least.
+    zero_point: i32,
+    /// The most that a code is above the least.
+    range: i32,
+    /// The least code, or the address of its entry in the table.
+    least: usize,
+    /// From a pixel back to the one before.
+    back: usize,
+    /// From before the first pixel's value of a channel to the last pixel's of the next channel.
+    next: usize,
+    /// End of the sums.
+    end: *const i32,
+    /// 1 to 4.
+    pixels: usize,
+}
+
+impl Finish {
+    #[inline]
+    fn new(output: &Output<'_>) -> Self {
+        let low = i32::from(output.low);
+        let least = match output.table {
+            Some(table) => table.as_ptr().wrapping_add((low + 128) as usize) as usize,
+            None => low as usize,
+        };
+        Self {
+            zero_point: i32::from(output.zero_point) - low,
+            range: i32::from(output.high) - low,
+            least,
+            back: 0,
+            next: 0,
+            end: core::ptr::null(),
+            pixels: 1,
+        }
+    }
+}
+
+/// Code of a sum from products of halves, as there is no product of 64 bits, and stores it: 20 instructions, 21 with a table.
+///
+/// With sum = s′·2¹⁶ + s and multiplier = m′·2¹⁶ + m, where s and m are −2¹⁵ … 2¹⁵ − 1:
+///
+/// ```text
+/// (sum · multiplier + 2³¹) >> 32 = s′m′ + (s′m + s·m′ + (s·m >> 16) + 2¹⁵ >> 16)
+/// ```
+///
+/// As the multiplier is not negative, m′ is 0 … 2¹⁵ and the bracket without 2¹⁵ always fits 32 bits: its extremes are −2³¹ + 2¹⁴
+/// and 2³¹ − 2¹⁵ − 2¹⁴ or less. Its shift leaves bit 15 in the carry, and adding that is adding 2¹⁵ before.
+///
+/// In r4 the sum, r2 = m, r3 = m′, r7 = 0, [`Finish`] in r8 = zero_point, r9 = range, r10 = least; to r1; r4 … r6 are lost.
+macro_rules! finish_sum {
+    ($table:literal) => {
+        concat!(
+            "asrs r5, r4, #16\n",
+            "adcs r5, r7\n", // s'
+            "sxth r4, r4\n", // s
+            "movs r6, r4\n",
+            "muls r6, r2, r6\n",
+            "asrs r6, r6, #16\n", // s·m >> 16
+            "muls r4, r3, r4\n",
+            "adds r6, r6, r4\n", // + s·m'
+            "movs r4, r5\n",
+            "muls r4, r2, r4\n",
+            "adds r6, r6, r4\n", // + s'm
+            "muls r5, r3, r5\n", // s'm'
+            "add r5, r8\n",
+            "asrs r6, r6, #16\n",
+            "adcs r5, r6\n",
+            "bpl 8f\n",
+            "movs r5, #0\n",
+            "8:\n",
+            "cmp r5, r9\n",
+            "ble 9f\n",
+            "mov r5, r9\n",
+            "9:\n",
+            "add r5, r10\n",
+            $table,
+            "strb r5, [r1]\n",
+        )
+    };
+}
+
+/// The functions that finish four pixels or fewer, from the last to the first; see [`finish_sum`].
+///
+/// # Safety
+///
+/// `sums` has four words for each channel up to `finish.end` and `multiplier` one, at least for one channel. `to` is the
+/// place of the last of `finish.pixels` pixels, from each of which `finish.back` leads to the one before; each has a place for all channels.
+macro_rules! finish_windows {
+    ($name:ident, $table:literal) => {
+        #[doc = "Finishes four pixels or fewer; see `finish_windows!`."]
+        #[unsafe(naked)]
+        unsafe extern "C" fn $name(sums: *const i32, multiplier: *const i32, to: *mut i8, finish: &Finish) {
+            macro_rules! pixels {
+                ($first:literal, $second:literal, $h:literal, $t:literal) => {
+                    concat!(
+                        concat!($second, ":\n"),
+                        concat!("ldr r4, [r0, #", $h, "]\n"),
+                        finish_sum!($table),
+                        "add r1, r11\n",
+                        concat!($first, ":\n"),
+                        concat!("ldr r4, [r0, #", $t, "]\n"),
+                        concat!("ldr r5, [r0, #", $h, "]\n"),
+                        "lsls r5, r5, #16\n",
+                        "subs r4, r4, r5\n",
+                        finish_sum!($table),
+                        "add r1, r11\n",
+                    )
+                };
+            }
+            naked_asm!(
+                "push {{r4-r7, lr}}",
+                "mov r4, r8",
+                "mov r5, r9",
+                "mov r6, r10",
+                "mov r7, r11",
+                "push {{r4-r7}}",
+                "mov lr, r1",
+                "movs r1, r2",
+                "ldm r3!, {{r4-r7}}",
+                "mov r8, r4",
+                "mov r9, r5",
+                "mov r10, r6",
+                "mov r11, r7",
+                "ldm r3!, {{r4-r6}}",
+                "push {{r4, r5}}", // next and end
+                // Where the work of a channel begins, in r12.
+                "adr r7, 7f",
+                "lsls r6, r6, #2",
+                "subs r6, #4",
+                "ldr r6, [r7, r6]",
+                "adds r6, r6, r7",
+                "mov r12, r6",
+                "movs r7, #0",
+                "b 2f",
+                ".p2align 2",
+                "7:",
+                ".word 3f - 7b",
+                ".word 4f - 7b",
+                ".word 5f - 7b",
+                ".word 6f - 7b",
+                "2:", // each channel
+                "mov r6, lr",
+                "ldm r6!, {{r2}}",
+                "mov lr, r6",
+                "asrs r3, r2, #16",
+                "adcs r3, r7", // m'
+                "sxth r2, r2", // m
+                "mov pc, r12",
+                pixels!("5", "6", "4", "12"),
+                pixels!("3", "4", "0", "8"),
+                "adds r0, #16",
+                "ldr r6, [sp]", // next
+                "adds r1, r1, r6",
+                "ldr r6, [sp, #4]", // end
+                "cmp r0, r6",
+                "bne 2b",
+                "add sp, #8",
+                "pop {{r4-r7}}",
+                "mov r8, r4",
+                "mov r9, r5",
+                "mov r10, r6",
+                "mov r11, r7",
+                "pop {{r4-r7, pc}}",
+            )
+        }
+    };
+}
+
+finish_windows!(finish_windows, "");
+finish_windows!(finish_windows_table, "ldrb r5, [r5]\n");
+
+/// The functions that finish one pixel; see [`finish_sum`].
+///
+/// # Safety
+///
+/// `sums` has a word for each channel up to `finish.end`, `multiplier` one, `to` a place, at least for one channel.
+macro_rules! finish_vector {
+    ($name:ident, $table:literal) => {
+        #[doc = "Finishes one pixel; see `finish_vector!`."]
+        #[unsafe(naked)]
+        unsafe extern "C" fn $name(sums: *const i32, multiplier: *const i32, to: *mut i8, finish: &Finish) {
+            naked_asm!(
+                "push {{r4-r7, lr}}",
+                "mov r4, r8",
+                "mov r5, r9",
+                "mov r6, r10",
+                "push {{r4-r6}}",
+                "subs r1, r1, r0",
+                "mov r12, r1", // from a sum to its multiplier
+                "movs r1, r2",
+                "ldm r3!, {{r4-r6}}",
+                "mov r8, r4",
+                "mov r9, r5",
+                "mov r10, r6",
+                "ldr r4, [r3, #8]",
+                "mov lr, r4", // end
+                "movs r7, #0",
+                "2:", // each channel
+                "mov r6, r12",
+                "ldr r2, [r0, r6]",
+                "asrs r3, r2, #16",
+                "adcs r3, r7", // m'
+                "sxth r2, r2", // m
+                "ldm r0!, {{r4}}",
+                finish_sum!($table),
+                "adds r1, #1",
+                "cmp r0, lr",
+                "bne 2b",
+                "pop {{r4-r6}}",
+                "mov r8, r4",
+                "mov r9, r5",
+                "mov r10, r6",
+                "pop {{r4-r7, pc}}",
+            )
+        }
+    };
+}
+
+finish_vector!(finish_vector, "");
+finish_vector!(finish_vector_table, "ldrb r5, [r5]\n");

@@ -143,6 +143,23 @@ pub fn check<K: Kernel, const SCRATCH: usize>(kernel: K, bench: &mut Workbench<S
             }
         }
     }
+    // Sums and multipliers of all sizes: without inputs, a sum is its bias.
+    for round in 0..100 {
+        let case = Case {
+            vector: false,
+            lanes: 1,
+            run: 0,
+            step: 1,
+            pixels: 1 + round % 5,
+            channels: 30,
+            gap: 0,
+            shift: 0,
+            table: round % 4 == 3,
+            extreme: false,
+        };
+        visit(case)?;
+        visit(Case { vector: true, pixels: 1, step: 0, ..case })?;
+    }
     // More than one piece of the depth, more than one tile of channels.
     for (run, lanes, channels) in [(256, 2, 9), (257, 2, 5), (130, 1, 129), (96, 3, 67), (1100, 1, 6), (16, 25, 3)] {
         for extreme in [false, true] {
@@ -182,6 +199,12 @@ fn run_case<K: Kernel, const SCRATCH: usize>(
         if extreme { 127 } else { Random(u64::from(seed) ^ place << 24).code() }
     };
     for (bias, multiplier) in bench.bias.iter_mut().zip(&mut bench.multiplier) {
+        if depth == 0 {
+            // Models for the DSP kernel have sums of 24 bits.
+            *bias = random.size() >> if K::PACKING == Packing::Dsp { 8 } else { 0 };
+            *multiplier = random.size() & i32::MAX;
+            continue;
+        }
         *bias = random.next() as i32 >> 16;
         // Sums come out a few times the size of a code, so that some are clamped.
         *multiplier =
@@ -277,6 +300,16 @@ impl Random {
 
     fn below(&mut self, limit: usize) -> usize {
         self.next() as usize % limit
+    }
+
+    /// Of every size; near a power of two often.
+    fn size(&mut self) -> i32 {
+        let (bits, shift) = (self.next(), self.below(32));
+        match bits % 4 {
+            0 => (1_i32 << shift).wrapping_sub(1 + (bits >> 2 & 1) as i32),
+            1 => (-1_i32 << shift).wrapping_add((bits >> 2 & 1) as i32),
+            _ => bits as i32 >> shift,
+        }
     }
 
     /// −127 … 127, ends and zero often.
