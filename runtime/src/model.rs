@@ -386,3 +386,19 @@ impl Op {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crc::{CRC_32_ISO_HDLC, Crc};
+
+    #[test]
+    fn the_checksum_is_that_of_zip_and_png() {
+        let reference = Crc::<u32>::new(&CRC_32_ISO_HDLC);
+        let bytes: std::vec::Vec<u8> = (0..1000u32).map(|i| (i * i >> 3) as u8).collect();
+        for len in [0, 1, 2, 15, 256, 1000] {
+            assert_eq!(checksum(&bytes[..len]), reference.checksum(&bytes[..len]), "{len} bytes");
+        }
+        assert_eq!(checksum(b"123456789"), 0xCBF4_3926);
+    }
+}
