@@ -1,0 +1,20 @@
+//! What boards with a Cortex-M3 or larger share, so that a board's `main.rs` holds nothing but its clocks, pins and panel.
+//!
+//! | module | what it gives |
+//! |---|---|
+//! | [`clock`] | time by the processor's cycle counter |
+//! | [`fault`] | what happens where nothing can go on: the board starts anew |
+//! | [`oled`] | an SSD1306 that shows what is drawn at once (feature `ssd1306`) |
+//!
+//! Panic handler and hard fault come with it.
+
+#![no_std]
+#![deny(missing_docs, unsafe_code, rustdoc::broken_intra_doc_links)]
+
+pub mod clock;
+pub mod fault;
+#[cfg(feature = "ssd1306")]
+pub mod oled;
+
+pub use clock::Clock;
+pub use fault::start_anew;
