@@ -50,6 +50,7 @@
 //! | [`stage`] | the show one frame at a time |
 //! | [`caption`] | the words beside a picture, and the room for them |
 //! | [`platform`] | what the show asks of a board besides its panel |
+//! | [`overlap`] | rows that travel by DMA while the next are made |
 //! | [`screen`] | displays that show at once and displays that must be told |
 
 #![no_std]
@@ -63,6 +64,7 @@ pub mod color;
 pub mod fault;
 pub mod gallery;
 pub mod image;
+pub mod overlap;
 pub mod platform;
 pub mod report;
 pub mod screen;
@@ -72,6 +74,7 @@ pub mod stage;
 pub use color::PanelColor;
 pub use gallery::GalleryReport;
 pub use image::{Placement, RowSource};
+pub use overlap::{DoubleBuffered, RowBus};
 pub use platform::Platform;
 pub use report::{Reporter, Request};
 pub use screen::{Buffered, Screen};
