@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod boards;
+mod boards_link;
 mod damage;
 mod fold;
 mod golden;

@@ -1,7 +1,4 @@
 //! What happens where nothing can go on: the board starts anew.
-//!
-//! That is also the answer to a panel that does not answer, because it may have been plugged in by the next time, and a bus
-//! that hangs comes back with it.
 
 #![allow(unsafe_code)] // the signature that cortex-m-rt wants of the hard fault
 

@@ -2,19 +2,22 @@
 //!
 //! | module | what it gives |
 //! |---|---|
+//! | [`board`] | what the show asks of a board: clock, button, watchdog |
 //! | [`clock`] | time by the processor's cycle counter |
 //! | [`fault`] | what happens where nothing can go on: the board starts anew |
-//! | [`oled`] | an SSD1306 that shows what is drawn at once (feature `ssd1306`) |
+//! | [`oled`] | an SSD1306 that may be missing, or come later (feature `ssd1306`) |
 //!
 //! Panic handler and hard fault come with it.
 
 #![no_std]
 #![deny(missing_docs, unsafe_code, rustdoc::broken_intra_doc_links)]
 
+pub mod board;
 pub mod clock;
 pub mod fault;
 #[cfg(feature = "ssd1306")]
 pub mod oled;
 
+pub use board::Board;
 pub use clock::Clock;
 pub use fault::start_anew;

@@ -1,4 +1,4 @@
-//! An SSD1306 that shows what is drawn at once.
+//! An SSD1306 that may be missing, or come later.
 
 use display_interface::DisplayError;
 use embedded_graphics::Pixel;
@@ -12,28 +12,42 @@ use ssd1306::{I2CDisplayInterface, Ssd1306};
 
 type Driver<I> = Ssd1306<I2CInterface<I>, DisplaySize128x64, BufferedGraphicsMode<DisplaySize128x64>>;
 
-/// A panel of 128×64 pixels on an I2C bus, at the usual address 0x3C.
+/// A panel of 128×64 pixels on an I2C bus, at the usual address 0x3C. Drawing goes to memory, [`Oled::flush`] to the panel.
 ///
-/// The controller takes eight pixels a byte, one above the other, so the driver keeps the picture (1 KiB) and sends the
-/// bytes that a drawing call has touched. The driver alone would wait for its `flush`, which a
-/// [`DrawTarget`](embedded_graphics::draw_target::DrawTarget) does not have.
+/// A panel that does not answer gives an error each time it is drawn on, and is switched on by the first drawing that
+/// finds it: it may be plugged in while the program runs.
 pub struct Oled<I> {
     driver: Driver<I>,
+    on: bool,
 }
 
 impl<I: I2c> Oled<I> {
-    /// Switches the panel on, black.
+    /// A panel, not yet switched on.
+    pub fn new(bus: I) -> Self {
+        let interface = I2CDisplayInterface::new(bus);
+        let driver = Ssd1306::new(interface, DisplaySize128x64, DisplayRotation::Rotate0);
+        Self { driver: driver.into_buffered_graphics_mode(), on: false }
+    }
+
+    /// Sends what was drawn since the last time.
     ///
     /// # Errors
     ///
     /// When no panel answers.
-    pub fn open(bus: I) -> Result<Self, DisplayError> {
-        let interface = I2CDisplayInterface::new(bus);
-        let mut driver =
-            Ssd1306::new(interface, DisplaySize128x64, DisplayRotation::Rotate0).into_buffered_graphics_mode();
-        driver.init()?;
-        driver.flush()?;
-        Ok(Self { driver })
+    pub fn flush(&mut self) -> Result<(), DisplayError> {
+        let sent = self.driver.flush();
+        self.on &= sent.is_ok();
+        sent
+    }
+
+    /// Switches the panel on, black, if it is not.
+    fn wake(&mut self) -> Result<(), DisplayError> {
+        if !self.on {
+            self.driver.init()?;
+            self.driver.flush()?;
+            self.on = true;
+        }
+        Ok(())
     }
 }
 
@@ -42,13 +56,13 @@ impl<I: I2c> DrawTarget for Oled<I> {
     type Error = DisplayError;
 
     fn draw_iter<P: IntoIterator<Item = Pixel<BinaryColor>>>(&mut self, pixels: P) -> Result<(), DisplayError> {
-        self.driver.draw_iter(pixels)?;
-        self.driver.flush()
+        self.wake()?;
+        self.driver.draw_iter(pixels)
     }
 
     fn clear(&mut self, color: BinaryColor) -> Result<(), DisplayError> {
-        self.driver.clear(color)?;
-        self.driver.flush()
+        self.wake()?;
+        self.driver.clear(color)
     }
 }
 

@@ -10,11 +10,11 @@ mod panel;
 use core::hint::black_box;
 
 use cortex_m::singleton;
-use edgegen_app::{Request, run};
-use edgegen_board::{Clock, start_anew};
+use edgegen_app::{Show, show};
+use edgegen_board::{Board, Clock};
 use edgegen_runtime::{Arena, embed_model};
 use embassy_rp::clocks::clk_sys_freq;
-use embassy_rp::gpio::{Input, Level, Output, Pull};
+use embassy_rp::gpio::{Input, Pull};
 use embassy_rp::watchdog::Watchdog;
 use embassy_time::Duration;
 
@@ -32,31 +32,16 @@ fn main() -> ! {
     let clock = Clock::start(core.DCB, core.DWT, clk_sys_freq());
     let mut watchdog = Watchdog::new(p.WATCHDOG);
     watchdog.start(PATIENCE);
-    // Lit until the panel has answered.
-    let mut light = Output::new(p.PIN_25, Level::High);
     let button = Input::new(p.PIN_12, Pull::Up);
 
     #[cfg(feature = "st7789")]
-    let display = panel::open(p.SPI0, p.PIN_18, p.PIN_19, p.PIN_17, p.PIN_16, p.PIN_20, clock);
+    let mut display = panel::open(p.SPI0, p.PIN_18, p.PIN_19, p.PIN_17, p.PIN_16, p.PIN_20, clock);
     #[cfg(not(feature = "st7789"))]
-    let display = panel::open(p.I2C0, p.PIN_5, p.PIN_4);
-    let Some(mut display) = display else { start_anew() };
-    light.set_low();
+    let mut display = panel::open(p.I2C0, p.PIN_5, p.PIN_4);
 
     let arena = singleton!(: Arena<ARENA_BYTES> = Arena::new()).expect("main runs once");
     // Seen through, the compiler would check parts of the model at build time, and leave out a model that fails.
     let model = black_box(embed_model!(env!("EDGEGEN_MODEL_FILE")));
-    let _ = run(&mut display, model, &mut arena.0, &Request::default(), NoText, || clock.now());
-    while button.is_high() {
-        watchdog.feed(PATIENCE);
-    }
-    start_anew()
-}
-
-struct NoText;
-
-impl core::fmt::Write for NoText {
-    fn write_str(&mut self, _: &str) -> core::fmt::Result {
-        Ok(())
-    }
+    let board = Board::new(clock, || button.is_low(), || watchdog.feed(PATIENCE));
+    show(&mut display, model, &mut arena.0, &Show::default(), board)
 }

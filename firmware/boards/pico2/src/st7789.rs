@@ -1,7 +1,9 @@
 //! Pico Display Pack 2.0: an ST7789 of 320×240 on SPI0, lying on its side.
 
+use core::fmt::Debug;
+
 use cortex_m::singleton;
-use edgegen_board::Clock;
+use edgegen_board::{Clock, start_anew};
 use embassy_rp::Peri;
 use embassy_rp::gpio::{Level, Output};
 use embassy_rp::peripherals::{PIN_16, PIN_17, PIN_18, PIN_19, PIN_20, SPI0};
@@ -26,13 +28,13 @@ pub fn open(
     data_command: Peri<'static, PIN_16>,
     backlight: Peri<'static, PIN_20>,
     mut clock: Clock,
-) -> Option<impl DrawTarget<Color = Rgb565>> {
+) -> impl DrawTarget<Color = Rgb565, Error: Debug> {
     let mut config = Config::default();
     config.frequency = SPEED;
     let bus = Spi::new_blocking_txonly(spi, clock_pin, data, config);
-    let device = ExclusiveDevice::new_no_delay(bus, Output::new(select, Level::High)).ok()?;
+    let Ok(device) = ExclusiveDevice::new_no_delay(bus, Output::new(select, Level::High));
     // One row of the panel.
-    let buffer = singleton!(: [u8; 640] = [0; 640])?;
+    let buffer = singleton!(: [u8; 640] = [0; 640]).expect("main runs once");
     let interface = SpiInterface::new(device, Output::new(data_command, Level::Low), buffer);
     let display = Builder::new(ST7789, interface)
         .orientation(Orientation::new().rotate(Rotation::Deg90))
@@ -40,5 +42,6 @@ pub fn open(
         .init(&mut clock);
     // It stays on; dropped, the pin would be an input again.
     core::mem::forget(Output::new(backlight, Level::High));
-    display.ok()
+    let Ok(display) = display else { start_anew() };
+    display
 }

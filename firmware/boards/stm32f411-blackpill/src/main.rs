@@ -6,8 +6,8 @@
 use core::hint::black_box;
 
 use cortex_m::singleton;
-use edgegen_app::{Request, run};
-use edgegen_board::{Clock, start_anew};
+use edgegen_app::{Show, show};
+use edgegen_board::{Board, Clock, start_anew};
 use edgegen_runtime::{Arena, embed_model};
 use embassy_stm32::gpio::{Input, Level, Output, Pull, Speed};
 use embassy_stm32::rcc::{APBPrescaler, Pll, PllMul, PllPDiv, PllPreDiv, PllSource, Sysclk};
@@ -39,8 +39,6 @@ fn main() -> ! {
     let mut clock = Clock::start(core.DCB, core.DWT, 100_000_000);
     let mut watchdog = IndependentWatchdog::new(p.IWDG, PATIENCE);
     watchdog.unleash();
-    // Lit, which is low, until the panel is open.
-    let mut light = Output::new(p.PC13, Level::Low, Speed::Low);
     let button = Input::new(p.PA0, Pull::Up);
 
     let mut config = Config::default();
@@ -55,16 +53,12 @@ fn main() -> ! {
     let interface = SpiInterface::new(device, Output::new(p.PB0, Level::Low, Speed::High), buffer);
     let panel = Builder::new(ST7789, interface).display_size(240, 240).invert_colors(ColorInversion::Inverted);
     let Ok(mut display) = panel.reset_pin(reset).init(&mut clock) else { start_anew() };
-    light.set_high();
 
     let arena = singleton!(: Arena<ARENA_BYTES> = Arena::new()).expect("main runs once");
     // Seen through, the compiler would check parts of the model at build time, and leave out a model that fails.
     let model = black_box(embed_model!(env!("EDGEGEN_MODEL_FILE")));
-    let _ = run(&mut display, model, &mut arena.0, &Request::default(), NoText, || clock.now());
-    while button.is_high() {
-        watchdog.pet();
-    }
-    start_anew()
+    let board = Board::new(clock, || button.is_low(), || watchdog.pet());
+    show(&mut display, model, &mut arena.0, &Show::default(), board)
 }
 
 /// 100 MHz from the chip's own oscillator of 16 MHz: boards come with crystals of 25 and of 8 MHz.
@@ -77,12 +71,4 @@ fn clocks() -> embassy_stm32::Config {
     // At most 50 MHz on this bus.
     config.rcc.apb1_pre = APBPrescaler::DIV2;
     config
-}
-
-struct NoText;
-
-impl core::fmt::Write for NoText {
-    fn write_str(&mut self, _: &str) -> core::fmt::Result {
-        Ok(())
-    }
 }
