@@ -3,8 +3,8 @@
 use std::io::Cursor;
 
 use anyhow::{Context, Result};
-use edgegen_app::{Frame, PanelColor, Platform, Request, Show, Stage, run, show_while};
-use edgegen_runtime::{Generator, Model};
+use edgegen_app::{PanelColor, Request, run};
+use edgegen_runtime::Model;
 use embedded_graphics::geometry::{Point, Size};
 use embedded_graphics::pixelcolor::{BinaryColor, Gray4, Gray8, Rgb565, Rgb888};
 use embedded_graphics_simulator::{OutputSettings, SimulatorDisplay};
@@ -23,8 +23,6 @@ pub enum PanelColors {
     Gray8,
     /// 65 536 colours, such as the ST7789 and ILI9341 have.
     Rgb565,
-    /// 16 million colours, such as a screen on HDMI has.
-    Rgb888,
     /// Black and white, such as the SSD1306 has; greys are dithered.
     Binary,
 }
@@ -79,97 +77,28 @@ pub fn photo(model: &[u8], seed: u64, panel: PanelSpec) -> Result<Photo> {
         PanelColors::Gray4 => draw::<Gray4>(model, seed, panel),
         PanelColors::Gray8 => draw::<Gray8>(model, seed, panel),
         PanelColors::Rgb565 => draw::<Rgb565>(model, seed, panel),
-        PanelColors::Rgb888 => draw::<Rgb888>(model, seed, panel),
         PanelColors::Binary => draw::<BinaryColor>(model, seed, panel),
     }
 }
 
-/// Runs the show, as [`edgegen_app::show()`] does on a board, with the model file `model` on a panel, until `images` images
-/// are drawn; gives the panel, one picture pixel for each panel pixel.
-///
-/// A model that cannot be run gives a picture of the error screen. Time passes, a millisecond each time it is asked for,
-/// so what a caption would tell of it has no meaning: leave it out with [`Show::caption`].
-///
-/// # Errors
-///
-/// None that a panel's size can cause.
-pub fn show(model: &[u8], show: &Show, images: u32, panel: PanelSpec) -> Result<RgbImage> {
-    match panel.colors {
-        PanelColors::Gray4 => play::<Gray4>(model, show, images, panel),
-        PanelColors::Gray8 => play::<Gray8>(model, show, images, panel),
-        PanelColors::Rgb565 => play::<Rgb565>(model, show, images, panel),
-        PanelColors::Rgb888 => play::<Rgb888>(model, show, images, panel),
-        PanelColors::Binary => play::<BinaryColor>(model, show, images, panel),
-    }
-}
-
 fn draw<C: PanelColor + Into<Rgb888>>(model: &[u8], seed: u64, panel: PanelSpec) -> Result<Photo> {
-    let mut words = Vec::new();
-    let aligned = align(model, &mut words);
+    // The runtime wants the file at a multiple of 16; u128 is aligned so.
+    let mut words = vec![0u128; model.len().div_ceil(size_of::<u128>())];
+    let aligned = &mut bytemuck::cast_slice_mut(&mut words)[..model.len()];
+    aligned.copy_from_slice(model);
+
     let arena_bytes = Model::parse(aligned).map_or(0, |model| model.arena_bytes());
     let request = Request { seed, rows: true, hold: false };
     let mut text = String::new();
-    let mut display = dark::<C>(panel);
-    let Ok(_) = run(&mut display, aligned, &mut vec![0; arena_bytes], &request, &mut text, || 0);
-    Ok(Photo { image: picture(&display)?, report: Report::parse(&text)? })
-}
-
-fn play<C: PanelColor + Into<Rgb888>>(model: &[u8], show: &Show, images: u32, panel: PanelSpec) -> Result<RgbImage> {
-    /// A millisecond from one look to the next.
-    struct Clock(u32);
-    impl Platform for Clock {
-        fn ticks(&mut self) -> u32 {
-            self.0 = self.0.wrapping_add(1);
-            self.0
-        }
-
-        fn ticks_per_second(&self) -> u32 {
-            1000
-        }
-    }
-
-    let mut words = Vec::new();
-    let aligned = align(model, &mut words);
-    let mut display = dark::<C>(panel);
-    let Ok(parsed) = Model::parse(aligned) else {
-        // One look is enough for an error screen.
-        let mut looks = 0;
-        let more = || {
-            looks += 1;
-            looks < 4
-        };
-        show_while(&mut display, aligned, &mut [], show, Clock(0), more);
-        return picture(&display);
-    };
-    let mut arena = vec![0; parsed.arena_bytes()];
-    let generator = Generator::new(&parsed, &mut arena).context("the model does not run in the memory it asks for")?;
-    let mut stage = Stage::open(generator, show, Clock(0));
-    let mut drawn = 0;
-    while drawn < images {
-        let Ok(frame) = stage.frame(&mut display);
-        drawn += u32::from(frame != Frame::Waiting);
-    }
-    picture(&display)
-}
-
-/// The file at a multiple of 16, as the runtime wants it; u128 is aligned so.
-fn align<'a>(model: &[u8], words: &'a mut Vec<u128>) -> &'a [u8] {
-    words.resize(model.len().div_ceil(size_of::<u128>()), 0);
-    let aligned = &mut bytemuck::cast_slice_mut(words)[..model.len()];
-    aligned.copy_from_slice(model);
-    aligned
-}
-
-fn dark<C: PanelColor>(panel: PanelSpec) -> SimulatorDisplay<C> {
     let black = C::from_grey(0, Point::zero());
-    SimulatorDisplay::with_default_color(Size::new(panel.width, panel.height), black)
-}
+    let mut display = SimulatorDisplay::with_default_color(Size::new(panel.width, panel.height), black);
+    let Ok(_) = run(&mut display, aligned, &mut vec![0; arena_bytes], &request, &mut text, || 0);
 
-fn picture<C: PanelColor + Into<Rgb888>>(display: &SimulatorDisplay<C>) -> Result<RgbImage> {
     let output = display.to_rgb_output_image(&OutputSettings::default());
     let buffer = output.as_image_buffer();
     let (width, height) = buffer.dimensions();
-    RgbImage::from_raw(width, height, buffer.as_raw().to_vec()).context("the picture has no pixels")
+    let image = RgbImage::from_raw(width, height, buffer.as_raw().to_vec()).context("the picture has no pixels")?;
+    Ok(Photo { image, report: Report::parse(&text)? })
 }
 
 #[cfg(test)]
@@ -179,9 +108,7 @@ mod tests {
 
     #[test]
     fn no_model_gives_an_error_screen_in_every_colour() {
-        for colors in
-            [PanelColors::Gray4, PanelColors::Gray8, PanelColors::Rgb565, PanelColors::Rgb888, PanelColors::Binary]
-        {
+        for colors in [PanelColors::Gray4, PanelColors::Gray8, PanelColors::Rgb565, PanelColors::Binary] {
             let photo = photo(b"no model", 1, PanelSpec { width: 96, height: 40, colors }).unwrap();
             assert_eq!(photo.image.dimensions(), (96, 40));
             assert!(matches!(photo.report.ending, Some(Ending::Fault(_))), "{:?}", photo.report);
@@ -191,8 +118,6 @@ mod tests {
             let black = photo.image.pixels().filter(|pixel| pixel.0 == [0; 3]).count();
             assert_eq!(white + black, 96 * 40);
             assert!((50..1000).contains(&white), "{white} white pixels");
-            let shown = show(b"no model", &Show::default(), 1, PanelSpec { width: 96, height: 40, colors }).unwrap();
-            assert!(shown == photo.image, "the show's error screen is the same");
         }
     }
 
