@@ -13,4 +13,5 @@ mod packings;
 mod pico;
 mod proof;
 mod rows;
+mod show;
 mod targets;

@@ -12,7 +12,7 @@ use edgegen_runtime::{Model, Shape};
 use edgegen_sim::boards::{self, Board};
 use edgegen_sim::firmware::{self, Firmware};
 use edgegen_sim::rp2040::{self, Boot, Outcome, Panel};
-use edgegen_sim::{PanelSpec, panel};
+use edgegen_sim::{PanelSpec, stage};
 use edgegen_tests::shipped;
 use embedded_graphics::Pixel;
 use embedded_graphics::draw_target::DrawTarget;
@@ -141,7 +141,8 @@ impl DrawTarget for Strip {
 /// The gallery that the host draws, whole and without its caption.
 fn host(model: &ModelFile, spec: PanelSpec) -> RgbImage {
     let images = Gallery::new(model, spec).grid.cells();
-    panel::show(model.bytes(), &Show { caption: false, ..Show::default() }, images, spec).unwrap()
+    let show = Show { caption: false, ..Show::default() };
+    stage::record(model.bytes(), &show, spec, images as usize).pictures.pop().unwrap()
 }
 
 /// Boots and compares the panel with the host's.
@@ -194,8 +195,8 @@ fn a_damaged_model_is_told_on_the_panel() {
         assert_eq!(shot.outcome, Outcome::Quiet, "{}", shot.text);
         let reason = Model::parse_any(&damaged).unwrap_err().to_string();
         assert_eq!(shot.text, format!("fault {reason}\n"));
-        let host = panel::show(&damaged, &Show::default(), 1, board.panel(None).unwrap().spec()).unwrap();
-        assert!(shot.picture == host, "the error screen differs");
+        let host = stage::record(&damaged, &Show::default(), board.panel(None).unwrap().spec(), 1);
+        assert!(host.pictures == [shot.picture], "the error screen differs");
     }
 }
 

@@ -5,7 +5,8 @@ use core::fmt::Write;
 use embedded_graphics::Drawable;
 use embedded_graphics::draw_target::DrawTarget;
 use embedded_graphics::geometry::{Point, Size};
-use embedded_graphics::mono_font::ascii::{FONT_4X6, FONT_6X10};
+use embedded_graphics::mono_font::ascii::FONT_6X10;
+use embedded_graphics::mono_font::iso_8859_1::FONT_4X6;
 use embedded_graphics::mono_font::{MonoFont, MonoTextStyleBuilder};
 use embedded_graphics::primitives::Rectangle;
 use embedded_graphics::text::{Baseline, Text};
@@ -98,13 +99,13 @@ impl Caption {
             Text::with_baseline(line, at, style, Baseline::Top).draw(display).map(|_| ())
         };
         if area.size.height / letter.height > 1 {
-            for (index, word) in words.iter().enumerate() {
+            let told = words.iter().filter(|word| !word.is_empty());
+            return (0..).zip(told).try_for_each(|(index, word)| {
                 let mut line = String::<MAX_LETTERS>::new();
                 push(&mut line, word, columns);
                 fill(&mut line, columns);
-                write(&line, index as i32)?;
-            }
-            return Ok(());
+                write(&line, index)
+            });
         }
         write(&one_line(&words, columns), 0)
     }
@@ -166,4 +167,61 @@ fn push(line: &mut String<MAX_LETTERS>, word: &str, columns: usize) {
 /// Blanks up to `columns`.
 fn fill(line: &mut String<MAX_LETTERS>, columns: usize) {
     while line.len() < columns && line.push(' ').is_ok() {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use embedded_graphics::mock_display::MockDisplay;
+    use embedded_graphics::pixelcolor::BinaryColor;
+
+    const CAPTION: Caption = Caption { act: Act::Class(3), seed: 7, millis: Some(31), tenths_per_second: 123 };
+
+    fn line(caption: Caption, columns: usize) -> String<MAX_LETTERS> {
+        one_line(&caption.words(), columns)
+    }
+
+    #[test]
+    fn words_go_to_both_ends_and_give_way() {
+        assert_eq!(line(CAPTION, 32), "seed 7 class 3      31 ms 12.3/s");
+        assert_eq!(line(CAPTION, 27), "seed 7 class 3 31 ms 12.3/s");
+        assert_eq!(line(CAPTION, 26), "seed 7 class 3      12.3/s");
+        assert_eq!(line(CAPTION, 14), "seed 7  12.3/s");
+        assert_eq!(line(CAPTION, 12), "seed 7      ");
+        assert_eq!(line(CAPTION, 4), "seed");
+        assert_eq!(line(Caption { seed: u64::MAX, ..CAPTION }, 18), "seed 1844674407370");
+    }
+
+    #[test]
+    fn nothing_is_told_of_what_is_not_there() {
+        assert_eq!(line(Caption { act: Act::Walk, millis: None, ..CAPTION }, 20), "seed 7              ");
+        assert_eq!(line(Caption { act: Act::Gallery, ..CAPTION }, 20), "seed 7  31 ms 12.3/s");
+        assert_eq!(line(Caption { act: Act::Walk, tenths_per_second: 12_345, ..CAPTION }, 20), "seed 7  31 ms 1234/s");
+    }
+
+    #[test]
+    fn the_picture_comes_first() {
+        let layout = |width: u32, height: u32, w: u32, h: u32| {
+            let panel = Rectangle::new(Point::zero(), Size::new(width, height));
+            let layout = Layout::new(panel, |area| (area.size.width / w).min(area.size.height / h));
+            (layout.picture, layout.caption)
+        };
+        let area = |x, y, width, height| Rectangle::new(Point::new(x, y), Size::new(width, height));
+        // Below, beside, not at all.
+        assert_eq!(layout(128, 64, 28, 28), (area(0, 0, 128, 58), Some(area(0, 58, 128, 6))));
+        assert_eq!(layout(128, 64, 64, 64), (area(44, 0, 84, 64), Some(area(0, 0, 44, 64))));
+        assert_eq!(layout(64, 64, 64, 64), (area(0, 0, 64, 64), None));
+        assert_eq!(layout(5, 5, 5, 4), (area(0, 0, 5, 5), None));
+        assert_eq!(layout(0, 0, 5, 5), (area(0, 0, 0, 0), None));
+    }
+
+    #[test]
+    fn a_caption_covers_the_one_before_and_nothing_else() {
+        let area = Rectangle::new(Point::new(0, 10), Size::new(64, 6));
+        let mut display = MockDisplay::<BinaryColor>::new();
+        display.set_allow_overdraw(true);
+        CAPTION.draw(&mut display, area).unwrap();
+        CAPTION.draw(&mut display, area).unwrap();
+        assert_eq!(display.affected_area(), area);
+    }
 }

@@ -242,7 +242,7 @@ mod tests {
         let mut source = Ramp { shape: Shape { h: 5, w: 7, c: 3 }, step: 5 };
         for buffer in [2, 3, 8, 13, 28, 56, 100, 1000] {
             for (x, y, scale) in [(2, 1, 2), (0, 0, 1), (-3, -2, 3), (12, 9, 2), (-4, 3, 4)] {
-                let placement = Placement { top_left: Point::new(x, y), scale };
+                let placement = Placement { top_left: Point::new(x, y), scale, shrink: 1 };
                 let mut plain = MockDisplay::new();
                 plain.set_allow_out_of_bounds_drawing(true);
                 draw_sample(&mut plain, &mut source, 40, placement).unwrap();
@@ -257,7 +257,7 @@ mod tests {
     fn a_row_is_under_way_while_the_next_is_made() {
         let mut source = Ramp { shape: Shape { h: 8, w: 10, c: 1 }, step: 1 };
         let mut display = display(2 * 2 * 20);
-        let placement = Placement { top_left: Point::zero(), scale: 2 };
+        let placement = Placement { top_left: Point::zero(), scale: 2, shrink: 1 };
         let mut rows = 0;
         crate::RowSource::rows(&mut source, edgegen_runtime::Point::seed(1), |row| {
             display.bus.overlapped += usize::from(display.bus.under_way.is_some());

@@ -60,13 +60,17 @@ impl<'a, P: Platform> Stage<'a, P> {
         let model = generator.model();
         let Shape { h, w, c } = model.output();
         platform.report(format_args!("model {} {h}x{w}x{c} arena {}", model.name(), model.arena_bytes()));
-        let caption = Caption { act: show.act, seed: show.seed, millis: None, tenths_per_second: 0 };
+        let act = match show.act {
+            Act::Class(class) if class >= model.classes() => Act::Walk,
+            act => act,
+        };
+        let caption = Caption { act, seed: show.seed, millis: None, tenths_per_second: 0 };
         let now = platform.turn();
         let mut stage = Self {
             generator,
             platform,
             show: *show,
-            act: show.act,
+            act,
             seed: show.seed,
             step: 0,
             fresh: true,
@@ -75,7 +79,7 @@ impl<'a, P: Platform> Stage<'a, P> {
             began: None,
             caption,
         };
-        stage.enter(show.act, now);
+        stage.enter(act, now);
         stage
     }
 
@@ -110,6 +114,10 @@ impl<'a, P: Platform> Stage<'a, P> {
         let drawn = self.draw(screen, now);
         if drawn.is_err() {
             (self.fresh, self.began) = (true, None);
+            if self.act == Act::Gallery {
+                // What was drawn of the page is cleared.
+                self.step = 0;
+            }
             self.due = self.platform.turn() + self.platform.ticks(RETRY_MILLIS);
         }
         drawn
@@ -159,13 +167,16 @@ impl<'a, P: Platform> Stage<'a, P> {
         if self.act == Act::Gallery {
             let worth = |area| {
                 let grid = Grid::fit(area, shape);
-                (grid.columns, grid.rows, grid.scale)
+                (grid.columns, grid.rows, grid.scale, grid.shrink)
             };
             let layout = Layout::new(panel, worth);
             let grid = Grid::fit(layout.picture, shape);
             return (layout, grid.placement(self.step), grid.cells());
         }
-        let layout = Layout::new(panel, |area| Placement::centred(area, shape).scale);
+        let layout = Layout::new(panel, |area| {
+            let placement = Placement::centred(area, shape);
+            (placement.scale, placement.shrink)
+        });
         (layout, Placement::centred(layout.picture, shape), u32::from(STEPS))
     }
 

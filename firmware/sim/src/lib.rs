@@ -3,6 +3,7 @@
 //! | module | what it gives |
 //! |---|---|
 //! | [`panel`] | the app on a simulated panel of any size: a picture and the report, in milliseconds |
+//! | [`stage`] | the show on such a panel: a picture of each frame |
 //! | [`qemu`] | the real firmware on an emulated board: a photo of its panel and the report |
 //! | [`rp2040`] | the real firmware on an emulated Raspberry Pi Pico, and a picture of its panel |
 //! | [`firmware`] | building that firmware for a model, a panel and a processor |
@@ -28,6 +29,7 @@ pub mod report;
 pub mod rp2040;
 pub mod ssd1306;
 pub mod st7789;
+pub mod stage;
 
 mod qmp;
 
