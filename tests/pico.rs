@@ -6,7 +6,7 @@ use std::io::Write;
 
 use edgegen_app::caption::{Caption, Layout};
 use edgegen_app::gallery::Grid;
-use edgegen_app::{Act, Placement, Show};
+use edgegen_app::{Act, Show};
 use edgegen_export::{ModelFile, repack};
 use edgegen_runtime::{Model, Shape};
 use edgegen_sim::boards::{self, Board};
@@ -56,7 +56,7 @@ impl Gallery {
         let shape = Model::parse_any(model.bytes()).unwrap().output();
         let layout = Layout::new(Rectangle::new(Point::zero(), Size::new(width, height)), |area| {
             let grid = Grid::fit(area, shape);
-            (grid.columns, grid.rows, grid.scale)
+            (grid.columns, grid.rows, grid.scale, grid.shrink)
         });
         Self { caption: layout.caption, grid: Grid::fit(layout.picture, shape), shape }
     }
@@ -64,9 +64,9 @@ impl Gallery {
     /// The cell of a pixel and the row in it, if it is of an image.
     fn cell(&self, at: Point) -> Option<(u32, u32)> {
         (0..self.grid.cells()).find_map(|index| {
-            let Placement { top_left, scale } = self.grid.placement(index);
-            let size = Size::new(u32::from(self.shape.w) * scale, u32::from(self.shape.h) * scale);
-            Rectangle::new(top_left, size).contains(at).then(|| (index, (at.y - top_left.y) as u32))
+            let placement = self.grid.placement(index);
+            let area = Rectangle::new(placement.top_left, placement.size(self.shape));
+            area.contains(at).then(|| (index, (at.y - area.top_left.y) as u32))
         })
     }
 

@@ -7,15 +7,10 @@ use edgegen_app::{PanelColor, Request, run};
 use edgegen_runtime::Model;
 use embedded_graphics::geometry::{OriginDimensions, Point, Size};
 use embedded_graphics::pixelcolor::{BinaryColor, Gray4, Gray8, Rgb565, Rgb888};
-<<<<<<< /tmp/o.rs
-use embedded_graphics_simulator::{OutputSettings, SimulatorDisplay};
-use image::{ImageFormat, RgbImage};
-use serde::{Deserialize, Serialize};
-=======
 use embedded_graphics::prelude::RgbColor;
 use embedded_graphics_simulator::SimulatorDisplay;
 use image::{ImageFormat, Rgb, RgbImage};
->>>>>>> /tmp/t.rs
+use serde::{Deserialize, Serialize};
 
 use crate::Report;
 
