@@ -9,6 +9,7 @@
 //! | [`firmware`] | building that firmware for a model, a panel and a processor |
 //! | [`cpu`] | processors: targets and packings |
 //! | [`binary`] | what a linked program puts where |
+//! | [`raspi`] | the real firmware for the Raspberry Pi on an emulated one, and photos of its screen |
 //! | [`st7789`], [`ssd1306`] | panels: from the bytes on their bus to a picture |
 //! | [`photo`] | pictures back to panel levels, to compare the two pixel for pixel |
 //! | [`boards`] | what boards have: memory, panels, how they are flashed; read from each board.toml |
@@ -25,6 +26,7 @@ pub mod firmware;
 pub mod panel;
 pub mod photo;
 pub mod qemu;
+pub mod raspi;
 pub mod report;
 pub mod rp2040;
 pub mod ssd1306;

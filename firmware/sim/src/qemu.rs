@@ -29,7 +29,7 @@ pub const INSTRUCTIONS_PER_TICK: u64 = 20;
 const RAM: Range<u32> = 0x2000_0000..0x2001_0000;
 
 /// For QEMU's answers, which come at once unless the machine is very busy.
-const QMP_TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const QMP_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How to boot.
 #[derive(Clone, Copy, Debug)]
@@ -147,7 +147,7 @@ pub fn boot(firmware: &Firmware, boot: Boot) -> Result<Shot> {
 }
 
 /// A process that ends when this is dropped, so on every path out of [`boot`].
-struct Running(Child);
+pub(crate) struct Running(pub Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
