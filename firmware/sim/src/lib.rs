@@ -7,6 +7,8 @@
 //! | [`firmware`] | building that firmware for a model, a panel and a processor |
 //! | [`cpu`] | processors: targets and packings |
 //! | [`binary`] | what a linked program puts where |
+//! | [`formats`] | a linked program as UF2, Intel HEX and plain bytes |
+//! | [`flash`] | how a program gets onto a board from here |
 //! | [`photo`] | pictures back to panel levels, to compare the two pixel for pixel |
 //! | [`boards`] | what boards have: memory, panels, how they are flashed; read from each board.toml |
 //! | [`report`] | the report as data |
@@ -19,6 +21,8 @@ pub mod binary;
 pub mod boards;
 pub mod cpu;
 pub mod firmware;
+pub mod flash;
+pub mod formats;
 pub mod panel;
 pub mod photo;
 pub mod qemu;
