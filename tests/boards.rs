@@ -9,9 +9,6 @@ use edgegen_sim::report::Ending;
 use edgegen_sim::{Cpu, PanelSpec, boards, difference, firmware::Firmware, panel, panel_levels, photo_levels};
 use edgegen_tests::shipped;
 
-/// The arena that the firmware sets aside, whatever the model.
-const ARENA_BYTES: u32 = 36 * 1024;
-
 /// Whether what emulates `cpu` is missing here; says what, and fails where it is required.
 pub fn skipped(cpu: Cpu) -> bool {
     let Err(missing) = qemu::check(cpu) else { return false };
@@ -33,18 +30,18 @@ fn same_as_host(cpu: Cpu, packing: Packing, seed: u64) {
     let folder = tempfile::tempdir().unwrap();
     let model = folder.path().join("model.egm");
     std::fs::write(&model, file.bytes()).unwrap();
-    let firmware = Firmware::build(&model, cpu).unwrap();
+    let lm3s6965evb = boards::find("lm3s6965evb").unwrap();
+    let firmware = Firmware::build(&model, &lm3s6965evb, &lm3s6965evb.panels[0], cpu).unwrap();
     let board = qemu::boot(&firmware, Boot { seed, ..Boot::default() }).unwrap();
 
     assert!(matches!(board.report.ending, Some(Ending::Done { .. })), "{:?}", board.report.ending);
     assert_eq!(board.report.images.len(), 8, "128×64 holds 4×2 images of 28×28");
     assert!(board.report.images.iter().all(|image| image.ticks > 0));
     // `edgegen inspect` tells from these numbers whether a model fits.
-    let budget = boards::ALL[0];
     let program_flash = firmware.flash_bytes - file.bytes().len() as u32;
-    assert!(program_flash <= budget.program_flash, "{program_flash} bytes of flash on {cpu}");
-    let program_ram = firmware.ram_bytes - ARENA_BYTES + board.stack_bytes;
-    assert!(program_ram <= budget.program_ram, "{program_ram} bytes of RAM");
+    assert!(program_flash <= lm3s6965evb.program_flash, "{program_flash} bytes of flash on {cpu}");
+    let program_ram = firmware.ram_bytes - lm3s6965evb.arena + board.stack_bytes;
+    assert!(program_ram <= lm3s6965evb.program_ram, "{program_ram} bytes of RAM");
     let mut expected = host.report;
     if let Some(line) = &mut expected.model {
         // The kernel's working memory comes on top.

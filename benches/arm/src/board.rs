@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, ensure};
 use edgegen_export::ModelFile;
 use edgegen_runtime::model::checksum;
-use edgegen_sim::{Cpu, firmware, qemu};
+use edgegen_sim::{Cpu, binary, qemu};
 use tempfile::TempDir;
 
 /// The board's flash.
@@ -67,7 +67,7 @@ impl Bench {
         let folder = tempfile::tempdir().context("could not make a temporary folder")?;
         let elf = folder.path().join("bench.elf");
         fs::copy(cpu.build("bench", &[])?, &elf)?;
-        let (flash, _) = firmware::sizes(&fs::read(&elf)?).context("the firmware is not an ARM ELF file")?;
+        let (flash, _) = binary::sizes(&fs::read(&elf)?).context("the firmware is not an ARM ELF file")?;
         Ok(Self { cpu, elf, address: flash.next_multiple_of(1024), folder })
     }
 

@@ -1,28 +1,314 @@
-//! What boards have, to tell whether a model fits before anything is built.
+//! Boards, each as `firmware/boards/<name>/board.toml` describes it: the one place that says what a board has.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde::{Deserialize, Serialize};
+
+use crate::cpu::Cpu;
+use crate::firmware::root;
+use crate::panel::{PanelColors, PanelSpec};
 
 /// A board, as the linker and a person see it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Board {
-    /// Name of its folder in `firmware/boards`.
-    pub name: &'static str,
-    /// Its processor.
-    pub core: &'static str,
-    /// Bytes of flash.
+    /// Name of its folder in `firmware/boards`; its crate is `edgegen-<name>`.
+    #[serde(skip_deserializing)]
+    pub name: String,
+    /// What people call it.
+    pub title: String,
+    /// Its chip, as probe-rs names it where probe-rs knows it.
+    pub chip: String,
+    /// Its processor: target, packing, and what an emulator is told.
+    pub cpu: Cpu,
+    /// The processors that its emulator can put into it, if it has a choice.
+    #[serde(default)]
+    pub cpus: Vec<Cpu>,
+    /// The processor's clock in MHz.
+    pub clock_mhz: u32,
+    /// Bytes of flash, or of what holds the program where there is no flash.
     pub flash: u32,
     /// Bytes of RAM.
     pub ram: u32,
-    /// Bytes of flash that the program takes besides the model, at most; `tests/boards.rs` links it and looks.
+    /// Bytes of flash that the program takes besides the model, at most; `tests/` links it and looks.
     pub program_flash: u32,
     /// Bytes of RAM that the program takes besides the arena, the stack's reserve included.
     pub program_ram: u32,
+    /// Bytes that the firmware reserves for the model's arena.
+    pub arena: u32,
+    /// What runs the real firmware in tests and in `edgegen sim`.
+    pub emulator: Emulator,
+    /// Panels that the firmware can be built for; the first unless told otherwise.
+    #[serde(rename = "panel")]
+    pub panels: Vec<Panel>,
+    /// How a program gets onto the board.
+    #[serde(default)]
+    pub flash_by: FlashBy,
 }
 
-/// All boards that firmware is there for.
-pub const ALL: [Board; 1] = [Board {
-    name: "lm3s6965evb",
-    core: "Cortex-M3 (emulated with M0, M4, M7, M33 or M55 too)",
-    flash: 256 * 1024,
-    ram: 64 * 1024,
-    program_flash: 68 * 1024,
-    program_ram: 28 * 1024,
-}];
+/// What emulates a board.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Emulator {
+    /// `qemu-system-arm` or `qemu-system-aarch64`.
+    Qemu,
+    /// The npm package rp2040js, in Node.
+    Rp2040js,
+    /// Nothing that can be trusted with it; the firmware is linked, and drawn on the simulated panel.
+    None,
+}
+
+impl Emulator {
+    /// Its name in `board.toml`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Qemu => "qemu",
+            Self::Rp2040js => "rp2040js",
+            Self::None => "none",
+        }
+    }
+}
+
+/// A panel that a board's firmware can be built for.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Panel {
+    /// Name, and the feature of the board's crate where it is not the board's first panel.
+    pub name: String,
+    /// What people call it, with its controller and size.
+    pub title: String,
+    /// Pixels in a row.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+    /// Its colours.
+    pub colors: PanelColors,
+    /// Pin of the panel, pin of the board.
+    #[serde(default)]
+    pub wiring: Vec<[String; 2]>,
+}
+
+impl Panel {
+    /// Its size and colours, for the simulated panel.
+    pub fn spec(&self) -> PanelSpec {
+        PanelSpec { width: self.width, height: self.height, colors: self.colors }
+    }
+}
+
+/// How a program gets onto a board; several ways may be there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct FlashBy {
+    /// With a debug probe, on the board or beside it, through probe-rs.
+    #[serde(default)]
+    pub probe: bool,
+    /// As a drive that takes UF2 files.
+    pub uf2: Option<Uf2>,
+    /// As a drive that takes another file: a probe that is one (DAPLink, ST-Link), or a memory card.
+    pub drive: Option<Drive>,
+}
+
+/// A drive for UF2 files.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Uf2 {
+    /// Family of chips, from the registry in <https://github.com/microsoft/uf2>.
+    pub family: u32,
+    /// Label of the drive.
+    pub volume: String,
+}
+
+/// A drive for whole images.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Drive {
+    /// Label of the drive.
+    pub volume: String,
+    /// What it takes.
+    pub format: Format,
+    /// What the file must be called there, if that matters.
+    pub file: Option<String>,
+}
+
+/// A file that a program can be in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// The bytes of flash from its first to its last.
+    Bin,
+    /// Intel HEX.
+    Hex,
+}
+
+impl Board {
+    /// Its folder in `firmware`.
+    pub fn folder(&self) -> String {
+        format!("boards/{}", self.name)
+    }
+
+    /// The panel of that name, or the first.
+    ///
+    /// # Errors
+    ///
+    /// When the board has none of that name.
+    pub fn panel(&self, name: Option<&str>) -> Result<&Panel> {
+        let found = self.panels.iter().find(|panel| name.is_none_or(|name| panel.name == name));
+        found.with_context(|| {
+            let names: Vec<&str> = self.panels.iter().map(|panel| panel.name.as_str()).collect();
+            let name = name.unwrap_or_default();
+            format!("the {} has no panel {name}: expected one of {}", self.name, names.join(", "))
+        })
+    }
+
+    /// The processor to build for: the board's, or another one that its emulator can put into it.
+    ///
+    /// # Errors
+    ///
+    /// When the board cannot have it.
+    pub fn cpu(&self, chosen: Option<Cpu>) -> Result<Cpu> {
+        match chosen {
+            Some(cpu) if cpu != self.cpu && !self.cpus.contains(&cpu) => {
+                bail!("the {} has a {}, not a {cpu}: leave out the processor", self.name, self.cpu)
+            }
+            chosen => Ok(chosen.unwrap_or(self.cpu)),
+        }
+    }
+
+    fn parse(name: &str, text: &str) -> Result<Self> {
+        let mut board: Self = toml::from_str(text).map_err(|error| anyhow::anyhow!("{}", error.to_string().trim()))?;
+        board.name = name.to_owned();
+        ensure!(!board.panels.is_empty(), "expected at least one [[panel]], found none");
+        for (index, panel) in board.panels.iter().enumerate() {
+            ensure!(panel.width > 0 && panel.height > 0, "panel {} has no pixels", panel.name);
+            ensure!(
+                board.panels[..index].iter().all(|other| other.name != panel.name),
+                "there are two panels of the name {}",
+                panel.name
+            );
+        }
+        ensure!(board.clock_mhz > 0, "clock_mhz must not be 0");
+        ensure!(board.program_flash < board.flash, "program_flash leaves no room for a model in flash");
+        ensure!(
+            board.program_ram.checked_add(board.arena).is_some_and(|sum| sum <= board.ram),
+            "program_ram and arena are more than the board's ram"
+        );
+        Ok(board)
+    }
+}
+
+/// All boards that firmware is there for, by name.
+///
+/// # Errors
+///
+/// When the folder `firmware` is not there, or a `board.toml` is wrong; says which, and what is wrong.
+pub fn all() -> Result<Vec<Board>> {
+    in_folder(&root()?.join("boards"))
+}
+
+/// The board of that name.
+///
+/// # Errors
+///
+/// When there is none, with the names that there are; and as [`all`].
+pub fn find(name: &str) -> Result<Board> {
+    let boards = all()?;
+    let names: Vec<&str> = boards.iter().map(|board| board.name.as_str()).collect();
+    match names.iter().position(|&other| other == name) {
+        Some(index) => Ok(boards[index].clone()),
+        None => bail!("there is no board {name}: expected one of {}", names.join(", ")),
+    }
+}
+
+fn in_folder(folder: &Path) -> Result<Vec<Board>> {
+    let entries = fs::read_dir(folder).with_context(|| format!("could not list {}", folder.display()))?;
+    let mut boards = Vec::new();
+    for entry in entries {
+        let path = entry.with_context(|| format!("could not list {}", folder.display()))?.path();
+        let file = path.join("board.toml");
+        let (Some(name), true) = (path.file_name().and_then(|name| name.to_str()), file.is_file()) else { continue };
+        let text = fs::read_to_string(&file).with_context(|| format!("could not read {}", file.display()))?;
+        boards.push(Board::parse(name, &text).with_context(|| format!("{} is wrong", file.display()))?);
+    }
+    boards.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(boards)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PICO: &str = r#"
+        title = "A board"
+        chip = "RP2040"
+        cpu = "cortex-m0"
+        clock_mhz = 125
+        flash = 2_097_152
+        ram = 270_336
+        program_flash = 60_000
+        program_ram = 30_000
+        arena = 40_000
+        emulator = "rp2040js"
+
+        [[panel]]
+        name = "st7789"
+        title = "ST7789, 320×240"
+        width = 320
+        height = 240
+        colors = "rgb565"
+        wiring = [["SCK", "GP18"]]
+
+        [[panel]]
+        name = "ssd1306"
+        title = "SSD1306, 128×64"
+        width = 128
+        height = 64
+        colors = "binary"
+
+        [flash_by]
+        probe = true
+        uf2 = { family = 0xe48bff56, volume = "RPI-RP2" }
+    "#;
+
+    #[test]
+    fn every_board_of_the_repository_is_right() {
+        let boards = all().unwrap();
+        assert!(boards.iter().any(|board| board.name == "lm3s6965evb"));
+        for board in boards {
+            assert_eq!(find(&board.name).unwrap(), board);
+        }
+        let error = find("pico9").unwrap_err().to_string();
+        assert!(error.starts_with("there is no board pico9") && error.contains("lm3s6965evb"), "{error}");
+    }
+
+    #[test]
+    fn a_description_is_read() {
+        let board = Board::parse("pico", PICO).unwrap();
+        assert_eq!((board.name.as_str(), board.cpu, board.emulator), ("pico", Cpu::CortexM0, Emulator::Rp2040js));
+        assert_eq!(board.flash_by.uf2.as_ref().unwrap().family, 0xe48b_ff56);
+        assert_eq!(board.panel(None).unwrap().name, "st7789");
+        assert_eq!(board.panel(Some("ssd1306")).unwrap().spec().colors, PanelColors::Binary);
+        let error = board.panel(Some("oled")).unwrap_err().to_string();
+        assert_eq!(error, "the pico has no panel oled: expected one of st7789, ssd1306");
+        assert_eq!(board.cpu(None).unwrap(), Cpu::CortexM0);
+        assert!(board.cpu(Some(Cpu::CortexM4)).is_err());
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let wrong = [
+            ("cpu = \"cortex-m0\"", "cpu = \"cortex-m1\"", "cortex-m1"),
+            ("ram = 270_336", "ram = 60_000", "more than the board's ram"),
+            ("flash = 2_097_152", "flash = 60_000", "no room"),
+            ("\"ssd1306\"", "\"st7789\"", "two panels"),
+            ("clock_mhz", "clock", "unknown field `clock`"),
+            ("emulator = \"rp2040js\"", "", "missing field `emulator`"),
+        ];
+        for (before, after, expected) in wrong {
+            let text = PICO.replacen(before, after, 1);
+            let error = format!("{:#}", Board::parse("pico", &text).unwrap_err());
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+}

@@ -4,16 +4,20 @@
 //! |---|---|
 //! | [`panel`] | the app on a simulated panel of any size: a picture and the report, in milliseconds |
 //! | [`qemu`] | the real firmware on an emulated board: a photo of its panel and the report |
-//! | [`firmware`] | building that firmware for a model and a processor |
+//! | [`firmware`] | building that firmware for a model, a panel and a processor |
+//! | [`cpu`] | processors: targets and packings |
+//! | [`binary`] | what a linked program puts where |
 //! | [`photo`] | pictures back to panel levels, to compare the two pixel for pixel |
-//! | [`boards`] | what boards have, to tell whether a model fits |
+//! | [`boards`] | what boards have: memory, panels, how they are flashed; read from each board.toml |
 //! | [`report`] | the report as data |
 //!
 //! Both ways run the same [`edgegen_app`], so for one seed the reports agree byte for byte (but for the ticks).
 
 #![deny(missing_docs, unsafe_code, rustdoc::broken_intra_doc_links)]
 
+pub mod binary;
 pub mod boards;
+pub mod cpu;
 pub mod firmware;
 pub mod panel;
 pub mod photo;
@@ -22,7 +26,8 @@ pub mod report;
 
 mod qmp;
 
-pub use firmware::Cpu;
+pub use boards::Board;
+pub use cpu::Cpu;
 pub use panel::{PanelColors, PanelSpec};
 pub use photo::{difference, panel_levels, photo_levels};
 pub use report::Report;

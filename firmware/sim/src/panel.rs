@@ -9,11 +9,13 @@ use embedded_graphics::geometry::{Point, Size};
 use embedded_graphics::pixelcolor::{BinaryColor, Gray4, Gray8, Rgb565, Rgb888};
 use embedded_graphics_simulator::{OutputSettings, SimulatorDisplay};
 use image::{ImageFormat, RgbImage};
+use serde::{Deserialize, Serialize};
 
 use crate::Report;
 
 /// What colours a panel has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum PanelColors {
     /// 16 greys, such as the SSD0323 has.
     Gray4,

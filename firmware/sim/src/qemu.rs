@@ -14,10 +14,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
 
-use crate::Report;
-use crate::firmware::{self, Cpu, Firmware};
+use crate::cpu::Cpu;
+use crate::firmware::{self, Firmware};
 use crate::qmp::Qmp;
 use crate::report::{Ending, ImageLine};
+use crate::{Report, boards};
 
 const QEMU: &str = "qemu-system-arm";
 
@@ -93,7 +94,8 @@ pub fn check(cpu: Cpu) -> Result<()> {
 /// Those of the two, and of [`check`]. A model that the board refuses is an error too.
 pub fn run(model: &Path, cpu: Cpu, seed: u64) -> Result<Shot> {
     check(cpu)?;
-    let shot = boot(&Firmware::build(model, cpu)?, Boot { seed, ..Boot::default() })?;
+    let board = boards::find("lm3s6965evb")?;
+    let shot = boot(&Firmware::build(model, &board, board.panel(None)?, cpu)?, Boot { seed, ..Boot::default() })?;
     match &shot.report.ending {
         Some(Ending::Fault(reason)) => bail!("the board refused {}: {reason}", model.display()),
         _ => Ok(shot),

@@ -4,11 +4,11 @@ use std::fs;
 use std::io::Write;
 use std::time::Duration;
 
-use edgegen_sim::firmware::{Cpu, Firmware};
+use edgegen_sim::firmware::Firmware;
 use edgegen_sim::panel::{PanelSpec, photo};
 use edgegen_sim::qemu::{self, Boot};
 use edgegen_sim::report::Ending;
-use edgegen_sim::{difference, panel_levels, photo_levels};
+use edgegen_sim::{Cpu, boards, difference, panel_levels, photo_levels};
 
 #[test]
 fn the_board_and_the_host_show_the_same_fault() {
@@ -25,7 +25,8 @@ fn the_board_and_the_host_show_the_same_fault() {
     let bytes = b"EGM1, but nothing like a model after that";
     fs::write(&model, bytes).unwrap();
 
-    let firmware = Firmware::build(&model, cpu).unwrap();
+    let board = boards::find("lm3s6965evb").unwrap();
+    let firmware = Firmware::build(&model, &board, &board.panels[0], cpu).unwrap();
     let shot = qemu::boot(&firmware, Boot::default()).unwrap();
     let host = photo(bytes, 1, PanelSpec::OLED).unwrap();
     assert!(matches!(shot.report.ending, Some(Ending::Fault(_))), "{:?}", shot.report);

@@ -26,13 +26,13 @@ struct Report<'a> {
     latent: String,
     image: String,
     cost: Cost,
-    boards: Vec<Fit>,
+    boards: Vec<Fit<'a>>,
 }
 
 /// Whether a model and the program fit a board.
 #[derive(Serialize)]
-struct Fit {
-    board: &'static str,
+struct Fit<'a> {
+    board: &'a str,
     core: &'static str,
     /// Flash left; negative: missing.
     flash_left: i64,
@@ -40,13 +40,13 @@ struct Fit {
     ram_left: i64,
 }
 
-impl Fit {
-    fn new(board: &Board, cost: &Cost) -> Self {
+impl<'a> Fit<'a> {
+    fn new(board: &'a Board, cost: &Cost) -> Self {
         Self {
-            board: board.name,
-            core: board.core,
+            board: &board.name,
+            core: board.cpu.name(),
             flash_left: i64::from(board.flash) - i64::from(board.program_flash) - cost.file_bytes as i64,
-            ram_left: i64::from(board.ram) - i64::from(board.program_ram) - cost.arena_bytes as i64,
+            ram_left: i64::from(board.arena) - cost.arena_bytes as i64,
         }
     }
 
@@ -65,6 +65,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     let model = Model::parse_any(file.bytes())?;
     let graph = model.graph();
     let cost = cost::cost(&model);
+    let boards = boards::all()?;
     let prior = match graph.latent.prior {
         Prior::Gaussian => "normal",
         Prior::Uniform => "uniform",
@@ -75,7 +76,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         packing: model.packing().name(),
         latent: format!("{} {prior} values", graph.latent.dims),
         image: model.output().to_string(),
-        boards: boards::ALL.iter().map(|board| Fit::new(board, &cost)).collect(),
+        boards: boards.iter().map(|board| Fit::new(board, &cost)).collect(),
         cost,
     };
     console.show(&report, || text(&report))
