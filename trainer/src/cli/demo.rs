@@ -88,11 +88,10 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     let mut board = None;
     if missing.is_none() {
         console.say(&format!("building the firmware and booting it on an emulated {}", CPU.name()));
-        let Shot { png, report, .. } = boot(&read_model(&model)?, CPU, 0)?;
+        let Shot { png, instructions, .. } = boot(&read_model(&model)?, CPU, 0)?;
         let photo = out.join("panel.png");
         files::replace_bytes(&photo, &png)?;
         pictures.push(photo);
-        let instructions: Vec<u64> = report.images.iter().map(Shot::instructions).collect();
         let instructions_per_sample = instructions.iter().sum::<u64>() / instructions.len().max(1) as u64;
         board = Some(BoardFigures { cpu: CPU.name(), instructions_per_sample });
     }

@@ -39,24 +39,24 @@ enum Board {
 
 pub fn run(args: &Args, console: Console) -> Result<Ending> {
     let file = read_any_model(&args.model)?;
-    let (png, report, stack_bytes) = match args.board {
+    let (png, report, instructions, stack_bytes) = match args.board {
         Board::Host => {
             let photo = panel::photo(file.bytes(), args.seed, PanelSpec::OLED)?;
-            (photo.png()?, photo.report, None)
+            (photo.png()?, photo.report, Vec::new(), None)
         }
         Board::Lm3s6965evb => {
-            let Shot { png, report, stack_bytes } = boot(&file, args.cpu, args.seed)?;
-            (png, report, Some(stack_bytes))
+            let Shot { png, report, instructions, stack_bytes } = boot(&file, args.cpu, args.seed)?;
+            (png, report, instructions, Some(stack_bytes))
         }
     };
     if let Some(path) = &args.photo {
         files::replace_bytes(path, &png)?;
     }
-    let counted = args.board != Board::Host;
     let images: Vec<_> = report
         .images
         .iter()
-        .map(|image| (image.seed, image.crc32, counted.then(|| Shot::instructions(image))))
+        .enumerate()
+        .map(|(index, image)| (image.seed, image.crc32, instructions.get(index).copied()))
         .collect();
     let value: Vec<_> = images
         .iter()
