@@ -85,7 +85,8 @@ ship run name:
 # Photograph the panels of all emulated boards for the README
 photos:
     {{edgegen}} sample models/mnist-dcgan/model.egm --count 40 --grid 10 --out docs/samples.png
-    {{edgegen}} sim models/mnist-dcgan/model.egm --board lm3s6965evb --seed 32 --photo docs/panel.png
+    {{edgegen}} sim models/mnist-dcgan/model.egm --board lm3s6965evb --cpu cortex-m4 --seed 32 --photo docs/panel.png
+    {{edgegen}} sim models/emoji-dcgan/model.egm --board mps3-an547 --photo docs/mps3-an547.png
 
 # Train the shipped models again (hours)
 train-models:

@@ -19,7 +19,7 @@ use crate::machine::{Machine, Picture, QEMU};
 use crate::photo::rgb565_png;
 use crate::qmp::Qmp;
 use crate::report::Ending;
-use crate::{Report, boards};
+use crate::{Board, Report};
 
 /// Instructions in a tick of the lm3s6965evb's timer: its processor clock is 50 MHz, so a tick is 20 ns.
 pub const INSTRUCTIONS_PER_TICK: u64 = 20;
@@ -84,15 +84,17 @@ pub fn check(cpu: Cpu) -> Result<()> {
     firmware::check(cpu)
 }
 
-/// Builds the firmware with `model` in it and draws a gallery from `seed` on: [`Firmware::build`], then [`boot`].
+/// Builds a board's firmware for its first panel with `model` in it and draws a gallery from `seed` on: [`Firmware::build`],
+/// then [`boot`].
 ///
 /// # Errors
 ///
-/// Those of the two, and of [`check`]. A model that the board refuses is an error too.
-pub fn run(model: &Path, cpu: Cpu, seed: u64) -> Result<Shot> {
+/// Those of the two, and of [`check`]; when QEMU does not have the board with this processor. A model that the board refuses
+/// is an error too.
+pub fn run(model: &Path, board: &Board, cpu: Cpu, seed: u64) -> Result<Shot> {
+    Machine::of(&board.name, cpu)?;
     check(cpu)?;
-    let board = boards::find("lm3s6965evb")?;
-    let shot = boot(&Firmware::build(model, &board, board.panel(None)?, cpu)?, Boot { seed, ..Boot::default() })?;
+    let shot = boot(&Firmware::build(model, board, board.panel(None)?, cpu)?, Boot { seed, ..Boot::default() })?;
     match &shot.report.ending {
         Some(Ending::Fault(reason)) => bail!("the board refused {}: {reason}", model.display()),
         _ => Ok(shot),
