@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`panel`] | the app on a simulated panel of any size: a picture and the report, in milliseconds |
 //! | [`qemu`] | the real firmware on an emulated board: a photo of its panel and the report |
+//! | [`machine`] | the machines of QEMU's that stand for a board |
 //! | [`firmware`] | building that firmware for a model, a panel and a processor |
 //! | [`cpu`] | processors: targets and packings |
 //! | [`binary`] | what a linked program puts where |
@@ -23,6 +24,7 @@ pub mod cpu;
 pub mod firmware;
 pub mod flash;
 pub mod formats;
+pub mod machine;
 pub mod panel;
 pub mod photo;
 pub mod qemu;
@@ -33,5 +35,5 @@ mod qmp;
 pub use boards::Board;
 pub use cpu::Cpu;
 pub use panel::{PanelColors, PanelSpec};
-pub use photo::{difference, panel_levels, photo_levels};
+pub use photo::{difference, panel_levels, photo_levels, picture_difference};
 pub use report::Report;
