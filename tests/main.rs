@@ -3,12 +3,15 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod boards;
+mod boards_link;
 mod damage;
 mod fold;
 mod golden;
 mod latent;
 mod onnx;
 mod packings;
+mod pico;
 mod proof;
 mod rows;
+mod show;
 mod targets;

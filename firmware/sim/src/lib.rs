@@ -3,6 +3,7 @@
 //! | module | what it gives |
 //! |---|---|
 //! | [`panel`] | the app on a simulated panel of any size: a picture and the report, in milliseconds |
+//! | [`stage`] | the show on such a panel: a picture of each frame |
 //! | [`qemu`] | the real firmware on an emulated board: a photo of its panel and the report |
 //! | [`machine`] | the machines of QEMU's that stand for a board |
 //! | [`firmware`] | building that firmware for a model, a panel and a processor |
@@ -10,6 +11,8 @@
 //! | [`binary`] | what a linked program puts where |
 //! | [`formats`] | a linked program as UF2, Intel HEX and plain bytes |
 //! | [`flash`] | how a program gets onto a board from here |
+//! | [`rp2040`] | the real firmware on an emulated Raspberry Pi Pico, and a picture of its panel |
+//! | [`st7789`], [`ssd1306`] | panels: from the bytes on their bus to a picture |
 //! | [`photo`] | pictures back to panel levels, to compare the two pixel for pixel |
 //! | [`boards`] | what boards have: memory, panels, how they are flashed; read from each board.toml |
 //! | [`report`] | the report as data |
@@ -29,6 +32,10 @@ pub mod panel;
 pub mod photo;
 pub mod qemu;
 pub mod report;
+pub mod rp2040;
+pub mod ssd1306;
+pub mod st7789;
+pub mod stage;
 
 mod qmp;
 

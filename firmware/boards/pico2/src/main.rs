@@ -1,0 +1,47 @@
+//! edgegen on the Raspberry Pi Pico 2: clocks, bus, display, then the app. README.md has pins and wiring.
+
+#![no_std]
+#![no_main]
+
+#[cfg_attr(feature = "st7789", path = "st7789.rs")]
+#[cfg_attr(not(feature = "st7789"), path = "ssd1306.rs")]
+mod panel;
+
+use core::hint::black_box;
+
+use cortex_m::singleton;
+use edgegen_app::{Show, show};
+use edgegen_board::{Board, Clock};
+use edgegen_runtime::{Arena, embed_model};
+use embassy_rp::clocks::clk_sys_freq;
+use embassy_rp::gpio::{Input, Pull};
+use embassy_rp::watchdog::Watchdog;
+use embassy_time::Duration;
+
+/// Working memory for the model, of 520 KiB.
+const ARENA_BYTES: usize = 256 * 1024;
+
+/// How long the program may take from one feeding of the watchdog to the next.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+#[cortex_m_rt::entry]
+fn main() -> ! {
+    // The defaults: 150 MHz from the crystal of 12 MHz.
+    let p = embassy_rp::init(Default::default());
+    let core = cortex_m::Peripherals::take().expect("main runs once");
+    let clock = Clock::start(core.DCB, core.DWT, clk_sys_freq());
+    let mut watchdog = Watchdog::new(p.WATCHDOG);
+    watchdog.start(PATIENCE);
+    let button = Input::new(p.PIN_12, Pull::Up);
+
+    #[cfg(feature = "st7789")]
+    let mut display = panel::open(p.SPI0, p.PIN_18, p.PIN_19, p.PIN_17, p.PIN_16, p.PIN_20, clock);
+    #[cfg(not(feature = "st7789"))]
+    let mut display = panel::open(p.I2C0, p.PIN_5, p.PIN_4);
+
+    let arena = singleton!(: Arena<ARENA_BYTES> = Arena::new()).expect("main runs once");
+    // Seen through, the compiler would check parts of the model at build time, and leave out a model that fails.
+    let model = black_box(embed_model!(env!("EDGEGEN_MODEL_FILE")));
+    let board = Board::new(clock, || button.is_low(), || watchdog.feed(PATIENCE));
+    show(&mut display, model, &mut arena.0, &Show::default(), board)
+}

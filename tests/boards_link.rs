@@ -1,0 +1,88 @@
+//! Boards that no emulator runs, and all others of the same kind: their firmware links with every panel, takes no more than
+//! `board.toml` says, and leaves the room that `edgegen inspect` counts on.
+
+use std::io::Write;
+use std::path::Path;
+
+use edgegen_export::{ModelFile, repack};
+use edgegen_runtime::Model;
+use edgegen_sim::Cpu;
+use edgegen_sim::boards::{self, Board, Panel};
+use edgegen_sim::firmware::{self, Firmware};
+use edgegen_tests::shipped;
+
+/// What `program_ram` keeps for the stack, at least. Reading a model is the deepest that it gets: under 5 KB, as `just bench-arm`
+/// measures, and a panel's driver on top.
+const STACK_BYTES: u32 = 12 * 1024;
+
+/// Whether the board's compiler is missing here; says what, and fails where it is required.
+fn skipped(board: &Board) -> bool {
+    let Err(missing) = firmware::check(board.cpu) else { return false };
+    assert!(std::env::var_os("EDGEGEN_BOARDS").is_none(), "{missing:#}");
+    // Straight to the terminal: what a passing test prints is not shown.
+    let mut terminal = std::io::stderr();
+    writeln!(terminal, "skipped linking the {}: {missing:#}", board.name).unwrap();
+    true
+}
+
+/// Links the board's firmware with a model; gives the bytes of flash that the program takes besides it, and of RAM besides
+/// the arena.
+fn link(board: &Board, panel: &Panel, model: &ModelFile) -> (u32, u32) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.egm");
+    std::fs::write(&path, model.bytes()).unwrap();
+    let firmware = Firmware::build(&path, board, panel, board.cpu).unwrap();
+    let model_bytes = model.bytes().len() as u32;
+    assert!(firmware.flash_bytes > model_bytes, "the model is in the program");
+    assert!(firmware.flash_bytes <= board.flash && firmware.ram_bytes + STACK_BYTES <= board.ram);
+    (firmware.flash_bytes - model_bytes, firmware.ram_bytes.checked_sub(board.arena).expect("the arena is in RAM"))
+}
+
+fn links(board: &Board) {
+    if skipped(board) {
+        return;
+    }
+    let packed = |name| repack(&shipped(name), board.cpu.packing()).unwrap();
+    let (digits, emoji) = (packed("mnist-dcgan"), packed("emoji-dcgan"));
+    let room = board.flash - board.program_flash;
+    let (mut flash, mut ram) = (0, 0);
+    for (index, panel) in board.panels.iter().enumerate() {
+        // One of the panels with the large model, where it fits: the program is the same.
+        let large = index == 0 && emoji.bytes().len() as u32 <= room;
+        let model = if large { &emoji } else { &digits };
+        let needed = Model::parse_any(model.bytes()).unwrap().arena_bytes();
+        assert!(needed <= board.arena as usize, "{}: the model needs {needed} bytes of arena", board.name);
+        let taken = link(board, panel, model);
+        (flash, ram) = (flash.max(taken.0), ram.max(taken.1 + STACK_BYTES));
+    }
+    let name = &board.name;
+    assert!(flash <= board.program_flash, "{name}: program_flash is {}, found {flash}", board.program_flash);
+    assert!(ram <= board.program_ram, "{name}: program_ram is {}, found {ram}", board.program_ram);
+    // Much more than that would have `inspect` refuse models that fit.
+    assert!(
+        flash * 3 / 2 > board.program_flash,
+        "{name}: program_flash is {}, only {flash} found",
+        board.program_flash
+    );
+}
+
+#[test]
+fn boards_link_with_every_panel() {
+    for board in boards::all().unwrap() {
+        if Cpu::CORTEX_M.contains(&board.cpu) {
+            links(&board);
+        }
+    }
+}
+
+#[test]
+fn readmes_tell_every_pin_of_board_toml() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../firmware/boards");
+    for board in boards::all().unwrap() {
+        let readme = std::fs::read_to_string(folder.join(&board.name).join("README.md"));
+        let readme = readme.unwrap_or_else(|error| panic!("firmware/boards/{}/README.md: {error}", board.name));
+        for [_, pin] in board.panels.iter().flat_map(|panel| &panel.wiring) {
+            assert!(readme.contains(pin.as_str()), "the README of {} does not tell of {pin}", board.name);
+        }
+    }
+}
