@@ -5,19 +5,27 @@
 //! | [`board`] | what the show asks of a board: clock, button, watchdog |
 //! | [`clock`] | time by the processor's cycle counter |
 //! | [`fault`] | what happens where nothing can go on: the board starts anew |
+//! | [`lcd`] | colour panels on SPI, fed by DMA (feature `lcd`) |
 //! | [`oled`] | an SSD1306 that may be missing, or come later (feature `ssd1306`) |
 //!
-//! Panic handler and hard fault come with it.
+//! Panic handler and hard fault come with it, on a chip; the tests run on the host.
 
 #![no_std]
-#![deny(missing_docs, unsafe_code, rustdoc::broken_intra_doc_links)]
+#![deny(missing_docs, missing_debug_implementations, unsafe_code, rustdoc::broken_intra_doc_links)]
+
+#[cfg(test)]
+extern crate std;
 
 pub mod board;
 pub mod clock;
+#[cfg(target_os = "none")]
 pub mod fault;
+#[cfg(feature = "lcd")]
+pub mod lcd;
 #[cfg(feature = "ssd1306")]
 pub mod oled;
 
 pub use board::Board;
 pub use clock::Clock;
+#[cfg(target_os = "none")]
 pub use fault::start_anew;
