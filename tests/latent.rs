@@ -1,7 +1,7 @@
 //! The integer Gaussian of the runtime against the error function, and what it draws against the normal distribution.
 
 use edgegen_export::latent_codes;
-use edgegen_runtime::Prior;
+use edgegen_runtime::{Prior, latent};
 
 #[test]
 fn gaussian_codes_follow_the_normal_distribution() {
@@ -42,3 +42,19 @@ fn the_first_latent_vector_never_changes() {
 // Computed by an independent program from the papers' definitions.
 const GAUSSIAN_OF_SEED_0: [i8; 8] = [-11, 19, -35, -46, -10, -4, 41, 6];
 const UNIFORM_OF_SEED_0: [i8; 8] = [-57, -12, 56, 90, -67, -99, 76, -88];
+
+#[test]
+fn the_walk_never_changes() {
+    let walked = |prior, step| {
+        let mut codes = [0; 8];
+        latent::walk(prior, 0, 1, step, &mut codes);
+        codes
+    };
+    assert_eq!([16, 32, 63].map(|step| walked(Prior::Gaussian, step)), GAUSSIAN_WALK);
+    assert_eq!(walked(Prior::Uniform, 20), UNIFORM_WALK);
+}
+
+// By the same program, with sine and cosine in float64: steps 16, 32 and 63 of 64 from seed 0 to seed 1; step 20.
+const GAUSSIAN_WALK: [[i8; 8]; 3] =
+    [[-2, 7, -14, -32, -14, -17, 16, -4], [8, -6, 8, -13, -16, -28, -12, -13], [22, -27, 46, 26, -12, -35, -57, -24]];
+const UNIFORM_WALK: [i8; 8] = [-39, 0, 67, 69, -62, -50, 86, -57];

@@ -12,4 +12,5 @@ mod onnx;
 mod packings;
 mod proof;
 mod rows;
+mod show;
 mod targets;

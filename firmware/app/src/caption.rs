@@ -2,17 +2,20 @@
 
 use core::fmt::Write;
 
+use edgegen_runtime::Shape;
 use embedded_graphics::Drawable;
 use embedded_graphics::draw_target::DrawTarget;
 use embedded_graphics::geometry::{Point, Size};
-use embedded_graphics::mono_font::ascii::{FONT_4X6, FONT_6X10};
+use embedded_graphics::mono_font::ascii::FONT_6X10;
+use embedded_graphics::mono_font::iso_8859_1::FONT_4X6;
 use embedded_graphics::mono_font::{MonoFont, MonoTextStyleBuilder};
 use embedded_graphics::primitives::Rectangle;
 use embedded_graphics::text::{Baseline, Text};
 use heapless::String;
 
-use crate::PanelColor;
+use crate::gallery::Grid;
 use crate::show::Act;
+use crate::{PanelColor, Placement};
 
 /// Panels at least this wide, in pixels, get the larger font.
 const LARGE_PANEL: u32 = 240;
@@ -31,6 +34,24 @@ pub struct Layout {
 }
 
 impl Layout {
+    /// A gallery of `image`: its layout and its cells.
+    pub fn gallery(panel: Rectangle, image: Shape) -> (Self, Grid) {
+        let layout = Self::new(panel, |area| {
+            let Grid { columns, rows, scale, shrink, .. } = Grid::fit(area, image);
+            (columns, rows, scale, shrink)
+        });
+        (layout, Grid::fit(layout.picture, image))
+    }
+
+    /// One `image`, as large as it fits: its layout and its place.
+    pub fn single(panel: Rectangle, image: Shape) -> (Self, Placement) {
+        let layout = Self::new(panel, |area| {
+            let Placement { scale, shrink, .. } = Placement::centred(area, image);
+            (scale, shrink)
+        });
+        (layout, Placement::centred(layout.picture, image))
+    }
+
     /// The picture comes first: words get a strip below it, or a column at its left, if the picture becomes no smaller by it.
     /// `worth` tells how good a picture fits into an area; equal is as good.
     pub fn new<W: PartialEq>(panel: Rectangle, worth: impl Fn(Rectangle) -> W) -> Self {
@@ -69,8 +90,8 @@ pub struct Caption {
     pub act: Act,
     /// Seed of the picture, or of the first picture of the gallery.
     pub seed: u64,
-    /// Milliseconds that making and drawing one image took; `None` before there was one.
-    pub millis: Option<u64>,
+    /// Milliseconds that making and drawing the image took.
+    pub millis: u64,
     /// Tenths of images a second.
     pub tenths_per_second: u64,
 }
@@ -98,13 +119,13 @@ impl Caption {
             Text::with_baseline(line, at, style, Baseline::Top).draw(display).map(|_| ())
         };
         if area.size.height / letter.height > 1 {
-            for (index, word) in words.iter().enumerate() {
+            let told = words.iter().filter(|word| !word.is_empty());
+            return (0..).zip(told).try_for_each(|(index, word)| {
                 let mut line = String::<MAX_LETTERS>::new();
                 push(&mut line, word, columns);
                 fill(&mut line, columns);
-                write(&line, index as i32)?;
-            }
-            return Ok(());
+                write(&line, index)
+            });
         }
         write(&one_line(&words, columns), 0)
     }
@@ -118,11 +139,9 @@ impl Caption {
         if let Act::Class(index) = self.act {
             let _ = write!(class, "class {index}");
         }
-        if let Some(millis) = self.millis {
-            let _ = write!(time, "{millis} ms");
-            let (whole, tenth) = (self.tenths_per_second / 10, self.tenths_per_second % 10);
-            let _ = if whole < 100 { write!(rate, "{whole}.{tenth}/s") } else { write!(rate, "{whole}/s") };
-        }
+        let _ = write!(time, "{} ms", self.millis);
+        let (whole, tenth) = (self.tenths_per_second / 10, self.tenths_per_second % 10);
+        let _ = if whole < 100 { write!(rate, "{whole}.{tenth}/s") } else { write!(rate, "{whole}/s") };
         words
     }
 }
@@ -166,4 +185,60 @@ fn push(line: &mut String<MAX_LETTERS>, word: &str, columns: usize) {
 /// Blanks up to `columns`.
 fn fill(line: &mut String<MAX_LETTERS>, columns: usize) {
     while line.len() < columns && line.push(' ').is_ok() {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use embedded_graphics::mock_display::MockDisplay;
+    use embedded_graphics::pixelcolor::BinaryColor;
+
+    const CAPTION: Caption = Caption { act: Act::Class(3), seed: 7, millis: 31, tenths_per_second: 123 };
+
+    fn line(caption: Caption, columns: usize) -> String<MAX_LETTERS> {
+        one_line(&caption.words(), columns)
+    }
+
+    #[test]
+    fn words_go_to_both_ends_and_give_way() {
+        assert_eq!(line(CAPTION, 32), "seed 7 class 3      31 ms 12.3/s");
+        assert_eq!(line(CAPTION, 27), "seed 7 class 3 31 ms 12.3/s");
+        assert_eq!(line(CAPTION, 26), "seed 7 class 3      12.3/s");
+        assert_eq!(line(CAPTION, 14), "seed 7  12.3/s");
+        assert_eq!(line(CAPTION, 12), "seed 7      ");
+        assert_eq!(line(CAPTION, 4), "seed");
+        assert_eq!(line(Caption { seed: u64::MAX, ..CAPTION }, 18), "seed 1844674407370");
+    }
+
+    #[test]
+    fn nothing_is_told_of_what_is_not_there() {
+        assert_eq!(line(Caption { act: Act::Gallery, ..CAPTION }, 20), "seed 7  31 ms 12.3/s");
+        assert_eq!(line(Caption { act: Act::Walk, tenths_per_second: 12_345, ..CAPTION }, 20), "seed 7  31 ms 1234/s");
+    }
+
+    #[test]
+    fn the_picture_comes_first() {
+        let layout = |width: u32, height: u32, w: u32, h: u32| {
+            let panel = Rectangle::new(Point::zero(), Size::new(width, height));
+            let layout = Layout::new(panel, |area| (area.size.width / w).min(area.size.height / h));
+            (layout.picture, layout.caption)
+        };
+        let area = |x, y, width, height| Rectangle::new(Point::new(x, y), Size::new(width, height));
+        // Below, beside, not at all.
+        assert_eq!(layout(128, 64, 28, 28), (area(0, 0, 128, 58), Some(area(0, 58, 128, 6))));
+        assert_eq!(layout(128, 64, 64, 64), (area(44, 0, 84, 64), Some(area(0, 0, 44, 64))));
+        assert_eq!(layout(64, 64, 64, 64), (area(0, 0, 64, 64), None));
+        assert_eq!(layout(5, 5, 5, 4), (area(0, 0, 5, 5), None));
+        assert_eq!(layout(0, 0, 5, 5), (area(0, 0, 0, 0), None));
+    }
+
+    #[test]
+    fn a_caption_covers_the_one_before_and_nothing_else() {
+        let area = Rectangle::new(Point::new(0, 10), Size::new(64, 6));
+        let mut display = MockDisplay::<BinaryColor>::new();
+        display.set_allow_overdraw(true);
+        CAPTION.draw(&mut display, area).unwrap();
+        CAPTION.draw(&mut display, area).unwrap();
+        assert_eq!(display.affected_area(), area);
+    }
 }

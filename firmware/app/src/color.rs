@@ -6,7 +6,7 @@ use embedded_graphics::prelude::RgbColor;
 
 /// A colour that a panel can show and an image byte can become.
 ///
-/// `at` is the pixel's place on the panel: a panel with two levels makes the others by dithering, and needs it so that
+/// `at` is the pixel's place on the panel: a panel with 2 or 16 levels makes those between by dithering, and needs it so that
 /// the pattern runs through from one image to the next. Panels with more levels ignore it.
 pub trait PanelColor: PixelColor {
     /// The colour nearest to a grey, 0 black … 255 white.
@@ -40,9 +40,11 @@ fn rescale(level: u8, max: u16) -> u8 {
 }
 
 impl PanelColor for Gray4 {
-    /// The nearest of the 16 levels, which stand for the bytes 0, 17, 34, …, 255: `(level + 8) / 17`.
-    fn from_grey(level: u8, _: Point) -> Self {
-        Gray4::new(rescale(level, 15))
+    /// Ordered dithering between the two next of the 16 levels, which stand for the bytes 0, 17, 34, …, 255: of each 8×8 pixels,
+    /// `(level mod 17) · 64 / 17` (to the nearest) have the upper one.
+    fn from_grey(level: u8, at: Point) -> Self {
+        let part = (u16::from(level % 17) * 128 + 17) / 34;
+        Gray4::new(level / 17 + u8::from(part > u16::from(threshold(at))))
     }
 
     fn from_rgb(r: u8, g: u8, b: u8, at: Point) -> Self {
@@ -94,11 +96,15 @@ const BAYER: [[u8; 8]; 8] = [
     [63, 31, 55, 23, 61, 29, 53, 21],
 ];
 
+/// How much of 64 a pixel must have to go up, 0 … 63.
+fn threshold(at: Point) -> u8 {
+    BAYER[(at.y & 7) as usize][(at.x & 7) as usize]
+}
+
 impl PanelColor for BinaryColor {
     /// Ordered dithering: of each 8×8 pixels, `level · 64 / 255` (to the nearest) are on. 0 is all off, 255 all on.
     fn from_grey(level: u8, at: Point) -> Self {
-        let threshold = BAYER[(at.y & 7) as usize][(at.x & 7) as usize];
-        BinaryColor::from(rescale(level, 64) > threshold)
+        BinaryColor::from(rescale(level, 64) > threshold(at))
     }
 
     fn from_rgb(r: u8, g: u8, b: u8, at: Point) -> Self {
@@ -112,20 +118,16 @@ mod tests {
     use embedded_graphics::prelude::GrayColor;
     use std::vec::Vec;
 
-    fn at_origin<C: PanelColor>(level: u8) -> C {
-        C::from_grey(level, Point::zero())
-    }
-
     #[test]
-    fn gray4_takes_the_nearest_level() {
+    fn gray4_keeps_its_levels_and_dithers_between_them() {
         for level in 0..=255u8 {
-            let shown = i32::from(at_origin::<Gray4>(level).luma()) * 17;
-            assert!((shown - i32::from(level)).abs() <= 8, "{level} → {shown}");
+            let levels = (0..64).map(|i| u32::from(Gray4::from_grey(level, Point::new(i % 8, i / 8)).luma()));
+            let (least, most) = (levels.clone().min().unwrap(), levels.clone().max().unwrap());
+            assert_eq!((least, most), (u32::from(level) / 17, u32::from(level).div_ceil(17)), "{level}");
+            // 17 · 64 times the mean level, to half a pixel of the 64.
+            let found = 17 * levels.sum::<u32>();
+            assert!(found.abs_diff(64 * u32::from(level)) <= 8, "{level} → {found}");
         }
-        assert_eq!(at_origin::<Gray4>(8).luma(), 0);
-        assert_eq!(at_origin::<Gray4>(9).luma(), 1);
-        assert_eq!(at_origin::<Gray4>(246).luma(), 14);
-        assert_eq!(at_origin::<Gray4>(247).luma(), 15);
     }
 
     #[test]

@@ -1,18 +1,22 @@
 //! An error on the panel.
 
-use embedded_graphics::Drawable;
 use embedded_graphics::draw_target::DrawTarget;
-use embedded_graphics::geometry::Point;
-use embedded_graphics::mono_font::iso_8859_1::{FONT_5X8, FONT_9X15};
+use embedded_graphics::geometry::{Point, Size};
+use embedded_graphics::mono_font::iso_8859_1::{FONT_4X6, FONT_5X8, FONT_9X15};
 use embedded_graphics::mono_font::{MonoFont, MonoTextStyle};
 use embedded_graphics::text::{Baseline, Text};
+use embedded_graphics::{Drawable, Pixel};
 
 use crate::PanelColor;
 
-/// Panels at least this wide, in pixels, get the large font.
-const LARGE_PANEL: u32 = 240;
+/// From large to small; the last one is taken where nothing fits.
+const FONTS: [&MonoFont; 3] = [&FONT_9X15, &FONT_5X8, &FONT_4X6];
 
-/// Clears the panel and writes `text` on it, broken between words; what does not fit is cut off below.
+/// Panels with room for fewer letters get a cross instead.
+const FEWEST_LETTERS: usize = 8;
+
+/// Clears the panel and writes `text` on it, broken between words, as large as it fits; what does not fit is cut off below. A panel too
+/// small for words shows a cross from corner to corner.
 ///
 /// White on black. Letters of Latin-1 are shown, others as a question mark.
 ///
@@ -24,22 +28,38 @@ where
     D: DrawTarget,
     D::Color: PanelColor,
 {
-    display.clear(D::Color::from_grey(0, Point::zero()))?;
+    let [white, black] = [255, 0].map(|level| D::Color::from_grey(level, Point::zero()));
+    display.clear(black)?;
     let panel = display.bounding_box();
-    let font: &MonoFont = if panel.size.width < LARGE_PANEL { &FONT_5X8 } else { &FONT_9X15 };
-    let style = MonoTextStyle::new(font, D::Color::from_grey(255, Point::zero()));
-    let letter = font.character_size.width + font.character_spacing;
-    let columns = ((panel.size.width / letter) as usize).max(1);
-    let pitch = font.character_size.height as i32;
-    for (y, line) in (panel.top_left.y..)
-        .step_by(pitch as usize)
-        .zip(Lines { rest: text, columns })
-        .take((panel.size.height as i32 / pitch) as usize)
-    {
-        let at = Point::new(panel.top_left.x, y);
+    let fits = |font: &&MonoFont| {
+        let (columns, rows) = letters(panel.size, font);
+        columns > 0 && Lines { rest: text, columns }.count() <= rows
+    };
+    let font = FONTS.into_iter().find(fits).unwrap_or(&FONT_4X6);
+    let (columns, rows) = letters(panel.size, font);
+    if columns * rows < FEWEST_LETTERS {
+        return cross(display, white);
+    }
+    let style = MonoTextStyle::new(font, white);
+    for (index, line) in (Lines { rest: text, columns }).take(rows).enumerate() {
+        let at = panel.top_left + Size::new(0, index as u32 * font.character_size.height);
         Text::with_baseline(line, at, style, Baseline::Top).draw(display)?;
     }
     Ok(())
+}
+
+/// Columns and rows of letters.
+fn letters(panel: Size, font: &MonoFont) -> (usize, usize) {
+    let letter = font.character_size + Size::new(font.character_spacing, 0);
+    ((panel.width / letter.width) as usize, (panel.height / letter.height) as usize)
+}
+
+/// Both diagonals of the largest square at the top left.
+fn cross<D: DrawTarget>(display: &mut D, color: D::Color) -> Result<(), D::Error> {
+    let panel = display.bounding_box();
+    let side = panel.size.width.min(panel.size.height);
+    let diagonals = (0..side).flat_map(|y| [(y, y), (side - 1 - y, y)]);
+    display.draw_iter(diagonals.map(|(x, y)| Pixel(panel.top_left + Size::new(x, y), color)))
 }
 
 /// A text cut into lines of at most `columns` letters, between words where there is a blank.
@@ -75,8 +95,10 @@ impl<'a> Iterator for Lines<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use embedded_graphics::draw_target::DrawTargetExt;
     use embedded_graphics::mock_display::MockDisplay;
     use embedded_graphics::pixelcolor::BinaryColor;
+    use embedded_graphics::primitives::Rectangle;
     use std::vec::Vec;
 
     fn lines(text: &str, columns: usize) -> Vec<&str> {
@@ -108,8 +130,35 @@ mod tests {
                 .filter(|&at| display.get_pixel(at) == Some(BinaryColor::On))
                 .count()
         };
-        assert!(lit(10, 8) > 10);
-        assert_eq!(lit(10, 8), lit(64, 64), "two letters, nothing else");
+        assert!(lit(18, 15) > 10);
+        assert_eq!(lit(18, 15), lit(64, 64), "two letters, nothing else");
+    }
+
+    #[test]
+    fn takes_the_largest_font_that_fits() {
+        let size = |text: &str, width, height| {
+            let fits = |font: &&MonoFont| {
+                let (columns, rows) = letters(Size::new(width, height), font);
+                Lines { rest: text, columns }.count() <= rows
+            };
+            FONTS.into_iter().find(fits).map(|font| font.character_size.height)
+        };
+        let text = "expected checksum 6a549285, found 39a33c0c: the model was damaged, write it again";
+        assert_eq!([(480, 320), (128, 64), (72, 40)].map(|(w, h)| size(text, w, h)), [Some(15), Some(8), Some(6)]);
+        assert_eq!(size(text, 40, 20), None);
+    }
+
+    #[test]
+    fn a_panel_without_room_for_words_shows_a_cross() {
+        let mut display = MockDisplay::<BinaryColor>::new();
+        display.set_allow_overdraw(true);
+        cross(&mut display.cropped(&Rectangle::new(Point::zero(), Size::new(5, 6))), BinaryColor::On).unwrap();
+        display.assert_pattern(
+            &["#...#", ".#.#.", "..#..", ".#.#.", "#...#"]
+                .map(|row| row.replace('.', " "))
+                .each_ref()
+                .map(|row| row.as_str()),
+        );
     }
 
     #[test]

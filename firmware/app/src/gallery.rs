@@ -5,7 +5,7 @@ use embedded_graphics::draw_target::DrawTarget;
 use embedded_graphics::geometry::{Point, Size};
 use embedded_graphics::primitives::Rectangle;
 
-use crate::{PanelColor, Placement, RowSource};
+use crate::{PanelColor, Placement, RowSource, image};
 
 /// Widest gap between images, in panel pixels. It shrinks where it would cost a column or a row.
 const MAX_GAP: u32 = 4;
@@ -22,14 +22,16 @@ pub struct Grid {
     pub rows: u32,
     /// Panel pixels per image pixel; at least 1.
     pub scale: u32,
-    /// Panel position of the first cell. Negative where one image is larger than the panel, which then shows its middle.
+    /// Image pixels per panel pixel; more than 1 where one image is larger than the panel.
+    pub shrink: u32,
+    /// Panel position of the first cell.
     top_left: Point,
     /// From one cell to the next, in panel pixels.
     pitch: Size,
 }
 
 impl Grid {
-    /// As many images of `image` as fit `panel`, enlarged while at least eight fit.
+    /// As many images of `image` as fit `panel`, enlarged while at least eight fit, or made smaller until one does.
     ///
     /// 28×28 images on a 128×64 panel: 4 columns, 2 rows, scale 1. On 320×240: 5 columns, 4 rows, scale 2.
     pub fn fit(panel: Rectangle, image: Shape) -> Self {
@@ -44,14 +46,22 @@ impl Grid {
         } {
             scale += 1;
         }
-        let (columns, rows) = cells(scale);
-        let (columns, rows) = (columns.max(1), rows.max(1));
-        let (left, pitch_x) = spread(panel.size.width, u32::from(image.w) * scale, columns);
-        let (top, pitch_y) = spread(panel.size.height, u32::from(image.h) * scale, rows);
+        let shrink = image::shrink(panel.size, image);
+        let cell = Placement { top_left: panel.top_left, scale, shrink }.size(image);
+        Self::spread(panel, cell, scale, shrink)
+    }
+
+    /// As many cells of `cell` pixels as fit.
+    fn spread(panel: Rectangle, cell: Size, scale: u32, shrink: u32) -> Self {
+        let count = |room: u32, cell: u32| (room / cell.max(1)).max(1);
+        let (columns, rows) = (count(panel.size.width, cell.width), count(panel.size.height, cell.height));
+        let (left, pitch_x) = spread(panel.size.width, cell.width, columns);
+        let (top, pitch_y) = spread(panel.size.height, cell.height, rows);
         Self {
             columns,
             rows,
             scale,
+            shrink,
             top_left: panel.top_left + Point::new(left, top),
             pitch: Size::new(pitch_x, pitch_y),
         }
@@ -68,6 +78,7 @@ impl Grid {
         Placement {
             top_left: self.top_left + Point::new((column * self.pitch.width) as i32, (row * self.pitch.height) as i32),
             scale: self.scale,
+            shrink: self.shrink,
         }
     }
 }
@@ -179,10 +190,10 @@ mod tests {
 
     #[test]
     fn every_cell_lies_on_the_panel() {
-        for (width, height) in [(128, 64), (240, 135), (240, 240), (72, 40), (320, 480)] {
-            for side in [5, 16, 28, 32, 33, 40] {
+        for (width, height) in [(128, 64), (240, 135), (240, 240), (72, 40), (320, 480), (5, 5)] {
+            for side in [5, 16, 28, 32, 33, 40, 64, 300] {
                 let grid = fit(width, height, side, side);
-                let size = Size::new_equal(u32::from(side) * grid.scale);
+                let size = grid.placement(0).size(Shape { h: side, w: side, c: 1 });
                 for index in 0..grid.cells() {
                     let cell = Rectangle::new(grid.placement(index).top_left, size);
                     let panel = Rectangle::new(Point::zero(), Size::new(width, height));
@@ -193,10 +204,11 @@ mod tests {
     }
 
     #[test]
-    fn an_image_larger_than_the_panel_shows_its_middle() {
+    fn images_larger_than_the_panel_are_made_smaller() {
         let grid = fit(5, 5, 28, 28);
-        assert_eq!(grid.cells(), 1);
-        assert_eq!(grid.placement(0).top_left, Point::new(-11, -11));
+        assert_eq!((grid.cells(), grid.shrink, grid.placement(0).top_left), (1, 5, Point::zero()));
+        let grid = fit(128, 32, 64, 64);
+        assert_eq!((grid.columns, grid.rows, grid.scale, grid.shrink), (4, 1, 1, 2));
     }
 
     #[test]

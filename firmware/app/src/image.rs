@@ -43,22 +43,36 @@ pub struct Placement {
     pub top_left: Point,
     /// Panel pixels per image pixel, in both directions; at least 1.
     pub scale: u32,
+    /// Image pixels per panel pixel, in both directions; at least 1, and 1 unless the image is larger than the panel.
+    pub shrink: u32,
 }
 
 impl Placement {
-    /// In the middle of `area`, enlarged as far as it fits. An image larger than the area shows its middle.
+    /// The largest whole enlargement of `image` that fits into `area`, in its middle. An image larger than the area is made smaller
+    /// by a whole number.
     pub fn centred(area: Rectangle, image: Shape) -> Self {
-        let (width, height) = (u32::from(image.w).max(1), u32::from(image.h).max(1));
-        let scale = (area.size.width / width).min(area.size.height / height).max(1);
+        let room = area.size;
+        let (scale, shrink) = match times(room, image) {
+            0 => (1, shrink(room, image)),
+            scale => (scale, 1),
+        };
+        let placement = Self { top_left: area.top_left, scale, shrink };
+        let used = placement.size(image);
         let spare = |room: u32, used: u32| (room as i32 - used as i32).div_euclid(2);
-        let top_left =
-            area.top_left + Point::new(spare(area.size.width, width * scale), spare(area.size.height, height * scale));
-        Self { top_left, scale }
+        let top_left = area.top_left + Point::new(spare(room.width, used.width), spare(room.height, used.height));
+        Self { top_left, ..placement }
+    }
+
+    /// Panel pixels that an image takes.
+    pub fn size(&self, image: Shape) -> Size {
+        let side = |pixels: u16| u32::from(pixels) / self.shrink.max(1) * self.scale;
+        Size::new(side(image.w), side(image.h))
     }
 
     /// Draws row `y` of an image: `scale` panel rows, one address window, one run of colours.
     ///
-    /// `row` is one byte a channel, `channels` channels a pixel, left to right.
+    /// `row` is one byte a channel, `channels` channels a pixel, left to right. Of an image that is made smaller, the last one
+    /// of each [`Placement::shrink`] rows is shown, with the mean of as many pixels for one.
     ///
     /// # Errors
     ///
@@ -68,20 +82,52 @@ impl Placement {
         D: DrawTarget,
         D::Color: PanelColor,
     {
-        let width = (row.len() / channels.max(1)) as u32;
+        let (channels, shrink, scale) = (channels.max(1), self.shrink.max(1), self.scale as usize);
+        if y % shrink != shrink - 1 {
+            return Ok(());
+        }
+        let width = (row.len() / channels) as u32 / shrink;
         let area = Rectangle::new(
-            self.top_left + Point::new(0, (y * self.scale) as i32),
+            self.top_left + Point::new(0, (y / shrink * self.scale) as i32),
             Size::new(width * self.scale, self.scale),
         );
-        let scale = self.scale as usize;
+        if shrink > 1 {
+            let pixels = row.chunks_exact(channels * shrink as usize).zip(area.columns()).map(|(pixels, x)| {
+                let (mean, channels) = mean(pixels, channels);
+                D::Color::from_pixel(mean.get(..channels).unwrap_or(&[]), Point::new(x, area.top_left.y))
+            });
+            return display.fill_contiguous(&area, pixels);
+        }
         let pixels = area.rows().flat_map(|panel_y| {
-            row.chunks_exact(channels.max(1))
+            row.chunks_exact(channels)
                 .flat_map(move |pixel| core::iter::repeat_n(pixel, scale))
                 .zip(area.columns())
                 .map(move |(pixel, x)| D::Color::from_pixel(pixel, Point::new(x, panel_y)))
         });
         display.fill_contiguous(&area, pixels)
     }
+}
+
+/// How often `image` fits into `room` side by side with itself, the smaller of both directions; 0 where it is larger.
+pub(crate) fn times(room: Size, image: Shape) -> u32 {
+    (room.width / u32::from(image.w).max(1)).min(room.height / u32::from(image.h).max(1))
+}
+
+/// By what `image` must be divided to fit into `room`; at most what leaves a pixel of it.
+pub(crate) fn shrink(room: Size, image: Shape) -> u32 {
+    // The number that divides 64 pixels into at most 40 is 2, and 28 into at most 5 it is 5: what is left over is cut off.
+    let divisor = |pixels: u16, room: u32| (u32::from(pixels) + 1).div_ceil(room + 1);
+    divisor(image.w, room.width).max(divisor(image.h, room.height)).min(u32::from(image.w.min(image.h))).max(1)
+}
+
+/// The mean of some pixels, to the nearest, and how many channels it has: of more than three the first three.
+fn mean(pixels: &[u8], channels: usize) -> ([u8; 3], usize) {
+    let mut sums = [0u32; 3];
+    for pixel in pixels.chunks_exact(channels) {
+        sums.iter_mut().zip(pixel).for_each(|(sum, &level)| *sum += u32::from(level));
+    }
+    let count = ((pixels.len() / channels) as u32).max(1);
+    (sums.map(|sum| ((sum + count / 2) / count) as u8), channels.min(3))
 }
 
 /// Draws the image of `seed`, each row as it is made.
@@ -112,7 +158,7 @@ where
 pub(crate) mod tests {
     use super::*;
     use embedded_graphics::mock_display::MockDisplay;
-    use embedded_graphics::pixelcolor::{BinaryColor, Gray4, Rgb888};
+    use embedded_graphics::pixelcolor::{BinaryColor, Gray4, Gray8, Rgb888};
     use std::vec::Vec;
 
     /// Pixel i of an image has the value `seed` + i · `step` (wrapping), in every channel.
@@ -130,7 +176,7 @@ pub(crate) mod tests {
             let (width, channels) = (u32::from(self.shape.w), usize::from(self.shape.c));
             for y in 0..u32::from(self.shape.h) {
                 let bytes: Vec<u8> = (0..width)
-                    .map(|x| (point.from as u8).wrapping_add((y * width + x) as u8 * self.step))
+                    .map(|x| (point.from as u8).wrapping_add(((y * width + x) as u8).wrapping_mul(self.step)))
                     .flat_map(|level| core::iter::repeat_n(level, channels))
                     .collect();
                 row(&bytes)?;
@@ -146,7 +192,7 @@ pub(crate) mod tests {
     #[test]
     fn pixels_are_enlarged_in_place() {
         let mut display = MockDisplay::<Gray4>::new();
-        let placement = Placement { top_left: Point::new(1, 2), scale: 2 };
+        let placement = Placement { top_left: Point::new(1, 2), scale: 2, shrink: 1 };
         draw_sample(&mut display, &mut ramp(2, 3, 1), 0, placement).unwrap();
         display.assert_pattern(&[
             "       ", //
@@ -170,7 +216,7 @@ pub(crate) mod tests {
             }
         }
         let mut display = MockDisplay::<Rgb888>::new();
-        let placement = Placement { top_left: Point::zero(), scale: 1 };
+        let placement = Placement { top_left: Point::zero(), scale: 1, shrink: 1 };
         draw_sample(&mut display, &mut Colours, 0, placement).unwrap();
         display.assert_pattern(&["RGW"]);
     }
@@ -180,7 +226,7 @@ pub(crate) mod tests {
         let mut grey = Ramp { shape: Shape { h: 4, w: 4, c: 1 }, step: 0 };
         let mut display = MockDisplay::<BinaryColor>::new();
         for x in [0, 4] {
-            let placement = Placement { top_left: Point::new(x, 0), scale: 1 };
+            let placement = Placement { top_left: Point::new(x, 0), scale: 1, shrink: 1 };
             draw_sample(&mut display, &mut grey, 128, placement).unwrap();
         }
         display.assert_pattern(&[
@@ -189,6 +235,44 @@ pub(crate) mod tests {
             "#.#.#.#.", //
             ".#.#.#.#", //
         ]);
+    }
+
+    #[test]
+    fn a_large_image_is_made_smaller() {
+        let mut display = MockDisplay::<Gray8>::new();
+        let placement = Placement { top_left: Point::new(1, 0), scale: 1, shrink: 3 };
+        // Row 2 of pixels 14 … 20 is shown, three for one; row 3 and the seventh column have no two beside them.
+        let mut source = Ramp { shape: Shape { h: 4, w: 7, c: 3 }, step: 1 };
+        draw_sample(&mut display, &mut source, 0, placement).unwrap();
+        let mut expected = MockDisplay::new();
+        expected.set_pixel(Point::new(1, 0), Some(Gray8::new(15)));
+        expected.set_pixel(Point::new(2, 0), Some(Gray8::new(18)));
+        display.assert_eq(&expected);
+    }
+
+    #[test]
+    fn images_are_centred_whole_in_any_room() {
+        for (width, height) in [(5, 5), (72, 40), (128, 32), (240, 135), (1, 1), (480, 320), (0, 9)] {
+            for (w, h) in [(28, 28), (64, 64), (5, 5), (33, 7), (1, 300), (0, 0)] {
+                let (room, image) = (Size::new(width, height), Shape { h, w, c: 1 });
+                let area = Rectangle::new(Point::new(10, 20), room);
+                let placement = Placement::centred(area, image);
+                assert!(placement.scale >= 1 && placement.shrink >= 1);
+                let used = Rectangle::new(placement.top_left, placement.size(image));
+                let what = std::format!("{w}×{h} in {width}×{height}: {placement:?}");
+                // An image with a side of nothing when divided has at least one pixel instead.
+                let thin = u32::from(w.min(h)) < placement.shrink * 2;
+                assert!(thin || width == 0 || used.intersection(&area) == used, "{what}");
+                let [left, top] = [used.top_left.x - 10, used.top_left.y - 20];
+                let [right, bottom] = [width as i32 - left, height as i32 - top];
+                let [right, bottom] = [right - used.size.width as i32, bottom - used.size.height as i32];
+                assert!((0..=1).contains(&(right - left)) && (0..=1).contains(&(bottom - top)), "{what}");
+                if placement.shrink > 1 && !thin {
+                    let larger = Placement { shrink: placement.shrink - 1, ..placement }.size(image);
+                    assert!(larger.width > width || larger.height > height, "{what} could be larger");
+                }
+            }
+        }
     }
 
     #[test]

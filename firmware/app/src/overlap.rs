@@ -9,7 +9,8 @@
 //! bus                          │ send A ····      │ send B ····      │ send A ····
 //! ```
 //!
-//! A board brings a [`RowBus`]. Displays without DMA need none of this: any `DrawTarget` will do.
+//! A board brings a [`RowBus`]; [`Polled`] makes one of an asynchronous driver, such as embassy's, without an executor. Displays
+//! without DMA need none of this: any `DrawTarget` will do.
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -19,6 +20,10 @@ use embedded_graphics::geometry::{Dimensions, Point, Size};
 use embedded_graphics::pixelcolor::raw::ToBytes;
 use embedded_graphics::primitives::Rectangle;
 use embedded_graphics::{Pixel, pixelcolor::PixelColor};
+
+mod polled;
+
+pub use polled::Polled;
 
 /// What sends a buffer to a window of the panel by itself.
 ///
@@ -58,8 +63,8 @@ where
 {
     const PIXEL_BYTES: usize = size_of::<C::Bytes>();
 
-    /// A display of `size` pixels. A buffer that holds one row of an image, enlarged as it is (width · scale² · bytes of a pixel), lets the
-    /// whole row travel at once; smaller ones, down to a pixel, work too.
+    /// A display of `size` pixels. A buffer that holds one row of an image, enlarged as it is (width · scale² · bytes of a
+    /// pixel), lets the whole row travel at once; smaller ones, down to a pixel, work too.
     pub fn new(bus: B, size: Size, buffers: [&'static mut [u8]; 2]) -> Self {
         let room = buffers.iter().map(|buffer| buffer.len() / Self::PIXEL_BYTES).min().unwrap_or(0) as u32;
         let (panel, free) = (Rectangle::new(Point::zero(), size), heapless::Vec::from_array(buffers));
@@ -242,7 +247,7 @@ mod tests {
         let mut source = Ramp { shape: Shape { h: 5, w: 7, c: 3 }, step: 5 };
         for buffer in [2, 3, 8, 13, 28, 56, 100, 1000] {
             for (x, y, scale) in [(2, 1, 2), (0, 0, 1), (-3, -2, 3), (12, 9, 2), (-4, 3, 4)] {
-                let placement = Placement { top_left: Point::new(x, y), scale };
+                let placement = Placement { top_left: Point::new(x, y), scale, shrink: 1 };
                 let mut plain = MockDisplay::new();
                 plain.set_allow_out_of_bounds_drawing(true);
                 draw_sample(&mut plain, &mut source, 40, placement).unwrap();
@@ -257,7 +262,7 @@ mod tests {
     fn a_row_is_under_way_while_the_next_is_made() {
         let mut source = Ramp { shape: Shape { h: 8, w: 10, c: 1 }, step: 1 };
         let mut display = display(2 * 2 * 20);
-        let placement = Placement { top_left: Point::zero(), scale: 2 };
+        let placement = Placement { top_left: Point::zero(), scale: 2, shrink: 1 };
         let mut rows = 0;
         crate::RowSource::rows(&mut source, edgegen_runtime::Point::seed(1), |row| {
             display.bus.overlapped += usize::from(display.bus.under_way.is_some());

@@ -46,8 +46,14 @@ where
 
 /// A display that draws to memory, with the function that sends the memory to the panel.
 ///
-/// ```ignore
-/// let mut screen = Buffered::new(ssd1306, |display| display.flush());
+/// ```
+/// use edgegen_app::{Buffered, Screen};
+/// # use embedded_graphics::{mock_display::MockDisplay, pixelcolor::BinaryColor};
+/// # let driver = MockDisplay::<BinaryColor>::new();
+/// # fn send(_: &mut MockDisplay<BinaryColor>) -> Result<(), core::convert::Infallible> { Ok(()) }
+/// let mut screen = Buffered::new(driver, |driver| send(driver)); // with the crate ssd1306: driver.flush()
+/// screen.flush()?;
+/// # Ok::<(), core::convert::Infallible>(())
 /// ```
 pub struct Buffered<D, F> {
     display: D,

@@ -3,7 +3,8 @@
 //! One button is enough. A press goes to the next act:
 //!
 //! ```text
-//! gallery ─► walk ─► class 0 ─► class 1 ─► … ─► gallery      (a model without classes: gallery ─► walk ─► gallery)
+//! gallery ─► walk ─► class 0 ─► class 1 ─► … ─► gallery
+//! gallery ─► walk ─► gallery                               a model without classes
 //! ```
 //!
 //! and where [`Show::auto_seconds`] says so, that time without a press is one. Nothing ends the show: a model that cannot be run
@@ -47,6 +48,30 @@ impl Default for Show {
     /// Seed 1, gallery first, 20 images a second at most, a gallery for 5 seconds, a new act each minute, with captions.
     fn default() -> Self {
         Self { seed: 1, act: Act::Gallery, pace_millis: 50, gallery_millis: 5000, auto_seconds: 60, caption: true }
+    }
+}
+
+impl Show {
+    /// Reads words such as `walk seed=7` or `class=3 pace=100 auto=0`, in any order; others (a program's name) are passed over.
+    ///
+    /// `gallery`, `walk` and `class=` (or `class`, the first one) name the first act; `seed=`, `pace=` (milliseconds) and `auto=` (seconds)
+    /// are as the fields; `bare` leaves the captions out.
+    pub fn parse(line: &str) -> Self {
+        let mut show = Self::default();
+        for word in line.split_ascii_whitespace() {
+            let (key, value) = word.split_once('=').unwrap_or((word, ""));
+            match key {
+                "gallery" => show.act = Act::Gallery,
+                "walk" => show.act = Act::Walk,
+                "class" => show.act = Act::Class(value.parse().unwrap_or(0)),
+                "seed" => show.seed = value.parse().unwrap_or(show.seed),
+                "pace" => show.pace_millis = value.parse().unwrap_or(show.pace_millis),
+                "auto" => show.auto_seconds = value.parse().unwrap_or(show.auto_seconds),
+                "bare" => show.caption = false,
+                _ => {}
+            }
+        }
+        show
     }
 }
 
@@ -185,4 +210,34 @@ fn text(reason: &dyn Display) -> String<256> {
     let mut text = String::new();
     let _ = write!(text, "{reason}");
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shows_in_words() {
+        let show = Show::parse("firmware.elf class=3 seed=18446744073709551615 auto=0 pace=7 bare");
+        let expected = Show {
+            seed: u64::MAX,
+            act: Act::Class(3),
+            pace_millis: 7,
+            auto_seconds: 0,
+            caption: false,
+            ..Show::default()
+        };
+        assert_eq!(show, expected);
+        assert_eq!(Show::parse("walk").act, Act::Walk);
+        assert_eq!(Show::parse("class").act, Act::Class(0));
+        assert_eq!(Show::parse("walking seed=x"), Show::default());
+    }
+
+    #[test]
+    fn the_button_goes_round() {
+        assert_eq!([Act::Gallery.next(0), Act::Walk.next(0)], [Act::Walk, Act::Gallery]);
+        let round = [Act::Gallery, Act::Walk, Act::Class(0), Act::Class(1)];
+        assert_eq!(round.map(|act| act.next(2)), [Act::Walk, Act::Class(0), Act::Class(1), Act::Gallery]);
+        assert_eq!(Act::Class(u16::MAX).next(u16::MAX), Act::Gallery);
+    }
 }

@@ -3,6 +3,7 @@
 //! | module | what it gives |
 //! |---|---|
 //! | [`panel`] | the app on a simulated panel of any size: a picture and the report, in milliseconds |
+//! | [`stage`] | the show on such a panel: a picture of each frame |
 //! | [`qemu`] | the real firmware on an emulated board: a photo of its panel and the report |
 //! | [`firmware`] | building that firmware for a model, a panel and a processor |
 //! | [`cpu`] | processors: targets and packings |
@@ -23,6 +24,7 @@ pub mod panel;
 pub mod photo;
 pub mod qemu;
 pub mod report;
+pub mod stage;
 
 mod qmp;
 

@@ -5,10 +5,11 @@ use std::io::Cursor;
 use anyhow::{Context, Result};
 use edgegen_app::{PanelColor, Request, run};
 use edgegen_runtime::Model;
-use embedded_graphics::geometry::{Point, Size};
+use embedded_graphics::geometry::{OriginDimensions, Point, Size};
 use embedded_graphics::pixelcolor::{BinaryColor, Gray4, Gray8, Rgb565, Rgb888};
-use embedded_graphics_simulator::{OutputSettings, SimulatorDisplay};
-use image::{ImageFormat, RgbImage};
+use embedded_graphics::prelude::RgbColor;
+use embedded_graphics_simulator::SimulatorDisplay;
+use image::{ImageFormat, Rgb, RgbImage};
 use serde::{Deserialize, Serialize};
 
 use crate::Report;
@@ -82,11 +83,8 @@ pub fn photo(model: &[u8], seed: u64, panel: PanelSpec) -> Result<Photo> {
 }
 
 fn draw<C: PanelColor + Into<Rgb888>>(model: &[u8], seed: u64, panel: PanelSpec) -> Result<Photo> {
-    // The runtime wants the file at a multiple of 16; u128 is aligned so.
-    let mut words = vec![0u128; model.len().div_ceil(size_of::<u128>())];
-    let aligned = &mut bytemuck::cast_slice_mut(&mut words)[..model.len()];
-    aligned.copy_from_slice(model);
-
+    let mut words = Vec::new();
+    let aligned = aligned(model, &mut words);
     let arena_bytes = Model::parse(aligned).map_or(0, |model| model.arena_bytes());
     let request = Request { seed, rows: true, hold: false };
     let mut text = String::new();
@@ -94,11 +92,24 @@ fn draw<C: PanelColor + Into<Rgb888>>(model: &[u8], seed: u64, panel: PanelSpec)
     let mut display = SimulatorDisplay::with_default_color(Size::new(panel.width, panel.height), black);
     let Ok(_) = run(&mut display, aligned, &mut vec![0; arena_bytes], &request, &mut text, || 0);
 
-    let output = display.to_rgb_output_image(&OutputSettings::default());
-    let buffer = output.as_image_buffer();
-    let (width, height) = buffer.dimensions();
-    let image = RgbImage::from_raw(width, height, buffer.as_raw().to_vec()).context("the picture has no pixels")?;
-    Ok(Photo { image, report: Report::parse(&text)? })
+    Ok(Photo { image: picture(&display), report: Report::parse(&text)? })
+}
+
+/// The model at a multiple of 16, as the runtime wants it.
+pub(crate) fn aligned<'a>(model: &[u8], words: &'a mut Vec<u128>) -> &'a mut [u8] {
+    words.resize(model.len().div_ceil(size_of::<u128>()), 0);
+    let aligned = &mut bytemuck::cast_slice_mut(words)[..model.len()];
+    aligned.copy_from_slice(model);
+    aligned
+}
+
+/// What a panel shows, one picture pixel for each panel pixel.
+pub(crate) fn picture<C: PanelColor + Into<Rgb888>>(display: &SimulatorDisplay<C>) -> RgbImage {
+    let Size { width, height } = display.size();
+    RgbImage::from_fn(width, height, |x, y| {
+        let color: Rgb888 = display.get_pixel(Point::new(x as i32, y as i32)).into();
+        Rgb([color.r(), color.g(), color.b()])
+    })
 }
 
 #[cfg(test)]
