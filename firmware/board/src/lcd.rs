@@ -1,16 +1,11 @@
 //! Colour panels on SPI: set up through mipidsi, then fed by DMA while the processor makes the next row.
 //!
 //! The controllers that mipidsi knows take pixels by the same three commands (MIPI Display Command Set): a range of columns, a
-//! range of rows, then the pixels of that window. [`Lcd`] sends those; [`Background`] makes of it a
-//! [`RowBus`](edgegen_app::RowBus) for the app's [`DoubleBuffered`](edgegen_app::DoubleBuffered).
+//! range of rows, then the pixels of that window. [`Lcd::send`] sends those, for the app's [`Polled`](edgegen_app::Polled) and
+//! [`DoubleBuffered`](edgegen_app::DoubleBuffered).
 
 use core::convert::Infallible;
-use core::fmt;
-use core::future::Future;
-use core::pin::Pin;
-use core::task::{Context, Poll, Waker};
 
-use edgegen_app::RowBus;
 use embedded_graphics::primitives::Rectangle;
 use embedded_hal::digital::OutputPin;
 use embedded_hal::spi::SpiBus;
@@ -102,77 +97,12 @@ fn range(first: i32, count: u32) -> [u8; 4] {
     [a, b, c, d]
 }
 
-/// A [`RowBus`] out of an async function such as [`Lcd::send`]: a future that is begun, left alone, and later waited for.
-///
-/// There is no executor, for there is but one thing to wait for, and what runs meanwhile is the caller.
-pub struct Background<'a, P, S, F: Future> {
-    panel: Option<P>,
-    send: S,
-    /// The transfer under way, in a place where it does not move.
-    transfer: Pin<&'a mut Option<F>>,
-    /// Its outcome, where it ended at once.
-    ended: Option<F::Output>,
-}
-
-impl<'a, P, S, F: Future> Background<'a, P, S, F> {
-    /// A bus that sends to `panel` through `send`; `transfer` is `core::pin::pin!(None)`.
-    pub fn new(panel: P, send: S, transfer: Pin<&'a mut Option<F>>) -> Self {
-        Self { panel: Some(panel), send, transfer, ended: None }
-    }
-
-    /// Goes on with the transfer, which the hardware does by itself; gives its outcome at the end.
-    fn poll(&mut self) -> Option<F::Output> {
-        let transfer = self.transfer.as_mut().as_pin_mut()?;
-        match transfer.poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(outcome) => {
-                self.transfer.set(None);
-                Some(outcome)
-            }
-            Poll::Pending => None,
-        }
-    }
-}
-
-impl<P, S, F, E> RowBus for Background<'_, P, S, F>
-where
-    S: FnMut(P, Rectangle, &'static mut [u8], usize) -> F,
-    F: Future<Output = (P, &'static mut [u8], Result<(), E>)>,
-{
-    type Error = E;
-
-    fn start(&mut self, area: Rectangle, buffer: &'static mut [u8], bytes: usize) {
-        if let Some(panel) = self.panel.take() {
-            let transfer = (self.send)(panel, area, buffer, bytes);
-            self.transfer.set(Some(transfer));
-            self.ended = self.poll();
-        }
-    }
-
-    fn finish(&mut self) -> (&'static mut [u8], Result<(), E>) {
-        let mut ended = self.ended.take();
-        // The watchdog is what ends a transfer that hangs.
-        let (panel, buffer, sent) = loop {
-            match ended {
-                Some(outcome) => break outcome,
-                None => ended = self.poll(),
-            }
-        };
-        self.panel = Some(panel);
-        (buffer, sent)
-    }
-}
-
-impl<P: fmt::Debug, S, F: Future> fmt::Debug for Background<'_, P, S, F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Background").field("panel", &self.panel).finish_non_exhaustive()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use core::pin::pin;
-    use edgegen_app::{DoubleBuffered, PanelColor};
+    use core::task::Poll;
+    use edgegen_app::{DoubleBuffered, PanelColor, Polled, RowBus};
     use embedded_graphics::draw_target::DrawTarget;
     use embedded_graphics::geometry::{Point, Size};
     use embedded_graphics::pixelcolor::Rgb565;
@@ -320,8 +250,8 @@ mod tests {
     #[test]
     fn a_window_and_its_pixels() {
         let wires = Wires::default();
-        let transfer = pin!(None);
-        let mut bus = Background::new(lcd(&wires), Lcd::send, transfer);
+        let under_way = pin!(None);
+        let mut bus = Polled::new(lcd(&wires), under_way, Lcd::send);
         let [buffer, _] = buffers(8);
         buffer.copy_from_slice(&[1, 2, 3, 4, 5, 6, 7, 8]);
         bus.start(Rectangle::new(Point::new(300, 2), Size::new(3, 1)), buffer, 6);
@@ -344,8 +274,8 @@ mod tests {
     #[test]
     fn an_error_comes_back_and_the_next_transfer_works() {
         let wires = Wires::default();
-        let transfer = pin!(None);
-        let mut bus = Background::new(lcd(&wires), Lcd::send, transfer);
+        let under_way = pin!(None);
+        let mut bus = Polled::new(lcd(&wires), under_way, Lcd::send);
         let [buffer, _] = buffers(2);
         let area = Rectangle::new(Point::zero(), Size::new(1, 1));
         *wires.failing.borrow_mut() = true;
@@ -361,8 +291,8 @@ mod tests {
     #[test]
     fn rows_travel_while_the_next_are_drawn() {
         let wires = Wires::default();
-        let transfer = pin!(None);
-        let bus = Background::new(lcd(&wires), Lcd::send, transfer);
+        let under_way = pin!(None);
+        let bus = Polled::new(lcd(&wires), under_way, Lcd::send);
         let mut display = DoubleBuffered::<_, Rgb565>::new(bus, Size::new(4, 4), buffers(8));
         let colors = [255, 0].map(|level| Rgb565::from_grey(level, Point::zero()));
         for y in 0..2 {

@@ -3,8 +3,8 @@
 use core::pin::pin;
 
 use cortex_m::singleton;
-use edgegen_app::{DoubleBuffered, Platform, Show, show};
-use edgegen_board::lcd::{Background, Lcd, ROW_BYTES};
+use edgegen_app::{DoubleBuffered, Platform, Polled, Show, show};
+use edgegen_board::lcd::{Lcd, ROW_BYTES};
 use edgegen_board::{Clock, start_anew};
 use embassy_rp::dma::InterruptHandler;
 use embassy_rp::gpio::{Level, Output};
@@ -47,8 +47,8 @@ pub fn run(wires: Wires, mut clock: Clock, model: &[u8], arena: &mut [i8], board
     }
     let _backlight = Output::new(wires.backlight, Level::High);
     let rows = singleton!(: [[u8; ROW_BYTES]; 2] = [[0; ROW_BYTES]; 2]).expect("runs once");
-    let transfer = pin!(None);
-    let bus = Background::new(lcd, Lcd::send, transfer);
+    let under_way = pin!(None);
+    let bus = Polled::new(lcd, under_way, Lcd::send);
     let rows = rows.each_mut().map(|row| &mut row[..]);
     let mut display = DoubleBuffered::<_, Rgb565>::new(bus, Size::new(320, 240), rows);
     show(&mut display, model, arena, &Show::default(), board)

@@ -7,8 +7,8 @@ use core::hint::black_box;
 use core::pin::pin;
 
 use cortex_m::singleton;
-use edgegen_app::{DoubleBuffered, Show, show};
-use edgegen_board::lcd::{Background, Lcd, ROW_BYTES};
+use edgegen_app::{DoubleBuffered, Polled, Show, show};
+use edgegen_board::lcd::{Lcd, ROW_BYTES};
 use edgegen_board::{Board, Clock, start_anew};
 use edgegen_runtime::{Arena, embed_model};
 use embassy_stm32::Peri;
@@ -65,9 +65,10 @@ fn main() -> ! {
         start_anew();
     }
     let rows = singleton!(: [[u8; ROW_BYTES]; 2] = [[0; ROW_BYTES]; 2]).expect("main runs once");
-    let transfer = pin!(None);
-    let bus = Background::new(lcd, Lcd::send, transfer);
-    let mut display = DoubleBuffered::<_, Rgb565>::new(bus, Size::new(240, 240), rows.each_mut().map(|row| &mut row[..]));
+    let under_way = pin!(None);
+    let bus = Polled::new(lcd, under_way, Lcd::send);
+    let mut display =
+        DoubleBuffered::<_, Rgb565>::new(bus, Size::new(240, 240), rows.each_mut().map(|row| &mut row[..]));
 
     let arena = singleton!(: Arena<ARENA_BYTES> = Arena::new()).expect("main runs once");
     // Seen through, the compiler would check parts of the model at build time, and leave out a model that fails.
