@@ -10,6 +10,7 @@ mod golden;
 mod latent;
 mod onnx;
 mod packings;
+mod pico;
 mod proof;
 mod rows;
 mod show;

@@ -1,9 +1,9 @@
-//! What boards with a Cortex-M3 or larger share, so that a board's `main.rs` holds nothing but its clocks, pins and panel.
+//! What boards with a Cortex-M share, so that a board's `main.rs` holds nothing but its clocks, pins and panel.
 //!
 //! | module | what it gives |
 //! |---|---|
-//! | [`board`] | what the show asks of a board: clock, button, watchdog |
-//! | [`clock`] | time by the processor's cycle counter |
+//! | [`board`] | what the show asks of a board: clock, button, watchdog; not for Cortex-M0, whose clocks differ |
+//! | [`clock`] | time by the processor's cycle counter, which Cortex-M0 does not have |
 //! | [`fault`] | what happens where nothing can go on: the board starts anew |
 //! | [`lcd`] | colour panels on SPI, fed by DMA (feature `lcd`) |
 //! | [`oled`] | an SSD1306 that may be missing, or come later (feature `ssd1306`) |
@@ -16,7 +16,9 @@
 #[cfg(test)]
 extern crate std;
 
+#[cfg(cycle_counter)]
 pub mod board;
+#[cfg(cycle_counter)]
 pub mod clock;
 #[cfg(target_os = "none")]
 pub mod fault;
@@ -25,7 +27,9 @@ pub mod lcd;
 #[cfg(feature = "ssd1306")]
 pub mod oled;
 
+#[cfg(cycle_counter)]
 pub use board::Board;
+#[cfg(cycle_counter)]
 pub use clock::Clock;
 #[cfg(target_os = "none")]
 pub use fault::start_anew;

@@ -5,9 +5,11 @@
 //! | [`panel`] | the app on a simulated panel of any size: a picture and the report, in milliseconds |
 //! | [`stage`] | the show on such a panel: a picture of each frame |
 //! | [`qemu`] | the real firmware on an emulated board: a photo of its panel and the report |
+//! | [`rp2040`] | the real firmware on an emulated Raspberry Pi Pico, and a picture of its panel |
 //! | [`firmware`] | building that firmware for a model, a panel and a processor |
 //! | [`cpu`] | processors: targets and packings |
 //! | [`binary`] | what a linked program puts where |
+//! | [`st7789`], [`ssd1306`] | panels: from the bytes on their bus to a picture |
 //! | [`photo`] | pictures back to panel levels, to compare the two pixel for pixel |
 //! | [`boards`] | what boards have: memory, panels, how they are flashed; read from each board.toml |
 //! | [`report`] | the report as data |
@@ -24,6 +26,9 @@ pub mod panel;
 pub mod photo;
 pub mod qemu;
 pub mod report;
+pub mod rp2040;
+pub mod ssd1306;
+pub mod st7789;
 pub mod stage;
 
 mod qmp;

@@ -24,6 +24,8 @@ pub enum PanelColors {
     Gray8,
     /// 65 536 colours, such as the ST7789 and ILI9341 have.
     Rgb565,
+    /// 16 million colours, such as a screen on HDMI has.
+    Rgb888,
     /// Black and white, such as the SSD1306 has; greys are dithered.
     Binary,
 }
@@ -78,6 +80,7 @@ pub fn photo(model: &[u8], seed: u64, panel: PanelSpec) -> Result<Photo> {
         PanelColors::Gray4 => draw::<Gray4>(model, seed, panel),
         PanelColors::Gray8 => draw::<Gray8>(model, seed, panel),
         PanelColors::Rgb565 => draw::<Rgb565>(model, seed, panel),
+        PanelColors::Rgb888 => draw::<Rgb888>(model, seed, panel),
         PanelColors::Binary => draw::<BinaryColor>(model, seed, panel),
     }
 }

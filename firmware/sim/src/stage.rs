@@ -31,6 +31,7 @@ pub fn record(model: &[u8], show: &Show, panel: PanelSpec, images: usize) -> Rec
         PanelColors::Gray4 => run::<Gray4>(model, show, panel, images),
         PanelColors::Gray8 => run::<Gray8>(model, show, panel, images),
         PanelColors::Rgb565 => run::<Rgb565>(model, show, panel, images),
+        PanelColors::Rgb888 => run::<Rgb888>(model, show, panel, images),
         PanelColors::Binary => run::<BinaryColor>(model, show, panel, images),
     }
 }

@@ -1,0 +1,151 @@
+//! The firmware on an emulated Raspberry Pi Pico: the npm package rp2040js runs the chip, `firmware/sim/rp2040/run.mjs` records what
+//! it sends to its panel, and a model of the panel makes a picture of it.
+//!
+//! The emulator starts at the vector table: the second stage of the boot loader, which sets up the flash, is left out. Time is the
+//! chip's: an instruction takes its cycles, a byte on a bus the time of its bits. Flash is as fast as RAM, which it is not.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail, ensure};
+use image::RgbImage;
+
+use crate::firmware::root;
+use crate::ssd1306::Ssd1306;
+use crate::st7789::{Mounting, St7789};
+
+const NODE: &str = "node";
+
+/// A panel on the board.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Panel {
+    /// Pico Display Pack 2.0, on SPI0.
+    St7789,
+    /// A 128×64 OLED module on I2C0, plugged in after so many seconds.
+    Ssd1306 {
+        /// Of the chip's time.
+        plugged: f64,
+    },
+    /// Nothing, and I2C0's clock line held low for ever.
+    StuckBus,
+}
+
+/// How to boot, and when to look. All times are seconds of the chip's time.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Boot {
+    /// The panel on the board.
+    pub panel: Panel,
+    /// When the button is pressed.
+    pub press: Option<f64>,
+    /// The run ends when nothing has gone to the panel for so long.
+    pub quiet: Option<f64>,
+    /// It ends then in any case.
+    pub seconds: f64,
+}
+
+/// Why a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing has gone to the panel for as long as was asked for.
+    Quiet,
+    /// The time was over.
+    Time,
+    /// The watchdog was not fed, or the program has reset the chip.
+    Reset,
+}
+
+/// What the emulated board showed and told.
+#[derive(Clone, Debug)]
+pub struct Shot {
+    /// Why the run ended.
+    pub outcome: Outcome,
+    /// When, in seconds of the chip's time.
+    pub seconds: f64,
+    /// What a person sees on the panel at the end, one picture pixel for each panel pixel.
+    pub picture: RgbImage,
+    /// What came out of its serial port.
+    pub text: String,
+}
+
+/// Whether Node and the emulator are here.
+///
+/// # Errors
+///
+/// When not, with a sentence that says what to install.
+pub fn check() -> Result<()> {
+    let found = Command::new(NODE).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    if !found.is_ok_and(|status| status.success()) {
+        bail!("{NODE} is not installed: on Debian, `apt-get install --no-install-recommends nodejs npm`");
+    }
+    let folder = folder()?;
+    ensure!(
+        folder.join("node_modules/rp2040js").is_dir(),
+        "the emulator rp2040js is not installed: `npm ci` in {}",
+        folder.display()
+    );
+    Ok(())
+}
+
+/// Boots a firmware for the RP2040, an ELF file.
+///
+/// # Errors
+///
+/// When the emulator is not there, or does not understand the file or what the program does.
+pub fn boot(elf: &Path, boot: Boot) -> Result<Shot> {
+    check()?;
+    let folder = tempfile::tempdir().context("could not make a temporary folder")?;
+    let bus = folder.path().join("bus");
+    let mut command = Command::new(NODE);
+    command.arg(self::folder()?.join("run.mjs")).arg(elf).arg(&bus);
+    command.args(["--seconds", &boot.seconds.to_string()]);
+    for (option, value) in [("--quiet", boot.quiet), ("--press", boot.press)] {
+        command.args(value.into_iter().flat_map(|seconds| [option.to_owned(), seconds.to_string()]));
+    }
+    match boot.panel {
+        Panel::St7789 => &mut command,
+        Panel::Ssd1306 { plugged } => command.args(["--plugged", &plugged.to_string()]),
+        Panel::StuckBus => command.arg("--stuck"),
+    };
+    let output = command.stdin(Stdio::null()).output().with_context(|| format!("could not start {NODE}"))?;
+    let complaints = String::from_utf8_lossy(&output.stderr);
+    let outcome = match output.status.code() {
+        Some(0) => Outcome::Quiet,
+        Some(2) => Outcome::Time,
+        Some(3) => Outcome::Reset,
+        _ => bail!("the emulator stopped: {}", complaints.trim()),
+    };
+    let seconds = complaints.lines().next_back().and_then(|line| line.parse().ok());
+    let bytes = fs::read(&bus).context("the emulator left no recording")?;
+    let words = bytes.chunks_exact(2).map(|word| u16::from_le_bytes([word[0], word[1]]));
+    Ok(Shot {
+        outcome,
+        seconds: seconds.context("the emulator did not tell the time")?,
+        picture: picture(boot.panel, words),
+        text: String::from_utf8_lossy(&output.stdout).into_owned(),
+    })
+}
+
+/// What a person sees on the panel after what was recorded; `run.mjs` says how.
+fn picture(panel: Panel, words: impl Iterator<Item = u16>) -> RgbImage {
+    let (mut tft, mut oled) = (St7789::new(), Ssd1306::new());
+    for word in words {
+        let byte = word as u8;
+        match word >> 8 {
+            0 => tft.take(byte, false),
+            1 => tft.take(byte, true),
+            2 => oled.start(),
+            3 => oled.take(byte),
+            _ => {}
+        }
+    }
+    match panel {
+        Panel::St7789 => tft.picture(Mounting::Landscape),
+        Panel::Ssd1306 { .. } | Panel::StuckBus => oled.picture(),
+    }
+}
+
+/// Where the script and the emulator are.
+fn folder() -> Result<PathBuf> {
+    Ok(root()?.join("sim/rp2040"))
+}
