@@ -28,6 +28,7 @@ fn kernels_follow_the_definition() {
         }
         let elf = cpu.build("check", &[]).unwrap();
         let output = qemu::command(cpu)
+            .unwrap()
             .args(["-semihosting-config", "enable=on,target=native", "-kernel"])
             .arg(elf)
             .stdin(Stdio::null())

@@ -228,6 +228,60 @@ fn the_button_and_the_timer_go_through_the_acts() {
 }
 
 #[test]
+fn a_press_does_not_wait_for_the_image() {
+    let file = native(&shipped("emoji-dcgan")).unwrap();
+    let model = Model::parse(file.bytes()).unwrap();
+    let (mut arena, desk) = (vec![0; model.arena_bytes()], Desk::default());
+    let mut stage = Stage::open(Generator::new(&model, &mut arena).unwrap(), &Show::default(), &desk);
+    let mut panel = Pressing { panel: SimulatorDisplay::new(Size::new(160, 80)), rows: 0, desk: &desk };
+    // The clearing of the panel and ten rows: the tenth presses the button.
+    assert_eq!((stage.frame(&mut panel).unwrap(), panel.rows), (Frame::Waiting, 11));
+    assert_eq!(stage.act(), Act::Gallery);
+    let frame = stage.frame(&mut panel).unwrap();
+    assert!(matches!(frame, Frame::Drawn { act: Act::Walk, point: Point { from: 1, step: 0, .. }, .. }), "{frame:?}");
+}
+
+/// A panel that presses the button at its eleventh call.
+struct Pressing<'a> {
+    panel: SimulatorDisplay<Rgb565>,
+    rows: u32,
+    desk: &'a Desk,
+}
+
+impl OriginDimensions for Pressing<'_> {
+    fn size(&self) -> Size {
+        self.panel.size()
+    }
+}
+
+impl DrawTarget for Pressing<'_> {
+    type Color = Rgb565;
+    type Error = Infallible;
+
+    fn draw_iter<I: IntoIterator<Item = Pixel<Rgb565>>>(&mut self, pixels: I) -> Result<(), Infallible> {
+        self.rows += 1;
+        self.desk.pressed.set(self.rows == 11);
+        self.panel.draw_iter(pixels)
+    }
+}
+
+#[test]
+fn without_captions_the_picture_has_the_whole_panel() {
+    let file = shipped("mnist-dcgan");
+    for (act, top_left) in [(Act::Walk, (36, 4)), (Act::Gallery, (2, 2))] {
+        let show = Show { act, caption: false, ..Show::default() };
+        let panel = PanelSpec { width: 128, height: 64, colors: PanelColors::Binary };
+        let recording = stage::record(file.bytes(), &show, panel, 8);
+        let lit = |x: std::ops::Range<u32>, y: std::ops::Range<u32>| {
+            let picture = recording.pictures.last().unwrap();
+            x.flat_map(|x| y.clone().map(move |y| (x, y))).any(|(x, y)| picture.get_pixel(x, y).0 != [0; 3])
+        };
+        assert!(lit(top_left.0..128, top_left.1..64), "{act}");
+        assert!(!lit(0..top_left.0, 0..64) && !lit(0..128, 0..top_left.1), "{act}");
+    }
+}
+
+#[test]
 fn a_model_without_that_class_walks() {
     let file = shipped("mnist-dcgan");
     let model = Model::parse(file.bytes()).unwrap();

@@ -15,14 +15,18 @@ mod walk;
 pub use point::Point;
 pub use walk::{STEPS, walk};
 
+/// 1.0 as a weight of [`blend`].
+const ONE: i32 = 1 << 15;
+
 /// Fills `codes` with the latent vector of `seed`: values are `code / prior.steps()`.
 pub fn fill(prior: Prior, seed: u64, codes: &mut [i8]) {
-    merge(prior, seed, codes, |_, code| code);
+    blend(prior, seed, codes, 0, ONE);
 }
 
-/// Makes of each code and the code that `seed` has in its place another.
+/// Makes `keep` · code + `take` · drawn of each code and the one that `seed` draws in its place, both weights in 1/[`ONE`] and at most that;
+/// to the nearest, ties up, clipped to ±127.
 #[inline(never)]
-fn merge(prior: Prior, seed: u64, codes: &mut [i8], mut make: impl FnMut(i8, i8) -> i8) {
+fn blend(prior: Prior, seed: u64, codes: &mut [i8], keep: i32, take: i32) {
     let mut random = Xoshiro128PlusPlus::seed_from_u64(seed);
     for code in codes {
         let bits = random.next_u32();
@@ -30,7 +34,9 @@ fn merge(prior: Prior, seed: u64, codes: &mut [i8], mut make: impl FnMut(i8, i8)
             Prior::Gaussian => normal(bits),
             Prior::Uniform => uniform(bits),
         };
-        *code = make(*code, drawn);
+        // At most 2 · 128 · 2¹⁵ in magnitude: far from overflow.
+        let sum = i32::from(*code) * keep + i32::from(drawn) * take;
+        *code = ((sum + ONE / 2) >> 15).clamp(-127, 127) as i8;
     }
 }
 

@@ -87,7 +87,7 @@ impl Bench {
         fs::write(&path, model.bytes()).context("cannot write the model")?;
         let (address, length, (images, seed)) = (self.address, model.bytes().len(), IMAGES);
         let arguments = format!("arg=model={address},arg=length={length},arg=images={images},arg=seed={seed}");
-        let output = qemu::command(self.cpu)
+        let output = qemu::command(self.cpu)?
             .arg("-semihosting-config")
             .arg(format!("enable=on,target=native,arg=bench,{arguments}"))
             .arg("-device")

@@ -20,7 +20,7 @@ pub struct Workload {
     pub name: &'static str,
     network: fn() -> Network,
     /// Operator of the network.
-    op: usize,
+    pub op: usize,
 }
 
 /// The rows of the table but for the last, [`WHOLE`].
@@ -53,7 +53,7 @@ impl Workload {
     ///
     /// Those of [`Bench::count`]; the images are compared with those made here.
     pub fn layer(&self, bench: &Bench, packing: Packing) -> Result<Taken> {
-        let file = self.file()?;
+        let file = self.model()?;
         let rows = |ops| Ok::<_, anyhow::Error>(count(bench, &prefix(&file, ops)?, packing)?.0.rows());
         let before = if self.op == 0 { 0 } else { rows(self.op)? };
         let macs = cost::cost(&Model::parse(file.bytes())?).ops[self.op].macs;
@@ -66,12 +66,17 @@ impl Workload {
     ///
     /// As [`Workload::layer`].
     pub fn whole(&self, bench: &Bench, packing: Packing) -> Result<(u64, Counts, bool)> {
-        let file = self.file()?;
+        let file = self.model()?;
         let (counts, aliased) = count(bench, &file, packing)?;
         Ok((cost::cost(&Model::parse(file.bytes())?).macs, counts, aliased))
     }
 
-    fn file(&self) -> Result<ModelFile> {
+    /// The whole network as a portable model.
+    ///
+    /// # Errors
+    ///
+    /// None that these networks cause.
+    pub fn model(&self) -> Result<ModelFile> {
         Ok(export(&(self.network)(), 4, Label { name: "bench", metadata: &[] })?.file)
     }
 }
@@ -92,7 +97,7 @@ pub fn shipped(bench: &Bench, packing: Packing, name: &str) -> Result<u64> {
 ///
 /// As [`Workload::layer`].
 pub fn own_and_aliased(bench: &Bench, packing: Packing) -> Result<[u64; 2]> {
-    let packed = repack(&prefix(&LAYERS[5].file()?, LAYERS[5].op + 1)?, packing)?;
+    let packed = repack(&prefix(&LAYERS[5].model()?, LAYERS[5].op + 1)?, packing)?;
     Ok([bench.count(&packed, None)?.rows(), bench.count(&relocate(&packed, true)?, None)?.rows()])
 }
 

@@ -2,6 +2,7 @@
 
 use core::fmt::Write;
 
+use edgegen_runtime::Shape;
 use embedded_graphics::Drawable;
 use embedded_graphics::draw_target::DrawTarget;
 use embedded_graphics::geometry::{Point, Size};
@@ -12,8 +13,9 @@ use embedded_graphics::primitives::Rectangle;
 use embedded_graphics::text::{Baseline, Text};
 use heapless::String;
 
-use crate::PanelColor;
+use crate::gallery::Grid;
 use crate::show::Act;
+use crate::{PanelColor, Placement};
 
 /// Panels at least this wide, in pixels, get the larger font.
 const LARGE_PANEL: u32 = 240;
@@ -32,6 +34,24 @@ pub struct Layout {
 }
 
 impl Layout {
+    /// A gallery of `image`: its layout and its cells.
+    pub fn gallery(panel: Rectangle, image: Shape) -> (Self, Grid) {
+        let layout = Self::new(panel, |area| {
+            let Grid { columns, rows, scale, shrink, .. } = Grid::fit(area, image);
+            (columns, rows, scale, shrink)
+        });
+        (layout, Grid::fit(layout.picture, image))
+    }
+
+    /// One `image`, as large as it fits: its layout and its place.
+    pub fn single(panel: Rectangle, image: Shape) -> (Self, Placement) {
+        let layout = Self::new(panel, |area| {
+            let Placement { scale, shrink, .. } = Placement::centred(area, image);
+            (scale, shrink)
+        });
+        (layout, Placement::centred(layout.picture, image))
+    }
+
     /// The picture comes first: words get a strip below it, or a column at its left, if the picture becomes no smaller by it.
     /// `worth` tells how good a picture fits into an area; equal is as good.
     pub fn new<W: PartialEq>(panel: Rectangle, worth: impl Fn(Rectangle) -> W) -> Self {
@@ -70,8 +90,8 @@ pub struct Caption {
     pub act: Act,
     /// Seed of the picture, or of the first picture of the gallery.
     pub seed: u64,
-    /// Milliseconds that making and drawing one image took; `None` before there was one.
-    pub millis: Option<u64>,
+    /// Milliseconds that making and drawing the image took.
+    pub millis: u64,
     /// Tenths of images a second.
     pub tenths_per_second: u64,
 }
@@ -119,11 +139,9 @@ impl Caption {
         if let Act::Class(index) = self.act {
             let _ = write!(class, "class {index}");
         }
-        if let Some(millis) = self.millis {
-            let _ = write!(time, "{millis} ms");
-            let (whole, tenth) = (self.tenths_per_second / 10, self.tenths_per_second % 10);
-            let _ = if whole < 100 { write!(rate, "{whole}.{tenth}/s") } else { write!(rate, "{whole}/s") };
-        }
+        let _ = write!(time, "{} ms", self.millis);
+        let (whole, tenth) = (self.tenths_per_second / 10, self.tenths_per_second % 10);
+        let _ = if whole < 100 { write!(rate, "{whole}.{tenth}/s") } else { write!(rate, "{whole}/s") };
         words
     }
 }
@@ -175,7 +193,7 @@ mod tests {
     use embedded_graphics::mock_display::MockDisplay;
     use embedded_graphics::pixelcolor::BinaryColor;
 
-    const CAPTION: Caption = Caption { act: Act::Class(3), seed: 7, millis: Some(31), tenths_per_second: 123 };
+    const CAPTION: Caption = Caption { act: Act::Class(3), seed: 7, millis: 31, tenths_per_second: 123 };
 
     fn line(caption: Caption, columns: usize) -> String<MAX_LETTERS> {
         one_line(&caption.words(), columns)
@@ -194,7 +212,6 @@ mod tests {
 
     #[test]
     fn nothing_is_told_of_what_is_not_there() {
-        assert_eq!(line(Caption { act: Act::Walk, millis: None, ..CAPTION }, 20), "seed 7              ");
         assert_eq!(line(Caption { act: Act::Gallery, ..CAPTION }, 20), "seed 7  31 ms 12.3/s");
         assert_eq!(line(Caption { act: Act::Walk, tenths_per_second: 12_345, ..CAPTION }, 20), "seed 7  31 ms 1234/s");
     }

@@ -65,7 +65,7 @@ impl Placement {
 
     /// Panel pixels that an image takes.
     pub fn size(&self, image: Shape) -> Size {
-        let side = |pixels: u16| u32::from(pixels) / self.shrink * self.scale;
+        let side = |pixels: u16| u32::from(pixels) / self.shrink.max(1) * self.scale;
         Size::new(side(image.w), side(image.h))
     }
 

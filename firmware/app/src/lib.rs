@@ -74,7 +74,7 @@ pub mod stage;
 pub use color::PanelColor;
 pub use gallery::GalleryReport;
 pub use image::{Placement, RowSource};
-pub use overlap::{DoubleBuffered, RowBus};
+pub use overlap::{DoubleBuffered, Polled, RowBus};
 pub use platform::Platform;
 pub use report::{Reporter, Request};
 pub use screen::{Buffered, Screen};

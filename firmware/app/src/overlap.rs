@@ -9,7 +9,8 @@
 //! bus                          │ send A ····      │ send B ····      │ send A ····
 //! ```
 //!
-//! A board brings a [`RowBus`]. Displays without DMA need none of this: any `DrawTarget` will do.
+//! A board brings a [`RowBus`]; [`Polled`] makes one of an asynchronous driver, such as embassy's, without an executor. Displays
+//! without DMA need none of this: any `DrawTarget` will do.
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -19,6 +20,10 @@ use embedded_graphics::geometry::{Dimensions, Point, Size};
 use embedded_graphics::pixelcolor::raw::ToBytes;
 use embedded_graphics::primitives::Rectangle;
 use embedded_graphics::{Pixel, pixelcolor::PixelColor};
+
+mod polled;
+
+pub use polled::Polled;
 
 /// What sends a buffer to a window of the panel by itself.
 ///
@@ -58,8 +63,8 @@ where
 {
     const PIXEL_BYTES: usize = size_of::<C::Bytes>();
 
-    /// A display of `size` pixels. A buffer that holds one row of an image, enlarged as it is (width · scale² · bytes of a pixel), lets the
-    /// whole row travel at once; smaller ones, down to a pixel, work too.
+    /// A display of `size` pixels. A buffer that holds one row of an image, enlarged as it is (width · scale² · bytes of a
+    /// pixel), lets the whole row travel at once; smaller ones, down to a pixel, work too.
     pub fn new(bus: B, size: Size, buffers: [&'static mut [u8]; 2]) -> Self {
         let room = buffers.iter().map(|buffer| buffer.len() / Self::PIXEL_BYTES).min().unwrap_or(0) as u32;
         let (panel, free) = (Rectangle::new(Point::zero(), size), heapless::Vec::from_array(buffers));

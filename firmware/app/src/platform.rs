@@ -77,6 +77,11 @@ impl<P: Platform> Watched<P> {
         self.now
     }
 
+    /// Whether a press waits.
+    pub(crate) fn is_pressed(&self) -> bool {
+        self.pressed
+    }
+
     /// Whether the button was pressed since this was asked last.
     pub(crate) fn take_press(&mut self) -> bool {
         core::mem::take(&mut self.pressed)

@@ -3,7 +3,8 @@
 //! One button is enough. A press goes to the next act:
 //!
 //! ```text
-//! gallery ─► walk ─► class 0 ─► class 1 ─► … ─► gallery      (a model without classes: gallery ─► walk ─► gallery)
+//! gallery ─► walk ─► class 0 ─► class 1 ─► … ─► gallery
+//! gallery ─► walk ─► gallery                               a model without classes
 //! ```
 //!
 //! and where [`Show::auto_seconds`] says so, that time without a press is one. Nothing ends the show: a model that cannot be run

@@ -19,7 +19,7 @@ use crate::show::{Act, RETRY_MILLIS, Show};
 /// What [`Stage::frame`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Frame {
-    /// It is not yet time for another image.
+    /// It is not yet time for another image, or a press of the button broke it off.
     Waiting,
     /// An image is on the panel.
     Drawn {
@@ -51,7 +51,6 @@ pub struct Stage<'a, P> {
     entered: u64,
     /// When the last image began, unless there was a pause after it.
     began: Option<u64>,
-    caption: Caption,
 }
 
 impl<'a, P: Platform> Stage<'a, P> {
@@ -64,7 +63,6 @@ impl<'a, P: Platform> Stage<'a, P> {
             Act::Class(class) if class >= model.classes() => Act::Walk,
             act => act,
         };
-        let caption = Caption { act, seed: show.seed, millis: None, tenths_per_second: 0 };
         let now = platform.turn();
         let mut stage = Self {
             generator,
@@ -77,7 +75,6 @@ impl<'a, P: Platform> Stage<'a, P> {
             due: now,
             entered: now,
             began: None,
-            caption,
         };
         stage.enter(act, now);
         stage
@@ -147,15 +144,24 @@ impl<'a, P: Platform> Stage<'a, P> {
         };
         let mut y = 0;
         let Self { generator, platform, .. } = self;
-        generator.rows(point, |row| {
+        let rows = generator.rows(point, |row| {
             platform.turn();
-            placement.draw_row(screen.display(), y, row, usize::from(shape.c))?;
+            if platform.is_pressed() {
+                return Err(None);
+            }
+            placement.draw_row(screen.display(), y, row, usize::from(shape.c)).map_err(Some)?;
             y += 1;
             Ok(())
-        })?;
-        self.measure(now);
-        if let Some(area) = layout.caption.filter(|_| self.show.caption) {
-            self.caption.draw(screen.display(), area)?;
+        });
+        match rows {
+            Ok(()) => {}
+            Err(Some(error)) => return Err(error),
+            // The rest of the image is not waited for: the next frame sees to the press.
+            Err(None) => return Ok(Frame::Waiting),
+        }
+        let caption = self.measure(now);
+        if let Some(area) = layout.caption {
+            caption.draw(screen.display(), area)?;
         }
         screen.flush()?;
         self.advance(now, cells);
@@ -164,30 +170,28 @@ impl<'a, P: Platform> Stage<'a, P> {
 
     /// Where the next image goes, and how many there are before a pause.
     fn place(&self, panel: Rectangle, shape: Shape) -> (Layout, Placement, u32) {
-        if self.act == Act::Gallery {
-            let worth = |area| {
-                let grid = Grid::fit(area, shape);
-                (grid.columns, grid.rows, grid.scale, grid.shrink)
-            };
-            let layout = Layout::new(panel, worth);
-            let grid = Grid::fit(layout.picture, shape);
-            return (layout, grid.placement(self.step), grid.cells());
+        let bare = Layout { picture: panel, caption: None };
+        match (self.act, self.show.caption) {
+            (Act::Gallery, captioned) => {
+                let (layout, grid) =
+                    if captioned { Layout::gallery(panel, shape) } else { (bare, Grid::fit(panel, shape)) };
+                (layout, grid.placement(self.step), grid.cells())
+            }
+            (_, true) => {
+                let (layout, placement) = Layout::single(panel, shape);
+                (layout, placement, u32::from(STEPS))
+            }
+            (_, false) => (bare, Placement::centred(panel, shape), u32::from(STEPS)),
         }
-        let layout = Layout::new(panel, |area| {
-            let placement = Placement::centred(area, shape);
-            (placement.scale, placement.shrink)
-        });
-        (layout, Placement::centred(layout.picture, shape), u32::from(STEPS))
     }
 
     /// Time and rate of the image that began at `began`.
-    fn measure(&mut self, began: u64) {
+    fn measure(&mut self, began: u64) -> Caption {
         let ended = self.platform.turn();
         let millis = self.platform.millis(ended - began);
         let period = self.platform.millis(self.began.map_or(ended - began, |last| began - last)).max(1);
         self.began = Some(began);
-        self.caption =
-            Caption { act: self.act, seed: self.seed, millis: Some(millis), tenths_per_second: 10_000 / period };
+        Caption { act: self.act, seed: self.seed, millis, tenths_per_second: 10_000 / period }
     }
 
     /// On to the next image.

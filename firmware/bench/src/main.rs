@@ -22,7 +22,7 @@ use core::hint::black_box;
 
 use cortex_m::singleton;
 use crc::{CRC_32_ISO_HDLC, Crc, NoTable};
-use edgegen_lm3s6965::clock::Ticks;
+use edgegen_lm3s6965::clock::{self, Ticks};
 use edgegen_lm3s6965::host::{self, Text};
 use edgegen_runtime::kernels::{Kernel, Native};
 use edgegen_runtime::{Arena, Generator, Model, ParseError};
@@ -35,7 +35,7 @@ edgegen_runtime::start_vectors!();
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
-    let mut ticks = Ticks::start(cortex_m::Peripherals::take().expect("main runs once").SYST);
+    let mut ticks = clock::start(cortex_m::Peripherals::take().expect("main runs once").SYST);
     let mut line = [0; 128];
     let line = host::command_line(&mut line);
     let number = |name: &str| {

@@ -5,18 +5,25 @@
 //! | [`board`] | what the show asks of a board: clock, button, watchdog; not for Cortex-M0, whose clocks differ |
 //! | [`clock`] | time by the processor's cycle counter, which Cortex-M0 does not have |
 //! | [`fault`] | what happens where nothing can go on: the board starts anew |
+//! | [`lcd`] | colour panels on SPI, fed by DMA (feature `lcd`) |
 //! | [`oled`] | an SSD1306 that may be missing, or come later (feature `ssd1306`) |
 //!
-//! Panic handler and hard fault come with it.
+//! Panic handler and hard fault come with it, on a chip; the tests run on the host.
 
 #![no_std]
-#![deny(missing_docs, unsafe_code, rustdoc::broken_intra_doc_links)]
+#![deny(missing_docs, missing_debug_implementations, unsafe_code, rustdoc::broken_intra_doc_links)]
+
+#[cfg(test)]
+extern crate std;
 
 #[cfg(cycle_counter)]
 pub mod board;
 #[cfg(cycle_counter)]
 pub mod clock;
+#[cfg(target_os = "none")]
 pub mod fault;
+#[cfg(feature = "lcd")]
+pub mod lcd;
 #[cfg(feature = "ssd1306")]
 pub mod oled;
 
@@ -24,4 +31,5 @@ pub mod oled;
 pub use board::Board;
 #[cfg(cycle_counter)]
 pub use clock::Clock;
+#[cfg(target_os = "none")]
 pub use fault::start_anew;

@@ -1,5 +1,7 @@
 //! An SSD1306 that may be missing, or come later.
 
+use core::fmt;
+
 use display_interface::DisplayError;
 use embedded_graphics::Pixel;
 use embedded_graphics::draw_target::DrawTarget;
@@ -69,5 +71,11 @@ impl<I: I2c> DrawTarget for Oled<I> {
 impl<I> OriginDimensions for Oled<I> {
     fn size(&self) -> Size {
         Size::new(128, 64)
+    }
+}
+
+impl<I> fmt::Debug for Oled<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Oled").field("on", &self.on).finish_non_exhaustive()
     }
 }

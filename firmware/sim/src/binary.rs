@@ -58,7 +58,7 @@ pub fn sizes(elf: &[u8]) -> Option<(u32, u32)> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     /// An ELF file of 32 bits with segments of `(paddr, vaddr, file size, memory size)`, as the specification lays it out.

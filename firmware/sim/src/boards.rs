@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cpu::Cpu;
 use crate::firmware::root;
+use crate::formats::Format;
 use crate::panel::{PanelColors, PanelSpec};
 
 /// A board, as the linker and a person see it.
@@ -108,6 +109,8 @@ pub struct FlashBy {
     pub uf2: Option<Uf2>,
     /// As a drive that takes another file: a probe that is one (DAPLink, ST-Link), or a memory card.
     pub drive: Option<Drive>,
+    /// Through USB's Device Firmware Upgrade, in the chip's boot loader.
+    pub dfu: Option<Dfu>,
 }
 
 /// A drive for UF2 files.
@@ -132,14 +135,14 @@ pub struct Drive {
     pub file: Option<String>,
 }
 
-/// A file that a program can be in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Format {
-    /// The bytes of flash from its first to its last.
-    Bin,
-    /// Intel HEX.
-    Hex,
+/// A boot loader for `dfu-util`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dfu {
+    /// Vendor and product of the USB device, `0483:df11`.
+    pub id: String,
+    /// Address of the flash, `0x08000000`.
+    pub address: String,
 }
 
 impl Board {
@@ -236,7 +239,7 @@ fn in_folder(folder: &Path) -> Result<Vec<Board>> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     const PICO: &str = r#"
@@ -271,6 +274,10 @@ mod tests {
         uf2 = { family = 0xe48bff56, volume = "RPI-RP2" }
     "#;
 
+    pub fn pico() -> Board {
+        Board::parse("pico", PICO).unwrap()
+    }
+
     #[test]
     fn every_board_of_the_repository_is_right() {
         let boards = all().unwrap();
@@ -284,7 +291,7 @@ mod tests {
 
     #[test]
     fn a_description_is_read() {
-        let board = Board::parse("pico", PICO).unwrap();
+        let board = pico();
         assert_eq!((board.name.as_str(), board.cpu, board.emulator), ("pico", Cpu::CortexM0, Emulator::Rp2040js));
         assert_eq!(board.flash_by.uf2.as_ref().unwrap().family, 0xe48b_ff56);
         assert_eq!(board.panel(None).unwrap().name, "st7789");

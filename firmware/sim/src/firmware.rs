@@ -12,11 +12,16 @@ use tempfile::TempDir;
 use crate::binary::sizes;
 use crate::boards::{Board, Panel};
 use crate::cpu::Cpu;
+use crate::panel::PanelSpec;
 
 /// A firmware image, in a folder of its own that goes when it goes.
 #[derive(Debug)]
 pub struct Firmware {
     folder: TempDir,
+    /// Name of the board it was built for.
+    pub board: String,
+    /// The panel that it draws on.
+    pub panel: PanelSpec,
     /// The processor it was built for.
     pub cpu: Cpu,
     /// Bytes of flash that it fills, model included.
@@ -63,7 +68,7 @@ impl Firmware {
         drop(lock);
 
         let (flash_bytes, ram_bytes) = sizes(&fs::read(&elf)?).context("the firmware is not an ELF file")?;
-        Ok(Self { folder, cpu, flash_bytes, ram_bytes })
+        Ok(Self { folder, board: board.name.clone(), panel: panel.spec(), cpu, flash_bytes, ram_bytes })
     }
 
     /// The ELF file.

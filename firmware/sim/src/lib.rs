@@ -5,11 +5,14 @@
 //! | [`panel`] | the app on a simulated panel of any size: a picture and the report, in milliseconds |
 //! | [`stage`] | the show on such a panel: a picture of each frame |
 //! | [`qemu`] | the real firmware on an emulated board: a photo of its panel and the report |
-//! | [`rp2040`] | the real firmware on an emulated Raspberry Pi Pico, and a picture of its panel |
+//! | [`machine`] | the machines of QEMU's that stand for a board |
 //! | [`firmware`] | building that firmware for a model, a panel and a processor |
 //! | [`cpu`] | processors: targets and packings |
 //! | [`binary`] | what a linked program puts where |
 //! | [`raspi`] | the real firmware for the Raspberry Pi on an emulated one, and photos of its screen |
+//! | [`formats`] | a linked program as UF2, Intel HEX and plain bytes |
+//! | [`flash`] | how a program gets onto a board from here |
+//! | [`rp2040`] | the real firmware on an emulated Raspberry Pi Pico, and a picture of its panel |
 //! | [`st7789`], [`ssd1306`] | panels: from the bytes on their bus to a picture |
 //! | [`photo`] | pictures back to panel levels, to compare the two pixel for pixel |
 //! | [`boards`] | what boards have: memory, panels, how they are flashed; read from each board.toml |
@@ -23,6 +26,9 @@ pub mod binary;
 pub mod boards;
 pub mod cpu;
 pub mod firmware;
+pub mod flash;
+pub mod formats;
+pub mod machine;
 pub mod panel;
 pub mod photo;
 pub mod qemu;
@@ -38,5 +44,5 @@ mod qmp;
 pub use boards::Board;
 pub use cpu::Cpu;
 pub use panel::{PanelColors, PanelSpec};
-pub use photo::{difference, panel_levels, photo_levels};
+pub use photo::{difference, panel_levels, photo_levels, picture_difference};
 pub use report::Report;

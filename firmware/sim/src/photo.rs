@@ -1,7 +1,14 @@
-//! Pictures of a 16-grey panel, back to its levels.
+//! Pictures of panels: a 16-grey panel's back to its levels, and one of 16-bit colours from its bytes.
+
+use std::io::Cursor;
 
 use anyhow::{Context, Result, bail, ensure};
-use image::RgbImage;
+use embedded_graphics::pixelcolor::raw::RawU16;
+use embedded_graphics::pixelcolor::{Rgb565, Rgb888};
+use embedded_graphics::prelude::RgbColor;
+use image::{ImageFormat, Rgb, RgbImage};
+
+use crate::PanelSpec;
 
 /// Panel pixels are this many photo pixels wide and high in QEMU.
 const MAGNIFY: u32 = 4;
@@ -45,6 +52,43 @@ pub fn panel_levels(picture: &RgbImage) -> Result<Vec<u8>> {
         .collect()
 }
 
+/// The PNG file of a picture in 16-bit colours, two bytes a pixel with the low one first, row by row from the top left: one
+/// pixel each, in the colours that the simulated panel shows.
+///
+/// # Errors
+///
+/// When there are not as many bytes as the panel has.
+pub fn rgb565_png(bytes: &[u8], panel: PanelSpec) -> Result<Vec<u8>> {
+    let (width, height) = (panel.width, panel.height);
+    let expected = width as usize * height as usize * 2;
+    ensure!(bytes.len() == expected, "expected {expected} bytes for {width}×{height} pixels, found {}", bytes.len());
+    let picture = RgbImage::from_fn(width, height, |x, y| {
+        let at = (y * width + x) as usize * 2;
+        let color = Rgb888::from(Rgb565::from(RawU16::new(u16::from_le_bytes([bytes[at], bytes[at + 1]]))));
+        Rgb([color.r(), color.g(), color.b()])
+    });
+    let mut png = Cursor::new(Vec::new());
+    picture.write_to(&mut png, ImageFormat::Png).context("could not encode the picture")?;
+    Ok(png.into_inner())
+}
+
+/// Where a photo with one pixel for each panel pixel differs first from a picture, in words; `None` where they show the same.
+///
+/// # Errors
+///
+/// When `png` is not a PNG file.
+pub fn picture_difference(png: &[u8], picture: &RgbImage) -> Result<Option<String>> {
+    let photo = image::load_from_memory(png).context("the photo is not a PNG file")?.into_rgb8();
+    if photo.dimensions() != picture.dimensions() {
+        return Ok(Some(format!("{:?} pixels against {:?}", photo.dimensions(), picture.dimensions())));
+    }
+    let mut pairs = photo.enumerate_pixels().zip(picture.pixels()).filter(|((_, _, left), right)| left != right);
+    Ok(pairs.next().map(|((x, y, left), right)| {
+        let count = pairs.count() + 1;
+        format!("{count} pixels differ, first {x}, {y}: {:?} against {:?}", left.0, right.0)
+    }))
+}
+
 /// Where two panels of the lm3s6965evb's size differ first, in words; `None` where they show the same.
 pub fn difference(left: &[u8], right: &[u8]) -> Option<String> {
     if left.len() != right.len() {
@@ -59,13 +103,29 @@ pub fn difference(left: &[u8], right: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use image::{ImageFormat, Rgb};
-    use std::io::Cursor;
+    use crate::PanelColors;
 
     fn png(picture: &RgbImage) -> Vec<u8> {
         let mut png = Cursor::new(Vec::new());
         picture.write_to(&mut png, ImageFormat::Png).unwrap();
         png.into_inner()
+    }
+
+    #[test]
+    fn sixteen_bit_colours_and_their_differences() {
+        let panel = PanelSpec { width: 2, height: 2, colors: PanelColors::Rgb565 };
+        let photo = rgb565_png(&[0x00, 0xF8, 0xE0, 0x07, 0x1F, 0x00, 0xFF, 0xFF], panel).unwrap();
+        let mut picture = RgbImage::from_pixel(2, 2, Rgb([255; 3]));
+        picture.put_pixel(0, 0, Rgb([255, 0, 0]));
+        picture.put_pixel(1, 0, Rgb([0, 255, 0]));
+        picture.put_pixel(0, 1, Rgb([0, 0, 255]));
+        assert_eq!(picture_difference(&photo, &picture).unwrap(), None);
+        picture.put_pixel(1, 0, Rgb([0, 254, 0]));
+        let difference = picture_difference(&photo, &picture).unwrap().unwrap();
+        assert_eq!(difference, "1 pixels differ, first 1, 0: [0, 255, 0] against [0, 254, 0]");
+        assert!(picture_difference(&photo, &RgbImage::new(1, 4)).unwrap().is_some());
+        assert!(picture_difference(b"GIF", &picture).is_err());
+        assert!(rgb565_png(&[0; 7], panel).is_err());
     }
 
     #[test]

@@ -1,11 +1,10 @@
-//! The firmware on an emulated board: QEMU's lm3s6965evb with any Cortex-M in it, and a photo of its OLED.
+//! The firmware on an emulated board, and a photo of its panel.
 //!
 //! QEMU runs with one instruction a nanosecond (`-icount shift=0`), so the board's timer counts instructions, and two runs
 //! count the same. They are not cycles: no emulator here knows those.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::ops::Range;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -16,17 +15,17 @@ use serde_json::json;
 
 use crate::cpu::Cpu;
 use crate::firmware::{self, Firmware};
+use crate::machine::{Machine, Picture, QEMU};
+use crate::photo::rgb565_png;
 use crate::qmp::Qmp;
-use crate::report::{Ending, ImageLine};
-use crate::{Report, boards};
+use crate::report::Ending;
+use crate::{Board, Report};
 
-const QEMU: &str = "qemu-system-arm";
-
-/// Instructions in a tick of the board's timer: the processor clock is 50 MHz, so a tick is 20 ns.
+/// Instructions in a tick of the lm3s6965evb's timer: its processor clock is 50 MHz, so a tick is 20 ns.
 pub const INSTRUCTIONS_PER_TICK: u64 = 20;
 
-/// The board's RAM; the stack grows down from its end.
-const RAM: Range<u32> = 0x2000_0000..0x2001_0000;
+/// The file that a program without a panel leaves its picture in, and the line that it writes afterwards.
+const FRAME: (&str, &str) = ("frame.rgb565", "frame saved");
 
 /// For QEMU's answers, which come at once unless the machine is very busy.
 pub(crate) const QMP_TIMEOUT: Duration = Duration::from_secs(30);
@@ -52,26 +51,24 @@ impl Default for Boot {
 /// What the emulated board showed and told.
 #[derive(Clone, Debug)]
 pub struct Shot {
-    /// Photo of the panel, a PNG file of 512×256; see [`crate::photo_levels`].
+    /// Photo of the panel, a PNG file: of the lm3s6965evb's OLED 512×256, see [`crate::photo_levels`]; of a picture in RAM one
+    /// pixel for each of its own.
     pub png: Vec<u8>,
     /// The report.
     pub report: Report,
+    /// Instructions spent on making each image of the report, to one tick of the board's timer a row.
+    pub instructions: Vec<u64>,
     /// Most bytes of stack in use at one time: from the end of RAM down to the last byte that is not zero, as RAM was.
     pub stack_bytes: u32,
 }
 
-impl Shot {
-    /// Instructions spent on making an image of the report, to [`INSTRUCTIONS_PER_TICK`] a row.
-    pub fn instructions(image: &ImageLine) -> u64 {
-        image.ticks * INSTRUCTIONS_PER_TICK
-    }
-}
-
-/// QEMU with the board and a processor, one instruction a nanosecond, and no window; what it boots is still to be said.
-pub fn command(cpu: Cpu) -> Command {
-    let mut command = Command::new(QEMU);
-    command.args(["-M", "lm3s6965evb", "-cpu", cpu.name(), "-display", "none", "-icount", "shift=0", "-nodefaults"]);
-    command
+/// QEMU with the lm3s6965evb and a processor, one instruction a nanosecond, and no window; what it boots is still to be said.
+///
+/// # Errors
+///
+/// When it cannot have this processor.
+pub fn command(cpu: Cpu) -> Result<Command> {
+    Ok(Machine::of("lm3s6965evb", cpu)?.command())
 }
 
 /// Whether QEMU and a compiler for `cpu` are here.
@@ -87,15 +84,17 @@ pub fn check(cpu: Cpu) -> Result<()> {
     firmware::check(cpu)
 }
 
-/// Builds the firmware with `model` in it and draws a gallery from `seed` on: [`Firmware::build`], then [`boot`].
+/// Builds a board's firmware for its first panel with `model` in it and draws a gallery from `seed` on: [`Firmware::build`],
+/// then [`boot`].
 ///
 /// # Errors
 ///
-/// Those of the two, and of [`check`]. A model that the board refuses is an error too.
-pub fn run(model: &Path, cpu: Cpu, seed: u64) -> Result<Shot> {
+/// Those of the two, and of [`check`]; when QEMU does not have the board with this processor. A model that the board refuses
+/// is an error too.
+pub fn run(model: &Path, board: &Board, cpu: Cpu, seed: u64) -> Result<Shot> {
+    Machine::of(&board.name, cpu)?;
     check(cpu)?;
-    let board = boards::find("lm3s6965evb")?;
-    let shot = boot(&Firmware::build(model, &board, board.panel(None)?, cpu)?, Boot { seed, ..Boot::default() })?;
+    let shot = boot(&Firmware::build(model, board, board.panel(None)?, cpu)?, Boot { seed, ..Boot::default() })?;
     match &shot.report.ending {
         Some(Ending::Fault(reason)) => bail!("the board refused {}: {reason}", model.display()),
         _ => Ok(shot),
@@ -114,7 +113,10 @@ pub fn boot(firmware: &Firmware, boot: Boot) -> Result<Shot> {
     let (socket, photo) = (folder.path().join("qmp"), folder.path().join("photo.png"));
     let (memory, complaints) = (folder.path().join("ram"), folder.path().join("stderr"));
     let rows = if boot.rows { ",arg=rows" } else { "" };
-    let mut child = command(firmware.cpu)
+    let machine = Machine::of(&firmware.board, firmware.cpu)?;
+    let mut child = machine
+        .command()
+        .current_dir(&folder)
         .arg("-semihosting-config")
         .arg(format!("enable=on,target=native,arg=edgegen,arg=seed={},arg=hold{rows}", boot.seed))
         .arg("-qmp")
@@ -128,22 +130,40 @@ pub fn boot(firmware: &Firmware, boot: Boot) -> Result<Shot> {
         .map(Running)
         .with_context(|| format!("could not start {QEMU}"))?;
 
-    let text = listen(&mut child, boot.timeout).map_err(|heard| {
+    let is_last = |line: &str| match machine.picture {
+        Picture::Screen => Report::ends_with(line),
+        Picture::Frame => line.starts_with("frame "),
+    };
+    let text = listen(&mut child, boot.timeout, is_last).map_err(|heard| {
         let complaints = fs::read_to_string(&complaints).unwrap_or_default();
-        heard.context(format!("{QEMU} with {} failed. {complaints}", firmware.cpu).trim().to_owned())
+        heard.context(
+            format!("{QEMU} with the {} and a {} failed. {complaints}", firmware.board, firmware.cpu).trim().to_owned(),
+        )
     })?;
     let mut qmp = Qmp::connect(&socket, QMP_TIMEOUT)?;
-    qmp.execute("screendump", json!({ "filename": photo, "format": "png" }))
-        .context("could not take a photo of the emulated panel")?;
-    let png = fs::read(&photo).context("QEMU took no photo")?;
+    let png = match machine.picture {
+        Picture::Screen => {
+            qmp.execute("screendump", json!({ "filename": photo, "format": "png" }))
+                .context("could not take a photo of the emulated panel")?;
+            fs::read(&photo).context("QEMU took no photo")?
+        }
+        Picture::Frame => {
+            ensure!(text.lines().last() == Some(FRAME.1), "the firmware could not write its picture");
+            let frame = fs::read(folder.path().join(FRAME.0)).context("the firmware wrote no picture")?;
+            rgb565_png(&frame, firmware.panel)?
+        }
+    };
 
-    let room = RAM.end - RAM.start - firmware.ram_bytes;
-    qmp.execute("pmemsave", json!({ "val": RAM.end - room, "size": room, "filename": memory }))
+    let room = machine.ram.end - machine.ram.start - firmware.ram_bytes;
+    // As the processor sees its memory, which may not be on QEMU's main bus.
+    qmp.execute("memsave", json!({ "val": machine.ram.end - room, "size": room, "filename": memory }))
         .context("could not read the emulated RAM")?;
     let untouched = fs::read(&memory).context("QEMU saved no RAM")?.iter().take_while(|&&byte| byte == 0).count();
     let stack_bytes = room.saturating_sub(untouched as u32);
     ensure!(stack_bytes < room, "the stack has run into the variables: it has {room} bytes, and used them all");
-    Ok(Shot { png, report: Report::parse(&text)?, stack_bytes })
+    let report = Report::parse(&text)?;
+    let instructions = report.images.iter().map(|image| machine.instructions(image.ticks)).collect();
+    Ok(Shot { png, report, instructions, stack_bytes })
 }
 
 /// A process that ends when this is dropped, so on every path out of [`boot`].
@@ -157,8 +177,8 @@ impl Drop for Running {
     }
 }
 
-/// The firmware's text up to the last line of its report.
-fn listen(child: &mut Running, timeout: Duration) -> Result<String> {
+/// The firmware's text up to the line that it ends with.
+fn listen(child: &mut Running, timeout: Duration, is_last: impl Fn(&str) -> bool) -> Result<String> {
     let deadline = Instant::now() + timeout;
     let stdout = child.0.stdout.take().context("QEMU has no output")?;
     let (sender, lines) = mpsc::channel();
@@ -176,7 +196,7 @@ fn listen(child: &mut Running, timeout: Duration) -> Result<String> {
             Ok(line) => {
                 text.push_str(&line);
                 text.push('\n');
-                if Report::ends_with(&line) {
+                if is_last(&line) {
                     return Ok(text);
                 }
             }

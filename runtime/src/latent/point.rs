@@ -47,10 +47,10 @@ impl Point {
     /// The ones of both ends' classes, weighted by how near they are; together 1.0.
     fn fill_classes(self, prior: Prior, classes: &mut [i8]) {
         classes.fill(0);
-        let count = classes.len() as u64;
+        let count = classes.len() as u32;
         let of = |seed: u64| match self.class {
             Some(class) => Some(usize::from(class)),
-            None => seed.checked_rem(count).map(|class| class as usize),
+            None => remainder(seed, count),
         };
         let (whole, steps) = (u16::from(prior.steps()), self.step.min(STEPS));
         let end = ((whole * steps + STEPS / 2) / STEPS) as i8;
@@ -60,6 +60,15 @@ impl Point {
             }
         }
     }
+}
+
+/// `seed` modulo `count`, which fits 16 bits, without a division of 64 bits: that would be a kilobyte of code on a small CPU.
+fn remainder(seed: u64, count: u32) -> Option<usize> {
+    let rest = [48, 32, 16, 0].into_iter().try_fold(0u32, |rest, shift| {
+        let digit = (seed >> shift) as u32 & 0xFFFF;
+        (rest << 16 | digit).checked_rem(count)
+    });
+    rest.map(|rest| rest as usize)
 }
 
 #[cfg(test)]
@@ -82,6 +91,16 @@ mod tests {
         let point = filled(Point::seed(8));
         assert_eq!(point[..4], codes);
         assert_eq!(point[4..], [0, 0, 32], "8 modulo 3 classes is 2; 1.0 is 32 codes");
+    }
+
+    #[test]
+    fn remainders_are_those_of_a_division() {
+        for seed in [0, 1, 9, 65_535, 65_536, 1 << 32, 0x0123_4567_89AB_CDEF, u64::MAX] {
+            for count in [1, 2, 3, 10, 1000, 65_535] {
+                assert_eq!(remainder(seed, count), Some((seed % u64::from(count)) as usize), "{seed} {count}");
+            }
+            assert_eq!(remainder(seed, 0), None);
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@
 //! **Uniform prior**: in a straight line, which does not leave the cube that the prior fills.
 
 use crate::graph::Prior;
-use crate::latent::{fill, merge};
+use crate::latent::{ONE, blend, fill};
 
 /// Steps from one seed to the next. A step turns by 1.4°, so a value of one standard deviation moves by less than one code: more
 /// steps would show the same picture twice.
@@ -35,19 +35,11 @@ pub fn walk(prior: Prior, from: u64, to: u64, step: u16, codes: &mut [i8]) {
     if step == 0 {
         return;
     }
-    let (start, end, bits) = match prior {
-        Prior::Gaussian => (sine(STEPS - step), sine(step), 15),
-        Prior::Uniform => (i32::from(STEPS - step), i32::from(step), 6),
+    let weight = |step: u16| match prior {
+        Prior::Gaussian => SINE.get(usize::from(step)).map_or(0, |&sine| i32::from(sine)),
+        Prior::Uniform => i32::from(step) * (ONE / i32::from(STEPS)),
     };
-    merge(prior, to, codes, |a, b| {
-        // At most 127 · 2¹⁵ · √2 in magnitude: far from overflow.
-        let sum = i32::from(a) * start + i32::from(b) * end + (1 << (bits - 1));
-        (sum >> bits).clamp(-127, 127) as i8
-    });
-}
-
-fn sine(step: u16) -> i32 {
-    SINE.get(usize::from(step)).map_or(0, |&sine| i32::from(sine))
+    blend(prior, to, codes, weight(STEPS - step), weight(step));
 }
 
 #[cfg(test)]

@@ -16,12 +16,14 @@
 //! | [`reference`](mod@reference) | naive integer interpreter of the file |
 //! | [`compare`](mod@compare) | float against int8, stage by stage |
 //! | [`cost`] | products, bytes and rows of each operator |
+//! | [`estimate`] | instructions of an image on Cortex-M, without running it |
 //! | [`onnx`] | the float layer list as an ONNX file, and back |
 
 pub mod calibrate;
 pub mod compare;
 pub mod cost;
 pub mod error;
+pub mod estimate;
 pub mod file;
 pub mod fold;
 pub mod layers;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use edgegen_runtime::Packing;
 use edgegen_sim::qemu::{self, Shot};
-use edgegen_sim::{Cpu, PanelSpec, panel};
+use edgegen_sim::{Cpu, PanelSpec, boards, panel};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -26,7 +26,8 @@ const SHIPPED: &str = "models/mnist-dcgan/model.egm";
 const SUMMARY: &str = "summary.json";
 /// Images on a sample sheet.
 const SHEET: usize = 64;
-/// The processor that the firmware is run on.
+/// The board that the firmware is run on, and its processor.
+const BOARD: &str = "lm3s6965evb";
 const CPU: Cpu = Cpu::CortexM4;
 
 #[derive(Debug, clap::Args)]
@@ -88,11 +89,10 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     let mut board = None;
     if missing.is_none() {
         console.say(&format!("building the firmware and booting it on an emulated {}", CPU.name()));
-        let Shot { png, report, .. } = boot(&read_model(&model)?, CPU, 0)?;
+        let Shot { png, instructions, .. } = boot(&read_model(&model)?, &boards::find(BOARD)?, CPU, 0)?;
         let photo = out.join("panel.png");
         files::replace_bytes(&photo, &png)?;
         pictures.push(photo);
-        let instructions: Vec<u64> = report.images.iter().map(Shot::instructions).collect();
         let instructions_per_sample = instructions.iter().sum::<u64>() / instructions.len().max(1) as u64;
         board = Some(BoardFigures { cpu: CPU.name(), instructions_per_sample });
     }

@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use clap::ValueEnum;
 use edgegen_sim::qemu::Shot;
-use edgegen_sim::{Cpu, PanelSpec, panel};
+use edgegen_sim::{Cpu, PanelSpec, boards, panel};
 
 use super::source::{boot, read_any_model};
 use super::{Console, Ending, bytes, grouped, table};
@@ -15,12 +14,12 @@ use crate::files;
 pub struct Args {
     /// A model file
     model: PathBuf,
-    /// Where to run it
-    #[arg(long, value_enum, default_value_t = Board::Host)]
-    board: Board,
-    /// The processor of an emulated board, cortex-m0 to cortex-m55
-    #[arg(long, default_value = "cortex-m4")]
-    cpu: Cpu,
+    /// Where to run it: `host`, the simulated display of this computer, or a board that QEMU has
+    #[arg(long, default_value = HOST)]
+    board: String,
+    /// The processor of an emulated board that can have several, cortex-m0 to cortex-m55; otherwise its own
+    #[arg(long)]
+    cpu: Option<Cpu>,
     /// Seed of the first image on the panel
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -29,34 +28,31 @@ pub struct Args {
     photo: Option<PathBuf>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Board {
-    /// The simulated display of this computer
-    Host,
-    /// TI's board with its OLED panel, emulated by QEMU
-    Lm3s6965evb,
-}
+/// No board.
+const HOST: &str = "host";
 
 pub fn run(args: &Args, console: Console) -> Result<Ending> {
     let file = read_any_model(&args.model)?;
-    let (png, report, stack_bytes) = match args.board {
-        Board::Host => {
+    let (png, report, instructions, stack_bytes) = match args.board.as_str() {
+        HOST => {
             let photo = panel::photo(file.bytes(), args.seed, PanelSpec::OLED)?;
-            (photo.png()?, photo.report, None)
+            (photo.png()?, photo.report, Vec::new(), None)
         }
-        Board::Lm3s6965evb => {
-            let Shot { png, report, stack_bytes } = boot(&file, args.cpu, args.seed)?;
-            (png, report, Some(stack_bytes))
+        name => {
+            let board = boards::find(name)?;
+            let cpu = board.cpu(args.cpu)?;
+            let Shot { png, report, instructions, stack_bytes } = boot(&file, &board, cpu, args.seed)?;
+            (png, report, instructions, Some(stack_bytes))
         }
     };
     if let Some(path) = &args.photo {
         files::replace_bytes(path, &png)?;
     }
-    let counted = args.board != Board::Host;
     let images: Vec<_> = report
         .images
         .iter()
-        .map(|image| (image.seed, image.crc32, counted.then(|| Shot::instructions(image))))
+        .enumerate()
+        .map(|(index, image)| (image.seed, image.crc32, instructions.get(index).copied()))
         .collect();
     let value: Vec<_> = images
         .iter()

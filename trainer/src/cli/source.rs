@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use edgegen_export::{ExportError, ModelFile, latent_vector, repack};
 use edgegen_runtime::{Model, Packing};
-use edgegen_sim::Cpu;
 use edgegen_sim::qemu::{self, Shot};
+use edgegen_sim::{Board, Cpu};
 
 use crate::run::Run;
 use crate::{device, files};
@@ -91,8 +91,8 @@ pub fn packing(name: &str) -> Result<Packing, String> {
     })
 }
 
-/// Boots the firmware with a model on an emulated board; a portable model is packed for the board's processor first.
-pub fn boot(file: &ModelFile, cpu: Cpu, seed: u64) -> Result<Shot> {
+/// Boots a board's firmware with a model in QEMU; a portable model is packed for the board's processor first.
+pub fn boot(file: &ModelFile, board: &Board, cpu: Cpu, seed: u64) -> Result<Shot> {
     let packed = match Model::parse_any(file.bytes())?.packing() {
         Packing::Portable => repack(file, cpu.packing()),
         _ => Ok(file.clone()),
@@ -105,7 +105,7 @@ pub fn boot(file: &ModelFile, cpu: Cpu, seed: u64) -> Result<Shot> {
     let folder = tempfile::tempdir().context("could not make a temporary folder")?;
     let path = folder.path().join("model.egm");
     files::replace_bytes(&path, packed.bytes())?;
-    qemu::run(&path, cpu, seed)
+    qemu::run(&path, board, cpu, seed)
 }
 
 /// The folder of the project's sources, where recipes, shipped models and firmware are.

@@ -13,7 +13,7 @@ use core::hint::black_box;
 
 use cortex_m::singleton;
 use edgegen_app::{Ending, Request, run};
-use edgegen_lm3s6965::{clock::Ticks, host};
+use edgegen_lm3s6965::{clock, host};
 use edgegen_runtime::{Arena, embed_model};
 use ssd0323::{PICTURE_BYTES, Ssd0323};
 
@@ -24,7 +24,7 @@ edgegen_runtime::start_vectors!();
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
-    let mut ticks = Ticks::start(cortex_m::Peripherals::take().expect("main runs once").SYST);
+    let mut ticks = clock::start(cortex_m::Peripherals::take().expect("main runs once").SYST);
     let mut line = [0; 128];
     let request = Request::parse(host::command_line(&mut line));
 

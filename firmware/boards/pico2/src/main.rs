@@ -10,7 +10,6 @@ mod panel;
 use core::hint::black_box;
 
 use cortex_m::singleton;
-use edgegen_app::{Show, show};
 use edgegen_board::{Board, Clock};
 use edgegen_runtime::{Arena, embed_model};
 use embassy_rp::clocks::clk_sys_freq;
@@ -35,13 +34,21 @@ fn main() -> ! {
     let button = Input::new(p.PIN_12, Pull::Up);
 
     #[cfg(feature = "st7789")]
-    let mut display = panel::open(p.SPI0, p.PIN_18, p.PIN_19, p.PIN_17, p.PIN_16, p.PIN_20, clock);
+    let wires = panel::Wires {
+        spi: p.SPI0,
+        dma: p.DMA_CH0,
+        clock: p.PIN_18,
+        data: p.PIN_19,
+        select: p.PIN_17,
+        data_command: p.PIN_16,
+        backlight: p.PIN_20,
+    };
     #[cfg(not(feature = "st7789"))]
-    let mut display = panel::open(p.I2C0, p.PIN_5, p.PIN_4);
+    let wires = panel::Wires { i2c: p.I2C0, clock: p.PIN_5, data: p.PIN_4 };
 
     let arena = singleton!(: Arena<ARENA_BYTES> = Arena::new()).expect("main runs once");
     // Seen through, the compiler would check parts of the model at build time, and leave out a model that fails.
     let model = black_box(embed_model!(env!("EDGEGEN_MODEL_FILE")));
     let board = Board::new(clock, || button.is_low(), || watchdog.feed(PATIENCE));
-    show(&mut display, model, &mut arena.0, &Show::default(), board)
+    panel::run(wires, clock, model, &mut arena.0, board)
 }

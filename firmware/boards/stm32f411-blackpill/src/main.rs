@@ -4,19 +4,25 @@
 #![no_main]
 
 use core::hint::black_box;
+use core::pin::pin;
 
 use cortex_m::singleton;
-use edgegen_app::{Show, show};
+use edgegen_app::{DoubleBuffered, Polled, Show, show};
+use edgegen_board::lcd::{Lcd, ROW_BYTES};
 use edgegen_board::{Board, Clock, start_anew};
 use edgegen_runtime::{Arena, embed_model};
-use embassy_stm32::gpio::{Input, Level, Output, Pull, Speed};
+use embassy_stm32::Peri;
+use embassy_stm32::bind_interrupts;
+use embassy_stm32::dma::InterruptHandler;
+use embassy_stm32::gpio::{AnyPin, Input, Level, Output, Pull, Speed};
+use embassy_stm32::peripherals::DMA2_CH3;
 use embassy_stm32::rcc::{APBPrescaler, Pll, PllMul, PllPDiv, PllPreDiv, PllSource, Sysclk};
 use embassy_stm32::spi::{Config, MODE_3, Spi};
 use embassy_stm32::time::mhz;
 use embassy_stm32::wdg::IndependentWatchdog;
-use embedded_hal_bus::spi::ExclusiveDevice;
+use embedded_graphics::geometry::Size;
+use embedded_graphics::pixelcolor::Rgb565;
 use mipidsi::Builder;
-use mipidsi::interface::SpiInterface;
 use mipidsi::models::ST7789;
 use mipidsi::options::ColorInversion;
 
@@ -25,6 +31,10 @@ const ARENA_BYTES: usize = 96 * 1024;
 
 /// How long the program may take from one feeding of the watchdog to the next, in microseconds.
 const PATIENCE: u32 = 4_000_000;
+
+bind_interrupts!(struct Interrupts {
+    DMA2_STREAM3 => InterruptHandler<DMA2_CH3>;
+});
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
@@ -45,20 +55,31 @@ fn main() -> ! {
     // Clock idle high: modules without a select pin want it, the others take it.
     config.mode = MODE_3;
     config.frequency = mhz(25);
-    let bus = Spi::new_blocking_txonly(p.SPI1, p.PA5, p.PA7, config);
-    let [select, reset] = [Output::new(p.PB10, Level::High, Speed::High), Output::new(p.PB1, Level::High, Speed::Low)];
-    let Ok(device) = ExclusiveDevice::new_no_delay(bus, select);
-    // One row of the panel.
-    let buffer = singleton!(: [u8; 480] = [0; 480]).expect("main runs once");
-    let interface = SpiInterface::new(device, Output::new(p.PB0, Level::Low, Speed::High), buffer);
-    let panel = Builder::new(ST7789, interface).display_size(240, 240).invert_colors(ColorInversion::Inverted);
-    let Ok(mut display) = panel.reset_pin(reset).init(&mut clock) else { start_anew() };
+    let bus = Spi::new_txonly(p.SPI1, p.PA5, p.PA7, p.DMA2_CH3, Interrupts, config);
+    let [select, data_command] = [p.PB10.into(), p.PB0.into()].map(high);
+    let mut reset = high(p.PB1.into());
+    let mut lcd = Lcd::new(bus, select, data_command);
+    let panel = Builder::new(ST7789, lcd.interface()).display_size(240, 240);
+    let panel = panel.invert_colors(ColorInversion::Inverted).reset_pin(&mut reset);
+    if panel.init(&mut clock).is_err() {
+        start_anew();
+    }
+    let rows = singleton!(: [[u8; ROW_BYTES]; 2] = [[0; ROW_BYTES]; 2]).expect("main runs once");
+    let under_way = pin!(None);
+    let bus = Polled::new(lcd, under_way, Lcd::send);
+    let mut display =
+        DoubleBuffered::<_, Rgb565>::new(bus, Size::new(240, 240), rows.each_mut().map(|row| &mut row[..]));
 
     let arena = singleton!(: Arena<ARENA_BYTES> = Arena::new()).expect("main runs once");
     // Seen through, the compiler would check parts of the model at build time, and leave out a model that fails.
     let model = black_box(embed_model!(env!("EDGEGEN_MODEL_FILE")));
     let board = Board::new(clock, || button.is_low(), || watchdog.pet());
     show(&mut display, model, &mut arena.0, &Show::default(), board)
+}
+
+/// A fast output, high.
+fn high(pin: Peri<'static, AnyPin>) -> Output<'static> {
+    Output::new(pin, Level::High, Speed::High)
 }
 
 /// 100 MHz from the chip's own oscillator of 16 MHz: boards come with crystals of 25 and of 8 MHz.

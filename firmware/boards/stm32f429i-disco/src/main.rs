@@ -4,19 +4,25 @@
 #![no_main]
 
 use core::hint::black_box;
+use core::pin::pin;
 
 use cortex_m::singleton;
-use edgegen_app::{Show, show};
+use edgegen_app::{DoubleBuffered, Polled, Show, show};
+use edgegen_board::lcd::{Lcd, ROW_BYTES};
 use edgegen_board::{Board, Clock, start_anew};
 use edgegen_runtime::{Arena, embed_model};
-use embassy_stm32::gpio::{Input, Level, Output, Pull, Speed};
+use embassy_stm32::Peri;
+use embassy_stm32::bind_interrupts;
+use embassy_stm32::dma::InterruptHandler;
+use embassy_stm32::gpio::{AnyPin, Input, Level, Output, Pull, Speed};
+use embassy_stm32::peripherals::DMA2_CH4;
 use embassy_stm32::rcc::{APBPrescaler, Hse, HseMode, Pll, PllMul, PllPDiv, PllPreDiv, PllSource, Sysclk};
 use embassy_stm32::spi::{Config, Spi};
 use embassy_stm32::time::{khz, mhz};
 use embassy_stm32::wdg::IndependentWatchdog;
-use embedded_hal_bus::spi::ExclusiveDevice;
+use embedded_graphics::geometry::Size;
+use embedded_graphics::pixelcolor::Rgb565;
 use mipidsi::Builder;
-use mipidsi::interface::SpiInterface;
 use mipidsi::models::ILI9341Rgb565;
 use mipidsi::options::{ColorOrder, Orientation, Rotation};
 
@@ -25,6 +31,10 @@ const ARENA_BYTES: usize = 128 * 1024;
 
 /// How long the program may take from one feeding of the watchdog to the next, in microseconds.
 const PATIENCE: u32 = 4_000_000;
+
+bind_interrupts!(struct Interrupts {
+    DMA2_STREAM4 => InterruptHandler<DMA2_CH4>;
+});
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
@@ -44,21 +54,31 @@ fn main() -> ! {
     let mut config = Config::default();
     // An eighth of the bus clock. The controller's data sheet ends at 10 MHz, the next step is half of this.
     config.frequency = khz(10_500);
-    let bus = Spi::new_blocking_txonly(p.SPI5, p.PF7, p.PF9, config);
-    let Ok(device) = ExclusiveDevice::new_no_delay(bus, Output::new(p.PC2, Level::High, Speed::High));
-    // One row of the panel.
-    let buffer = singleton!(: [u8; 480] = [0; 480]).expect("main runs once");
-    let interface = SpiInterface::new(device, Output::new(p.PD13, Level::Low, Speed::High), buffer);
-    let panel = Builder::new(ILI9341Rgb565, interface).color_order(ColorOrder::Bgr);
+    let bus = Spi::new_txonly(p.SPI5, p.PF7, p.PF9, p.DMA2_CH4, Interrupts, config);
+    let [select, data_command] = [p.PC2.into(), p.PD13.into()].map(high);
+    let mut lcd = Lcd::new(bus, select, data_command);
+    let panel = Builder::new(ILI9341Rgb565, lcd.interface()).color_order(ColorOrder::Bgr);
     // Upright with the debug probe's socket at the top.
     let panel = panel.orientation(Orientation::new().rotate(Rotation::Deg180));
-    let Ok(mut display) = panel.init(&mut clock) else { start_anew() };
+    if panel.init(&mut clock).is_err() {
+        start_anew();
+    }
+    let rows = singleton!(: [[u8; ROW_BYTES]; 2] = [[0; ROW_BYTES]; 2]).expect("main runs once");
+    let under_way = pin!(None);
+    let bus = Polled::new(lcd, under_way, Lcd::send);
+    let mut display =
+        DoubleBuffered::<_, Rgb565>::new(bus, Size::new(240, 320), rows.each_mut().map(|row| &mut row[..]));
 
     let arena = singleton!(: Arena<ARENA_BYTES> = Arena::new()).expect("main runs once");
     // Seen through, the compiler would check parts of the model at build time, and leave out a model that fails.
     let model = black_box(embed_model!(env!("EDGEGEN_MODEL_FILE")));
     let board = Board::new(clock, || button.is_high(), || watchdog.pet());
     show(&mut display, model, &mut arena.0, &Show::default(), board)
+}
+
+/// A fast output, high.
+fn high(pin: Peri<'static, AnyPin>) -> Output<'static> {
+    Output::new(pin, Level::High, Speed::High)
 }
 
 /// 168 MHz from the board's crystal of 8 MHz.

@@ -1,5 +1,6 @@
-//! The host behind the debug port or the emulator: text out, a command line in, and the end (Arm semihosting).
+//! The host behind the debug port or the emulator: text and files out, a command line in, and the end (Arm semihosting).
 
+use core::ffi::CStr;
 use core::fmt;
 use core::panic::PanicInfo;
 
@@ -23,6 +24,23 @@ pub fn command_line(buffer: &mut [u8]) -> &str {
     let status = unsafe { cortex_m_semihosting::syscall1(nr::GET_CMDLINE, block.as_mut_ptr() as usize) };
     let line = if status == 0 { buffer.get(..block[1]).unwrap_or_default() } else { &[] };
     core::str::from_utf8(line).unwrap_or_default().trim_end_matches('\0')
+}
+
+/// Writes a file of the host, in the folder that the emulator was started in unless `name` says otherwise. Tells whether the
+/// host has all of it.
+pub fn save(name: &CStr, bytes: &[u8]) -> bool {
+    let open = [name.as_ptr() as usize, nr::open::W_TRUNC_BINARY, name.count_bytes()];
+    // SAFETY: SYS_OPEN reads its three words and the name, which ends with a zero byte.
+    let handle = unsafe { cortex_m_semihosting::syscall1(nr::OPEN, open.as_ptr() as usize) };
+    if handle == usize::MAX {
+        return false;
+    }
+    let write = [handle, bytes.as_ptr() as usize, bytes.len()];
+    // SAFETY: SYS_WRITE reads its three words and so many bytes from there, and gives the number that it has not written.
+    let left = unsafe { cortex_m_semihosting::syscall1(nr::WRITE, write.as_ptr() as usize) };
+    // SAFETY: SYS_CLOSE reads one word.
+    let closed = unsafe { cortex_m_semihosting::syscall1(nr::CLOSE, (&raw const handle) as usize) };
+    left == 0 && closed == 0
 }
 
 /// Ends the program; the emulator exits with 0 or 1.
