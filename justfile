@@ -17,7 +17,7 @@ test: check build-tests test-fast test-trainer asan
 # Formatting, lints and documentation
 check:
     cargo fmt --check
-    for folder in firmware/bench firmware/boards/lm3s6965evb firmware/boards/mps3-an547 firmware/check firmware/emulated firmware/lm3s6965 firmware/proof tests/fuzz benches/host; do (cd $folder && cargo fmt --check) || exit 1; done
+    for folder in firmware/bench firmware/boards/* firmware/check firmware/emulated firmware/lm3s6965 firmware/proof tests/fuzz benches/host; do (cd $folder && cargo fmt --check) || exit 1; done
     cargo clippy --workspace --all-targets -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --package edgegen-runtime --package edgegen-export --package edgegen-app --package edgegen-sim
 

@@ -110,7 +110,12 @@ chip.ppb.writeUint32 = (offset, value) => {
     if (offset === AIRCR) reset ||= (value & SYSRESETREQ) !== 0;
     else writePpb(offset, value);
 };
-chip.peripherals[0x40058].onWatchdogTrigger = () => (reset = true);
+const watchdog = chip.peripherals[0x40058];
+watchdog.onWatchdogTrigger = () => {
+    reset = true;
+    // Else the emulator sets the alarm again for this very moment, without end.
+    watchdog.timer.enable = false;
+};
 
 chip.core.VTOR = VECTORS;
 chip.core.SP = chip.readUint32(VECTORS);

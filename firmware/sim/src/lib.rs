@@ -12,6 +12,7 @@
 //! | [`formats`] | a linked program as UF2, Intel HEX and plain bytes |
 //! | [`flash`] | how a program gets onto a board from here |
 //! | [`rp2040`] | the real firmware on an emulated Raspberry Pi Pico, and a picture of its panel |
+//! | [`raspi`] | the real firmware for the Raspberry Pi on an emulated one, and photos of its screen |
 //! | [`st7789`], [`ssd1306`] | panels: from the bytes on their bus to a picture |
 //! | [`photo`] | pictures back to panel levels, to compare the two pixel for pixel |
 //! | [`boards`] | what boards have: memory, panels, how they are flashed; read from each board.toml |
@@ -31,6 +32,7 @@ pub mod machine;
 pub mod panel;
 pub mod photo;
 pub mod qemu;
+pub mod raspi;
 pub mod report;
 pub mod rp2040;
 pub mod ssd1306;

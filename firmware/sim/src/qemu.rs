@@ -28,7 +28,7 @@ pub const INSTRUCTIONS_PER_TICK: u64 = 20;
 const FRAME: (&str, &str) = ("frame.rgb565", "frame saved");
 
 /// For QEMU's answers, which come at once unless the machine is very busy.
-const QMP_TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const QMP_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How to boot.
 #[derive(Clone, Copy, Debug)]
@@ -167,7 +167,7 @@ pub fn boot(firmware: &Firmware, boot: Boot) -> Result<Shot> {
 }
 
 /// A process that ends when this is dropped, so on every path out of [`boot`].
-struct Running(Child);
+pub(crate) struct Running(pub Child);
 
 impl Drop for Running {
     fn drop(&mut self) {

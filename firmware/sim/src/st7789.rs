@@ -146,7 +146,8 @@ impl St7789 {
     /// What a person sees, one picture pixel for each panel pixel: the memory if the panel is awake and on, else black.
     ///
     /// The glass of these panels is made for inverted drive (IPS), so its colours are right with INVON; without, they are
-    /// the opposite. Five and six bits become eight by repeating the highest: 0 is 0, the largest 255.
+    /// the opposite. Five and six bits become
+    /// eight as the nearest part of 255.
     pub fn picture(&self, mounting: Mounting) -> RgbImage {
         let (width, height) = match mounting {
             Mounting::Portrait => (COLUMNS, ROWS),
@@ -164,15 +165,18 @@ impl St7789 {
             }
             let color = self.memory[row * usize::from(COLUMNS) + column];
             let color = if self.inverted { color } else { !color };
-            let five = |bits: u16| ((bits & 31) << 3 | (bits & 31) >> 2) as u8;
-            let green = color >> 5 & 63;
-            let [mut r, mut b] = [five(color >> 11), five(color)];
+            let [mut r, mut b] = [wide(color >> 11, 31), wide(color & 31, 31)];
             if self.madctl & madctl::BGR != 0 {
                 std::mem::swap(&mut r, &mut b);
             }
-            Rgb([r, (green << 2 | green >> 4) as u8, b])
+            Rgb([r, wide(color >> 5 & 63, 63), b])
         })
     }
+}
+
+/// `level` of `max` as level of 255, to the nearest.
+fn wide(level: u16, max: u16) -> u8 {
+    ((level * 255 + max / 2) / max) as u8
 }
 
 /// The RGB565 colour in the bytes of one pixel, when they are all there.
@@ -285,7 +289,9 @@ mod tests {
             panel.picture(Mounting::Portrait).get_pixel(0, 0).0
         };
         assert_eq!(shown(&[], &RED), [255, 0, 0]);
+        // 16 of 31, 32 of 63.
         assert_eq!(shown(&[], &[0x84, 0x10]), [132, 130, 132]);
+        assert_eq!(shown(&[], &[0x18, 0x63]), [25, 12, 25]);
         assert_eq!(shown(&[(0x36, &[0x08])], &RED), [0, 0, 255]);
         assert_eq!(shown(&[(0x20, &[])], &RED), [0, 255, 255]);
         assert_eq!(shown(&[(0x3A, &[0x66])], &[0xFC, 0, 0]), [255, 0, 0]);
