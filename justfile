@@ -17,18 +17,18 @@ test: check build-tests test-fast test-trainer asan
 # Formatting, lints and documentation
 check:
     cargo fmt --check
-    for folder in firmware/bench firmware/boards/* firmware/check firmware/emulated firmware/lm3s6965 firmware/proof tests/fuzz benches/host; do (cd $folder && cargo fmt --check) || exit 1; done
+    for folder in firmware/bench firmware/boards/*/ firmware/check firmware/emulated firmware/lm3s6965 firmware/proof tests/fuzz benches/host; do (cd $folder && cargo fmt --check) || exit 1; done
     cargo clippy --workspace --all-targets -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --package edgegen-runtime --package edgegen-export --package edgegen-app --package edgegen-sim
 
 # Compile all tests; the first time takes minutes, which is why it shows what it does
 build-tests:
-    cargo test --no-run --package edgegen-runtime --package edgegen-export --package edgegen-app --package edgegen-sim --package edgegen-tests --package edgegen-bench-arm
+    cargo test --no-run --package edgegen-runtime --package edgegen-export --package edgegen-app --package edgegen-board --package edgegen-sim --package edgegen-tests --package edgegen-bench-arm
     cargo test --no-run --package edgegen
 
 # All tests that need no Burn: kernels, files, golden bytes, drawing, emulated boards
 test-fast:
-    cargo test --quiet --package edgegen-runtime --package edgegen-export --package edgegen-app --package edgegen-sim --package edgegen-tests --package edgegen-bench-arm
+    cargo test --quiet --package edgegen-runtime --package edgegen-export --package edgegen-app --package edgegen-board --package edgegen-sim --package edgegen-tests --package edgegen-bench-arm
 
 # The tests of the trainer and of the command line
 test-trainer:

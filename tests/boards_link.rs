@@ -7,6 +7,7 @@ use std::path::Path;
 use edgegen_export::{ModelFile, repack};
 use edgegen_runtime::Model;
 use edgegen_sim::Cpu;
+use edgegen_sim::binary;
 use edgegen_sim::boards::{self, Board, Panel};
 use edgegen_sim::firmware::{self, Firmware};
 use edgegen_tests::shipped;
@@ -34,8 +35,22 @@ fn link(board: &Board, panel: &Panel, model: &ModelFile) -> (u32, u32) {
     let firmware = Firmware::build(&path, board, panel, board.cpu).unwrap();
     let model_bytes = model.bytes().len() as u32;
     assert!(firmware.flash_bytes > model_bytes, "the model is in the program");
+    if board.chip == "RP235x" {
+        assert!(defines_its_image(&std::fs::read(firmware.elf()).unwrap()), "the boot ROM would not start it");
+    }
     assert!(firmware.flash_bytes <= board.flash && firmware.ram_bytes + STACK_BYTES <= board.ram);
     (firmware.flash_bytes - model_bytes, firmware.ram_bytes.checked_sub(board.arena).expect("the arena is in RAM"))
+}
+
+/// Whether the first 4 KiB of flash hold a block from its first to its last mark, where the RP2350's boot ROM looks for the image
+/// definition (data sheet, 5.9.5 "Minimum viable image metadata").
+fn defines_its_image(elf: &[u8]) -> bool {
+    const FLASH: std::ops::Range<u64> = 0x1000_0000..0x1000_1000;
+    let segments = binary::segments(elf).unwrap().into_iter().filter(|segment| FLASH.contains(&segment.loaded_at));
+    let start: Vec<u8> = segments.flat_map(|segment| segment.bytes).take(4096).collect();
+    let words: Vec<u32> = start.chunks_exact(4).map(|word| u32::from_le_bytes(word.try_into().unwrap())).collect();
+    let first = words.iter().position(|&word| word == 0xFFFF_DED3);
+    first.is_some_and(|first| words[first..].contains(&0xAB12_3579))
 }
 
 fn links(board: &Board) {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a tool of our own, which stops where it cannot go on")]
 
+#[allow(dead_code, reason = "the tests use the rest of it")]
 mod gallery;
 
 use std::path::{Path, PathBuf};

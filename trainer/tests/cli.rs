@@ -7,16 +7,18 @@ use std::process::{Command, Output};
 
 use edgegen_export::ModelFile;
 use edgegen_runtime::Model;
+use edgegen_sim::{Cpu, firmware};
+use serde_json::Value;
 
 fn edgegen(folder: &Path, args: &[&str]) -> Output {
+    command(folder, args).output().unwrap()
+}
+
+fn command(folder: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_edgegen"));
     // Backtraces and colours are settings of people, not of tests.
-    Command::new(env!("CARGO_BIN_EXE_edgegen"))
-        .args(args)
-        .current_dir(folder)
-        .env_remove("RUST_BACKTRACE")
-        .env("NO_COLOR", "1")
-        .output()
-        .unwrap()
+    command.args(args).current_dir(folder).env_remove("RUST_BACKTRACE").env("NO_COLOR", "1");
+    command
 }
 
 /// Runs a command that must succeed; gives what it prints.
@@ -216,4 +218,156 @@ fn shipped_models_come_from_their_weights_byte_for_byte() {
         count += 1;
     }
     assert!(count >= 1);
+}
+
+/// A shipped model, as people name it.
+fn shipped(name: &str) -> String {
+    format!("{}/../models/{name}/model.egm", env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn boards_are_listed_and_described() {
+    let folder = tempfile::tempdir().unwrap();
+    let boards: Value = serde_json::from_str(&done(folder.path(), &["boards", "--json"])).unwrap();
+    let names: Vec<&str> = boards.as_array().unwrap().iter().map(|board| board["name"].as_str().unwrap()).collect();
+    assert!(names.contains(&"lm3s6965evb") && names.is_sorted(), "{names:?}");
+    let table = done(folder.path(), &["boards"]);
+    assert!(names.iter().all(|name| table.contains(name)), "{table}");
+    let one = done(folder.path(), &["boards", "lm3s6965evb"]);
+    assert!(one.contains("SSD0323") && one.contains("PC7"), "{one}");
+    let message = refused(folder.path(), &["boards", "lm3s"]);
+    assert!(message.contains("there is no board lm3s") && message.contains("lm3s6965evb"), "{message}");
+}
+
+#[test]
+fn inspect_tells_whether_a_model_fits_a_board() {
+    let folder = tempfile::tempdir().unwrap();
+    let inspect = |model, options: &[&str]| {
+        let path = shipped(model);
+        let args = [&["inspect", &path, "--board", "lm3s6965evb"], options].concat();
+        done(folder.path(), &args)
+    };
+    let digits: Value = serde_json::from_str(&inspect("mnist-dcgan", &["--json"])).unwrap();
+    let fit = &digits["boards"][0];
+    assert_eq!((fit["fits"].as_bool(), fit["packing"].as_str()), (Some(true), Some("armv6m")));
+    // Instructions at 50 MHz.
+    let milliseconds = fit["instructions"].as_f64().unwrap() / 50_000.0;
+    assert!((fit["milliseconds"].as_f64().unwrap() - milliseconds).abs() < 0.01, "{fit}");
+    assert!(inspect("mnist-dcgan", &[]).contains("This is an estimate"));
+
+    let emoji: Value = serde_json::from_str(&inspect("emoji-dcgan", &["--json"])).unwrap();
+    let fit = &emoji["boards"][0];
+    let [needed, room] = [0, 1].map(|index| fit["flash"][index].as_u64().unwrap());
+    assert!(fit["fits"] == false && needed > room, "{fit}");
+    let text = inspect("emoji-dcgan", &[]);
+    assert!(text.contains("flash 276 576 B") && text.contains("does not fit") && text.contains("operator 2"), "{text}");
+    let all = done(folder.path(), &["inspect", &shipped("emoji-dcgan")]);
+    assert!(all.contains("of flash missing") && all.contains("≈"), "{all}");
+}
+
+#[test]
+fn flash_refuses_what_cannot_be_before_it_builds() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let (digits, emoji) = (shipped("mnist-dcgan"), shipped("emoji-dcgan"));
+    done(at, &["export", &digits, "--target", "mve", "-o", "mve.egm"]);
+    let refusals: [(&[&str], &[&str]); 6] = [
+        (&["no.egm", "--board", "lm3s6965evb"], &["found nothing"]),
+        (&[&digits, "--board", "pico9"], &["there is no board pico9", "lm3s6965evb"]),
+        (&[&digits, "--board", "lm3s6965evb", "--panel", "oled"], &["no panel oled", "ssd0323"]),
+        (&[&emoji, "--board", "lm3s6965evb"], &["does not fit", "of flash missing", "operator 2", "fewer channels"]),
+        (&["mve.egm", "--board", "lm3s6965evb"], &["mve.egm", "found one packed for mve"]),
+        (&[&digits, "--board", "lm3s6965evb", "--out", "x.exe"], &["ends in .uf2", "x.exe"]),
+    ];
+    for (args, expected) in refusals {
+        let message = refused(at, &[&["flash"], args].concat());
+        assert!(expected.iter().all(|part| message.contains(part)), "{message}");
+    }
+
+    // Everything that firmware/arm calls, but no Rust.
+    let tools = at.join("bin");
+    std::fs::create_dir(&tools).unwrap();
+    for tool in ["dirname", "grep", "ls", "sed", "tr"] {
+        let found =
+            ["/usr/bin", "/bin"].map(|folder| Path::new(folder).join(tool)).into_iter().find(|path| path.exists());
+        std::os::unix::fs::symlink(found.unwrap(), tools.join(tool)).unwrap();
+    }
+    let output = command(at, &["flash", &digits, "--board", "lm3s6965evb"])
+        .env("PATH", &tools)
+        .env("EDGEGEN_DEBIAN_BIN", "/nowhere")
+        .output()
+        .unwrap();
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(message.contains("rustup target add thumbv7m-none-eabi"), "{message}");
+}
+
+#[test]
+fn flash_takes_the_best_way() {
+    if let Err(missing) = firmware::check(Cpu::CortexM0) {
+        assert!(std::env::var_os("EDGEGEN_BOARDS").is_none(), "{missing:#}");
+        // Straight to the terminal: what a passing test prints is not shown.
+        std::io::Write::write_all(&mut std::io::stderr(), format!("skipped: {missing:#}\n").as_bytes()).unwrap();
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    std::fs::copy(shipped("mnist-dcgan"), at.join("digits.egm")).unwrap();
+    // A probe-rs that writes down what it is asked for. It lists a probe if `probe` is there, and fails if `fails` is.
+    let [tools, mounts] = ["bin", "mounts"].map(|name| at.join(name));
+    [&tools, &mounts].map(|folder| std::fs::create_dir(folder).unwrap());
+    let script = "#!/bin/sh\necho \"$@\" >>asked\n\
+        case $1 in\n\
+        list) [ ! -e probe ] || printf 'The following debug probes were found:\\n[0]: Debug Probe (CMSIS-DAP)\\n' ;;\n\
+        download) [ ! -e fails ] || { echo 'Error: Connecting to the chip was unsuccessful.' >&2; exit 1; } ;;\n\
+        esac\n";
+    let probe_rs = write(&tools, "probe-rs", script);
+    std::fs::set_permissions(&probe_rs, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let path =
+        std::env::join_paths([tools].into_iter().chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())));
+    let path = path.unwrap();
+    let flash = |options: &[&str]| {
+        let args = [&["flash", "digits.egm", "--board", "pico", "--json"], options].concat();
+        command(at, &args).env("PATH", &path).env("EDGEGEN_MOUNTS", &mounts).output().unwrap()
+    };
+    let flashed = |options: &[&str]| -> Value {
+        let output = flash(options);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+
+    let dry = flashed(&["--dry-run"]);
+    assert_eq!((dry["way"].as_str(), dry["flashed"].as_bool()), (Some("file"), Some(false)), "{dry}");
+    assert!(!at.join("digits-pico.uf2").exists());
+
+    let file = flashed(&[]);
+    assert_eq!((file["way"].as_str(), file["file"].as_str()), (Some("file"), Some("digits-pico.uf2")), "{file}");
+    let uf2 = std::fs::read(at.join("digits-pico.uf2")).unwrap();
+    // Blocks of 512 bytes hold 256 of the program each; its pieces need not start or end with a block.
+    let program = file["flash"][0].as_u64().unwrap() as usize;
+    assert!(uf2.len() % 512 == 0 && (program..program + 1024).contains(&(uf2.len() / 2)), "{} of {program}", uf2.len());
+
+    let drive = mounts.join("RPI-RP2");
+    std::fs::create_dir(&drive).unwrap();
+    let on_drive = flashed(&[]);
+    assert_eq!(on_drive["way"], "drive", "{on_drive}");
+    assert!(std::fs::read(drive.join("digits.uf2")).unwrap() == uf2);
+
+    flashed(&["--out", "build/digits.hex"]);
+    assert!(std::fs::read(at.join("build/digits.hex")).unwrap().ends_with(b":00000001FF\n"));
+
+    write(at, "probe", "");
+    std::fs::remove_file(at.join("asked")).unwrap();
+    assert_eq!(flashed(&[])["way"], "probe");
+    let asked = std::fs::read_to_string(at.join("asked")).unwrap();
+    let asked: Vec<&str> = asked.lines().collect();
+    let [list, download, reset] = asked[..] else { panic!("{asked:?}") };
+    assert_eq!([list, reset], ["list", "reset --chip RP2040"]);
+    assert!(download.starts_with("download --chip RP2040 ") && download.ends_with("firmware.elf"), "{download}");
+
+    write(at, "fails", "");
+    let output = flash(&["--quiet"]);
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(message.contains("probe-rs download failed: Error: Connecting to the chip"), "{message}");
 }

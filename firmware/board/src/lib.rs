@@ -5,8 +5,8 @@
 //! | [`board`] | what the show asks of a board: clock, button, watchdog; not for Cortex-M0, whose clocks differ |
 //! | [`clock`] | time by the processor's cycle counter, which Cortex-M0 does not have |
 //! | [`fault`] | what happens where nothing can go on: the board starts anew |
-//! | [`lcd`] | colour panels on SPI, fed by DMA (feature `lcd`) |
-//! | [`oled`] | an SSD1306 that may be missing, or come later (feature `ssd1306`) |
+//! | [`lcd`] | colour panels on SPI, fed by DMA |
+//! | [`oled`] | an SSD1306 that may be missing, or come later |
 //!
 //! Panic handler and hard fault come with it, on a chip; the tests run on the host.
 
@@ -22,9 +22,7 @@ pub mod board;
 pub mod clock;
 #[cfg(target_os = "none")]
 pub mod fault;
-#[cfg(feature = "lcd")]
 pub mod lcd;
-#[cfg(feature = "ssd1306")]
 pub mod oled;
 
 #[cfg(cycle_counter)]

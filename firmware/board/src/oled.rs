@@ -79,3 +79,73 @@ impl<I> fmt::Debug for Oled<I> {
         f.debug_struct("Oled").field("on", &self.on).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use embedded_graphics::geometry::Point;
+    use embedded_hal::i2c::{ErrorKind, ErrorType, NoAcknowledgeSource, Operation};
+    use std::cell::{Cell, RefCell};
+    use std::rc::Rc;
+    use std::vec::Vec;
+
+    /// A bus on which a panel answers or does not, and what it was told.
+    #[derive(Clone, Default)]
+    struct Bus {
+        answers: Rc<Cell<bool>>,
+        told: Rc<RefCell<Vec<u8>>>,
+    }
+
+    impl ErrorType for Bus {
+        type Error = ErrorKind;
+    }
+
+    impl I2c for Bus {
+        fn transaction(&mut self, address: u8, operations: &mut [Operation<'_>]) -> Result<(), ErrorKind> {
+            assert_eq!(address, 0x3C);
+            if !self.answers.get() {
+                return Err(ErrorKind::NoAcknowledge(NoAcknowledgeSource::Address));
+            }
+            for operation in operations {
+                if let Operation::Write(bytes) = operation {
+                    self.told.borrow_mut().extend_from_slice(bytes);
+                }
+            }
+            Ok(())
+        }
+    }
+
+    /// Commands follow a control byte of 0; this one switches the panel on.
+    const ON: [u8; 2] = [0, 0xAF];
+
+    #[test]
+    fn a_panel_may_be_missing_come_and_go() {
+        let bus = Bus::default();
+        let mut panel = Oled::new(bus.clone());
+        let pixel = || [Pixel(Point::new(5, 9), BinaryColor::On)];
+        let switched_on = || bus.told.take().windows(2).filter(|&bytes| bytes == ON).count();
+
+        assert!(panel.clear(BinaryColor::Off).is_err(), "nobody there");
+        assert!(panel.draw_iter(pixel()).is_err());
+        assert_eq!(switched_on(), 0);
+
+        bus.answers.set(true);
+        panel.clear(BinaryColor::Off).unwrap();
+        panel.flush().unwrap();
+        assert_eq!(switched_on(), 1);
+        panel.draw_iter(pixel()).unwrap();
+        assert!(bus.told.borrow().is_empty(), "drawing goes to memory");
+        panel.flush().unwrap();
+        // Row 9 is bit 1 of the second page.
+        assert_eq!(bus.told.borrow().last(), Some(&2));
+        assert_eq!(switched_on(), 0);
+
+        bus.answers.set(false);
+        panel.draw_iter(pixel()).unwrap();
+        assert!(panel.flush().is_err(), "pulled out");
+        bus.answers.set(true);
+        panel.draw_iter(pixel()).unwrap();
+        panel.flush().unwrap();
+        assert_eq!(switched_on(), 1, "switched on once more");
+    }
+}

@@ -151,12 +151,9 @@ impl Way {
             }
             Self::File { file, format } => {
                 let bytes = format.write(&fs::read(elf)?)?;
-                let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-                let written = tempfile::NamedTempFile::new_in(folder).and_then(|mut part| {
-                    part.write_all(&bytes)?;
-                    Ok(part.persist(file)?)
-                });
-                written.map(drop).with_context(|| format!("could not write {}", file.display()))
+                let part = file.with_extension("part");
+                let written = fs::write(&part, bytes).and_then(|()| fs::rename(&part, file));
+                written.with_context(|| format!("could not write {}", file.display()))
             }
         }
     }

@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use edgegen_export::ExportError;
 use edgegen_export::cost::{self, Cost};
 use edgegen_runtime::{Model, Prior};
-use edgegen_sim::boards::{self, Board};
+use edgegen_sim::boards;
 use serde::Serialize;
 
+use super::fit::{Fit, pack_for};
 use super::source::read_any_model;
 use super::{Console, Ending, bytes, grouped, table};
 
@@ -15,6 +17,12 @@ use super::{Console, Ending, bytes, grouped, table};
 pub struct Args {
     /// A model file
     model: PathBuf,
+    /// Tell about this board only, one of `edgegen boards`
+    #[arg(long)]
+    board: Option<String>,
+    /// Count instructions in an emulator instead of estimating them
+    #[arg(long, requires = "board")]
+    count: bool,
 }
 
 #[derive(Serialize)]
@@ -26,38 +34,7 @@ struct Report<'a> {
     latent: String,
     image: String,
     cost: Cost,
-    boards: Vec<Fit<'a>>,
-}
-
-/// Whether a model and the program fit a board.
-#[derive(Serialize)]
-struct Fit<'a> {
-    board: &'a str,
-    core: &'static str,
-    /// Flash left; negative: missing.
-    flash_left: i64,
-    /// RAM left; negative: missing.
-    ram_left: i64,
-}
-
-impl<'a> Fit<'a> {
-    fn new(board: &'a Board, cost: &Cost) -> Self {
-        Self {
-            board: &board.name,
-            core: board.cpu.name(),
-            flash_left: i64::from(board.flash) - i64::from(board.program_flash) - cost.file_bytes as i64,
-            ram_left: i64::from(board.arena) - cost.arena_bytes as i64,
-        }
-    }
-
-    fn verdict(&self) -> String {
-        let missing: Vec<String> = [("flash", self.flash_left), ("RAM", self.ram_left)]
-            .iter()
-            .filter(|(_, left)| *left < 0)
-            .map(|(what, left)| format!("{} of {what} missing", bytes(left.unsigned_abs())))
-            .collect();
-        if missing.is_empty() { "fits".to_owned() } else { missing.join(", ") }
-    }
+    boards: Vec<Fit>,
 }
 
 pub fn run(args: &Args, console: Console) -> Result<Ending> {
@@ -65,7 +42,20 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     let model = Model::parse_any(file.bytes())?;
     let graph = model.graph();
     let cost = cost::cost(&model);
-    let boards = boards::all()?;
+    let boards = match &args.board {
+        Some(name) => vec![boards::find(name)?],
+        None => boards::all()?,
+    };
+    let mut fits = Vec::new();
+    for board in &boards {
+        match pack_for(&file, board.cpu) {
+            // Among all boards those are left out that need it packed otherwise.
+            Err(ExportError::AlreadyPacked { .. }) if args.board.is_none() => {}
+            packed => {
+                fits.push(Fit::new(board, board.cpu, &packed.with_context(|| args.model.display().to_string())?)?)
+            }
+        }
+    }
     let prior = match graph.latent.prior {
         Prior::Gaussian => "normal",
         Prior::Uniform => "uniform",
@@ -76,10 +66,13 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         packing: model.packing().name(),
         latent: format!("{} {prior} values", graph.latent.dims),
         image: model.output().to_string(),
-        boards: boards.iter().map(|board| Fit::new(board, &cost)).collect(),
+        boards: fits,
         cost,
     };
-    console.show(&report, || text(&report))
+    console.show(&report, || match (&args.board, &report.boards[..]) {
+        (Some(_), [fit]) => format!("{}\n{}", text(&report), one(fit)),
+        _ => format!("{}\n{}", text(&report), all(&report.boards)),
+    })
 }
 
 fn text(report: &Report<'_>) -> String {
@@ -89,15 +82,11 @@ fn text(report: &Report<'_>) -> String {
         [op.op.clone(), op.output.clone(), grouped(op.macs), grouped(op.weight_bytes), grouped(op.channel_bytes), ring]
     });
     let facts: Vec<String> = report.metadata.iter().map(|(key, value)| format!("{key} {value}")).collect();
-    let fits = report.boards.iter().map(|fit| {
-        let [flash, ram] = [fit.flash_left, fit.ram_left].map(|left| left.to_string());
-        [fit.board.to_owned(), fit.core.to_owned(), flash, ram, fit.verdict()]
-    });
     format!(
         "{} ({}), packed as {}: {} → image of {}\n{}\n\
          {} products an image, {} weights\n\
          flash {}\n\
-         RAM   {}; whole maps would take {}\n{}",
+         RAM   {}; whole maps would take {}",
         report.name,
         facts.join(", "),
         report.packing,
@@ -109,6 +98,46 @@ fn text(report: &Report<'_>) -> String {
         bytes(*file_bytes),
         bytes(*arena_bytes as u64),
         bytes(*whole_maps_bytes as u64),
-        table(["board", "core", "flash left", "RAM left", "verdict"], fits),
     )
+}
+
+/// All boards in a table.
+fn all(fits: &[Fit]) -> String {
+    let rows = fits.iter().map(|fit| {
+        let [flash, ram] = fit.left().map(|left| left.to_string());
+        let packing = fit.packing.to_owned();
+        [fit.board.clone(), fit.cpu.to_owned(), packing, flash, ram, fit.time(), fit.verdict()]
+    });
+    let head = ["board", "core", "packed as", "flash left", "RAM left", "an image", "verdict"];
+    format!("{}\n{TIME}", table(head, rows))
+}
+
+/// What a time is worth.
+const TIME: &str =
+    "times are estimates: instructions, as estimated from the layers, at one a cycle of the board's clock";
+
+/// All about one board.
+fn one(fit: &Fit) -> String {
+    let memory = |name, [needed, room]: [u64; 2]| {
+        let rest =
+            if needed <= room { ("fits", room - needed, "left") } else { ("does not fit", needed - room, "missing") };
+        format!("{name} {} of {} for a model: {}, {} {}", bytes(needed), bytes(room), rest.0, bytes(rest.1), rest.2)
+    };
+    let how = if fit.counted { "counted in QEMU" } else { "estimated from its layers" };
+    let time = match fit.instructions {
+        Some(count) => format!(
+            "{} an image: {} instructions, {how}, at one a cycle. This is an estimate: loads and branches of more \
+             cycles and waiting for flash add to it, and a core that does two at a time takes from it",
+            fit.time(),
+            grouped(count)
+        ),
+        None => format!("no estimate: nothing was counted for {} yet", fit.packing),
+    };
+    let lines = [
+        format!("on the {} ({}, {}), packed as {}:", fit.board, fit.chip, fit.cpu, fit.packing),
+        memory("flash", fit.flash),
+        memory("RAM  ", fit.ram),
+        format!("time  {time}"),
+    ];
+    lines.into_iter().chain(fit.advice.iter().cloned()).collect::<Vec<_>>().join("\n")
 }

@@ -3,11 +3,14 @@
 //! Results go to standard output, as tables or with `--json` as one JSON value; progress and errors go to standard error.
 //! Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 
+mod boards;
 mod completions;
 mod data;
 mod demo;
 mod devices;
 mod export;
+mod fit;
+mod flash;
 mod inspect;
 mod interrupt;
 mod sample;
@@ -56,6 +59,10 @@ enum Command {
     Export(export::Args),
     /// Show what a model file costs, operator by operator, and where it fits
     Inspect(inspect::Args),
+    /// List boards with their panels and wiring
+    Boards(boards::Args),
+    /// Build a board's firmware with a model file in it and put it on the board
+    Flash(flash::Args),
     /// Run a model file on a simulated or emulated board and photograph its display
     Sim(sim::Args),
     /// Train, export, run and draw: the whole way in three minutes
@@ -75,6 +82,8 @@ pub fn main() -> ExitCode {
         Command::Sample(args) => sample::run(&args, console),
         Command::Export(args) => export::run(&args, console),
         Command::Inspect(args) => inspect::run(&args, console),
+        Command::Boards(args) => boards::run(&args, console),
+        Command::Flash(args) => flash::run(&args, console),
         Command::Sim(args) => sim::run(&args, console),
         Command::Demo(args) => demo::run(&args, console),
         Command::Devices => devices::run(console),

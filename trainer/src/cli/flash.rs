@@ -1,0 +1,94 @@
+//! `edgegen flash m.egm --board B`: from a model file to a device that draws.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use edgegen_sim::boards;
+use edgegen_sim::firmware::{self, Firmware};
+use edgegen_sim::flash::Way;
+
+use super::fit::{Fit, pack_for};
+use super::source::read_any_model;
+use super::{Console, Ending, bytes};
+use crate::files;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A model file
+    model: PathBuf,
+    /// The board, one of `edgegen boards`
+    #[arg(long)]
+    board: String,
+    /// The panel, if the board can have another than its first
+    #[arg(long)]
+    panel: Option<String>,
+    /// Write the program there (.uf2, .hex, .bin or .elf) and flash nothing
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Build, and say what would be flashed and how
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub fn run(args: &Args, console: Console) -> Result<Ending> {
+    let board = boards::find(&args.board)?;
+    let panel = board.panel(args.panel.as_deref())?;
+    let file = read_any_model(&args.model)?;
+    let packed = pack_for(&file, board.cpu).with_context(|| args.model.display().to_string())?;
+    let fit = Fit::new(&board, board.cpu, &packed)?;
+    ensure!(
+        fit.fits,
+        "{} does not fit the {}: {}; {}",
+        args.model.display(),
+        board.name,
+        fit.verdict(),
+        fit.advice.join("; ")
+    );
+    // What cannot be is said before anything is built.
+    let chosen = args.out.as_deref().map(|out| Way::file(&board, out)).transpose()?;
+    firmware::check(board.cpu)?;
+
+    console.say(&format!("building the firmware of the {} for {}", board.name, panel.title));
+    let folder = tempfile::tempdir().context("could not make a temporary folder")?;
+    let model = folder.path().join("model.egm");
+    files::replace_bytes(&model, packed.bytes())?;
+    let program = Firmware::build(&model, &board, panel, board.cpu)?;
+
+    let way = chosen.unwrap_or_else(|| {
+        let name = args.model.file_stem().unwrap_or_default().to_string_lossy();
+        Way::open(&board, &name, args.model.parent().unwrap_or(Path::new("")))
+    });
+    if !args.dry_run {
+        if let Some(out) = &args.out {
+            files::create_parent(out)?;
+        }
+        way.flash(&program.elf())?;
+    }
+    let value = serde_json::json!({
+        "board": board.name,
+        "panel": panel.name,
+        "packing": fit.packing,
+        "flash": [program.flash_bytes, board.flash],
+        "ram": [program.ram_bytes, board.ram],
+        "milliseconds": fit.milliseconds,
+        "way": way.name(),
+        "file": way.path(),
+        "flashed": !args.dry_run,
+    });
+    console.show(&value, || {
+        let done = match (args.dry_run, way.name()) {
+            (true, _) => "would go",
+            (false, "file") => "written",
+            (false, _) => "flashed",
+        };
+        format!(
+            "{done} {}\n{} of flash of {}, {} of RAM besides the stack of {}; an image takes {}",
+            way.describe(&board),
+            bytes(program.flash_bytes.into()),
+            bytes(board.flash.into()),
+            bytes(program.ram_bytes.into()),
+            bytes(board.ram.into()),
+            fit.time(),
+        )
+    })
+}
