@@ -46,7 +46,7 @@ fn main() -> ! {
     // Seen through, the compiler would check parts of the model at build time, and leave out a model that fails.
     let model = black_box(embed_model!(env!("EDGEGEN_MODEL_FILE")));
     let pico = Pico { watchdog, button, down: false, moved: 0, host };
-    show(&mut display, model, &mut arena.0, &Show::default(), pico)
+    show(&mut display, model, &mut arena.0, &Show::parse(env!("EDGEGEN_SHOW")), pico)
 }
 
 /// Clock, button, watchdog and serial port.
