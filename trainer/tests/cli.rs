@@ -90,12 +90,12 @@ fn train_export_inspect_sample_and_sim() {
     let at = folder.path();
     write(at, "tiny.toml", TINY);
     done(at, &["train", "tiny.toml", "--out", "run", "--quiet"]);
-    let export: serde_json::Value =
+    let export: Value =
         serde_json::from_str(&done(at, &["export", "run", "-o", "m.egm", "--onnx", "m.onnx", "--json"])).unwrap();
     assert!(export["float_vs_int8"]["psnr_db"].as_f64().unwrap() > 25.0, "{export}");
     assert!(export["float_vs_int8"]["fold_error"].as_f64().unwrap() < 1e-4, "{export}");
 
-    let inspect: serde_json::Value = serde_json::from_str(&done(at, &["inspect", "m.egm", "--json"])).unwrap();
+    let inspect: Value = serde_json::from_str(&done(at, &["inspect", "m.egm", "--json"])).unwrap();
     let file = ModelFile::read(&at.join("m.egm")).unwrap();
     let model = Model::parse(file.bytes()).unwrap();
     assert_eq!(inspect["image"], "16×16×1");
@@ -121,10 +121,10 @@ fn train_export_inspect_sample_and_sim() {
     assert!(image == edgegen_export::image(&model, 5), "the way through ONNX changes nothing");
 
     for target in ["armv6m", "dsp", "mve", "neon", "x86"] {
-        let packed: serde_json::Value =
+        let packed: Value =
             serde_json::from_str(&done(at, &["export", "m.egm", "--target", target, "-o", "packed.egm", "--json"]))
                 .unwrap();
-        let inspect: serde_json::Value = serde_json::from_str(&done(at, &["inspect", "packed.egm", "--json"])).unwrap();
+        let inspect: Value = serde_json::from_str(&done(at, &["inspect", "packed.egm", "--json"])).unwrap();
         assert_eq!(inspect["packing"], packed["target"]);
         assert!(inspect["cost"]["arena_bytes"].as_u64().unwrap() > model.arena_bytes() as u64, "{target}");
     }
@@ -190,7 +190,7 @@ fn wrong_usage_is_code_2_and_help_is_there() {
     assert_eq!(edgegen(folder.path(), &["sample", "x", "--count", "0"]).status.code(), Some(2));
     assert!(done(folder.path(), &["--help"]).contains("inspect"));
     assert!(done(folder.path(), &["completions", "bash"]).contains("_edgegen"));
-    let devices: serde_json::Value = serde_json::from_str(&done(folder.path(), &["devices", "--json"])).unwrap();
+    let devices: Value = serde_json::from_str(&done(folder.path(), &["devices", "--json"])).unwrap();
     assert_eq!(devices[0]["name"], "flex");
     assert!(done(folder.path(), &["data", "list"]).contains("mnist"));
 }
@@ -208,7 +208,7 @@ fn shipped_models_come_from_their_weights_byte_for_byte() {
         let name = model.file_name().unwrap().to_str().unwrap().to_owned();
         let export =
             done(folder.path(), &["export", model.to_str().unwrap(), "--name", &name, "-o", "again.egm", "--json"]);
-        let report: serde_json::Value = serde_json::from_str(&export).unwrap();
+        let report: Value = serde_json::from_str(&export).unwrap();
         let comparison = &report["float_vs_int8"];
         assert!(comparison["psnr_db"].as_f64().unwrap() >= 32.0, "{name}: {comparison}");
         assert!(comparison["fold_error"].as_f64().unwrap() < 1e-4, "{name}: {comparison}");
@@ -315,7 +315,9 @@ fn flash_takes_the_best_way() {
     std::fs::copy(shipped("mnist-dcgan"), at.join("digits.egm")).unwrap();
     // A probe-rs that writes down what it is asked for. It lists a probe if `probe` is there, and fails if `fails` is.
     let [tools, mounts] = ["bin", "mounts"].map(|name| at.join(name));
-    [&tools, &mounts].map(|folder| std::fs::create_dir(folder).unwrap());
+    for folder in [&tools, &mounts] {
+        std::fs::create_dir(folder).unwrap();
+    }
     let script = "#!/bin/sh\necho \"$@\" >>asked\n\
         case $1 in\n\
         list) [ ! -e probe ] || printf 'The following debug probes were found:\\n[0]: Debug Probe (CMSIS-DAP)\\n' ;;\n\

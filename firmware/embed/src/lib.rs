@@ -18,7 +18,12 @@ use std::path::{Path, PathBuf};
 /// That is the file at `EDGEGEN_MODEL`, or models/mnist-dcgan/model.egm of this repository. Only that it can be read is
 /// checked: a damaged model is for the device to report, which tests of its error screen rely on. What is missing fails
 /// the build with a sentence that says so.
+///
+/// And what to show first: `Show::parse(env!("EDGEGEN_SHOW"))`, the words of that variable or none.
 pub fn model() {
+    println!("cargo::rerun-if-env-changed=EDGEGEN_SHOW");
+    let show = env::var("EDGEGEN_SHOW").unwrap_or_default();
+    println!("cargo::rustc-env=EDGEGEN_SHOW={}", show.split_whitespace().collect::<Vec<_>>().join(" "));
     println!("cargo::rerun-if-env-changed=EDGEGEN_MODEL");
     let named = env::var_os("EDGEGEN_MODEL").map(PathBuf::from);
     match find(named) {

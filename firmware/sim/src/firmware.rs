@@ -40,6 +40,15 @@ impl Firmware {
     ///
     /// When no compiler for the target is installed (saying what to install), the model is not there, or does not fit.
     pub fn build(model: &Path, board: &Board, panel: &Panel, cpu: Cpu) -> Result<Self> {
+        Self::build_show(model, board, panel, cpu, "")
+    }
+
+    /// [`Firmware::build`] for a board that runs the show, with words for `edgegen_app::Show::parse`: what it shows first.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Firmware::build`].
+    pub fn build_show(model: &Path, board: &Board, panel: &Panel, cpu: Cpu, show: &str) -> Result<Self> {
         let bytes = fs::read(model).with_context(|| format!("there is no model at {}", model.display()))?;
         let (root, target) = (root()?, cpu.target());
         let folder = tempfile::tempdir().context("could not make a temporary folder")?;
@@ -49,6 +58,7 @@ impl Firmware {
         let embedded = keep(&root.join("target/models"), &bytes).context("could not keep a copy of the model")?;
         let mut build = cpu.cargo(&board.folder())?;
         build.args(["build", "--release", "--quiet", "--target", target]).env("EDGEGEN_MODEL", &embedded);
+        build.env("EDGEGEN_SHOW", show);
         // The first panel is what a board's crate has without features.
         if board.panels.first() != Some(panel) {
             build.args(["--no-default-features", "--features", &panel.name]);

@@ -101,7 +101,7 @@ fn hex(pieces: &Pieces) -> Result<Vec<u8>> {
     }
     records.push(Record::EndOfFile);
     let text = ihex::create_object_file_representation(&records).context("could not write Intel HEX")?;
-    Ok((text + "\n").into_bytes())
+    Ok((text.trim_end().to_owned() + "\n").into_bytes())
 }
 
 /// Microsoft, UF2 specification (<https://github.com/microsoft/uf2>): blocks of 512 bytes, each of which holds a page of flash.
@@ -197,6 +197,7 @@ mod tests {
         }
         assert_eq!(found, 324);
         assert_eq!(records.last(), Some(&Record::EndOfFile));
+        assert!(text.ends_with(":00000001FF\n") && !text.ends_with("\n\n"));
         // Worked out by hand: length, address, type, bytes, and what makes the sum of all 0.
         assert!(text.starts_with(":020000041000EA\n:10000000000102030405060708090A0B0C0D0E0F78\n"), "{}", &text[..80]);
     }

@@ -6,6 +6,7 @@
 //! | [`stage`] | the show on such a panel: a picture of each frame |
 //! | [`qemu`] | the real firmware on an emulated board: a photo of its panel and the report |
 //! | [`machine`] | the machines of QEMU's that stand for a board |
+//! | [`emulator`] | one door to all of these: what `board.toml` names, or the simulated panel |
 //! | [`firmware`] | building that firmware for a model, a panel and a processor |
 //! | [`cpu`] | processors: targets and packings |
 //! | [`binary`] | what a linked program puts where |
@@ -25,6 +26,7 @@
 pub mod binary;
 pub mod boards;
 pub mod cpu;
+pub mod emulator;
 pub mod firmware;
 pub mod flash;
 pub mod formats;

@@ -1,18 +1,17 @@
 //! The app on a simulated panel.
 
-use std::io::Cursor;
-
-use anyhow::{Context, Result};
+use anyhow::Result;
 use edgegen_app::{PanelColor, Request, run};
 use edgegen_runtime::Model;
 use embedded_graphics::geometry::{OriginDimensions, Point, Size};
 use embedded_graphics::pixelcolor::{BinaryColor, Gray4, Gray8, Rgb565, Rgb888};
 use embedded_graphics::prelude::RgbColor;
 use embedded_graphics_simulator::SimulatorDisplay;
-use image::{ImageFormat, Rgb, RgbImage};
+use image::{Rgb, RgbImage};
 use serde::{Deserialize, Serialize};
 
 use crate::Report;
+use crate::photo::to_png;
 
 /// What colours a panel has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -62,9 +61,7 @@ impl Photo {
     ///
     /// None that a picture of a panel's size can cause.
     pub fn png(&self) -> Result<Vec<u8>> {
-        let mut png = Cursor::new(Vec::new());
-        self.image.write_to(&mut png, ImageFormat::Png).context("could not encode the picture")?;
-        Ok(png.into_inner())
+        to_png(&self.image)
     }
 }
 

@@ -67,6 +67,11 @@ pub fn rgb565_png(bytes: &[u8], panel: PanelSpec) -> Result<Vec<u8>> {
         let color = Rgb888::from(Rgb565::from(RawU16::new(u16::from_le_bytes([bytes[at], bytes[at + 1]]))));
         Rgb([color.r(), color.g(), color.b()])
     });
+    to_png(&picture)
+}
+
+/// A picture as a PNG file.
+pub(crate) fn to_png(picture: &RgbImage) -> Result<Vec<u8>> {
     let mut png = Cursor::new(Vec::new());
     picture.write_to(&mut png, ImageFormat::Png).context("could not encode the picture")?;
     Ok(png.into_inner())

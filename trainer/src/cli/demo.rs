@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use edgegen_runtime::Packing;
-use edgegen_sim::qemu::{self, Shot};
+use edgegen_sim::emulator::{Scene, Seen};
+use edgegen_sim::qemu;
 use edgegen_sim::{Cpu, PanelSpec, boards, panel};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::export::{self, Report};
-use super::source::{Source, boot, project, read_model};
+use super::source::{Source, emulate, project, read_model};
 use super::{Console, Ending, bytes, grouped, interrupt, table};
 use crate::data::{self, FetchOptions};
 use crate::recipe::Recipe;
@@ -89,7 +90,10 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     let mut board = None;
     if missing.is_none() {
         console.say(&format!("building the firmware and booting it on an emulated {}", CPU.name()));
-        let Shot { png, instructions, .. } = boot(&read_model(&model)?, &boards::find(BOARD)?, CPU, 0)?;
+        let emulated = boards::find(BOARD)?;
+        let scene = Scene { seed: 0, act: None };
+        let Seen { png, instructions, .. } =
+            emulate(&read_model(&model)?, &emulated, emulated.panel(None)?, CPU, scene)?;
         let photo = out.join("panel.png");
         files::replace_bytes(&photo, &png)?;
         pictures.push(photo);

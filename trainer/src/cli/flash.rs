@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use edgegen_sim::boards;
 use edgegen_sim::firmware::{self, Firmware};
 use edgegen_sim::flash::Way;
+use edgegen_sim::{boards, emulator};
 
 use super::fit::{Fit, pack_for};
+use super::sim::act;
 use super::source::read_any_model;
 use super::{Console, Ending, bytes};
 use crate::files;
@@ -22,6 +23,12 @@ pub struct Args {
     /// The panel, if the board can have another than its first
     #[arg(long)]
     panel: Option<String>,
+    /// What the board shows first: gallery, walk, class or class=N
+    #[arg(long, value_parser = act)]
+    mode: Option<String>,
+    /// Seed of its first image
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
     /// Write the program there (.uf2, .hex, .bin or .elf) and flash nothing
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -46,13 +53,15 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     );
     // What cannot be is said before anything is built.
     let chosen = args.out.as_deref().map(|out| Way::file(&board, out)).transpose()?;
+    emulator::has_act(&board, args.mode.as_deref())?;
     firmware::check(board.cpu)?;
 
     console.say(&format!("building the firmware of the {} for {}", board.name, panel.title));
     let folder = tempfile::tempdir().context("could not make a temporary folder")?;
     let model = folder.path().join("model.egm");
     files::replace_bytes(&model, packed.bytes())?;
-    let program = Firmware::build(&model, &board, panel, board.cpu)?;
+    let first = format!("{} seed={}", args.mode.as_deref().unwrap_or(""), args.seed);
+    let program = Firmware::build_show(&model, &board, panel, board.cpu, &first)?;
 
     let way = chosen.unwrap_or_else(|| {
         let name = args.model.file_stem().unwrap_or_default().to_string_lossy();

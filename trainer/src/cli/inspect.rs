@@ -2,15 +2,16 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
-use edgegen_export::ExportError;
+use anyhow::{Context, Result, ensure};
 use edgegen_export::cost::{self, Cost};
+use edgegen_export::{ExportError, ModelFile};
 use edgegen_runtime::{Model, Prior};
-use edgegen_sim::boards;
+use edgegen_sim::emulator::Scene;
+use edgegen_sim::{Cpu, boards};
 use serde::Serialize;
 
 use super::fit::{Fit, pack_for};
-use super::source::read_any_model;
+use super::source::{emulate, read_any_model};
 use super::{Console, Ending, bytes, grouped, table};
 
 #[derive(Debug, clap::Args)]
@@ -52,7 +53,12 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
             // Among all boards those are left out that need it packed otherwise.
             Err(ExportError::AlreadyPacked { .. }) if args.board.is_none() => {}
             packed => {
-                fits.push(Fit::new(board, board.cpu, &packed.with_context(|| args.model.display().to_string())?)?)
+                let fit = Fit::new(board, board.cpu, &packed.with_context(|| args.model.display().to_string())?)?;
+                fits.push(if args.count {
+                    fit.with_instructions(board, Some(count(&file, board.cpu)?), true)
+                } else {
+                    fit
+                });
             }
         }
     }
@@ -99,6 +105,16 @@ fn text(report: &Report<'_>) -> String {
         bytes(*arena_bytes as u64),
         bytes(*whole_maps_bytes as u64),
     )
+}
+
+/// Instructions of an image, the mean of a gallery, on a machine in QEMU with that processor and room for large models.
+fn count(file: &ModelFile, cpu: Cpu) -> Result<u64> {
+    ensure!(Cpu::CORTEX_M.contains(&cpu), "no emulator here counts the instructions of a {cpu}: leave out --count");
+    let machine = boards::find("mps3-an547")?;
+    let seen = emulate(file, &machine, machine.panel(None)?, cpu, Scene { seed: 0, act: None })?;
+    let images = seen.instructions.len() as u64;
+    ensure!(images > 0, "the emulator has counted no image");
+    Ok(seen.instructions.iter().sum::<u64>() / images)
 }
 
 /// All boards in a table.

@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
-use edgegen_sim::qemu::Shot;
-use edgegen_sim::{Cpu, PanelSpec, boards, panel};
+use anyhow::{Result, ensure};
+use edgegen_sim::boards::Emulator;
+use edgegen_sim::emulator::{Scene, Seen, simulate};
+use edgegen_sim::{Cpu, PanelSpec, boards};
 
-use super::source::{boot, read_any_model};
+use super::source::{emulate, read_any_model, read_model};
 use super::{Console, Ending, bytes, grouped, table};
 use crate::files;
 
@@ -14,12 +15,22 @@ use crate::files;
 pub struct Args {
     /// A model file
     model: PathBuf,
-    /// Where to run it: `host`, the simulated display of this computer, or a board that QEMU has
+    /// Where to run it: `host`, the simulated display of this computer, or one of `edgegen boards`, in its emulator if it
+    /// has one and else on a simulated panel of its size
     #[arg(long, default_value = HOST)]
     board: String,
+    /// The panel, if the board can have another than its first
+    #[arg(long)]
+    panel: Option<String>,
     /// The processor of an emulated board that can have several, cortex-m0 to cortex-m55; otherwise its own
     #[arg(long)]
     cpu: Option<Cpu>,
+    /// Simulate the board's panel only, although the board has an emulator
+    #[arg(long)]
+    simulate: bool,
+    /// Act of the show to photograph: gallery, walk, class or class=N; without it a plain gallery where there is one
+    #[arg(long, value_parser = act)]
+    mode: Option<String>,
     /// Seed of the first image on the panel
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -31,26 +42,44 @@ pub struct Args {
 /// No board.
 const HOST: &str = "host";
 
+/// An act as the show reads it.
+pub fn act(text: &str) -> Result<String, String> {
+    let class = text.strip_prefix("class").map(|rest| rest.strip_prefix('=').unwrap_or(rest));
+    match (text, class) {
+        ("gallery" | "walk" | "class", _) => Ok(text.to_owned()),
+        (_, Some(number)) if number.parse::<u16>().is_ok() => Ok(format!("class={number}")),
+        _ => Err("expected gallery, walk, class or class=N".to_owned()),
+    }
+}
+
 pub fn run(args: &Args, console: Console) -> Result<Ending> {
-    let file = read_any_model(&args.model)?;
-    let (png, report, instructions, stack_bytes) = match args.board.as_str() {
-        HOST => {
-            let photo = panel::photo(file.bytes(), args.seed, PanelSpec::OLED)?;
-            (photo.png()?, photo.report, Vec::new(), None)
-        }
-        name => {
-            let board = boards::find(name)?;
-            let cpu = board.cpu(args.cpu)?;
-            let Shot { png, report, instructions, stack_bytes } = boot(&file, &board, cpu, args.seed)?;
-            (png, report, instructions, Some(stack_bytes))
+    let scene = Scene { seed: args.seed, act: args.mode.as_deref() };
+    let seen = if args.board == HOST {
+        ensure!(args.panel.is_none(), "expected a board beside --panel, found none: add --board");
+        simulate(read_model(&args.model)?.bytes(), PanelSpec::OLED, scene)?
+    } else {
+        let board = boards::find(&args.board)?;
+        let panel = board.panel(args.panel.as_deref())?;
+        let cpu = board.cpu(args.cpu)?;
+        if args.simulate || board.emulator == Emulator::None {
+            console.say(&format!("the app on a simulated panel, {}", panel.title));
+            simulate(read_model(&args.model)?.bytes(), panel.spec(), scene)?
+        } else {
+            console.say(&format!(
+                "building the firmware of the {} and starting it in {}",
+                board.name,
+                board.emulator.name()
+            ));
+            emulate(&read_any_model(&args.model)?, &board, panel, cpu, scene)?
         }
     };
+    let Seen { png, report, instructions, stack_bytes, text } = seen;
     if let Some(path) = &args.photo {
         files::replace_bytes(path, &png)?;
     }
     let images: Vec<_> = report
-        .images
         .iter()
+        .flat_map(|report| &report.images)
         .enumerate()
         .map(|(index, image)| (image.seed, image.crc32, instructions.get(index).copied()))
         .collect();
@@ -60,12 +89,30 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
             |(seed, crc, instructions)| serde_json::json!({ "seed": seed, "crc32": crc, "instructions": instructions }),
         )
         .collect();
-    let value = serde_json::json!({ "images": value, "stack_bytes": stack_bytes, "photo": args.photo });
+    let value = serde_json::json!({ "images": value, "stack_bytes": stack_bytes, "text": text, "photo": args.photo });
     console.show(&value, || {
+        if report.is_none() {
+            return text.trim_end().to_owned();
+        }
         let rows = images.iter().map(|&(seed, crc, instructions)| {
             [seed.to_string(), format!("{crc:08x}"), instructions.map_or("–".to_owned(), grouped)]
         });
         let stack = stack_bytes.map_or(String::new(), |stack| format!("\nmost stack in use: {}", bytes(stack.into())));
         table(["seed", "CRC-32", "instructions"], rows) + &stack
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn acts_by_name() {
+        for (text, expected) in [("walk", "walk"), ("class", "class"), ("class=3", "class=3"), ("class7", "class=7")] {
+            assert_eq!(act(text).unwrap(), expected);
+        }
+        for text in ["", "class=", "class=x", "parade"] {
+            assert!(act(text).is_err(), "{text}");
+        }
+    }
 }

@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use edgegen_export::{ExportError, ModelFile, latent_vector, repack};
+use edgegen_export::{ModelFile, latent_vector};
 use edgegen_runtime::{Model, Packing};
-use edgegen_sim::qemu::{self, Shot};
-use edgegen_sim::{Board, Cpu};
+use edgegen_sim::Cpu;
+use edgegen_sim::boards::{Board, Panel};
+use edgegen_sim::emulator::{self, Scene, Seen};
 
+use super::fit::pack_for;
 use crate::run::Run;
 use crate::{device, files};
 
@@ -91,21 +93,13 @@ pub fn packing(name: &str) -> Result<Packing, String> {
     })
 }
 
-/// Boots a board's firmware with a model in QEMU; a portable model is packed for the board's processor first.
-pub fn boot(file: &ModelFile, board: &Board, cpu: Cpu, seed: u64) -> Result<Shot> {
-    let packed = match Model::parse_any(file.bytes())?.packing() {
-        Packing::Portable => repack(file, cpu.packing()),
-        _ => Ok(file.clone()),
-    };
-    let packed = match packed {
-        // The portable packing runs too, only slower.
-        Err(ExportError::Sum { .. }) => file.clone(),
-        packed => packed?,
-    };
+/// Runs a board's firmware with a model in the board's emulator; a portable model is packed for the processor first.
+pub fn emulate(file: &ModelFile, board: &Board, panel: &Panel, cpu: Cpu, scene: Scene<'_>) -> Result<Seen> {
+    let packed = pack_for(file, cpu)?;
     let folder = tempfile::tempdir().context("could not make a temporary folder")?;
     let path = folder.path().join("model.egm");
     files::replace_bytes(&path, packed.bytes())?;
-    qemu::run(&path, board, cpu, seed)
+    emulator::run(&path, board, panel, cpu, scene)
 }
 
 /// The folder of the project's sources, where recipes, shipped models and firmware are.

@@ -8,7 +8,7 @@ mod leds;
 use core::hint::black_box;
 
 use cortex_m::singleton;
-use edgegen_app::{Act, Show, show};
+use edgegen_app::{Show, show};
 use edgegen_board::{Board, Clock, start_anew};
 use edgegen_runtime::{Arena, embed_model};
 use embassy_nrf::Peri;
@@ -21,10 +21,6 @@ const ARENA_BYTES: usize = 96 * 1024;
 
 /// How long the program may take from one feeding of the watchdog to the next, in 1/32768 s.
 const PATIENCE: u32 = 4 * 32_768;
-
-/// One image of 5×5 after another, slowly: there is no room for a gallery or words.
-const SHOW: Show =
-    Show { seed: 1, act: Act::Walk, pace_millis: 100, gallery_millis: 1500, auto_seconds: 60, caption: false };
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
@@ -51,5 +47,8 @@ fn main() -> ! {
     // Seen through, the compiler would check parts of the model at build time, and leave out a model that fails.
     let model = black_box(embed_model!(env!("EDGEGEN_MODEL_FILE")));
     let board = Board::new(clock, || a.is_low() || b.is_low(), || watchdog.pet());
-    show(&mut display, model, &mut arena.0, &SHOW, board)
+    // One image of 5×5 after another, slowly: there is no room for a gallery or words.
+    let first = Show::parse(concat!("walk ", env!("EDGEGEN_SHOW")));
+    let first = Show { pace_millis: 100, gallery_millis: 1500, caption: false, ..first };
+    show(&mut display, model, &mut arena.0, &first, board)
 }

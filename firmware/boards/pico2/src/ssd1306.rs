@@ -21,5 +21,5 @@ pub fn run(wires: Wires, _: Clock, model: &[u8], arena: &mut [i8], board: impl P
     config.frequency = 400_000;
     let bus = I2c::new_blocking(wires.i2c, wires.clock, wires.data, config);
     let mut display = Buffered::new(Oled::new(bus), Oled::flush);
-    show(&mut display, model, arena, &Show::default(), board)
+    show(&mut display, model, arena, &Show::parse(env!("EDGEGEN_SHOW")), board)
 }

@@ -51,5 +51,5 @@ pub fn run(wires: Wires, mut clock: Clock, model: &[u8], arena: &mut [i8], board
     let bus = Polled::new(lcd, under_way, Lcd::send);
     let rows = rows.each_mut().map(|row| &mut row[..]);
     let mut display = DoubleBuffered::<_, Rgb565>::new(bus, Size::new(320, 240), rows);
-    show(&mut display, model, arena, &Show::default(), board)
+    show(&mut display, model, arena, &Show::parse(env!("EDGEGEN_SHOW")), board)
 }

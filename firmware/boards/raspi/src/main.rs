@@ -39,7 +39,7 @@ extern "C" fn main() -> ! {
     };
     // Seen through, the compiler would check parts of the model at build time, and leave out a model that fails.
     let model = black_box(embed_model!(env!("EDGEGEN_MODEL_FILE")));
-    show(&mut display, model, &mut arena.0, &Show::default(), Raspi(uart))
+    show(&mut display, model, &mut arena.0, &Show::parse(env!("EDGEGEN_SHOW")), Raspi(uart))
 }
 
 /// Clock and serial port.

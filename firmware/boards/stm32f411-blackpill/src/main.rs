@@ -74,7 +74,7 @@ fn main() -> ! {
     // Seen through, the compiler would check parts of the model at build time, and leave out a model that fails.
     let model = black_box(embed_model!(env!("EDGEGEN_MODEL_FILE")));
     let board = Board::new(clock, || button.is_low(), || watchdog.pet());
-    show(&mut display, model, &mut arena.0, &Show::default(), board)
+    show(&mut display, model, &mut arena.0, &Show::parse(env!("EDGEGEN_SHOW")), board)
 }
 
 /// A fast output, high.

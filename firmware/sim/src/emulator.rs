@@ -1,0 +1,207 @@
+//! One door to all emulators, and to the simulated panel where a board has none: `board.toml` says which.
+//!
+//! A new emulator is a module of its own, a name in [`Emulator`] and a line in [`check`] and [`run`].
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Result, bail, ensure};
+use edgegen_app::caption::Layout;
+use edgegen_app::{Act, Show};
+use edgegen_runtime::Model;
+use embedded_graphics::geometry::{Point, Size};
+use embedded_graphics::primitives::Rectangle;
+use image::RgbImage;
+
+use crate::Report;
+use crate::boards::{Board, Emulator, Panel};
+use crate::cpu::Cpu;
+use crate::firmware::{self, Firmware};
+use crate::panel::{self, PanelColors, PanelSpec};
+use crate::photo::to_png;
+use crate::report::Ending;
+use crate::{qemu, raspi, rp2040, stage};
+
+/// What to look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scene<'a> {
+    /// Seed of the first image.
+    pub seed: u64,
+    /// The act that the show begins with, `gallery`, `walk` or `class=3`; `None` for a gallery without captions, where there is one.
+    pub act: Option<&'a str>,
+}
+
+/// What was seen, and heard where the firmware says something.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// Photo of the panel, a PNG file.
+    pub png: Vec<u8>,
+    /// The report, from firmware and panels that draw one gallery and end.
+    pub report: Option<Report>,
+    /// Instructions spent on making each image of the report, where an emulator counts them.
+    pub instructions: Vec<u64>,
+    /// Most bytes of stack in use, where an emulator tells.
+    pub stack_bytes: Option<u32>,
+    /// Lines of text from the show.
+    pub text: String,
+}
+
+impl Scene<'_> {
+    /// The words of this scene for [`Show::parse`]; the show then stays with its act until somebody presses the button.
+    pub fn words(&self) -> String {
+        format!("{} seed={} auto=0", self.act.unwrap_or("gallery"), self.seed)
+    }
+}
+
+/// Whether a board's emulator and a compiler for it are here.
+///
+/// # Errors
+///
+/// When not, with a sentence that says what to install; or when nothing emulates the board.
+pub fn check(board: &Board, cpu: Cpu) -> Result<()> {
+    match (board.emulator, cpu) {
+        (Emulator::Qemu, Cpu::CortexA53) => raspi::check()?,
+        (Emulator::Qemu, _) => return qemu::check(cpu),
+        (Emulator::Rp2040js, _) => rp2040::check()?,
+        (Emulator::None, _) => bail!("nothing here emulates the {}", board.name),
+    }
+    firmware::check(cpu)
+}
+
+/// Whether a board's firmware can begin with an act.
+///
+/// # Errors
+///
+/// When it runs no show.
+pub fn has_act(board: &Board, act: Option<&str>) -> Result<()> {
+    let shows = board.emulator != Emulator::Qemu || board.cpu == Cpu::CortexA53;
+    ensure!(
+        shows || act.is_none_or(|act| act == "gallery"),
+        "the firmware of the {} draws a gallery and ends: choose another board for a {}",
+        board.name,
+        act.unwrap_or("show")
+    );
+    Ok(())
+}
+
+/// Builds a board's firmware around a model and looks at its panel in the board's emulator.
+///
+/// # Errors
+///
+/// Those of [`check`], [`Firmware::build`] and the emulator; a model that the board refuses is one too.
+pub fn run(model: &Path, board: &Board, panel: &Panel, cpu: Cpu, scene: Scene<'_>) -> Result<Seen> {
+    check(board, cpu)?;
+    has_act(board, scene.act)?;
+    let show = || Firmware::build_show(model, board, panel, cpu, &scene.words());
+    match (board.emulator, cpu) {
+        (Emulator::Qemu, Cpu::CortexA53) => on_raspi(&show()?),
+        (Emulator::Qemu, _) => {
+            let shot = qemu::run(model, board, cpu, scene.seed)?;
+            Ok(Seen {
+                png: shot.png,
+                report: Some(shot.report),
+                instructions: shot.instructions,
+                stack_bytes: Some(shot.stack_bytes),
+                text: String::new(),
+            })
+        }
+        (Emulator::Rp2040js, _) => on_rp2040(&show()?, panel, scene),
+        (Emulator::None, _) => bail!("nothing here emulates the {}", board.name),
+    }
+}
+
+/// Until the gallery is complete and stays, or for three seconds of an act that never rests.
+fn on_rp2040(firmware: &Firmware, panel: &Panel, scene: Scene<'_>) -> Result<Seen> {
+    let on_board = match panel.colors {
+        PanelColors::Binary => rp2040::Panel::Ssd1306 { plugged: 0.0 },
+        _ => rp2040::Panel::St7789,
+    };
+    let rests = matches!(Show::parse(&scene.words()).act, Act::Gallery);
+    // A complete gallery stays for five seconds; one image takes less than two.
+    let (quiet, seconds) = if rests { (Some(3.0), 60.0) } else { (None, 3.0) };
+    let boot = rp2040::Boot { panel: on_board, press: None, quiet, seconds };
+    let shot = rp2040::boot(&firmware.elf(), boot)?;
+    seen(&shot.picture, shot.text)
+}
+
+/// Until two photos in a row are the same, and show something.
+fn on_raspi(firmware: &Firmware) -> Result<Seen> {
+    let mut before = None;
+    let shot = raspi::boot(&firmware.elf(), Duration::from_secs(60), |photo| {
+        let something = photo.pixels().any(|pixel| pixel != photo.get_pixel(0, 0));
+        let same = before.as_ref() == Some(photo);
+        before = Some(photo.clone());
+        something && same
+    })?;
+    seen(&shot.picture, shot.text)
+}
+
+/// A photo of the show, unless it refused the model.
+fn seen(picture: &RgbImage, text: String) -> Result<Seen> {
+    if let Some(reason) = text.lines().find_map(|line| line.strip_prefix("fault ")) {
+        bail!("the board refused the model: {reason}");
+    }
+    Ok(Seen { png: to_png(picture)?, report: None, instructions: Vec::new(), stack_bytes: None, text })
+}
+
+/// The app on a simulated panel of this size, without any firmware: the same pixels.
+///
+/// # Errors
+///
+/// When the model cannot be run.
+pub fn simulate(model: &[u8], spec: PanelSpec, scene: Scene<'_>) -> Result<Seen> {
+    if scene.act.is_none() {
+        let photo = panel::photo(model, scene.seed, spec)?;
+        if let Some(Ending::Fault(reason)) = &photo.report.ending {
+            bail!("the app refused the model: {reason}");
+        }
+        return Ok(Seen { report: Some(photo.report), ..seen(&photo.image, String::new())? });
+    }
+    let show = Show::parse(&scene.words());
+    let images = match show.act {
+        Act::Gallery => {
+            let area = Rectangle::new(Point::zero(), Size::new(spec.width, spec.height));
+            let shape = Model::parse_any(model)?.output();
+            Layout::gallery(area, shape).1.cells() as usize
+        }
+        // Far enough that it has left the first seed.
+        _ => 4,
+    };
+    let mut recording = stage::record(model, &show, spec, images);
+    let text = recording.lines.join("\n") + "\n";
+    match recording.pictures.pop() {
+        Some(picture) => seen(&picture, text),
+        None => bail!("a panel of {}×{} has no room for an image", spec.width, spec.height),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::boards;
+
+    #[test]
+    fn a_scene_in_the_words_of_the_show() {
+        let scene = Scene { seed: 7, act: Some("class=3") };
+        let show = Show::parse(&scene.words());
+        assert_eq!((show.seed, show.act, show.auto_seconds), (7, Act::Class(3), 0));
+        assert_eq!(Show::parse(&Scene { seed: 0, act: None }.words()).act, Act::Gallery);
+    }
+
+    #[test]
+    fn what_nothing_emulates_is_said() {
+        for board in boards::all().unwrap().iter().filter(|board| board.emulator == Emulator::None) {
+            let error = check(board, board.cpu).unwrap_err().to_string();
+            assert_eq!(error, format!("nothing here emulates the {}", board.name));
+        }
+    }
+
+    #[test]
+    fn no_model_is_refused_in_every_scene() {
+        for act in [None, Some("walk")] {
+            let error = simulate(b"no model", PanelSpec::OLED, Scene { seed: 1, act }).unwrap_err().to_string();
+            assert!(error.contains("refused the model: expected a model file"), "{error}");
+        }
+        assert!(simulate(b"no model", PanelSpec::OLED, Scene { seed: 1, act: Some("gallery") }).is_err());
+    }
+}
