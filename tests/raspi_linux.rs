@@ -141,7 +141,7 @@ fn emoji_in_32_bits() {
 }
 
 #[test]
-fn a_damaged_model_and_missing_files_are_told() {
+fn what_is_asked_for_and_what_is_wrong_is_told() {
     let Some(program) = program() else { return };
     let screen = Screen::new(240, 135, PanelColors::Rgb888);
     let mut damaged = shipped("mnist-dcgan").bytes().to_vec();
@@ -153,6 +153,9 @@ fn a_damaged_model_and_missing_files_are_told() {
     assert!(output.status.success() && output.stdout.starts_with(b"fault "), "{output:?}");
     let host = stage::record(&damaged, &Show::default(), screen.spec, 1).pictures.pop().unwrap();
     assert!(screen.picture() == host, "the error screen differs");
+
+    let output = screen.run(program, &[&model("mnist-dcgan"), "--images", "1", "--show", "walk seed=5"]);
+    assert!(String::from_utf8_lossy(&output.stdout).ends_with("walk from seed 5\n"), "{output:?}");
 
     let complaint = |screen: &Screen, arguments: &[&str]| {
         let output = screen.run(program, arguments);

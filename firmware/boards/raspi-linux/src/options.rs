@@ -16,7 +16,7 @@ edgegen-raspi-linux MODEL.egm [options]
   --gpio FILE       the chip that its other pins are on (/dev/gpiochip0)
   --dc N            its data/command pin (25)
   --backlight N     its backlight pin, if there is one
-  --seed N          seed of the first image (1)
+  --show WORDS      what comes first: gallery, walk, class=N, seed=N, pace=MS, auto=S, bare
   --images N        end after so many images
 ";
 
@@ -84,7 +84,7 @@ impl Options {
                     Long("gpio") => gpio = line.value()?.into(),
                     Long("dc") => dc = line.value()?.parse()?,
                     Long("backlight") => backlight = Some(line.value()?.parse()?),
-                    Long("seed") => show.seed = line.value()?.parse()?,
+                    Long("show") => show = Show::parse(&line.value()?.string()?),
                     Long("images") => images = Some(line.value()?.parse()?),
                     Value(path) if model.is_none() => model = Some(PathBuf::from(path)),
                     _ => return Err(argument.unexpected()),

@@ -79,8 +79,8 @@ const NO_CODE: u64 = 1 << 54;
 const DEVICE: u64 = 0 << 2;
 const UNCACHED: u64 = 1 << 2;
 const CACHED: u64 = 2 << 2;
-/// MAIR: device memory in order, memory without cache, memory with cache written back.
-const MEMORY_KINDS: u64 = 0x00 | 0x44 << 8 | 0xFF << 16;
+/// MAIR: device memory in order (0), memory without cache, memory with cache written back.
+const MEMORY_KINDS: u64 = 0x44 << 8 | 0xFF << 16;
 /// TCR_EL2: addresses of 32 bits in pages of 4 KiB, tables in cached memory.
 const TRANSLATION: u64 = 1 << 31 | 1 << 23 | 32 | 1 << 8 | 1 << 10 | 3 << 12;
 /// SCTLR_EL2: translation, data cache, instruction cache.
