@@ -80,7 +80,8 @@ impl Gallery {
     /// Whether a photo has the caption of a gallery from seed 1, with some time and some rate.
     pub fn has_caption(&self, photo: &RgbImage) -> bool {
         let Some(area) = self.caption else { return true };
-        [&FONT_6X10, &FONT_4X6].into_iter().any(|font| {
+        let one_line_high = |font: &&MonoFont<'_>| font.character_size.height == area.size.height;
+        [&FONT_6X10, &FONT_4X6].into_iter().filter(one_line_high).any(|font| {
             let text = read(photo, area, font);
             let words: Vec<&str> = text.split_whitespace().collect();
             let ["seed", "1", millis, "ms", rate] = words[..] else { return false };
