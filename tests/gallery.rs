@@ -45,7 +45,7 @@ impl Gallery {
     }
 
     /// Asserts that a photo shows the beginning of the gallery, at least `least` images, just as `host` has them, which is the
-    /// whole gallery without its caption; then perhaps the first rows of one more, and nothing else. The caption is left out.
+    /// whole gallery; then perhaps the first rows of one more, and nothing else. The caption is left out.
     pub fn assert_begins(&self, photo: &RgbImage, host: &RgbImage, least: u32) {
         assert_eq!(photo.dimensions(), host.dimensions());
         let cells: Vec<_> = photo
@@ -135,9 +135,8 @@ impl DrawTarget for Cell {
     }
 }
 
-/// The gallery that the host draws, whole and without its caption.
+/// The gallery that the host draws, whole. What its caption tells of time has no meaning.
 pub fn on_host(model: &ModelFile, spec: PanelSpec) -> RgbImage {
     let images = Gallery::new(model, spec).grid.cells();
-    let show = Show { caption: false, ..Show::default() };
-    stage::record(model.bytes(), &show, spec, images as usize).pictures.pop().unwrap()
+    stage::record(model.bytes(), &Show::default(), spec, images as usize).pictures.pop().unwrap()
 }
