@@ -17,7 +17,7 @@ test: check build-tests test-fast test-trainer asan
 # Formatting, lints and documentation
 check:
     cargo fmt --check
-    for folder in firmware/bench firmware/boards/*/ firmware/check firmware/emulated firmware/lm3s6965 firmware/proof tests/fuzz benches/host; do (cd $folder && cargo fmt --check) || exit 1; done
+    for folder in firmware/bench firmware/boards/* firmware/check firmware/emulated firmware/lm3s6965 firmware/proof tests/fuzz benches/host; do (cd $folder && cargo fmt --check) || exit 1; done
     cargo clippy --workspace --all-targets -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --package edgegen-runtime --package edgegen-export --package edgegen-app --package edgegen-sim
 
@@ -86,6 +86,7 @@ ship run name:
 photos:
     {{edgegen}} sample models/mnist-dcgan/model.egm --count 40 --grid 10 --out docs/samples.png
     {{edgegen}} sim models/mnist-dcgan/model.egm --board lm3s6965evb --cpu cortex-m4 --seed 32 --photo docs/panel.png
+    cargo run --quiet --package edgegen-tests --example photos -- docs
     {{edgegen}} sim models/emoji-dcgan/model.egm --board mps3-an547 --photo docs/mps3-an547.png
 
 # Train the shipped models again (hours)

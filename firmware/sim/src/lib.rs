@@ -9,10 +9,10 @@
 //! | [`firmware`] | building that firmware for a model, a panel and a processor |
 //! | [`cpu`] | processors: targets and packings |
 //! | [`binary`] | what a linked program puts where |
+//! | [`raspi`] | the real firmware for the Raspberry Pi on an emulated one, and photos of its screen |
 //! | [`formats`] | a linked program as UF2, Intel HEX and plain bytes |
 //! | [`flash`] | how a program gets onto a board from here |
 //! | [`rp2040`] | the real firmware on an emulated Raspberry Pi Pico, and a picture of its panel |
-//! | [`raspi`] | the real firmware for the Raspberry Pi on an emulated one, and photos of its screen |
 //! | [`st7789`], [`ssd1306`] | panels: from the bytes on their bus to a picture |
 //! | [`photo`] | pictures back to panel levels, to compare the two pixel for pixel |
 //! | [`boards`] | what boards have: memory, panels, how they are flashed; read from each board.toml |

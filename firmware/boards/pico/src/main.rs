@@ -11,7 +11,7 @@ use core::fmt::{self, Write};
 use core::hint::black_box;
 
 use cortex_m::singleton;
-use edgegen_app::{Platform, Show, show};
+use edgegen_app::Platform;
 use edgegen_board as _; // panic and hard fault
 use edgegen_runtime::{Arena, embed_model};
 use embassy_rp::gpio::{Input, Pull};
@@ -38,15 +38,23 @@ fn main() -> ! {
     let host = Host(UartTx::new_blocking(p.UART0, p.PIN_0, uart::Config::default()));
 
     #[cfg(feature = "st7789")]
-    let mut display = panel::open(p.SPI0, p.PIN_18, p.PIN_19, p.PIN_17, p.PIN_16, p.PIN_20);
+    let wires = panel::Wires {
+        spi: p.SPI0,
+        dma: p.DMA_CH0,
+        clock: p.PIN_18,
+        data: p.PIN_19,
+        select: p.PIN_17,
+        data_command: p.PIN_16,
+        backlight: p.PIN_20,
+    };
     #[cfg(not(feature = "st7789"))]
-    let mut display = panel::open(p.I2C0, p.PIN_5, p.PIN_4);
+    let wires = panel::Wires { i2c: p.I2C0, clock: p.PIN_5, data: p.PIN_4 };
 
     let arena = singleton!(: Arena<ARENA_BYTES> = Arena::new()).expect("main runs once");
     // Seen through, the compiler would check parts of the model at build time, and leave out a model that fails.
     let model = black_box(embed_model!(env!("EDGEGEN_MODEL_FILE")));
     let pico = Pico { watchdog, button, down: false, moved: 0, host };
-    show(&mut display, model, &mut arena.0, &Show::default(), pico)
+    panel::run(wires, model, &mut arena.0, pico)
 }
 
 /// Clock, button, watchdog and serial port.

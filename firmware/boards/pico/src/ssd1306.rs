@@ -1,21 +1,24 @@
 //! An SSD1306 of 128×64 on I2C0.
 
-use edgegen_app::{Buffered, Screen};
+use edgegen_app::{Buffered, Platform, Show, show};
 use edgegen_board::oled::Oled;
 use embassy_rp::Peri;
-use embassy_rp::i2c::{Blocking, Config, I2c};
+use embassy_rp::i2c::{Config, I2c};
 use embassy_rp::peripherals::{I2C0, PIN_4, PIN_5};
 
-type Bus = I2c<'static, I2C0, Blocking>;
+/// What the panel is on.
+pub struct Wires {
+    pub i2c: Peri<'static, I2C0>,
+    pub clock: Peri<'static, PIN_5>,
+    pub data: Peri<'static, PIN_4>,
+}
 
-/// The panel; whether it is there shows when it is drawn on.
-pub fn open(
-    i2c: Peri<'static, I2C0>,
-    clock_pin: Peri<'static, PIN_5>,
-    data: Peri<'static, PIN_4>,
-) -> impl Screen<Display = Oled<Bus>> {
+/// Shows the model on the panel.
+pub fn run(wires: Wires, model: &[u8], arena: &mut [i8], board: impl Platform) -> ! {
     let mut config = Config::default();
     // The controller's fastest.
     config.frequency = 400_000;
-    Buffered::new(Oled::new(I2c::new_blocking(i2c, clock_pin, data, config)), Oled::flush)
+    let bus = I2c::new_blocking(wires.i2c, wires.clock, wires.data, config);
+    let mut display = Buffered::new(Oled::new(bus), Oled::flush);
+    show(&mut display, model, arena, &Show::default(), board)
 }
