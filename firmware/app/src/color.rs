@@ -9,6 +9,9 @@ use embedded_graphics::prelude::RgbColor;
 /// `at` is the pixel's place on the panel: a panel with 2 or 16 levels makes those between by dithering, and needs it so that
 /// the pattern runs through from one image to the next. Panels with more levels ignore it.
 pub trait PanelColor: PixelColor {
+    /// Whether the place of a pixel matters; else a colour is made once and repeated where an image is enlarged.
+    const DITHERED: bool = false;
+
     /// The colour nearest to a grey, 0 black … 255 white.
     fn from_grey(level: u8, at: Point) -> Self;
 
@@ -40,6 +43,8 @@ fn rescale(level: u8, max: u16) -> u8 {
 }
 
 impl PanelColor for Gray4 {
+    const DITHERED: bool = true;
+
     /// Ordered dithering between the two next of the 16 levels, which stand for the bytes 0, 17, 34, …, 255: of each 8×8 pixels,
     /// `(level mod 17) · 64 / 17` (to the nearest) have the upper one.
     fn from_grey(level: u8, at: Point) -> Self {
@@ -102,6 +107,8 @@ fn threshold(at: Point) -> u8 {
 }
 
 impl PanelColor for BinaryColor {
+    const DITHERED: bool = true;
+
     /// Ordered dithering: of each 8×8 pixels, `level · 64 / 255` (to the nearest) are on. 0 is all off, 255 all on.
     fn from_grey(level: u8, at: Point) -> Self {
         BinaryColor::from(rescale(level, 64) > threshold(at))

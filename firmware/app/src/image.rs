@@ -82,7 +82,7 @@ impl Placement {
         D: DrawTarget,
         D::Color: PanelColor,
     {
-        let (channels, shrink, scale) = (channels.max(1), self.shrink.max(1), self.scale as usize);
+        let (channels, shrink, scale) = (channels.max(1), self.shrink.max(1), self.scale);
         if y % shrink != shrink - 1 {
             return Ok(());
         }
@@ -98,14 +98,55 @@ impl Placement {
             });
             return display.fill_contiguous(&area, pixels);
         }
-        let pixels = area.rows().flat_map(|panel_y| {
-            row.chunks_exact(channels)
-                .flat_map(move |pixel| core::iter::repeat_n(pixel, scale))
-                .zip(area.columns())
-                .map(move |(pixel, x)| D::Color::from_pixel(pixel, Point::new(x, panel_y)))
-        });
+        let pixels = Enlarged { row, channels, scale, area, line: row, left: 0, at: area.top_left, color: None };
         display.fill_contiguous(&area, pixels)
     }
+}
+
+/// The pixels of an image row, `scale` times as wide, `scale` times over.
+///
+/// A loop of its own instead of adapters, one pixel a turn: an enlarged image has many more pixels on the panel than the generator makes.
+struct Enlarged<'a, C> {
+    row: &'a [u8],
+    channels: usize,
+    scale: u32,
+    area: Rectangle,
+    /// What is left of the row on this line of the panel, the pixel of `color` included.
+    line: &'a [u8],
+    /// How often that pixel comes again.
+    left: u32,
+    at: Point,
+    color: Option<C>,
+}
+
+impl<C: PanelColor> Iterator for Enlarged<'_, C> {
+    type Item = C;
+
+    #[inline]
+    fn next(&mut self) -> Option<C> {
+        if self.left == 0 {
+            if self.color.is_some() {
+                self.line = self.line.get(self.channels..)?;
+            }
+            if self.line.len() < self.channels {
+                self.at = Point::new(self.area.top_left.x, self.at.y + 1);
+                self.line = self.row;
+            }
+            let pixel = self.line.get(..self.channels).filter(|_| self.at.y < bottom(self.area))?;
+            self.color = Some(C::from_pixel(pixel, self.at));
+            self.left = self.scale;
+        } else if C::DITHERED {
+            self.color = self.line.get(..self.channels).map(|pixel| C::from_pixel(pixel, self.at));
+        }
+        self.left -= 1;
+        self.at.x += 1;
+        self.color
+    }
+}
+
+/// The first line below an area.
+fn bottom(area: Rectangle) -> i32 {
+    area.top_left.y + area.size.height as i32
 }
 
 /// How often `image` fits into `room` side by side with itself, the smaller of both directions; 0 where it is larger.

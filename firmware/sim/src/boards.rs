@@ -272,6 +272,8 @@ pub(crate) mod tests {
         [flash_by]
         probe = true
         uf2 = { family = 0xe48bff56, volume = "RPI-RP2" }
+        drive = { volume = "bootfs", format = "bin", file = "kernel8.img" }
+        dfu = { id = "0483:df11", address = "0x08000000" }
     "#;
 
     pub fn pico() -> Board {
@@ -294,6 +296,8 @@ pub(crate) mod tests {
         let board = pico();
         assert_eq!((board.name.as_str(), board.cpu, board.emulator), ("pico", Cpu::CortexM0, Emulator::Rp2040js));
         assert_eq!(board.flash_by.uf2.as_ref().unwrap().family, 0xe48b_ff56);
+        let drive = board.flash_by.drive.as_ref().unwrap();
+        assert_eq!((drive.format, drive.file.as_deref()), (Format::Bin, Some("kernel8.img")));
         assert_eq!(board.panel(None).unwrap().name, "st7789");
         assert_eq!(board.panel(Some("ssd1306")).unwrap().spec().colors, PanelColors::Binary);
         let error = board.panel(Some("oled")).unwrap_err().to_string();
@@ -311,6 +315,7 @@ pub(crate) mod tests {
             ("\"ssd1306\"", "\"st7789\"", "two panels"),
             ("clock_mhz", "clock", "unknown field `clock`"),
             ("emulator = \"rp2040js\"", "", "missing field `emulator`"),
+            ("format = \"bin\"", "format = \"elf\"", "unknown variant `elf`"),
         ];
         for (before, after, expected) in wrong {
             let text = PICO.replacen(before, after, 1);

@@ -271,6 +271,9 @@ mod tests {
         assert!(hex.contains("probe-rs download --chip RP2040 --binary-format hex digits.hex"), "{hex}");
         let error = Way::file(&board, Path::new("digits.exe")).unwrap_err().to_string();
         assert!(error.contains("expected a file that ends in .uf2") && error.contains("digits.exe"), "{error}");
+        let bin = Way::file(&board, Path::new("digits.bin")).unwrap().describe(&board);
+        assert!(bin.contains("drag it to the drive bootfs under the name kernel8.img"), "{bin}");
+        assert!(bin.contains("dfu-util -d 0483:df11 -a 0 -s 0x08000000:leave -D digits.bin"), "{bin}");
         let mut board = board;
         board.flash_by.uf2 = None;
         let error = Way::file(&board, Path::new("digits.uf2")).unwrap_err().to_string();

@@ -91,13 +91,13 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
             (false, _) => "flashed",
         };
         format!(
-            "{done} {}\n{} of flash of {}, {} of RAM besides the stack of {}; an image takes {}",
+            "{done} {}\n{} of flash of {}, {} of RAM besides the stack of {}{}",
             way.describe(&board),
             bytes(program.flash_bytes.into()),
             bytes(board.flash.into()),
             bytes(program.ram_bytes.into()),
             bytes(board.ram.into()),
-            fit.time(),
+            fit.milliseconds.map_or(String::new(), |_| format!("; an image takes {}", fit.time())),
         )
     })
 }
