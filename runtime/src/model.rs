@@ -159,7 +159,7 @@ impl<'a> Model<'a> {
         self.rings_bytes() + self.scratch_bytes() + fixed_bytes(self.edges())
     }
 
-    /// Weights, biases, multipliers and tables; the offsets of a [`Bank`] count from its start.
+    /// Weights, biases, multipliers and tables; the offsets of a [`Bank`](crate::graph::Bank) count from its start.
     pub fn data(&self) -> &'a [u8] {
         self.data
     }
