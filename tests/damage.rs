@@ -1,7 +1,7 @@
 //! Damaged and hostile model files: `parse` answers with an error, never with a panic, and what it accepts runs.
 
 use edgegen_export::{Label, ModelFile, export, pack};
-use edgegen_runtime::graph::{Edge, Graph, Op, Phase};
+use edgegen_runtime::graph::{Edge, Graph, Op, Phase, Phases};
 use edgegen_runtime::model::{HEADER_LEN, field};
 use edgegen_runtime::{Generator, Model, ParseError, error::Fault};
 use edgegen_tests::{Plan, network, plan};
@@ -18,7 +18,7 @@ fn valid() -> ModelFile {
     files
         .map(|exported| exported.unwrap().file)
         .find(|file| {
-            let graph = Model::parse(file.bytes()).unwrap().graph().clone();
+            let graph = Model::parse(file.bytes()).unwrap().graph();
             graph.ops.len() >= 3 && graph.edges[1].ring_rows > 1
         })
         .unwrap()
@@ -75,7 +75,7 @@ fn headers_are_refused_by_name() {
 /// Parses a file with a valid checksum whose graph was changed, and runs it if it is accepted.
 fn parse_changed(file: &ModelFile, change: impl FnOnce(&mut Graph<'_>)) -> Result<(), ParseError> {
     let model = Model::parse(file.bytes()).unwrap();
-    let mut graph = model.graph().clone();
+    let mut graph = model.graph();
     change(&mut graph);
     let changed = ModelFile::new(&pack::assemble(&graph, model.packing(), model.data()));
     run(&Model::parse(changed.bytes())?);
@@ -130,7 +130,7 @@ fn rules_of_the_graph() {
     assert_eq!(fault(|conv| conv.source = 200), Fault::Source);
     assert_eq!(fault(|conv| conv.source += 1), Fault::Source);
     assert_eq!(fault(|conv| conv.vertical.step = 0), Fault::Window);
-    assert_eq!(fault(|conv| conv.horizontal.phases.clear()), Fault::Window);
+    assert_eq!(fault(|conv| conv.horizontal.phases = Phases::default()), Fault::Window);
     assert_eq!(fault(|conv| conv.vertical.phases[0].taps = 200), Fault::Padding);
     assert_eq!(fault(|conv| conv.horizontal.phases[0].start = -128), Fault::Padding);
     assert_eq!(fault(|conv| conv.bank.weights += 1), Fault::Data);
@@ -166,7 +166,11 @@ fn mutate(graph: &mut Graph<'_>, place: usize, value: u32) {
                 match place / 26 % 8 {
                     0 => axis.step = value as u8,
                     1 => axis.dilation = value as u8,
-                    2 => drop(axis.phases.push(Phase { start: value as i8, taps: (value >> 8) as u8 })),
+                    2 => {
+                        let more =
+                            [&axis.phases[..], &[Phase { start: value as i8, taps: (value >> 8) as u8 }]].concat();
+                        axis.phases = Phases::try_from(&*more).unwrap_or(axis.phases);
+                    }
                     3 => axis.phases.iter_mut().for_each(|phase| phase.start = value as i8),
                     4 => axis.phases.iter_mut().for_each(|phase| phase.taps = value as u8),
                     5 => conv.bank.shared = !conv.bank.shared,

@@ -172,7 +172,8 @@ fn confined<K: Kernel>(kernel: K) {
         (Matrix::Vector, 64, 1, 70),
         (Matrix::Vector, 10, 1, 1),
     ] {
-        let lanes: [Vec<i8>; 2] = core::array::from_fn(|_| codes(run * pixels));
+        let lanes = [0, run * pixels];
+        let values = codes(lanes.len() * run * pixels);
         let depth = lanes.len() * run;
         let plain = codes(channels * depth);
         let mut packed = Vec::new();
@@ -182,11 +183,11 @@ fn confined<K: Kernel>(kernel: K) {
         let draw = |packing: Packing, lengths: [usize; 7]| {
             let weights = if packing == Packing::Portable { &plain } else { &packed };
             let weights = weights[..lengths[0].min(weights.len())].to_vec();
-            let lanes = [lanes[0].clone(), lanes[1][..lengths[1]].to_vec()];
+            let values = values[..lengths[1]].to_vec();
             let (bias, multiplier) = (vec![1000; lengths[2]], vec![1 << 16; lengths[3]]);
             let (mut pixels, mut scratch) = (vec![0; lengths[4]], vec![0; lengths[5]]);
             let row = Row {
-                window: Window { lanes: &[&lanes[0], &lanes[1]], run, step: run },
+                window: Window { values: &values, lanes: &lanes, run, step: run },
                 weights: &weights,
                 channels: Channels {
                     bias: &bias,
@@ -204,7 +205,7 @@ fn confined<K: Kernel>(kernel: K) {
             }
             pixels
         };
-        let lengths = [packed.len().max(plain.len()), run * pixels, channels, channels, len, scratch, channels];
+        let lengths = [packed.len().max(plain.len()), values.len(), channels, channels, len, scratch, channels];
         assert_eq!(draw(K::PACKING, lengths), draw(Packing::Portable, lengths), "{} {matrix:?} {run}", K::NAME);
         for short in 0..lengths.len() {
             let mut lengths = lengths;

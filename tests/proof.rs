@@ -8,6 +8,16 @@ use edgegen_sim::{Cpu, qemu};
 use crate::boards::skipped;
 
 #[test]
+fn nothing_can_panic_in_a_small_program_either() {
+    let small = ["--config", "profile.release.opt-level=\"s\"", "--target-dir", "../target/small"];
+    for cpu in [Cpu::CortexM0, Cpu::CortexM4] {
+        if !skipped(cpu) {
+            cpu.build("proof", &small).unwrap();
+        }
+    }
+}
+
+#[test]
 fn nothing_can_panic() {
     for cpu in [Cpu::CortexM0, Cpu::CortexM4, Cpu::CortexM33, Cpu::CortexM55] {
         if skipped(cpu) {

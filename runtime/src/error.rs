@@ -78,7 +78,7 @@ pub enum Fault {
     Data,
     /// The least output is above the greatest, or an operator would read −128.
     Range,
-    /// The rings together are larger than 2 GiB.
+    /// The rings together are larger than 2 GiB, or an edge has more than 65535 rows with its padding.
     Size,
 }
 
@@ -93,7 +93,7 @@ impl Fault {
             Fault::Ring => "the height of the ring does not fit the rows that are needed together",
             Fault::Data => "weights, channel parameters or table lie outside the data or are misaligned",
             Fault::Range => "the output range is empty or has −128 in it",
-            Fault::Size => "the rings are too large together",
+            Fault::Size => "an edge or the rings together are too large",
         }
     }
 }

@@ -1,12 +1,15 @@
-//! The model as data. The exporter writes these types, the runtime reads them; the postcard encoding of [`Graph`]
-//! is the middle part of a model file.
+//! The model as data. The exporter writes these types by serde, the runtime reads them by its own few lines (`parts`); the
+//! postcard encoding of [`Graph`] is the middle part of a model file.
 //!
 //! Edge 0 is the latent vector, with a value for each class behind it where there are classes, and operator `i` writes edge `i + 1`, so an operator can only read what stands before
 //! it. Each edge is stored as a ring of rows; a row is `W·C` bytes with C innermost, between its left and right padding.
 
-use serde::{Deserialize, Deserializer, Serialize};
+use core::ops::{Deref, DerefMut};
 
-/// Operators of a graph at most; it bounds what a parsed model takes in RAM.
+use bytemuck::{Pod, Zeroable};
+use serde::{Serialize, Serializer};
+
+/// Operators of a graph at most; it bounds what parsing takes of the stack.
 pub const MAX_OPS: usize = 16;
 /// Edges of a graph at most: the latent vector and one for each operator.
 pub const MAX_EDGES: usize = MAX_OPS + 1;
@@ -17,31 +20,21 @@ pub const MAX_LANES: usize = 25;
 /// Key–value pairs of metadata at most.
 pub const MAX_METADATA: usize = 12;
 
-/// A list of at most `N`, with a length of one byte: a parsed model stays small.
+/// A list of at most `N`, with a length of one byte.
 pub type List<T, const N: usize> = heapless::Vec<T, N, u8>;
 
-/// A part of the graph in a function of its own, not inlined wherever there is such a part: reading is cold.
-#[inline(never)]
-fn apart<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<T, D::Error> {
-    T::deserialize(from)
-}
-
 /// A whole model, except for its weights.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Graph<'a> {
     /// What the model is called, e.g. `mnist-dcgan`.
-    #[serde(deserialize_with = "apart")]
     pub name: &'a str,
     /// The input.
     pub latent: Latent,
     /// `ops.len() + 1` edges; the last one is the image.
-    #[serde(deserialize_with = "apart")]
     pub edges: List<Edge, MAX_EDGES>,
     /// Operators in an order in which each reads only earlier edges.
-    #[serde(deserialize_with = "apart")]
     pub ops: List<Op, MAX_OPS>,
     /// Free-form facts for people: recipe, data, licence, steps.
-    #[serde(deserialize_with = "apart")]
     pub metadata: List<(&'a str, &'a str), MAX_METADATA>,
 }
 
@@ -54,16 +47,14 @@ impl Graph<'_> {
 }
 
 /// Height, width and channels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable, Serialize)]
+#[repr(C)]
 pub struct Shape {
     /// Rows.
-    #[serde(deserialize_with = "apart")]
     pub h: u16,
     /// Pixels in a row.
-    #[serde(deserialize_with = "apart")]
     pub w: u16,
     /// Values in a pixel.
-    #[serde(deserialize_with = "apart")]
     pub c: u16,
 }
 
@@ -91,17 +82,16 @@ impl core::fmt::Display for Shape {
 }
 
 /// The latent vector.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Latent {
     /// The distribution it is drawn from.
     pub prior: Prior,
     /// Its length, without the values for classes that [`Graph::classes`] counts.
-    #[serde(deserialize_with = "apart")]
     pub dims: u16,
 }
 
 /// The distribution of latent values, with the meaning of one int8 step. The zero point is 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Prior {
     /// Standard normal: one step is [`Prior::GAUSSIAN_STEPS`]⁻¹, so codes ±127 are ±3.97 σ, where it is clipped.
     Gaussian,
@@ -125,18 +115,15 @@ impl Prior {
 }
 
 /// An activation: its shape, and the ring of rows that holds the part of it that is needed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Edge {
     /// The activation without its padding.
-    #[serde(deserialize_with = "apart")]
     pub shape: Shape,
     /// Padding that the consumers want. Padding rows pass through the ring like any other row.
-    #[serde(deserialize_with = "apart")]
     pub padding: Padding,
     /// The code that stands for 0.0, in the padding too.
     pub zero_point: i8,
     /// Height of the ring.
-    #[serde(deserialize_with = "apart")]
     pub ring_rows: u16,
 }
 
@@ -159,7 +146,8 @@ impl Edge {
 }
 
 /// Pixels of padding at each side.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable, Serialize)]
+#[repr(C)]
 pub struct Padding {
     /// Rows above.
     pub top: u8,
@@ -172,7 +160,7 @@ pub struct Padding {
 }
 
 /// One operator.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum Op {
     /// Fully connected, see [`crate::ops::dense`].
     Dense(Dense),
@@ -188,15 +176,30 @@ impl Op {
             Op::PhaseConv(conv) => usize::from(conv.source),
         }
     }
+
+    /// Its weights.
+    pub fn bank(&self) -> &Bank {
+        match self {
+            Op::Dense(dense) => &dense.bank,
+            Op::PhaseConv(conv) => &conv.bank,
+        }
+    }
+
+    /// Which rows of its source its rows read: [`Axis::reads`].
+    pub fn vertical(&self) -> Axis {
+        match self {
+            Op::Dense(_) => Axis::FIRST,
+            Op::PhaseConv(conv) => conv.vertical,
+        }
+    }
 }
 
 /// `y = W·x + b`, the result seen as a map of the output edge's shape.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Dense {
     /// The edge it reads, of shape 1 × 1 × n and without padding.
     pub source: u8,
     /// Weights `[h, w, c, n]`; a block is a position.
-    #[serde(deserialize_with = "apart")]
     pub bank: Bank,
 }
 
@@ -204,34 +207,39 @@ pub struct Dense {
 ///
 /// Both axes work alike. A plain convolution has one phase and `step` is its stride; a transposed convolution of stride
 /// s has s phases and step 1. Upsampling followed by a convolution and pixel shuffle are the same with other weights.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PhaseConv {
     /// The edge it reads.
     pub source: u8,
     /// Weights: for each vertical phase, for each horizontal phase, `[c, ky, kx, input c]`; a block is such a pair.
-    #[serde(deserialize_with = "apart")]
     pub bank: Bank,
     /// Over rows.
-    #[serde(deserialize_with = "apart")]
     pub vertical: Axis,
     /// Over the pixels of a row.
-    #[serde(deserialize_with = "apart")]
     pub horizontal: Axis,
 }
 
 /// One axis of a [`PhaseConv`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable, Serialize)]
+#[repr(C)]
 pub struct Axis {
     /// Input positions from one output position of a phase to the next.
     pub step: u8,
     /// Input positions from one tap to the next.
     pub dilation: u8,
     /// Output position `o` belongs to phase `o mod phases.len()`.
-    #[serde(deserialize_with = "apart")]
-    pub phases: List<Phase, MAX_PHASES>,
+    pub phases: Phases,
 }
 
 impl Axis {
+    /// The axis of an operator that reads position 0 for each position: a fully connected layer's, over rows.
+    pub const FIRST: Self = {
+        let none = Phase { start: 0, taps: 0 };
+        let mut all = [none; MAX_PHASES];
+        all[0].taps = 1;
+        Self { step: 0, dilation: 1, phases: Phases { count: 1, all } }
+    };
+
     /// Phase and index within it of output position `position`.
     pub fn split(&self, position: u16) -> (usize, u16) {
         let phases = self.phases.len().max(1);
@@ -262,8 +270,66 @@ impl Axis {
     }
 }
 
+/// The phases of an [`Axis`], at most [`MAX_PHASES`]: bytes and nothing else, so that they can lie in an arena. Made from a
+/// slice by `try_from`.
+#[derive(Clone, Copy, Default, Pod, Zeroable)]
+#[repr(C)]
+pub struct Phases {
+    pub(crate) count: u8,
+    pub(crate) all: [Phase; MAX_PHASES],
+}
+
+impl TryFrom<&[Phase]> for Phases {
+    type Error = TooMany;
+
+    fn try_from(phases: &[Phase]) -> Result<Self, TooMany> {
+        let mut all = [Phase::default(); MAX_PHASES];
+        all.get_mut(..phases.len()).ok_or(TooMany)?.copy_from_slice(phases);
+        Ok(Self { count: phases.len() as u8, all })
+    }
+}
+
+/// There are more than fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooMany;
+
+impl Deref for Phases {
+    type Target = [Phase];
+
+    fn deref(&self) -> &[Phase] {
+        self.all.get(..usize::from(self.count)).unwrap_or_default()
+    }
+}
+
+impl DerefMut for Phases {
+    fn deref_mut(&mut self) -> &mut [Phase] {
+        self.all.get_mut(..usize::from(self.count)).unwrap_or_default()
+    }
+}
+
+impl PartialEq for Phases {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Phases {}
+
+impl core::fmt::Debug for Phases {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+impl Serialize for Phases {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        (**self).serialize(to)
+    }
+}
+
 /// One phase of an [`Axis`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable, Serialize)]
+#[repr(C)]
 pub struct Phase {
     /// Input position of the first tap of output position 0 of this phase; negative in the padding.
     pub start: i8,
@@ -274,13 +340,11 @@ pub struct Phase {
 /// Weights and how their sums become int8 again. Weights come in blocks that each make `c` channels; the order within a
 /// block is the model's [`Packing`](crate::packing::Packing), and where the packing is portable as told here. Offsets count bytes
 /// from the start of the data part and are multiples of 16.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Bank {
     /// Offset of the int8 weights.
-    #[serde(deserialize_with = "apart")]
     pub weights: u32,
     /// Offset of the biases (i32 each), which as many multipliers (i32 each) follow.
-    #[serde(deserialize_with = "apart")]
     pub channels: u32,
     /// Whether all blocks share `c` biases and multipliers; else each block has its own.
     pub shared: bool,
@@ -291,6 +355,5 @@ pub struct Bank {
     /// Greatest result before the table.
     pub high: i8,
     /// Offset of a 256-byte table, indexed with the result + 128.
-    #[serde(deserialize_with = "apart")]
     pub table: Option<u32>,
 }

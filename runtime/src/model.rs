@@ -1,4 +1,4 @@
-//! The model file and every check of it.
+//! The model file.
 //!
 //! ```text
 //!  0  magic "EGM1"
@@ -14,12 +14,14 @@
 //!
 //! All numbers are little-endian. The file has exactly the length that its header tells.
 
-use crate::error::{Fault, ParseError};
+use crate::error::ParseError;
 use crate::fixed;
-use crate::graph::{Bank, Edge, Graph, MAX_EDGES, Op, Padding, Shape};
+use crate::graph::{Graph, Latent, Shape};
 use crate::kernels::{self, Kernel, Native};
-use crate::packing::{Matrix, Packing, SCRATCH_ALIGNMENT};
-use crate::{ops, stream};
+use crate::packing::{Matrix, Packing};
+use crate::parts::Parts;
+use crate::rules::{self, Needs};
+use crate::stream::{self, fixed_bytes};
 
 /// The first four bytes.
 pub const MAGIC: [u8; 4] = *b"EGM1";
@@ -76,17 +78,17 @@ const CHECKSUMS: [u32; 16] = {
     table
 };
 
-/// A checked model. It borrows the file; weights are never copied.
+/// A checked model. It borrows the file and copies nothing of it.
 #[derive(Debug)]
 pub struct Model<'a> {
-    graph: Graph<'a>,
+    /// Decoded whenever a part of it is looked at.
+    graph: &'a [u8],
     data: &'a [u8],
+    needs: Needs,
     packing: Packing,
-    /// Where each edge's ring starts in the arena.
-    offsets: [u32; MAX_EDGES],
-    /// Where the kernel's working memory starts, unaligned as the arena may be.
-    scratch: u32,
-    arena_bytes: u32,
+    latent: Latent,
+    /// How many there are.
+    edges: u8,
 }
 
 impl<'a> Model<'a> {
@@ -125,13 +127,10 @@ impl<'a> Model<'a> {
         if !accepted.contains(&packing) {
             return Err(ParseError::Packing { found: packing });
         }
-        let graph = match postcard::take_from_bytes::<Graph<'a>>(graph) {
-            Ok((graph, [])) => graph,
-            _ => return Err(ParseError::Graph),
-        };
-        let mut model = Self { graph, data, packing, offsets: [0; MAX_EDGES], scratch: 0, arena_bytes: 0 };
-        model.check()?;
-        Ok(model)
+        // Not moved, which would take its bytes of the stack twice.
+        let Some(parts) = &Parts::find(graph) else { return Err(ParseError::Graph) };
+        let needs = rules::check(parts, packing, data)?;
+        Ok(Self { graph, data, needs, packing, latent: parts.latent, edges: parts.edges.len() as u8 })
     }
 
     /// The order of its weights.
@@ -141,52 +140,69 @@ impl<'a> Model<'a> {
 
     /// The name given at export.
     pub fn name(&self) -> &'a str {
-        self.graph.name
+        self.parts().name
     }
 
-    /// Everything but the weights.
-    pub fn graph(&self) -> &Graph<'a> {
-        &self.graph
+    /// Everything but the weights, as a value of more than a kilobyte: for tools. Drawing does without.
+    pub fn graph(&self) -> Graph<'a> {
+        self.parts().graph()
     }
 
     /// Shape of the image.
     pub fn output(&self) -> Shape {
-        self.graph.edges.last().map_or(Shape { h: 0, w: 0, c: 0 }, |edge| edge.shape)
+        self.needs.output
     }
 
     /// How many classes can be drawn by choice, 0 for a model without classes: see [`Point::class`](crate::latent::Point::class).
     pub fn classes(&self) -> u16 {
-        self.graph.classes()
+        self.parts().edges.next().map_or(0, |edge| edge.shape.c.saturating_sub(self.latent.dims))
     }
 
-    /// Bytes of RAM that a [`Generator`](crate::Generator) needs: all rings together, and what the kernel works in.
+    /// Bytes of RAM that a [`Generator`](crate::Generator) needs: all rings together, what the kernel works in, 64 bytes for
+    /// each edge with its operator, and 15 because an arena may start anywhere.
     pub fn arena_bytes(&self) -> usize {
-        self.arena_bytes as usize
+        self.rings_bytes() + self.scratch_bytes() + fixed_bytes(self.edges())
     }
 
-    /// Weights, biases, multipliers and tables; the offsets of a [`Bank`] count from its start.
+    /// Weights, biases, multipliers and tables; the offsets of a [`Bank`](crate::graph::Bank) count from its start.
     pub fn data(&self) -> &'a [u8] {
         self.data
     }
 
-    /// Where the ring of `edge` starts in the arena.
-    pub(crate) fn offset(&self, edge: usize) -> usize {
-        self.offsets.get(edge).copied().unwrap_or(0) as usize
+    /// Bytes of all rings together.
+    pub(crate) fn rings_bytes(&self) -> usize {
+        self.needs.rings as usize
     }
 
-    /// Where the kernel's working memory starts in the arena. It goes to the end.
-    pub(crate) fn scratch(&self) -> usize {
-        self.scratch as usize
+    /// Bytes that the kernel works in.
+    pub(crate) fn scratch_bytes(&self) -> usize {
+        self.needs.scratch as usize
+    }
+
+    /// How the latent vector is drawn.
+    pub(crate) fn latent(&self) -> Latent {
+        self.latent
+    }
+
+    /// How many edges there are.
+    pub(crate) fn edges(&self) -> usize {
+        usize::from(self.edges)
+    }
+
+    /// The graph, to be decoded part by part.
+    pub(crate) fn parts(&self) -> Parts<'a> {
+        // It was decoded before.
+        Parts::find(self.graph).unwrap_or(Parts::NONE)
     }
 
     /// Bytes of a matrix of weights.
     pub(crate) fn matrix_bytes(&self, matrix: Matrix, channels: usize, depth: usize) -> usize {
-        // `check` saw that it fits into the file.
+        // `rules` saw that it fits into the file.
         self.packing.matrix_bytes(matrix, channels, depth) as usize
     }
 
     /// `count` bytes of weights from byte `from` of a bank on.
-    pub(crate) fn weights(&self, bank: &Bank, from: usize, count: usize) -> &'a [i8] {
+    pub(crate) fn weights(&self, bank: &stream::Bank, from: usize, count: usize) -> &'a [i8] {
         bytes(self.data, bank.weights, from, count)
             .and_then(|bytes| bytemuck::try_cast_slice(bytes).ok())
             .unwrap_or(&[])
@@ -194,8 +210,14 @@ impl<'a> Model<'a> {
 
     /// The `count` channels of block `block` of a bank of `blocks`.
     #[inline(never)]
-    pub(crate) fn channels(&self, bank: &Bank, blocks: usize, block: usize, count: usize) -> kernels::Channels<'a> {
-        let (blocks, block) = if bank.shared { (1, 0) } else { (blocks, block) };
+    pub(crate) fn channels(
+        &self,
+        bank: &stream::Bank,
+        blocks: usize,
+        block: usize,
+        count: usize,
+    ) -> kernels::Channels<'a> {
+        let (blocks, block) = if bank.shared != 0 { (1, 0) } else { (blocks, block) };
         let words =
             |start: usize| bytes(self.data, bank.channels, 4 * start * count, 4 * count).and_then(words).unwrap_or(&[]);
         kernels::Channels {
@@ -205,7 +227,7 @@ impl<'a> Model<'a> {
                 zero_point: bank.zero_point,
                 low: bank.low,
                 high: bank.high,
-                table: bank.table.and_then(|table| self.table(table)),
+                table: self.table(bank.table),
             },
         }
     }
@@ -216,7 +238,7 @@ impl<'a> Model<'a> {
 }
 
 /// The part of `data` that starts `from` bytes after `offset`.
-fn bytes(data: &[u8], offset: u32, from: usize, len: usize) -> Option<&[u8]> {
+pub(crate) fn bytes(data: &[u8], offset: u32, from: usize, len: usize) -> Option<&[u8]> {
     let start = usize::try_from(offset).ok()?.checked_add(from)?;
     data.get(start..start.checked_add(len)?)
 }
@@ -264,132 +286,6 @@ fn split(file: &[u8]) -> Result<(Packing, &[u8], &[u8]), ParseError> {
     match (body.get(..graph_len as usize), body.get(data_start as usize..)) {
         (Some(graph), Some(data)) => Ok((packing, graph, data)),
         _ => Err(ParseError::Graph),
-    }
-}
-
-impl Model<'_> {
-    /// All rules of the graph; finds where each ring starts and the size of the arena.
-    #[inline(never)]
-    fn check(&mut self) -> Result<(), ParseError> {
-        let Self { graph, data, packing, offsets, .. } = self;
-        let at = |edge: usize| move |fault| ParseError::Edge { edge: edge as u8, fault };
-        if graph.ops.is_empty() || graph.edges.len() != graph.ops.len() + 1 {
-            return Err(at(0)(Fault::Count));
-        }
-        let mut end = 0u64;
-        for (index, (edge, offset)) in graph.edges.iter().zip(offsets).enumerate() {
-            check_edge(edge).map_err(at(index))?;
-            *offset = end as u32;
-            end += edge.ring_bytes() as u64;
-            if end > i32::MAX as u64 {
-                return Err(at(index)(Fault::Size));
-            }
-        }
-        if let Some(latent) = graph.edges.first() {
-            // What edge 0 has beyond the latent vector are classes.
-            let shape = Shape { h: 1, w: 1, c: latent.shape.c.max(graph.latent.dims) };
-            let whole = u32::from(latent.ring_rows) == latent.padded_rows();
-            if latent.shape != shape || latent.zero_point != 0 || !whole {
-                return Err(at(0)(Fault::Shape));
-            }
-        }
-        let mut most = 0;
-        for (index, op) in graph.ops.iter().enumerate() {
-            let (Some(source), Some(output)) = (graph.edges.get(op.source()), graph.edges.get(index + 1)) else {
-                return Err(at(index + 1)(Fault::Source));
-            };
-            if op.source() > index {
-                return Err(at(index + 1)(Fault::Source));
-            }
-            ops::check(op, source, output, *packing, data).map_err(at(index + 1))?;
-            if index + 1 < graph.ops.len() {
-                check_codes(op.bank(), output, data).map_err(at(index + 1))?;
-            }
-            let (matrix, depth) = ops::matrix(op, source);
-            most = packing.scratch_bytes(matrix, usize::from(output.shape.c), depth).max(most);
-        }
-        if graph.edges.last().is_some_and(|image| image.padding != Padding::default()) {
-            return Err(at(graph.ops.len())(Fault::Padding));
-        }
-        stream::rehearse(graph, |edge, rows| match graph.edges.get(edge) {
-            Some(ring) if rows <= u32::from(ring.ring_rows) => Ok(()),
-            _ => Err(at(edge)(Fault::Ring)),
-        })?;
-        self.scratch = end as u32;
-        // The arena may start at any address; what is skipped to align the scratch is counted here.
-        let slack = if most > 0 { SCRATCH_ALIGNMENT - 1 } else { 0 };
-        end += (most + slack) as u64;
-        self.arena_bytes = u32::try_from(end).map_err(|_| at(graph.ops.len())(Fault::Size))?;
-        Ok(())
-    }
-}
-
-/// Codes that another operator reads are −127 … 127, whatever the sums: see [`fixed`].
-#[inline(never)]
-fn check_codes(bank: &Bank, output: &Edge, data: &[u8]) -> Result<(), Fault> {
-    let least = match bank.table {
-        Some(table) => bytes(data, table, 0, 256).unwrap_or(&[]).iter().map(|&code| code as i8).min().unwrap_or(0),
-        None => bank.low,
-    };
-    if least.min(output.zero_point) < fixed::LEAST_CODE { Err(Fault::Range) } else { Ok(()) }
-}
-
-#[inline(never)]
-fn check_edge(edge: &Edge) -> Result<(), Fault> {
-    if edge.shape.is_empty() {
-        return Err(Fault::Shape);
-    }
-    // The largest row has 65535² values, which with its padding does not fit 32 bits.
-    let pixels = u64::from(edge.shape.w) + u64::from(edge.padding.left) + u64::from(edge.padding.right);
-    let row = pixels * u64::from(edge.shape.c) + 3;
-    if row * u64::from(edge.ring_rows) > i32::MAX as u64 {
-        return Err(Fault::Size);
-    }
-    if edge.ring_rows == 0 || u32::from(edge.ring_rows) > edge.padded_rows() {
-        return Err(Fault::Ring);
-    }
-    Ok(())
-}
-
-/// The rules of a bank with `blocks` blocks of `channels` channels and `weights` weights in all.
-#[inline(never)]
-pub(crate) fn check_bank(
-    bank: &Bank,
-    weights: u64,
-    blocks: usize,
-    channels: u16,
-    data_len: usize,
-) -> Result<(), Fault> {
-    if bank.low > bank.high {
-        return Err(Fault::Range);
-    }
-    let inside =
-        |offset: u32, len: u64| offset.is_multiple_of(ALIGNMENT as u32) && u64::from(offset) + len <= data_len as u64;
-    let sets = if bank.shared { 1 } else { blocks as u64 };
-    let table = bank.table.is_none_or(|table| inside(table, 256));
-    if inside(bank.weights, weights) && inside(bank.channels, 8 * sets * u64::from(channels)) && table {
-        Ok(())
-    } else {
-        Err(Fault::Data)
-    }
-}
-
-/// What [`crate::stream`] asks of an operator.
-impl Op {
-    /// Its weights.
-    fn bank(&self) -> &Bank {
-        match self {
-            Op::Dense(dense) => &dense.bank,
-            Op::PhaseConv(conv) => &conv.bank,
-        }
-    }
-
-    /// First and last row of its source, counted without padding, that row `y` of its output reads. `None`: no row.
-    pub fn reads(&self, y: u16) -> Option<(i32, i32)> {
-        match self {
-            Op::Dense(_) => Some((0, 0)),
-            Op::PhaseConv(conv) => conv.vertical.reads(y),
-        }
     }
 }
 

@@ -60,24 +60,25 @@ pub struct Blocking {
 impl Blocking {
     /// Bytes of a packed matrix, which may be more than a `usize` holds.
     fn matrix_bytes(&self, channels: usize, depth: usize) -> u64 {
-        rounded_up(channels, self.interleave) * rounded_up(depth, self.group)
+        rounded_up(channels, self.interleave) as u64 * rounded_up(depth, self.group) as u64
     }
 
     /// Words of gathered values.
     pub fn strip_words(&self, depth: usize) -> usize {
-        (self.pixels * self.value_bytes * rounded_up(depth, self.group).min(self.depth as u64) as usize).div_ceil(4)
+        (self.pixels * self.value_bytes * rounded_up(depth, self.group).min(self.depth)).div_ceil(4)
     }
 
     /// Words of sums.
     pub fn sums_words(&self, channels: usize) -> usize {
-        self.pixels * rounded_up(channels, self.interleave).min(self.channels as u64) as usize
+        self.pixels * rounded_up(channels, self.interleave).min(self.channels)
     }
 }
 
-/// `count` as a multiple of a power of two. `next_multiple_of` would divide, and microcontrollers do that by a long function.
-fn rounded_up(count: usize, power: usize) -> u64 {
-    let mask = (power as u64).wrapping_sub(1);
-    (count as u64 + mask) & !mask
+/// `count` as a multiple of a power of two. `next_multiple_of` would divide, which can panic unless the optimizer knows better.
+/// No count comes close to 2³²: 255 × 255 taps of 65535 values are the most.
+fn rounded_up(count: usize, power: usize) -> usize {
+    let mask = power.wrapping_sub(1);
+    count.wrapping_add(mask) & !mask
 }
 
 /// Alignment of a kernel's working memory in bytes; see [`Packing::scratch_bytes`].
@@ -141,7 +142,7 @@ impl Packing {
     pub fn matrix_bytes(self, matrix: Matrix, channels: usize, depth: usize) -> u64 {
         match self.blocking(matrix) {
             Some(blocking) if self == Self::X86 => {
-                let lows = 4 * rounded_up(channels, blocking.interleave);
+                let lows = 4 * rounded_up(channels, blocking.interleave) as u64;
                 blocking.matrix_bytes(channels, depth) + lows
             }
             Some(blocking) => blocking.matrix_bytes(channels, depth),

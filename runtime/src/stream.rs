@@ -1,122 +1,100 @@
-//! Rows, not feature maps: which row of which edge is made next.
-//!
-//! Each edge counts the rows it has made, padding rows included. To make the next row of the image, walk from the image
-//! towards the latent vector; at each edge look at the rows that its operator must read for its next row; if one
-//! is not made yet, that edge comes first. So every row is made exactly once, as late as possible, and a ring is high
-//! enough when it holds the rows that one row of its consumers reads, plus those in between.
+//! Draws images row by row, in memory of the caller. [`walk`] tells which row comes next.
 //!
 //! ```text
-//! next(image):  edge ← image
-//!               while the next row of edge needs a row of source that is not made:  edge ← source
-//!               make the next row of edge
+//! arena:  rings of the edges │ up to 15 bytes skipped │ the kernel's working memory │ progress of each edge │ nodes
 //! ```
-//!
-//! The exporter plans rings by rehearsing this walk ([`rehearse`]), and `Model::parse` rehearses it again to check them.
+
+use core::ops::Range;
+
+use bytemuck::{Pod, Zeroable};
 
 use crate::error::GeneratorError;
 use crate::fixed::LEAST_CODE;
-use crate::graph::{Edge, Graph, MAX_EDGES};
+use crate::graph::{self, Axis, Edge, Op, Padding, Phases, Shape};
 use crate::kernels::{Kernel, Native};
 use crate::latent::Point;
 use crate::model::Model;
-use crate::ops;
+use crate::ops::{self, Job};
 use crate::packing::{Packing, SCRATCH_ALIGNMENT};
+use crate::parts::Parts;
+use crate::walk::{self, Progress};
 
-/// How many rows each edge has made, padding rows included.
-#[derive(Clone, Debug)]
-struct Cursor {
-    made: [u32; MAX_EDGES],
+/// Bytes of the arena that do not depend on shapes: what each edge takes besides its ring, and what is skipped because an arena
+/// may start at any address.
+pub(crate) const fn fixed_bytes(edges: usize) -> usize {
+    const { assert!(size_of::<Progress>() + size_of::<Node>() == 64, "the documents of `Model::arena_bytes` say so") };
+    edges * (size_of::<Progress>() + size_of::<Node>()) + SCRATCH_ALIGNMENT - 1
 }
 
-/// One row to make.
-#[derive(Clone, Copy, Debug)]
-struct Step {
-    edge: usize,
-    /// Index of the row with padding rows counted.
-    index: u32,
-    /// Index without padding rows, `None` for a padding row.
-    row: Option<u16>,
+/// An edge and the operator that makes it, decoded for [`ops`]: bytes and nothing else, so that it can lie in the arena.
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+#[repr(C)]
+pub(crate) struct Node {
+    /// Where the ring of the edge starts in the arena.
+    start: u32,
+    /// Weights of the operator; of the latent vector, none.
+    pub(crate) bank: Bank,
+    /// The columns that it reads; a fully connected layer has no phases.
+    pub(crate) horizontal: Axis,
+    zero_point: i8,
+    pub(crate) padding: Padding,
+    /// Shape of the edge.
+    pub(crate) shape: Shape,
+    ring_rows: u16,
 }
 
-impl Cursor {
-    /// The latent vector is there, nothing else.
-    fn new(graph: &Graph<'_>) -> Self {
-        let mut made = [0; MAX_EDGES];
-        made[0] = graph.edges.first().map_or(0, Edge::padded_rows);
-        Self { made }
-    }
+/// A [`graph::Bank`] as bytes and nothing else.
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+#[repr(C)]
+pub(crate) struct Bank {
+    pub(crate) weights: u32,
+    pub(crate) channels: u32,
+    /// [`Bank::NO_TABLE`], or where the table is.
+    pub(crate) table: u32,
+    pub(crate) shared: u8,
+    pub(crate) zero_point: i8,
+    pub(crate) low: i8,
+    pub(crate) high: i8,
+}
 
-    fn made(&self, edge: usize) -> u32 {
-        self.made.get(edge).copied().unwrap_or(u32::MAX)
-    }
+impl Bank {
+    /// No table starts there, as it would not be at a multiple of 16.
+    pub(crate) const NO_TABLE: u32 = u32::MAX;
 
-    /// The row to make next so that the image gets its next row; `None` once the image is complete.
-    #[inline(never)]
-    fn next(&self, graph: &Graph<'_>) -> Option<Step> {
-        let mut edge = graph.edges.len().checked_sub(1)?;
-        if self.made(edge) >= graph.edges.get(edge)?.padded_rows() {
-            return None;
-        }
-        loop {
-            let index = self.made(edge);
-            let row = interior(graph.edges.get(edge)?, index);
-            let missing = row.and_then(|row| {
-                let (source, _, last) = reads(graph, edge, row)?;
-                (last >= self.made(source)).then_some(source)
-            });
-            match missing {
-                // Sources stand before what they feed, so this ends.
-                Some(source) if source < edge => edge = source,
-                _ => return Some(Step { edge, index, row }),
-            }
-        }
-    }
-
-    fn advance(&mut self, step: Step) {
-        if let Some(made) = self.made.get_mut(step.edge) {
-            *made += 1;
-        }
+    fn new(bank: &graph::Bank) -> Self {
+        let graph::Bank { weights, channels, shared, zero_point, low, high, table } = *bank;
+        Self { weights, channels, table: table.unwrap_or(Self::NO_TABLE), shared: shared.into(), zero_point, low, high }
     }
 }
 
-/// Row number without padding, or `None` for a padding row.
-fn interior(edge: &Edge, index: u32) -> Option<u16> {
-    let row = index.checked_sub(u32::from(edge.padding.top))?;
-    u16::try_from(row).ok().filter(|&row| row < edge.shape.h)
-}
-
-/// For a row of an edge: its source and the first and last row of it to read, padding rows counted.
-fn reads(graph: &Graph<'_>, edge: usize, row: u16) -> Option<(usize, u32, u32)> {
-    let op = graph.ops.get(edge.checked_sub(1)?)?;
-    let (first, last) = op.reads(row)?;
-    let top = i32::from(graph.edges.get(op.source())?.padding.top);
-    // `ops::check` saw that no row lies above the padding.
-    Some((op.source(), (first + top).max(0) as u32, (last + top).max(0) as u32))
-}
-
-/// Goes through the making of one image without making anything. For each row that an operator makes, `visit` gets the
-/// edge it reads and how high that edge's ring must be for it.
-///
-/// # Errors
-///
-/// The first error of `visit` ends the rehearsal.
-pub fn rehearse<E>(graph: &Graph<'_>, mut visit: impl FnMut(usize, u32) -> Result<(), E>) -> Result<(), E> {
-    let mut cursor = Cursor::new(graph);
-    while let Some(step) = cursor.next(graph) {
-        if let Some((source, first, _)) = step.row.and_then(|row| reads(graph, step.edge, row)) {
-            visit(source, cursor.made(source) - first.min(cursor.made(source)))?;
-        }
-        cursor.advance(step);
+impl Node {
+    fn new(edge: &Edge, op: Option<&Op>, start: u32) -> Self {
+        let Edge { shape, padding, zero_point, ring_rows } = *edge;
+        let horizontal = match op {
+            Some(Op::PhaseConv(conv)) => conv.horizontal,
+            _ => Axis { step: 0, dilation: 1, phases: Phases::default() },
+        };
+        let bank = op.map_or(Bank::zeroed(), |op| Bank::new(op.bank()));
+        Self { start, bank, horizontal, zero_point, padding, shape, ring_rows }
     }
-    Ok(())
+
+    /// Where row `index` (padding rows counted) lies in the ring.
+    fn slot(&self, index: u32) -> Range<usize> {
+        let Self { shape, padding, zero_point, ring_rows, .. } = *self;
+        let row_bytes = Edge { shape, padding, zero_point, ring_rows }.row_bytes();
+        let start = (index % u32::from(ring_rows.max(1))) as usize * row_bytes;
+        start..start + row_bytes
+    }
 }
 
 /// Draws images from a model with memory of the caller.
 #[derive(Debug)]
 pub struct Generator<'a, K: Kernel = Native> {
     model: &'a Model<'a>,
-    arena: &'a mut [i8],
-    cursor: Cursor,
+    rings: &'a mut [i8],
+    progress: &'a mut [Progress],
+    nodes: &'a [Node],
+    scratch: &'a mut [i32],
     /// Without one the portable packing is read.
     kernel: Option<K>,
 }
@@ -149,14 +127,14 @@ impl<'a, K: Kernel> Generator<'a, K> {
         }
         let (expected, found) = (model.arena_bytes(), arena.len());
         let arena = arena.get_mut(..expected).ok_or(GeneratorError::Arena { expected, found })?;
-        // Rows are written between their padding, so the padding at the sides is written here and never again.
-        let mut rest = &mut *arena;
-        for edge in &model.graph().edges {
-            let (ring, after) = core::mem::take(&mut rest).split_at_mut_checked(edge.ring_bytes()).unwrap_or_default();
-            ring.fill(edge.zero_point);
-            rest = after;
-        }
-        Ok(Self { model, arena, cursor: Cursor::new(model.graph()), kernel })
+        let (rings, rest) = split(arena, model.rings_bytes());
+        let (_, rest) = split(rest, rest.as_ptr().align_offset(SCRATCH_ALIGNMENT));
+        let (scratch, rest) = split(rest, model.scratch_bytes());
+        let (progress, rest) = split(rest, model.edges() * size_of::<Progress>());
+        let (nodes, _) = split(rest, model.edges() * size_of::<Node>());
+        let (scratch, progress, nodes) = (cast(scratch), cast(progress), cast(nodes));
+        unpack(model, rings, progress, nodes);
+        Ok(Self { model, rings, progress, nodes, scratch, kernel })
     }
 
     /// The model it draws from.
@@ -171,7 +149,7 @@ impl<'a, K: Kernel> Generator<'a, K> {
 
     /// The image at a point of the latent space: on the way between two seeds, or of a chosen class.
     pub fn sample_at(&mut self, point: Point) -> Rows<'_, 'a, K> {
-        point.fill(self.model.graph().latent, self.latent());
+        point.fill(self.model.latent(), self.latent());
         self.rows()
     }
 
@@ -195,16 +173,44 @@ impl<'a, K: Kernel> Generator<'a, K> {
     /// Edge 0 without its padding.
     #[inline(never)]
     fn latent(&mut self) -> &mut [i8] {
-        match self.model.graph().edges.first() {
-            Some(edge) => row_mut(edge, self.arena, u32::from(edge.padding.top)),
+        match self.nodes.first() {
+            Some(node) => row_mut(node, self.rings, node.padding.top.into()),
             None => &mut [],
         }
     }
 
     fn rows(&mut self) -> Rows<'_, 'a, K> {
-        self.cursor = Cursor::new(self.model.graph());
+        walk::start(self.progress);
         Rows { generator: self }
     }
+}
+
+/// Fills the arena: padding, where each edge starts, and what its operator needs.
+#[inline(never)]
+fn unpack(model: &Model<'_>, mut rings: &mut [i8], progress: &mut [Progress], nodes: &mut [Node]) {
+    let Parts { mut edges, mut ops, .. } = model.parts();
+    walk::fill(progress, &mut edges.clone(), &mut ops.clone());
+    let mut start = 0;
+    for (index, node) in nodes.iter_mut().enumerate() {
+        let Some(edge) = edges.next() else { return };
+        let op = if index == 0 { None } else { ops.next() };
+        *node = Node::new(&edge, op.as_ref(), start);
+        // Rows are written between their padding, so the padding at the sides is written here and never again.
+        let (ring, rest) = split(core::mem::take(&mut rings), edge.ring_bytes());
+        ring.fill(edge.zero_point);
+        rings = rest;
+        start += edge.ring_bytes() as u32;
+    }
+}
+
+/// The first `at` bytes and the rest. [`Model::arena_bytes`] saw to it that there are as many.
+fn split(bytes: &mut [i8], at: usize) -> (&mut [i8], &mut [i8]) {
+    bytes.split_at_mut_checked(at).unwrap_or_default()
+}
+
+/// Bytes at an address and of a length that fit.
+fn cast<T: Pod>(bytes: &mut [i8]) -> &mut [T] {
+    bytemuck::try_cast_slice_mut(bytes).unwrap_or_default()
 }
 
 /// The rows of one image, top to bottom; each is computed when it is asked for.
@@ -216,79 +222,61 @@ pub struct Rows<'g, 'a, K: Kernel = Native> {
 impl<K: Kernel> Rows<'_, '_, K> {
     /// The next row: `width · channels` bytes from 0, black, to 255, white. `None` after the last row.
     pub fn next_row(&mut self) -> Option<&[u8]> {
-        let Generator { model, arena, cursor, kernel } = &mut *self.generator;
-        let graph = model.graph();
+        let Generator { model, rings, progress, nodes, scratch, kernel } = &mut *self.generator;
+        let last = nodes.len().checked_sub(1)?;
         loop {
-            let step = cursor.next(graph)?;
-            let output = graph.edges.get(step.edge)?;
-            let (rings, scratch) = arena.split_at_mut_checked(model.scratch())?;
-            let (below, above) = rings.split_at_mut_checked(model.offset(step.edge))?;
-            match step.row {
-                Some(row) => {
-                    let op = graph.ops.get(step.edge - 1)?;
-                    let source = Ring::new(graph.edges.get(op.source())?, below.get(model.offset(op.source())..)?);
-                    let row_mut = row_mut(output, above, step.index);
-                    ops::run(op, model, source, output, row, row_mut, words(scratch), *kernel);
+            let edge = walk::next(progress)?;
+            let (of, node) = (progress.get(edge)?, nodes.get(edge)?);
+            let index = of.index();
+            let (below, above) = rings.split_at_mut_checked(node.start as usize)?;
+            match of.row() {
+                Some(y) => {
+                    let source = nodes.get(of.source())?;
+                    let job = Job {
+                        model,
+                        kernel: *kernel,
+                        node,
+                        vertical: of.vertical(),
+                        source: Ring { node: source, values: below.get(source.start as usize..)? },
+                        y,
+                        row: row_mut(node, above, index),
+                        scratch,
+                    };
+                    ops::run(job);
                 }
-                None => padded_row_mut(output, above, step.index).fill(output.zero_point),
+                None => padded_row_mut(node, above, index).fill(node.zero_point),
             }
-            cursor.advance(step);
-            if step.edge + 1 == graph.edges.len() {
-                break;
+            walk::advance(progress, edge);
+            if edge == last {
+                let above = rings.get_mut(node.start as usize..)?;
+                return bytemuck::try_cast_slice(row_mut(node, above, index)).ok();
             }
         }
-        let image = graph.edges.len() - 1;
-        let above = arena.get_mut(model.offset(image)..)?;
-        let made = cursor.made(image);
-        bytemuck::try_cast_slice(row_mut(graph.edges.get(image)?, above, made.checked_sub(1)?)).ok()
     }
-}
-
-/// The aligned words of a kernel's working memory; [`Model::arena_bytes`] counts what is skipped.
-fn words(scratch: &mut [i8]) -> &mut [i32] {
-    let skipped = scratch.as_ptr().align_offset(SCRATCH_ALIGNMENT);
-    let aligned = scratch.get_mut(skipped..).unwrap_or_default();
-    let whole = aligned.len() / 4 * 4;
-    aligned.get_mut(..whole).and_then(|bytes| bytemuck::try_cast_slice_mut(bytes).ok()).unwrap_or_default()
 }
 
 /// The ring of an edge, for reading.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ring<'a> {
-    edge: &'a Edge,
-    /// The arena from the start of the ring on.
-    bytes: &'a [i8],
+    /// The edge and, of no concern here, what makes it.
+    pub(crate) node: &'a Node,
+    /// The rings from the start of this one on.
+    pub(crate) values: &'a [i8],
 }
 
-impl<'a> Ring<'a> {
-    fn new(edge: &'a Edge, bytes: &'a [i8]) -> Self {
-        Self { edge, bytes }
+impl Ring<'_> {
+    /// Where row `row` starts, counted without padding rows, with the padding at its sides.
+    pub(crate) fn row(&self, row: i32) -> usize {
+        self.node.slot((row + i32::from(self.node.padding.top)).max(0) as u32).start
     }
-
-    /// The edge itself.
-    pub(crate) fn edge(&self) -> &'a Edge {
-        self.edge
-    }
-
-    /// Row `row`, counted without padding rows, with the padding at its sides.
-    pub(crate) fn row(&self, row: i32) -> &'a [i8] {
-        let index = (row + i32::from(self.edge.padding.top)).max(0) as u32;
-        self.bytes.get(slot(self.edge, index)).unwrap_or(&[])
-    }
-}
-
-/// Where row `index` (padding rows counted) lies in its ring.
-fn slot(edge: &Edge, index: u32) -> core::ops::Range<usize> {
-    let start = (index % u32::from(edge.ring_rows.max(1))) as usize * edge.row_bytes();
-    start..start + edge.row_bytes()
 }
 
 #[inline(never)]
-fn padded_row_mut<'a>(edge: &Edge, ring: &'a mut [i8], index: u32) -> &'a mut [i8] {
-    ring.get_mut(slot(edge, index)).unwrap_or_default()
+fn padded_row_mut<'a>(node: &Node, ring: &'a mut [i8], index: u16) -> &'a mut [i8] {
+    ring.get_mut(node.slot(index.into())).unwrap_or_default()
 }
 
-fn row_mut<'a>(edge: &Edge, ring: &'a mut [i8], index: u32) -> &'a mut [i8] {
-    let left = usize::from(edge.padding.left) * usize::from(edge.shape.c);
-    padded_row_mut(edge, ring, index).get_mut(left..left + edge.shape.row_len()).unwrap_or_default()
+fn row_mut<'a>(node: &Node, ring: &'a mut [i8], index: u16) -> &'a mut [i8] {
+    let left = usize::from(node.padding.left) * usize::from(node.shape.c);
+    padded_row_mut(node, ring, index).get_mut(left..left + node.shape.row_len()).unwrap_or_default()
 }

@@ -35,12 +35,16 @@ pub struct Counts {
     pub file: usize,
     /// Bytes of working memory: rings, and what the kernel works in.
     pub arena: u64,
-    /// Bytes of a parsed model and of a generator.
-    pub structures: u64,
+    /// Bytes of a parsed model.
+    pub model: u64,
+    /// Bytes of a generator.
+    pub generator: u64,
     /// Instructions of `Model::parse`.
     pub parse: u64,
     /// Bytes of stack of `Model::parse`, the model that it returns not counted.
     pub parse_stack: u64,
+    /// Bytes of stack of `Generator::new`, the generator that it returns not counted.
+    pub new_stack: u64,
     /// Instructions of each image, from the seed on.
     pub images: Vec<u64>,
     /// Of these, what drawing the latent vector takes.
@@ -50,6 +54,12 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// Bytes of RAM besides the arena at the moment that takes most: what the caller holds, and stack.
+    pub fn ram(&self) -> u64 {
+        let held = self.model + self.generator;
+        (self.model + self.parse_stack).max(held + self.new_stack).max(held + self.run_stack)
+    }
+
     /// Instructions of the rows of an image, the mean.
     pub fn rows(&self) -> u64 {
         self.images.iter().sum::<u64>() / self.images.len() as u64 - self.latent
@@ -115,14 +125,19 @@ impl Counts {
         let images: Vec<&str> = text.lines().filter(|line| line.starts_with("image ")).collect();
         let of_images = |name: &str| images.iter().map(|line| number(line, name)).collect::<Result<Vec<u64>>>();
         let most = |name: &str| of_images(name)?.into_iter().max().context("no image");
-        let parse = text.lines().find(|line| line.starts_with("parse ")).context("no line about parse")?;
+        let about = |name: &str| {
+            text.lines().find(|line| line.starts_with(name)).with_context(|| format!("no line about {name}"))
+        };
+        let (parse, new) = (about("parse ")?, about("new ")?);
         Ok(Self {
             kernel: word(text, "kernel")?.to_owned(),
             file,
             arena: number(text, "arena")?,
-            structures: number(text, "model")? + number(text, "generator")?,
+            model: number(text, "model")?,
+            generator: number(text, "generator")?,
             parse: number(parse, "ticks")? * qemu::INSTRUCTIONS_PER_TICK,
             parse_stack: number(parse, "stack")?,
+            new_stack: number(new, "stack")?,
             images: of_images("ticks")?.iter().map(|ticks| ticks * qemu::INSTRUCTIONS_PER_TICK).collect(),
             latent: most("latent")? * qemu::INSTRUCTIONS_PER_TICK,
             run_stack: most("stack")?,

@@ -77,6 +77,8 @@ fn core(cpu: Cpu) -> Result<Core> {
     eprintln!("{cpu}, {}: {:.2} million", WHOLE.name, counts.images[0] as f64 / 1e6);
     let whole = Whole {
         macs,
+        structures: counts.model + counts.generator,
+        ram: counts.ram(),
         images: counts.images,
         latent: counts.latent,
         portable: portable.images[0],
@@ -86,7 +88,6 @@ fn core(cpu: Cpu) -> Result<Core> {
         file: counts.file,
         parse_stack: counts.parse_stack,
         run_stack: counts.run_stack,
-        structures: counts.structures,
         arena: counts.arena,
     };
     let mut core = Core {

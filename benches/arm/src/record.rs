@@ -71,6 +71,8 @@ pub struct Whole {
     pub run_stack: u64,
     /// Bytes of the parsed model and the generator.
     pub structures: u64,
+    /// Bytes of RAM besides the arena at the moment that takes most.
+    pub ram: u64,
     /// Bytes of the arena.
     pub arena: u64,
 }
@@ -233,16 +235,16 @@ impl Record {
 
     fn whole(&self) -> String {
         let mut text = "| core | first image | later images | latent vector of it | parse | file | arena | stack of run | stack of parse | model and \
-            generator | rows of a smaller model, own and shared weights |\n|---|---|---|---|---|---|---|---|---|---|---|\n"
+            generator | most RAM besides the arena | rows of a smaller model, own and shared weights |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n"
             .to_owned();
         for Core { cpu, whole, own_and_aliased: [own, aliased], .. } in &self.cores {
             let Some((first, later)) = whole.images.split_first() else { continue };
             let (least, most) = (later.iter().min().unwrap_or(first), later.iter().max().unwrap_or(first));
             let later = if least == most { least.to_string() } else { format!("{least} … {most}") };
-            let Whole { latent, parse, file, arena, run_stack, parse_stack, structures, .. } = whole;
+            let Whole { latent, parse, file, arena, run_stack, parse_stack, structures, ram, .. } = whole;
             let _ = writeln!(
                 text,
-                "| {cpu} | {first} | {later} | {latent} | {parse} | {file} | {arena} | {run_stack} | {parse_stack} | {structures} | {own}, {aliased} |"
+                "| {cpu} | {first} | {later} | {latent} | {parse} | {file} | {arena} | {run_stack} | {parse_stack} | {structures} | {ram} | {own}, {aliased} |"
             );
         }
         text

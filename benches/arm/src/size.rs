@@ -11,10 +11,10 @@ use anyhow::{Result, anyhow};
 use edgegen_sim::Cpu;
 use object::{Object, ObjectSection, ObjectSymbol, SectionFlags, SectionKind, elf};
 
-use crate::board::Bench;
+use crate::board::{Bench, Counts};
 
 /// Parts by file of `runtime/src`, and the same by path of a function without debug information, such as one in assembly.
-const FILES: [(&str, &str, &str); 12] = [
+const FILES: [(&str, &str, &str); 15] = [
     ("kernels/scalar", "kernels::scalar", "kernel: scalar"),
     ("kernels/armv6m", "kernels::armv6m", "kernel: of the core"),
     ("kernels/dsp", "kernels::dsp", "kernel: of the core"),
@@ -24,7 +24,10 @@ const FILES: [(&str, &str, &str); 12] = [
     ("ops/phase_conv", "ops::phase_conv", "operator: phase_conv"),
     ("ops/", "ops::", "executor"),
     ("stream", "stream::", "executor"),
+    ("walk", "walk::", "executor"),
     ("latent", "latent::", "latent vector"),
+    ("rules", "rules::", "parse: header and checks"),
+    ("parts", "parts::", GRAPH),
     ("model", "model::", "parse: header and checks"),
     ("error", "error::", "parse: header and checks"),
 ];
@@ -32,15 +35,10 @@ const FILES: [(&str, &str, &str); 12] = [
 /// Files whose functions serve several parts: the part is that of their caller.
 const SERVING: [&str; 4] = ["graph", "fixed", "packing", "lib"];
 
-/// What names of functions that read the graph contain.
-const DESERIALIZING: [&str; 4] = ["postcard", "serde", "deserialize", "from_utf8"];
-const GRAPH: &str = "parse: graph, by serde";
+const GRAPH: &str = "parse: graph";
 
 /// Parts by the name of a function that comes from no file of the runtime.
-const CRATES: [(&str, &str); 8] = [
-    ("postcard", GRAPH),
-    ("serde", GRAPH),
-    ("heapless", GRAPH),
+const CRATES: [(&str, &str); 5] = [
     ("from_utf8", GRAPH),
     ("compiler_builtins", "memcpy, division and the like"),
     ("__aeabi", "memcpy, division and the like"),
@@ -75,12 +73,17 @@ pub fn print() -> Result<()> {
 
     let model = edgegen_tests::shipped("mnist-dcgan");
     println!("\nBytes of RAM besides the arena, with mnist-dcgan:\n");
-    println!("| core | stack of drawing | stack of parsing | parsed model and generator |\n|---|---:|---:|---:|");
+    println!("| core | model | generator | stack of parse | stack of new | stack of drawing | most at a time |");
+    println!("|---|{}", "---:|".repeat(6));
     for cpu in cores {
         let counts = Bench::build(cpu)?.count(&edgegen_export::repack(&model, cpu.packing())?, None)?;
-        println!("| {cpu} | {} | {} | {} |", counts.run_stack, counts.parse_stack, counts.structures);
+        let Counts { model, generator, parse_stack, new_stack, run_stack, .. } = counts;
+        let most = counts.ram();
+        println!("| {cpu} | {model} | {generator} | {parse_stack} | {new_stack} | {run_stack} | {most} |");
     }
-    println!("\nThe runtime has no variables of its own. The stack of parsing is free again when drawing starts.");
+    println!(
+        "\nThe runtime has no variables of its own. Stack is free again when a call returns, so the most is that of one call."
+    );
     Ok(())
 }
 
@@ -124,10 +127,6 @@ fn part_of_code(lines: &Loader, address: u64) -> Result<&'static str> {
     let mut frames = lines.find_frames(address).map_err(|error| anyhow!("{error}"))?;
     let mut serving = None;
     while let Some(frame) = frames.next().map_err(|error| anyhow!("{error}"))? {
-        let function = frame.function.and_then(|function| function.demangle().ok().map(String::from));
-        if function.is_some_and(|name| DESERIALIZING.iter().any(|mark| name.contains(mark))) {
-            return Ok(GRAPH);
-        }
         let Some(file) = frame.location.and_then(|location| location.file) else { continue };
         let Some((_, file)) = file.split_once("runtime/src/") else { continue };
         if let Some((_, _, part)) = FILES.iter().find(|(start, _, _)| file.starts_with(start)) {

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use edgegen_export::layers::{Activation, Layer, Network, PixelRange, Window};
 use edgegen_export::{Label, ModelFile, cost, export, image, pack, plan, repack};
-use edgegen_runtime::graph::{Bank, Op, Padding};
+use edgegen_runtime::graph::{Op, Padding};
 use edgegen_runtime::model::ALIGNMENT;
 use edgegen_runtime::{Model, Packing, Prior, Shape};
 use edgegen_tests::{Values, rgb64};
@@ -115,7 +115,7 @@ fn count(bench: &Bench, file: &ModelFile, packing: Packing) -> Result<(Counts, b
 /// The first operators of a portable model: the same layers, the last of them now making the image.
 fn prefix(file: &ModelFile, ops: usize) -> Result<ModelFile> {
     let model = Model::parse(file.bytes())?;
-    let mut graph = model.graph().clone();
+    let mut graph = model.graph();
     graph.ops.truncate(ops);
     graph.edges.truncate(ops + 1);
     graph.edges.last_mut().context("no edge")?.padding = Padding::default();
@@ -127,7 +127,7 @@ fn prefix(file: &ModelFile, ops: usize) -> Result<ModelFile> {
 /// start.
 fn relocate(file: &ModelFile, aliased: bool) -> Result<ModelFile> {
     let model = Model::parse_any(file.bytes())?;
-    let mut graph = model.graph().clone();
+    let mut graph = model.graph();
     let cost = cost::cost(&model);
     let mut data = Vec::new();
     let mut append = |offset: u32, len: u64| {
@@ -136,9 +136,9 @@ fn relocate(file: &ModelFile, aliased: bool) -> Result<ModelFile> {
         data.resize(data.len().next_multiple_of(ALIGNMENT), 0);
         at
     };
-    let banks = || graph_banks(model.graph().ops.iter());
-    let largest = banks().zip(&cost.ops).max_by_key(|(_, cost)| cost.weight_bytes).context("no operator")?;
-    let shared = aliased.then(|| append(largest.0.weights, largest.1.weight_bytes));
+    let banks = graph.ops.iter().map(Op::bank).zip(&cost.ops);
+    let (largest, size) = banks.max_by_key(|(_, cost)| cost.weight_bytes).context("no operator")?;
+    let shared = aliased.then(|| append(largest.weights, size.weight_bytes));
     for (op, cost) in graph.ops.iter_mut().zip(&cost.ops) {
         let bank = match op {
             Op::Dense(dense) => &mut dense.bank,
@@ -152,13 +152,6 @@ fn relocate(file: &ModelFile, aliased: bool) -> Result<ModelFile> {
     let moved = ModelFile::new(&pack::assemble(&graph, model.packing(), &data));
     Model::parse_any(moved.bytes())?;
     Ok(moved)
-}
-
-fn graph_banks<'a>(ops: impl Iterator<Item = &'a Op>) -> impl Iterator<Item = &'a Bank> {
-    ops.map(|op| match op {
-        Op::Dense(dense) => &dense.bank,
-        Op::PhaseConv(conv) => &conv.bank,
-    })
 }
 
 /// The 64×64 RGB generator with few latent values.

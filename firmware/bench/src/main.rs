@@ -2,8 +2,9 @@
 //! `model=ADDRESS length=BYTES images=COUNT seed=FIRST`.
 //!
 //! ```text
-//! kernel dsp packing dsp arena 7760 model 1480 generator 96      sizes in bytes
-//! parse ticks 25321 stack 3104
+//! kernel dsp packing dsp arena 7760 model 36 generator 40        sizes in bytes
+//! parse ticks 25321 stack 904
+//! new stack 520
 //! image ticks 18234 latent 12 stack 704                           one line each image; latent: the part before the rows
 //! crc32 1c291ca3                                                  of the rows of the first image
 //! done                                                            or `fault …`
@@ -25,7 +26,7 @@ use crc::{CRC_32_ISO_HDLC, Crc, NoTable};
 use edgegen_lm3s6965::clock::{self, Ticks};
 use edgegen_lm3s6965::host::{self, Text};
 use edgegen_runtime::kernels::{Kernel, Native};
-use edgegen_runtime::{Arena, Generator, Model, ParseError};
+use edgegen_runtime::{Arena, Generator, GeneratorError, Model, ParseError};
 use stack::Watch;
 
 /// Working memory for the model.
@@ -62,7 +63,10 @@ fn bench(file: &[u8], arena: &mut [i8], seed: u64, images: u32, ticks: &mut Tick
     let model = parsed.map_err(|error| fault(&error))?;
 
     let arena_bytes = model.arena_bytes();
-    let mut generator = Generator::new(&model, arena).map_err(|error| fault(&error))?;
+    let watch = Watch::start();
+    let built = build(&model, arena);
+    let new_stack = watch.deepest();
+    let mut generator = built.map_err(|error| fault(&error))?;
     writeln!(
         Text,
         "kernel {} packing {} arena {arena_bytes} model {} generator {}",
@@ -72,6 +76,7 @@ fn bench(file: &[u8], arena: &mut [i8], seed: u64, images: u32, ticks: &mut Tick
         size_of_val(&generator)
     )?;
     writeln!(Text, "parse ticks {parse_ticks} stack {parse_stack}")?;
+    writeln!(Text, "new stack {new_stack}")?;
     for image in 0..u64::from(images) {
         let watch = Watch::start();
         let begin = ticks.now();
@@ -89,6 +94,11 @@ fn bench(file: &[u8], arena: &mut [i8], seed: u64, images: u32, ticks: &mut Tick
 #[inline(never)]
 fn parse(file: &[u8]) -> Result<Model<'_>, ParseError> {
     Model::parse(black_box(file))
+}
+
+#[inline(never)]
+fn build<'a>(model: &'a Model<'a>, arena: &'a mut [i8]) -> Result<Generator<'a>, GeneratorError> {
+    Generator::new(model, arena)
 }
 
 /// Makes an image; gives the time when the latent vector was there.

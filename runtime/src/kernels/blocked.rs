@@ -55,7 +55,7 @@ pub trait Tile: Copy {
 pub fn run<T: Tile>(tile: T, row: Row<'_>) {
     let Blocking { interleave, group, pixels: block, channels: most_channels, depth: most_depth, .. } = T::BLOCKING;
     let Row { window, weights, channels, pixels, stride, scratch } = row;
-    let Window { lanes, run, step } = window;
+    let Window { lanes, run, step, .. } = window;
     let depth = lanes.len() * run;
     let padded = depth.next_multiple_of(group);
     let next = padded * interleave;
@@ -75,7 +75,7 @@ pub fn run<T: Tile>(tile: T, row: Row<'_>) {
             let mut done = 0;
             while done < depth {
                 let piece = most_depth.min(depth - done);
-                gather(tile, lanes, run, start * step, step, pixels_here, done..done + piece, strip);
+                gather(tile, window, start * step, pixels_here, done..done + piece, strip);
                 let Some(weights) = weights.get(done * interleave..) else { return };
                 tile.multiply(strip, weights, next, piece.next_multiple_of(group), bias.len(), pixels_here, sums);
                 done += piece;
@@ -88,22 +88,20 @@ pub fn run<T: Tile>(tile: T, row: Row<'_>) {
 }
 
 /// Gathers the part `depth` of what `pixels` pixels read, lane by lane; the first reads from value `from` of each lane on.
-#[allow(clippy::too_many_arguments)] // one caller, which has all of them at hand
 fn gather<T: Tile>(
     tile: T,
-    lanes: &[&[i8]],
-    run: usize,
+    window: Window<'_>,
     from: usize,
-    step: usize,
     pixels: usize,
     depth: core::ops::Range<usize>,
     strip: &mut [i32],
 ) {
+    let Window { values, lanes, run, step } = window;
     let mut lane_start = 0;
     for lane in lanes {
         let (begin, end) = (depth.start.max(lane_start), depth.end.min(lane_start + run));
         if begin < end
-            && let Some(values) = lane.get(from + begin - lane_start..)
+            && let Some(values) = values.get(lane + from + begin - lane_start..)
         {
             tile.gather(values, step, pixels, end - begin, begin - depth.start, strip);
         }

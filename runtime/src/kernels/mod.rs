@@ -109,7 +109,7 @@ pub trait Kernel: Copy {
 /// Pixel `n` lies at `pixels[n · stride ..]`; there are as many as fit. For channel `c` of pixel `n`:
 ///
 /// ```text
-/// sum = bias[c] + Σ over lanes l, i < run:  lanes[l][n · step + i] · weights[c][l · run + i]
+/// sum = bias[c] + Σ over lanes l, i < run:  values[lanes[l] + n · step + i] · weights[c][l · run + i]
 /// pixels[n · stride + c] = output(sum, multiplier[c])
 /// ```
 ///
@@ -133,12 +133,21 @@ pub struct Row<'a> {
 /// The input of one phase of one row.
 #[derive(Clone, Copy, Debug)]
 pub struct Window<'a> {
-    /// One slice for each run of input values, each starting at the first value that pixel 0 reads.
-    pub lanes: &'a [&'a [i8]],
+    /// Where the lanes are.
+    pub values: &'a [i8],
+    /// For each run of input values, the place of the first value that pixel 0 reads.
+    pub lanes: &'a [usize],
     /// Values that a pixel reads from each lane.
     pub run: usize,
     /// Values from the start of one pixel's run to that of the next.
     pub step: usize,
+}
+
+impl Window<'_> {
+    /// Whether each lane has `count` values.
+    pub fn holds(&self, count: usize) -> bool {
+        self.lanes.iter().all(|lane| lane.saturating_add(count) <= self.values.len())
+    }
 }
 
 /// The output channels.

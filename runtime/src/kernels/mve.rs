@@ -57,7 +57,7 @@ impl Kernel for Mve {
     }
 
     fn windows(self, row: Row<'_>) {
-        let Window { lanes, run, step } = row.window;
+        let Window { lanes, run, step, .. } = row.window;
         let depth = lanes.len().saturating_mul(run);
         if depth == 0 {
             return biases(row);
@@ -75,26 +75,28 @@ impl Kernel for Mve {
         for start in (0..count).step_by(block) {
             let here = block.min(count - start);
             for pixel in 0..here {
-                self.gather(lanes, run, (start + pixel) * step, strip.get_mut(pixel * padded..).unwrap_or(&mut []));
+                self.gather(row.window, (start + pixel) * step, strip.get_mut(pixel * padded..).unwrap_or(&mut []));
             }
-            let window = Window { lanes: &[&*strip], run: padded, step: padded };
+            let window = Window { values: &*strip, lanes: &[0], run: padded, step: padded };
             let pixels = pixels.get_mut(start * stride..).unwrap_or(&mut []);
             self.pixels(window, weights, &channels, pixels, stride, here);
         }
     }
 
     fn vector(self, row: Row<'_>) {
-        let Window { lanes, run, .. } = row.window;
+        let Window { values, lanes, run, .. } = row.window;
         let depth = lanes.len().saturating_mul(run);
         if depth == 0 {
             return biases(row);
         }
         let Row { weights, channels, pixels, scratch, .. } = row;
         match lanes {
-            [values] if run.is_multiple_of(VECTOR) => self.pixel(values, run, weights, &channels, pixels),
+            &[lane] if run.is_multiple_of(VECTOR) => {
+                self.pixel(values.get(lane..).unwrap_or(&[]), run, weights, &channels, pixels);
+            }
             _ => {
                 let strip: &mut [i8] = bytemuck::cast_slice_mut(scratch);
-                self.gather(lanes, run, 0, strip);
+                self.gather(row.window, 0, strip);
                 self.pixel(strip, depth.div_ceil(VECTOR).saturating_mul(VECTOR), weights, &channels, pixels);
             }
         }
@@ -112,9 +114,9 @@ fn biases(Row { channels, pixels, stride, .. }: Row<'_>) {
 
 impl Mve {
     /// Puts the values of one pixel together; what follows them in the strip will meet weights of 0.
-    fn gather(self, lanes: &[&[i8]], run: usize, from: usize, strip: &mut [i8]) {
+    fn gather(self, Window { values, lanes, run, .. }: Window<'_>, from: usize, strip: &mut [i8]) {
         for (lane, to) in lanes.iter().zip(strip.chunks_mut(run.max(1))) {
-            let values = lane.get(from..).unwrap_or(&[]);
+            let values = values.get(lane + from..).unwrap_or(&[]);
             let len = run.min(to.len()).min(values.len());
             // SAFETY: both slices have `len` bytes; `self` proves that there are vectors.
             unsafe { copy(values.as_ptr(), to.as_mut_ptr(), len) }
@@ -125,13 +127,14 @@ impl Mve {
     #[inline(never)] // into its two callers, with all checks
     fn pixels(
         self,
-        Window { lanes, run, step }: Window<'_>,
+        window: Window<'_>,
         weights: &[i8],
         channels: &Channels<'_>,
         to: &mut [i8],
         stride: usize,
         count: usize,
     ) {
+        let Window { values, lanes, run, step } = window;
         let all = channels.bias.len();
         let last = count.wrapping_sub(1);
         let reach = last.saturating_mul(step).saturating_add(run);
@@ -142,12 +145,12 @@ impl Mve {
             && all >= 1
             && all <= channels.multiplier.len()
             && last.saturating_mul(stride).saturating_add(all) <= to.len();
-        if !fits || lanes.iter().any(|lane| lane.len() < reach) {
+        if !fits || !window.holds(reach) {
             return;
         }
         let mut starts = [ptr::null(); LANES + 1];
         for (start, lane) in starts.iter_mut().zip(lanes) {
-            *start = lane.as_ptr();
+            *start = values.as_ptr().wrapping_add(*lane);
         }
         let steps = run / VECTOR;
         let one = count == 1; // which then is both pixels of its pair

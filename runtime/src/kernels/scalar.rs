@@ -16,7 +16,7 @@ impl Kernel for Scalar {
     }
 
     fn windows(self, Row { window, weights, channels, pixels, stride, .. }: Row<'_>) {
-        let Window { lanes, run, step } = window;
+        let Window { values, lanes, run, step } = window;
         let per_channel = lanes.len() * run;
         let output = channels.output;
         for (n, pixel) in pixels.chunks_mut(stride.max(1)).enumerate() {
@@ -25,7 +25,7 @@ impl Kernel for Scalar {
                 let weights = weights.get(channel * per_channel..).unwrap_or(&[]);
                 let lanes = lanes.iter().zip(weights.chunks_exact(run.max(1)));
                 let sum = lanes.fold(bias, |sum, (lane, weights)| {
-                    sum.wrapping_add(dot(lane.get(n * step..).unwrap_or(&[]), weights))
+                    sum.wrapping_add(dot(values.get(lane + n * step..).unwrap_or(&[]), weights))
                 });
                 *value = output.finish(sum, multiplier);
             }

@@ -132,8 +132,9 @@ impl Kernel for X86 {
 /// A row whose lanes are whole groups, with all lengths checked: what the kernels do with pointers relies on that.
 #[derive(Debug)]
 struct Job<'a> {
-    /// Each at least `(count − 1) · step + run` values.
-    lanes: &'a [&'a [i8]],
+    values: &'a [i8],
+    /// From each on there are at least `(count − 1) · step + run` values.
+    lanes: &'a [usize],
     /// A multiple of [`GROUP`].
     run: usize,
     step: usize,
@@ -159,7 +160,7 @@ impl<'a> Job<'a> {
         pixels: &'a mut [i8],
         stride: usize,
     ) -> Option<Self> {
-        let Window { lanes, run, step } = window;
+        let Window { values, lanes, run, step } = window;
         let all = channels.bias.len();
         let count = (pixels.len() + 1).checked_sub(all)?.div_ceil(stride.max(1));
         let last = count.checked_sub(1)?;
@@ -169,9 +170,20 @@ impl<'a> Job<'a> {
         let right = all > 0
             && channels.multiplier.len() == all
             && run.is_multiple_of(GROUP)
-            && lanes.iter().all(|lane| lane.len() >= reach)
+            && window.holds(reach)
             && weights.len() >= quads.saturating_mul(next.saturating_add(4 * QUAD));
-        right.then_some(Self { lanes, run, step, count, weights, next, channels, pixels, stride: stride.max(1) })
+        right.then_some(Self {
+            values,
+            lanes,
+            run,
+            step,
+            count,
+            weights,
+            next,
+            channels,
+            pixels,
+            stride: stride.max(1),
+        })
     }
 
     /// Number of quads, the last perhaps with less than four channels.
@@ -255,13 +267,14 @@ fn gathered(row: Row<'_>, run: impl Fn(Job<'_>)) {
         for (pixel, to) in strip.chunks_exact_mut(padded).take(pixels_here).enumerate() {
             for (lane, to) in window.lanes.iter().zip(to.chunks_mut(window.run)) {
                 let from = (first + pixel).saturating_mul(window.step);
-                let (Some(values), Some(to)) = (lane.get(from..), to.get_mut(..window.run)) else { return };
+                let (Some(values), Some(to)) = (window.values.get(lane + from..), to.get_mut(..window.run)) else {
+                    return;
+                };
                 let Some(values) = values.get(..window.run) else { return };
                 to.copy_from_slice(values);
             }
         }
-        let lanes: [&[i8]; 1] = [&*strip];
-        let window = Window { lanes: &lanes, run: padded, step: padded };
+        let window = Window { values: &*strip, lanes: &[0], run: padded, step: padded };
         let end = pixels.len().min((first + pixels_here - 1) * stride + channels.bias.len());
         let Some(pixels) = pixels.get_mut(first * stride..end) else { return };
         if let Some(job) = Job::new(window, weights, channels, pixels, stride) {

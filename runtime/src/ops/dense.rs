@@ -2,12 +2,12 @@
 //!
 //! Rows here too: row `y` of the map is made when it is needed, from its own part of the weights `[h, w, c, n]`.
 
+use super::Job;
 use crate::error::Fault;
 use crate::graph::{Dense, Edge, Padding};
 use crate::kernels::{Kernel, Row, Window};
-use crate::model::{Model, check_bank};
 use crate::packing::{Matrix, Packing};
-use crate::stream::Ring;
+use crate::rules::check_bank;
 
 #[inline(never)]
 pub(crate) fn check(op: &Dense, source: &Edge, output: &Edge, packing: Packing, data_len: usize) -> Result<(), Fault> {
@@ -23,29 +23,19 @@ pub(crate) fn check(op: &Dense, source: &Edge, output: &Edge, packing: Packing, 
     check_bank(&op.bank, weights, positions, output.shape.c, data_len)
 }
 
-#[allow(clippy::too_many_arguments)]
-pub(crate) fn run<K: Kernel>(
-    op: &Dense,
-    model: &Model<'_>,
-    source: Ring<'_>,
-    output: &Edge,
-    y: u16,
-    row: &mut [i8],
-    scratch: &mut [i32],
-    kernel: Option<K>,
-) {
-    let inputs = usize::from(source.edge().shape.c);
-    let lanes = [source.row(0).get(..inputs).unwrap_or(&[])];
-    let window = Window { lanes: &lanes, run: inputs, step: 0 };
-    let (width, channels) = (usize::from(output.shape.w), usize::from(output.shape.c));
-    let positions = usize::from(output.shape.h) * width;
+pub(crate) fn run<K: Kernel>(job: Job<'_, K>) {
+    let Job { model, kernel, node, source, y, row, scratch, .. } = job;
+    let inputs = usize::from(source.node.shape.c);
+    let window = Window { values: source.values, lanes: &[source.row(0)], run: inputs, step: 0 };
+    let (width, channels) = (usize::from(node.shape.w), usize::from(node.shape.c));
+    let positions = usize::from(node.shape.h) * width;
     let matrix = model.matrix_bytes(Matrix::Vector, channels, inputs);
     for (x, pixel) in row.chunks_exact_mut(channels.max(1)).enumerate() {
         let position = usize::from(y) * width + x;
         let row = Row {
             window,
-            weights: model.weights(&op.bank, position * matrix, matrix),
-            channels: model.channels(&op.bank, positions, position, channels),
+            weights: model.weights(&node.bank, position * matrix, matrix),
+            channels: model.channels(&node.bank, positions, position, channels),
             pixels: pixel,
             stride: channels,
             scratch: &mut *scratch,

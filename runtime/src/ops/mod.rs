@@ -7,12 +7,12 @@ pub mod dense;
 pub mod phase_conv;
 
 use crate::error::Fault;
-use crate::graph::{Edge, Op};
+use crate::graph::{Axis, Edge, Op};
 use crate::kernels::scalar::Scalar;
 use crate::kernels::{Kernel, Row};
 use crate::model::Model;
 use crate::packing::{Matrix, Packing};
-use crate::stream::Ring;
+use crate::stream::{Node, Ring};
 
 /// The rules of an operator between its two edges.
 pub(crate) fn check(op: &Op, source: &Edge, output: &Edge, packing: Packing, data: &[u8]) -> Result<(), Fault> {
@@ -31,22 +31,26 @@ pub(crate) fn matrix(op: &Op, source: &Edge) -> (Matrix, usize) {
     }
 }
 
-/// Makes row `y` of `output` into `row`.
-#[allow(clippy::too_many_arguments)] // one caller, which has all of them at hand
-pub(crate) fn run<K: Kernel>(
-    op: &Op,
-    model: &Model<'_>,
-    source: Ring<'_>,
-    output: &Edge,
-    y: u16,
-    row: &mut [i8],
-    scratch: &mut [i32],
-    kernel: Option<K>,
-) {
-    match op {
-        Op::Dense(op) => dense::run(op, model, source, output, y, row, scratch, kernel),
-        Op::PhaseConv(op) => phase_conv::run(op, model, source, output, y, row, scratch, kernel),
-    }
+/// One row to make.
+#[derive(Debug)]
+pub(crate) struct Job<'a, K> {
+    pub(crate) model: &'a Model<'a>,
+    pub(crate) kernel: Option<K>,
+    /// The operator and the edge that it makes.
+    pub(crate) node: &'a Node,
+    /// The rows that the operator reads.
+    pub(crate) vertical: &'a Axis,
+    pub(crate) source: Ring<'a>,
+    /// Which row.
+    pub(crate) y: u16,
+    /// Where it goes.
+    pub(crate) row: &'a mut [i8],
+    pub(crate) scratch: &'a mut [i32],
+}
+
+/// Makes a row.
+pub(crate) fn run<K: Kernel>(job: Job<'_, K>) {
+    if job.node.horizontal.phases.is_empty() { dense::run(job) } else { phase_conv::run(job) }
 }
 
 /// Makes pixels with the kernel that reads the model's packing.

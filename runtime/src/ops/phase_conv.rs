@@ -14,12 +14,12 @@
 //!
 //! Rows lie as `W·C` with C innermost, so the taps of one kernel row are one contiguous run: no im2col, no copy.
 
+use super::Job;
 use crate::error::Fault;
 use crate::graph::{Axis, Edge, MAX_LANES, Phase, PhaseConv};
 use crate::kernels::{Kernel, Row, Window};
-use crate::model::{Model, check_bank};
 use crate::packing::{Matrix, Packing};
-use crate::stream::Ring;
+use crate::rules::check_bank;
 
 #[inline(never)]
 pub(crate) fn check(
@@ -67,45 +67,35 @@ fn runs(axis: &Axis, taps: usize) -> (usize, usize) {
     if axis.dilation == 1 { (taps, 1) } else { (1, taps) }
 }
 
-#[allow(clippy::too_many_arguments)]
-pub(crate) fn run<K: Kernel>(
-    op: &PhaseConv,
-    model: &Model<'_>,
-    source: Ring<'_>,
-    output: &Edge,
-    y: u16,
-    row: &mut [i8],
-    scratch: &mut [i32],
-    kernel: Option<K>,
-) {
-    let (inputs, channels) = (usize::from(source.edge().shape.c), usize::from(output.shape.c));
-    let (phase_y, index_y) = op.vertical.split(y);
-    let Some(&vertical) = op.vertical.phases.get(phase_y) else { return };
-    let top = i32::from(index_y) * i32::from(op.vertical.step) + i32::from(vertical.start);
+pub(crate) fn run<K: Kernel>(job: Job<'_, K>) {
+    let Job { model, kernel, node, vertical: rows, source, y, row, scratch } = job;
+    let (columns, inputs, channels) = (&node.horizontal, usize::from(source.node.shape.c), usize::from(node.shape.c));
+    let (phase_y, index_y) = rows.split(y);
+    let Some(&vertical) = rows.phases.get(phase_y) else { return };
+    let top = i32::from(index_y) * i32::from(rows.step) + i32::from(vertical.start);
 
     let matrix = |vertical: &Phase, horizontal: &Phase| {
         let taps = usize::from(vertical.taps) * usize::from(horizontal.taps);
         model.matrix_bytes(Matrix::Windows, channels, taps * inputs)
     };
-    let before = op.vertical.phases.iter().take(phase_y);
-    let mut from: usize =
-        before.flat_map(|vertical| op.horizontal.phases.iter().map(move |h| matrix(vertical, h))).sum();
+    let before = rows.phases.iter().take(phase_y);
+    let mut from: usize = before.flat_map(|vertical| columns.phases.iter().map(move |h| matrix(vertical, h))).sum();
 
-    let phases_x = op.horizontal.phases.len();
-    let blocks = op.vertical.phases.len() * phases_x;
-    for (phase_x, horizontal) in op.horizontal.phases.iter().enumerate() {
-        let (run, columns) = runs(&op.horizontal, usize::from(horizontal.taps));
+    let phases_x = columns.phases.len();
+    let blocks = rows.phases.len() * phases_x;
+    for (phase_x, horizontal) in columns.phases.iter().enumerate() {
+        let (run, lanes_x) = runs(columns, usize::from(horizontal.taps));
         let run = run * inputs;
-        let left = i32::from(horizontal.start) + i32::from(source.edge().padding.left);
+        let left = i32::from(horizontal.start) + i32::from(source.node.padding.left);
 
-        let mut lanes: [&[i8]; MAX_LANES] = [&[]; MAX_LANES];
+        let mut lanes = [0; MAX_LANES];
         let mut count = 0;
         for tap_y in 0..i32::from(vertical.taps) {
-            let input_row = source.row(top + tap_y * i32::from(op.vertical.dilation));
-            for tap_x in 0..columns as i32 {
-                let pixel = (left + tap_x * i32::from(op.horizontal.dilation)).max(0) as usize;
+            let input_row = source.row(top + tap_y * i32::from(rows.dilation));
+            for tap_x in 0..lanes_x as i32 {
+                let pixel = (left + tap_x * i32::from(columns.dilation)).max(0) as usize;
                 if let Some(lane) = lanes.get_mut(count) {
-                    *lane = input_row.get(pixel * inputs..).unwrap_or(&[]);
+                    *lane = input_row + pixel * inputs;
                     count += 1;
                 }
             }
@@ -115,12 +105,13 @@ pub(crate) fn run<K: Kernel>(
         if let Some(pixels) = row.get_mut(phase_x * channels..) {
             let row = Row {
                 window: Window {
+                    values: source.values,
                     lanes: lanes.get(..count).unwrap_or(&[]),
                     run,
-                    step: usize::from(op.horizontal.step) * inputs,
+                    step: usize::from(columns.step) * inputs,
                 },
-                weights: model.weights(&op.bank, from, weights),
-                channels: model.channels(&op.bank, blocks, phase_y * phases_x + phase_x, channels),
+                weights: model.weights(&node.bank, from, weights),
+                channels: model.channels(&node.bank, blocks, phase_y * phases_x + phase_x, channels),
                 pixels,
                 stride: phases_x * channels,
                 scratch: &mut *scratch,

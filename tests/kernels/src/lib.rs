@@ -223,11 +223,8 @@ fn run_case<K: Kernel, const SCRATCH: usize>(
     assert_eq!(at, packed_len);
 
     // Lanes overlap, as the rows of a ring do not, but kernels only read.
-    let mut slices: [&[i8]; 32] = [&[]; 32];
-    for (lane, slice) in slices[..lanes].iter_mut().enumerate() {
-        let from = shift + lane * 64;
-        *slice = &bench.inputs[from..from + (pixels - 1) * step + run];
-    }
+    let starts: [usize; 32] = core::array::from_fn(|lane| lane * 64);
+    let values = &bench.inputs[shift..shift + starts[lanes - 1] + (pixels - 1) * step + run];
     let low = if table { i8::MIN } else { [LEAST_CODE, 0, -30][random.below(3)] };
     let high = if table { i8::MAX } else { [127, 100][random.below(2)] };
     let output = Output { zero_point: random.code() / 4, low, high, table: table.then_some(&bench.table) };
@@ -237,7 +234,7 @@ fn run_case<K: Kernel, const SCRATCH: usize>(
     let scratch = K::PACKING.scratch_bytes(matrix, channels, depth) / 4;
     bench.pixels.fill(77);
     let row = Row {
-        window: Window { lanes: &slices[..lanes], run, step },
+        window: Window { values, lanes: &starts[..lanes], run, step },
         weights: &bench.packed[..packed_len],
         channels: Channels { bias: &bench.bias[..channels], multiplier: &bench.multiplier[..channels], output },
         pixels: &mut bench.pixels[from..from + len],
@@ -255,10 +252,10 @@ fn run_case<K: Kernel, const SCRATCH: usize>(
             Some(inside) if inside < len && inside % stride < channels => {
                 let (pixel, channel) = (inside / stride, inside % stride);
                 let mut sum = i64::from(bench.bias[channel]);
-                for (lane, values) in slices[..lanes].iter().enumerate() {
+                for (lane, start) in starts[..lanes].iter().enumerate() {
                     for i in 0..run {
                         let weight = weight(channel, lane * run + i);
-                        sum += i64::from(values[pixel * step + i]) * i64::from(weight);
+                        sum += i64::from(values[start + pixel * step + i]) * i64::from(weight);
                     }
                 }
                 let rounded = (sum * i64::from(bench.multiplier[channel]) + (1 << 31)) >> 32;

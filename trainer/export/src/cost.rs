@@ -100,7 +100,7 @@ pub fn cost(model: &Model<'_>) -> Cost {
 
 /// The encoded graph with its padding.
 fn graph_bytes(model: &Model<'_>) -> usize {
-    postcard::to_stdvec(model.graph()).map_or(0, |graph| graph.len().next_multiple_of(16))
+    postcard::to_stdvec(&model.graph()).map_or(0, |graph| graph.len().next_multiple_of(16))
 }
 
 /// Taps of all positions of one axis.

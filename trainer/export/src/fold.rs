@@ -12,7 +12,7 @@
 //! ```
 
 use edgegen_runtime::Shape;
-use edgegen_runtime::graph::{Axis, List, MAX_LANES, MAX_PHASES, Phase};
+use edgegen_runtime::graph::{Axis, MAX_LANES, MAX_PHASES, Phase, Phases};
 
 use crate::error::ExportError;
 use crate::layers::{Activation, Layer, Network, Window};
@@ -230,16 +230,15 @@ impl Fold {
 
     fn axis(&self, taps: &Taps) -> Result<Axis, ExportError> {
         let too_large = |found: usize, limit, what| ExportError::Limit { what, limit, found };
-        let mut phases = List::new();
-        for (start, taps) in &taps.phases {
+        let phase = |(start, taps): &(i32, Vec<Tap>)| {
             let start =
                 i8::try_from(*start).map_err(|_| too_large(start.unsigned_abs() as usize, 127, "pixels of padding"))?;
             let taps = u8::try_from(taps.len()).map_err(|_| too_large(taps.len(), 255, "taps"))?;
-            let count = phases.len() + 1;
-            phases
-                .push(Phase { start, taps })
-                .map_err(|_| too_large(count, MAX_PHASES, "times upsampling in one layer"))?;
-        }
+            Ok(Phase { start, taps })
+        };
+        let phases = taps.phases.iter().map(phase).collect::<Result<Vec<_>, ExportError>>()?;
+        let phases = Phases::try_from(&*phases)
+            .map_err(|_| too_large(phases.len(), MAX_PHASES, "times upsampling in one layer"))?;
         let small =
             |value: usize| u8::try_from(value).map_err(|_| too_large(value, 255, "pixels of stride or dilation"));
         Ok(Axis { step: small(taps.step)?, dilation: small(taps.dilation)?, phases })

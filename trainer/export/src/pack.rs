@@ -33,7 +33,7 @@ pub fn pack(prior: Prior, dims: u16, stages: &[QuantizedStage], label: Label<'_>
         let op = match &stage.kind {
             Kind::Dense => Op::Dense(Dense { source, bank }),
             Kind::PhaseConv { vertical, horizontal } => {
-                Op::PhaseConv(PhaseConv { source, bank, vertical: vertical.clone(), horizontal: horizontal.clone() })
+                Op::PhaseConv(PhaseConv { source, bank, vertical: *vertical, horizontal: *horizontal })
             }
         };
         ops.push(op).map_err(|_| ExportError::Limit { what: "stages", limit: MAX_OPS, found: stages.len() })?;

@@ -1,7 +1,7 @@
 //! Padding and rings: what each edge must hold so that its consumer finds all it reads.
 
 use edgegen_runtime::graph::{Axis, Edge, Graph, List, MAX_EDGES, MAX_OPS, Padding};
-use edgegen_runtime::{Shape, stream};
+use edgegen_runtime::{Shape, walk};
 
 use crate::error::ExportError;
 use crate::quantize::QuantizedStage;
@@ -52,11 +52,7 @@ fn padding(input: Shape, output: Shape, (vertical, horizontal): (&Axis, &Axis)) 
 pub fn set_rings(graph: &mut Graph<'_>) {
     let mut heights = [1; MAX_EDGES];
     heights[0] = graph.edges[0].padded_rows();
-    let rehearsal: Result<(), core::convert::Infallible> = stream::rehearse(graph, |edge, rows| {
-        heights[edge] = rows.max(heights[edge]);
-        Ok(())
-    });
-    let Ok(()) = rehearsal;
+    walk::rehearse(graph, |edge, rows| heights[edge] = rows.max(heights[edge]));
     for (edge, height) in graph.edges.iter_mut().zip(heights) {
         edge.ring_rows = u16::try_from(height).unwrap_or(u16::MAX);
     }

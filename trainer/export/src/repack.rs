@@ -25,7 +25,7 @@ pub fn repack(file: &ModelFile, packing: Packing) -> Result<ModelFile, ExportErr
     if model.packing() != Packing::Portable {
         return Err(ExportError::AlreadyPacked { found: model.packing().name() });
     }
-    let mut graph = model.graph().clone();
+    let mut graph = model.graph();
     let mut data = Vec::new();
     for index in 0..graph.ops.len() {
         let (channels, area) = {

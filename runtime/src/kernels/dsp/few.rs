@@ -39,7 +39,8 @@ pub(super) fn fits<const CHANNELS: usize>(row: &Row<'_>) -> bool {
 
 /// Makes the pixels of a row with one or three channels.
 pub(super) fn run<const CHANNELS: usize>(row: Row<'_>) {
-    let Row { window: Window { lanes, run, step }, weights, channels, pixels, stride, scratch } = row;
+    let Row { window, weights, channels, pixels, stride, scratch } = row;
+    let Window { values, lanes, run, step } = window;
     let (Some(bias), Some(multiplier)) =
         (channels.bias.first_chunk::<CHANNELS>(), channels.multiplier.first_chunk::<CHANNELS>())
     else {
@@ -55,7 +56,7 @@ pub(super) fn run<const CHANNELS: usize>(row: Row<'_>) {
         && depth * CHANNELS <= 2 * scratch.len()
         && next * CHANNELS <= weights.len()
         && lanes.len() <= LANES
-        && lanes.iter().all(|lane| lane.len() >= reach)
+        && window.holds(reach)
         && words(weights, next);
     if !fits {
         return;
@@ -71,7 +72,7 @@ pub(super) fn run<const CHANNELS: usize>(row: Row<'_>) {
     }
     let mut places = [null(); LANES + 1];
     for (place, lane) in places.iter_mut().zip(lanes) {
-        *place = lane.as_ptr();
+        *place = values.as_ptr().wrapping_add(*lane);
     }
     let Finish { above_low, below_top, last, table, .. } = Finish::new(&channels.output, [0; 3]);
     let few = Few {

@@ -69,7 +69,7 @@ fn sums<const PIXELS: usize, const QUADS: usize>(job: &Job<'_>, pixel: usize, qu
         for i in (0..job.run).step_by(GROUP) {
             for pair in 0..4 {
                 // SAFETY: a lane has `run` values from the start of each pixel on, a multiple of `GROUP`, as `Job::new` saw.
-                let x = unsafe { _mm_loadu_si128(lane.as_ptr().add(pixels[pair / QUADS] + i).cast()) };
+                let x = unsafe { _mm_loadu_si128(job.values.as_ptr().add(lane + pixels[pair / QUADS] + i).cast()) };
                 let x = _mm256_broadcastsi128_si256(x);
                 let magnitude = _mm256_abs_epi8(x);
                 for (h, sums) in sums[pair].iter_mut().enumerate() {

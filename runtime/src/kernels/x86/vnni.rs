@@ -87,7 +87,7 @@ fn sums<const PIXELS: usize, const QUADS: usize>(
             }
             for p in 0..PIXELS {
                 // SAFETY: a lane has `run` values from the start of each pixel on, a multiple of `GROUP`, as `Job::new` saw.
-                let x = unsafe { _mm_loadu_si128(lane.as_ptr().add(pixels[p] + i).cast()) };
+                let x = unsafe { _mm_loadu_si128(job.values.as_ptr().add(lane + pixels[p] + i).cast()) };
                 let x = _mm512_xor_si512(_mm512_broadcast_i32x4(x), flip);
                 for q in 0..QUADS {
                     sums[p][q] = _mm512_dpbusd_epi32(sums[p][q], x, w[q]);
