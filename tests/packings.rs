@@ -118,7 +118,7 @@ impl<const CODE: u16, const VECTOR: bool> Tile for PlainTile<CODE, VECTOR> {
 }
 
 fn checked<K: Kernel>(kernel: K) {
-    let mut bench = Box::new(Workbench::<8192>::new());
+    let mut bench = Box::new(Workbench::<32768>::new());
     let cases = check(kernel, &mut bench).unwrap_or_else(|difference| panic!("{}: {difference:?}", K::NAME));
     assert!(cases > 1000);
 }
@@ -145,6 +145,9 @@ macro_rules! with_host_kernels {
         {
             with_host_kernels!(@ edgegen_runtime::kernels::x86::Avx2, $function($($argument),*));
             with_host_kernels!(@ edgegen_runtime::kernels::x86::Vnni, $function($($argument),*));
+            if let Some(kernel) = edgegen_runtime::kernels::x86::Vnni::available() {
+                $function(kernel.without_vbmi() $(, $argument)*);
+            }
         }
     }};
     (@ $kernel:ty, $function:ident($($argument:expr),*)) => {

@@ -130,8 +130,8 @@ impl Packing {
             (Self::Simd128, Matrix::Windows) => [4, 4, 4, 64, 512, 2],
             (Self::Simd128, Matrix::Vector) => [4, 4, 1, 64, 512, 2],
             // At greater depths a sum of products could be beyond an i32.
-            (Self::X86, Matrix::Windows) => [4, 16, 8, 16, 1 << 17, 1],
-            (Self::X86, Matrix::Vector) => [4, 16, 1, 16, 1 << 17, 1],
+            (Self::X86, Matrix::Windows) => [16, 4, 32, 16, 1 << 17, 2],
+            (Self::X86, Matrix::Vector) => [16, 4, 1, 16, 1 << 17, 4],
         };
         Some(Blocking { interleave, group, pixels, channels, depth, value_bytes })
     }
