@@ -24,7 +24,12 @@ impl<const CODE: u16> Kernel for Plain<CODE> {
     }
 
     fn windows(self, row: Row<'_>) {
-        blocked::run(PlainTile::<CODE, false>, row);
+        match row.channels.bias.len() {
+            1 if Self::PACKING == Packing::X86 => blocked::run(PlainTile::<CODE, false, 1>, row),
+            2 if Self::PACKING == Packing::X86 => blocked::run(PlainTile::<CODE, false, 2>, row),
+            3 | 4 if Self::PACKING == Packing::X86 => blocked::run(PlainTile::<CODE, false, 4>, row),
+            _ => blocked::run(PlainTile::<CODE, false>, row),
+        }
     }
 
     fn vector(self, row: Row<'_>) {
@@ -36,12 +41,14 @@ const fn packing(code: u16) -> Packing {
     Packing::ALL[code as usize]
 }
 
+/// `INTERLEAVE` is that of the blocking if it is 0.
 #[derive(Clone, Copy, Debug)]
-struct PlainTile<const CODE: u16, const VECTOR: bool>;
+struct PlainTile<const CODE: u16, const VECTOR: bool, const INTERLEAVE: usize = 0>;
 
-impl<const CODE: u16, const VECTOR: bool> Tile for PlainTile<CODE, VECTOR> {
+impl<const CODE: u16, const VECTOR: bool, const INTERLEAVE: usize> Tile for PlainTile<CODE, VECTOR, INTERLEAVE> {
     const BLOCKING: Blocking = match packing(CODE).blocking(if VECTOR { Matrix::Vector } else { Matrix::Windows }) {
-        Some(blocking) => blocking,
+        Some(blocking) if INTERLEAVE == 0 => blocking,
+        Some(blocking) => Blocking { interleave: INTERLEAVE, ..blocking },
         None => panic!("the portable packing is not blocked"),
     };
 

@@ -74,6 +74,9 @@ impl Blocking {
     }
 }
 
+/// Windows of up to so many channels lie in tiles of their own size in [`Packing::X86`], rounded up to a power of two.
+pub(crate) const X86_FEW: usize = 4;
+
 /// `count` as a multiple of a power of two. `next_multiple_of` would divide, and microcontrollers do that by a long function.
 fn rounded_up(count: usize, power: usize) -> u64 {
     let mask = (power as u64).wrapping_sub(1);
@@ -136,10 +139,20 @@ impl Packing {
         Some(Blocking { interleave, group, pixels, channels, depth, value_bytes })
     }
 
+    /// How a matrix of `channels` channels lies in the file: as [`Packing::blocking`] says, but for windows of up to
+    /// [`X86_FEW`] channels in [`Packing::X86`].
+    fn blocking_of(self, matrix: Matrix, channels: usize) -> Option<Blocking> {
+        let mut blocking = self.blocking(matrix)?;
+        if self == Self::X86 && matrix == Matrix::Windows && channels <= X86_FEW {
+            blocking.interleave = channels.next_power_of_two();
+        }
+        Some(blocking)
+    }
+
     /// Bytes of a matrix `[channels][depth]` in the file.
     #[inline(never)]
     pub fn matrix_bytes(self, matrix: Matrix, channels: usize, depth: usize) -> u64 {
-        match self.blocking(matrix) {
+        match self.blocking_of(matrix, channels) {
             Some(blocking) if self == Self::X86 => {
                 let lows = 4 * rounded_up(channels, blocking.interleave);
                 blocking.matrix_bytes(channels, depth) + lows
@@ -171,7 +184,7 @@ impl Packing {
     /// vector     [depth][4]
     /// ```
     ///
-    /// [`Packing::X86`] has behind the matrix, for each channel, what its sum is when all values are −128: an `i32`, little-endian.
+    /// [`Packing::X86`] interleaves windows of up to four channels by one, two or four, and has behind the matrix, for each channel, what its sum is when all values are −128: an `i32`, little-endian.
     pub fn pack(
         self,
         matrix: Matrix,
@@ -181,7 +194,7 @@ impl Packing {
         mut write: impl FnMut(i8),
     ) {
         let (interleave, group) =
-            self.blocking(matrix).map_or((1, 1), |blocking| (blocking.interleave, blocking.group));
+            self.blocking_of(matrix, channels).map_or((1, 1), |blocking| (blocking.interleave, blocking.group));
         let weight = |channel, index| if channel < channels && index < depth { weight(channel, index) } else { 0 };
         for first in (0..channels).step_by(interleave) {
             for start in (0..depth).step_by(group) {
@@ -242,14 +255,16 @@ mod tests {
 
     #[test]
     fn every_weight_is_packed_once() {
-        let (channels, depth) = (5, 11);
-        let weights: Vec<i8> = (0..channels * depth).map(|i| (i % 120) as i8 + 1).collect();
-        for packing in Packing::ALL {
+        let depth = 11;
+        for (packing, channels) in
+            Packing::ALL.into_iter().flat_map(|packing| [(packing, 1), (packing, 3), (packing, 5)])
+        {
+            let weights: Vec<i8> = (0..channels * depth).map(|i| (i % 120) as i8 + 1).collect();
             for matrix in [Matrix::Windows, Matrix::Vector] {
                 let mut packed = Vec::new();
                 packing.pack(matrix, |c, i| weights[c * depth + i], channels, depth, |weight| packed.push(weight));
                 assert_eq!(packed.len() as u64, packing.matrix_bytes(matrix, channels, depth));
-                if let Some(blocking) = packing.blocking(matrix) {
+                if let Some(blocking) = packing.blocking_of(matrix, channels) {
                     packed.truncate(blocking.matrix_bytes(channels, depth) as usize);
                 }
                 if (packing, matrix) == (Packing::Armv6m, Matrix::Vector) {

@@ -26,11 +26,11 @@ mod vnni;
 use super::{Channels, Kernel, Row, Window};
 use crate::fixed::Output;
 use crate::graph::MAX_LANES;
-use crate::packing::{Matrix, Packing};
+use crate::packing::{Matrix, Packing, X86_FEW};
 
 /// Values of the depth that lie together for each channel.
 const GROUP: usize = 4;
-/// Channels of a tile.
+/// Channels of a tile, where there are more than [`X86_FEW`].
 const TILE: usize = 16;
 
 const _: () = match (Packing::X86.blocking(Matrix::Windows), Packing::X86.blocking(Matrix::Vector)) {
@@ -66,12 +66,12 @@ impl Kernel for Avx2 {
 
     fn windows(self, row: Row<'_>) {
         // SAFETY: that there is an `Avx2` tells that the CPU has it.
-        prepared(row, true, |job, scratch| unsafe { avx2::windows(job, scratch) });
+        prepared(row, Matrix::Windows, true, |job, scratch| unsafe { avx2::windows(job, scratch) });
     }
 
     fn vector(self, row: Row<'_>) {
         // SAFETY: as above.
-        prepared(row, true, |job, scratch| unsafe { avx2::windows(job, scratch) });
+        prepared(row, Matrix::Vector, true, |job, scratch| unsafe { avx2::windows(job, scratch) });
     }
 }
 
@@ -99,12 +99,12 @@ impl Kernel for Vnni {
 
     fn windows(self, row: Row<'_>) {
         // SAFETY: that there is a `Vnni` tells that the CPU has it.
-        prepared(row, false, |job, scratch| unsafe { vnni::windows(job, scratch, self.vbmi) });
+        prepared(row, Matrix::Windows, false, |job, scratch| unsafe { vnni::windows(job, scratch, self.vbmi) });
     }
 
     fn vector(self, row: Row<'_>) {
         // SAFETY: as above.
-        prepared(row, false, |job, _| unsafe { vnni::vector(job) });
+        prepared(row, Matrix::Vector, false, |job, _| unsafe { vnni::vector(job) });
     }
 }
 
@@ -150,8 +150,10 @@ struct Job<'a, V> {
     step: usize,
     /// Pixels, at least one.
     count: usize,
-    /// `[tile][group][TILE][GROUP]`, then what all sums are at inputs of −128: an `i32` a channel, rounded up to tiles.
+    /// `[tile][group][tile channels][GROUP]`, then what all sums are at inputs of −128: an `i32` a channel, rounded up to tiles.
     weights: &'a [i8],
+    /// Channels of a tile: [`TILE`], or 1, 2 or 4 where there are no more.
+    tile: usize,
     /// Bytes from one tile to the next.
     next: usize,
     /// At least one; as many biases as multipliers.
@@ -164,10 +166,12 @@ struct Job<'a, V> {
 impl<'a, V> Job<'a, V> {
     /// Nothing where a length does not fit.
     #[inline]
+    #[allow(clippy::too_many_arguments)] // all that is known of a row
     fn new(
         lanes: &'a [&'a [V]],
         run: usize,
         step: usize,
+        tile: usize,
         weights: &'a [i8],
         channels: Channels<'a>,
         pixels: &'a mut [i8],
@@ -176,18 +180,18 @@ impl<'a, V> Job<'a, V> {
         let (stride, all) = (stride.max(1), channels.bias.len());
         let count = count(pixels, all, stride);
         let reach = count.checked_sub(1)?.saturating_mul(step).saturating_add(run);
-        let next = lanes.len().saturating_mul(run).saturating_mul(TILE);
+        let next = lanes.len().saturating_mul(run).saturating_mul(tile);
         let right = all > 0
             && channels.multiplier.len() == all
             && run.is_multiple_of(GROUP)
             && lanes.iter().all(|lane| lane.len() >= reach)
-            && weights.len() >= all.div_ceil(TILE).saturating_mul(next.saturating_add(4 * TILE));
-        right.then_some(Self { lanes, run, step, count, weights, next, channels, pixels, stride })
+            && weights.len() >= all.div_ceil(tile).saturating_mul(next.saturating_add(4 * tile));
+        right.then_some(Self { lanes, run, step, count, weights, tile, next, channels, pixels, stride })
     }
 
-    /// Number of tiles, the last perhaps with less than 16 channels.
+    /// Number of tiles, the last perhaps not full.
     fn tiles(&self) -> usize {
-        self.channels.bias.len().div_ceil(TILE)
+        self.channels.bias.len().div_ceil(self.tile)
     }
 
     /// What the sums are at inputs of −128: a value for each channel, perhaps unaligned.
@@ -215,12 +219,14 @@ fn half(output: &Output<'_>) -> i64 {
 /// pixels; also where pixels lie apart, if they must be `close`.
 ///
 /// A gathered pixel is a single lane: the lanes behind each other, then anything, which meets weights of zero.
-fn prepared(row: Row<'_>, close: bool, mut run: impl FnMut(Job<'_, i8>, &mut [i8])) {
+fn prepared(row: Row<'_>, matrix: Matrix, close: bool, mut run: impl FnMut(Job<'_, i8>, &mut [i8])) {
     let Row { window: Window { lanes, run: values, step }, weights, channels, pixels, stride, scratch } = row;
+    let few = matches!(matrix, Matrix::Windows) && channels.bias.len() <= X86_FEW;
+    let tile = if few { channels.bias.len().next_power_of_two() } else { TILE };
     let scratch: &mut [i8] = bytemuck::cast_slice_mut(scratch);
     let (strip, rest) = scratch.split_at_mut(scratch.len() / 2 / GROUP * GROUP);
     if values.is_multiple_of(GROUP) && !(close && (step > values || lanes.len() > MAX_LANES)) {
-        if let Some(job) = Job::new(lanes, values, step, weights, channels, pixels, stride) {
+        if let Some(job) = Job::new(lanes, values, step, tile, weights, channels, pixels, stride) {
             run(job, rest);
         }
         return;
@@ -244,7 +250,7 @@ fn prepared(row: Row<'_>, close: bool, mut run: impl FnMut(Job<'_, i8>, &mut [i8
         let end = pixels.len().min((first + here - 1) * stride + all);
         let Some(pixels) = pixels.get_mut(first * stride..end) else { return };
         let lanes: [&[i8]; 1] = [&*strip];
-        if let Some(job) = Job::new(&lanes, padded, padded, weights, channels, pixels, stride) {
+        if let Some(job) = Job::new(&lanes, padded, padded, tile, weights, channels, pixels, stride) {
             run(job, rest);
         }
         first += here;

@@ -18,7 +18,7 @@ mod few;
 
 use core::arch::x86_64::*;
 
-use super::{GROUP, Job, TILE, even};
+use super::{GROUP, Job, even};
 use crate::fixed::Output;
 use crate::graph::MAX_LANES;
 
@@ -35,7 +35,7 @@ pub(super) fn windows(mut job: Job<'_, i8>, scratch: &mut [i8]) {
     if few::windows(&mut job, scratch) {
         return;
     }
-    let Job { lanes, run, step, count, weights, channels, pixels, stride, .. } = job;
+    let Job { lanes, run, step, count, weights, tile, channels, pixels, stride, .. } = job;
     let Ok(strip) = bytemuck::try_cast_slice_mut::<i8, i16>(scratch) else { return };
     // Pixels share values, so each lane is widened as a whole, for as many pixels as fit.
     let Some(more) = (strip.len() / lanes.len().max(1)).checked_sub(run) else { return };
@@ -55,7 +55,7 @@ pub(super) fn windows(mut job: Job<'_, i8>, scratch: &mut [i8]) {
         let Some(lanes) = wide.get(..lanes.len()) else { return };
         let end = pixels.len().min((first + here - 1) * stride + channels.bias.len());
         let Some(pixels) = pixels.get_mut(first * stride..end) else { return };
-        if let Some(job) = Job::new(lanes, run, step, weights, channels, pixels, stride) {
+        if let Some(job) = Job::new(lanes, run, step, tile, weights, channels, pixels, stride) {
             columns(job);
         }
         first += here;
@@ -130,9 +130,10 @@ fn block<const PIXELS: usize, const QUADS: usize>(
     debug_assert!(first + PIXELS <= job.count && QUAD * (quad + QUADS - 1) < job.channels.bias.len());
     let mut starts = [job.weights.as_ptr(); QUADS];
     for (q, start) in starts.iter_mut().enumerate() {
-        let (tile, place) = ((quad + q) / (TILE / QUAD), (quad + q) % (TILE / QUAD));
-        *start = start.wrapping_add(tile * job.next + place * QUAD * GROUP);
+        let (tile, place) = (QUAD * (quad + q) / job.tile, QUAD * (quad + q) % job.tile);
+        *start = start.wrapping_add(tile * job.next + place * GROUP);
     }
+    let words = up_to(job.tile);
     let mut sums = [[_mm256_setzero_si256(); QUADS]; PIXELS];
     let mut at = 0;
     for lane in job.lanes {
@@ -140,8 +141,12 @@ fn block<const PIXELS: usize, const QUADS: usize>(
         for i in (0..job.run).step_by(GROUP) {
             let mut w = [_mm256_setzero_si256(); QUADS];
             for (w, start) in w.iter_mut().zip(starts) {
-                // SAFETY: a tile has `TILE · GROUP` weights for each group of the lanes, as `Job::new` saw.
-                *w = _mm256_cvtepi8_epi16(unsafe { _mm_loadu_si128(start.wrapping_add(at).cast()) });
+                let from = start.wrapping_add(at);
+                // SAFETY: a tile has a word for each of its channels at each group of the lanes, as `Job::new` saw; the mask has
+                // only channels of the tile, and there is more than one quad only where tiles have whole quads.
+                *w = _mm256_cvtepi8_epi16(unsafe {
+                    if QUADS == 1 { _mm_maskload_epi32(from.cast(), words) } else { _mm_loadu_si128(from.cast()) }
+                });
             }
             for (p, sums) in sums.iter_mut().enumerate() {
                 // SAFETY: a lane has `run` values from the start of each pixel on, a multiple of `GROUP`, as `Job::new` saw.
@@ -151,7 +156,7 @@ fn block<const PIXELS: usize, const QUADS: usize>(
                     *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(x, w));
                 }
             }
-            at += TILE * GROUP;
+            at += job.tile * GROUP;
         }
     }
     let Job { stride, .. } = *job;
@@ -256,9 +261,15 @@ impl Finish {
 #[target_feature(enable = "avx2")]
 fn some(words: &[i32], quad: usize) -> __m128i {
     let words = words.get(QUAD * quad..).unwrap_or(&[]);
-    let mask = _mm_cmpgt_epi32(_mm_set1_epi32(words.len().min(QUAD) as i32), _mm_setr_epi32(0, 1, 2, 3));
     // SAFETY: the mask has only words that are there.
-    unsafe { _mm_maskload_epi32(words.as_ptr(), mask) }
+    unsafe { _mm_maskload_epi32(words.as_ptr(), up_to(words.len())) }
+}
+
+/// A mask of the first `count` words, of four at most.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn up_to(count: usize) -> __m128i {
+    _mm_cmpgt_epi32(_mm_set1_epi32(count.min(QUAD) as i32), _mm_setr_epi32(0, 1, 2, 3))
 }
 
 /// `fixed::requantize` and the zero point: even and odd elements apart, for their products have 64 bits. There is a multiplier

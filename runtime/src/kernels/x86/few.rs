@@ -18,9 +18,10 @@
 use core::arch::x86_64::*;
 
 use super::{GROUP, Job};
+use crate::packing::X86_FEW;
 
 /// Channels at most.
-pub(super) const CHANNELS: usize = 4;
+pub(super) const CHANNELS: usize = X86_FEW;
 /// Pixels of a vector.
 pub(super) const PIXELS: usize = 16;
 /// Vectors of pixels that are stored together.
@@ -32,7 +33,7 @@ pub(super) type Codes = [[i8; PIXELS]; CHANNELS];
 /// Whether a row is one for this way: few channels, and pixels that share whole words.
 pub(super) fn fits<V>(job: &Job<'_, V>) -> bool {
     let Job { run, step, .. } = *job;
-    job.channels.bias.len() <= CHANNELS && step > 0 && step <= run && step.is_multiple_of(GROUP)
+    job.tile <= CHANNELS && step > 0 && step <= run && step.is_multiple_of(GROUP)
 }
 
 /// Makes all pixels; `false` where the scratch is too short for 16 of them, or the row [does not fit](fits). `flip` is

@@ -14,6 +14,7 @@
 //! which is 44 instructions and the end of the loop for the 1792 products of 14 pixels.
 
 mod few;
+mod one;
 
 use core::arch::x86_64::*;
 
@@ -88,6 +89,7 @@ fn block<const PIXELS: usize, const TILES: usize>(
     debug_assert!(first + PIXELS <= job.count && tile + TILES <= job.tiles());
     // Hidden from the compiler, which would flip a word first and repeat it then, by three instructions instead of one.
     let flip = core::hint::black_box(_mm512_set1_epi8(-128));
+    let words = u16::MAX >> (TILE - job.tile.min(TILE));
     let mut sums = [[flip; TILES]; PIXELS];
     for sums in &mut sums {
         for (sum, finish) in sums.iter_mut().zip(finish) {
@@ -100,8 +102,8 @@ fn block<const PIXELS: usize, const TILES: usize>(
         for i in (0..job.run).step_by(GROUP) {
             let mut w = [flip; TILES];
             for (t, w) in w.iter_mut().enumerate() {
-                // SAFETY: a tile has `TILE · GROUP` weights for each group of the lanes, as `Job::new` saw.
-                *w = unsafe { _mm512_loadu_si512(weights.wrapping_add(t * job.next).cast()) };
+                // SAFETY: a tile has a word for each of its channels at each group of the lanes, as `Job::new` saw.
+                *w = unsafe { _mm512_maskz_loadu_epi32(words, weights.wrapping_add(t * job.next).cast()) };
             }
             for (p, sums) in sums.iter_mut().enumerate() {
                 // SAFETY: a lane has `run` values from the start of each pixel on, a multiple of `GROUP`, as `Job::new` saw.
@@ -111,7 +113,7 @@ fn block<const PIXELS: usize, const TILES: usize>(
                     *sum = _mm512_dpbusd_epi32(*sum, x, w);
                 }
             }
-            weights = weights.wrapping_add(TILE * GROUP);
+            weights = weights.wrapping_add(job.tile * GROUP);
         }
     }
     for (p, sums) in sums.into_iter().enumerate() {

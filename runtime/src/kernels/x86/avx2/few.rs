@@ -6,7 +6,7 @@
 use core::arch::x86_64::*;
 
 use super::super::few::{self, CHANNELS, Codes, Planes};
-use super::super::{GROUP, Job, TILE};
+use super::super::{GROUP, Job};
 
 /// Vectors that the pixels of [`few`] take.
 const HALVES: usize = 2;
@@ -21,10 +21,11 @@ pub(super) fn windows(job: &mut Job<'_, i8>, scratch: &mut [i8]) -> bool {
     }
     let groups = job.lanes.len() * job.run / GROUP;
     let Some((weights, planes)) = scratch.split_at_mut_checked(4 * APART * groups) else { return false };
-    for (from, to) in job.weights.chunks_exact(TILE * GROUP).zip(weights.chunks_exact_mut(4 * APART)) {
-        // SAFETY: `from` has 64 bytes and `to` has 32.
+    let mask = super::up_to(job.tile);
+    for (from, to) in job.weights.chunks_exact(job.tile * GROUP).zip(weights.chunks_exact_mut(4 * APART)) {
+        // SAFETY: the mask has only words of `from`, and `to` has 32 bytes.
         unsafe {
-            let (even, odd) = apart(_mm256_castsi128_si256(_mm_loadu_si128(from.as_ptr().cast())));
+            let (even, odd) = apart(_mm256_castsi128_si256(_mm_maskload_epi32(from.as_ptr().cast(), mask)));
             let (even, odd) = (_mm256_castsi256_si128(even), _mm256_castsi256_si128(odd));
             _mm_storeu_si128(to.as_mut_ptr().cast(), even);
             _mm_storeu_si128(to.as_mut_ptr().add(4 * CHANNELS).cast(), odd);

@@ -5,11 +5,14 @@
 use core::arch::x86_64::*;
 
 use super::super::few::{self, CHANNELS, Codes, PIXELS, Planes};
-use super::super::{GROUP, Job, TILE};
+use super::super::{GROUP, Job};
 
 /// Makes all pixels; `false` where [`few::rows`] cannot.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 pub(super) fn windows(job: &mut Job<'_, i8>, scratch: &mut [i8], vbmi: bool) -> bool {
+    if !few::fits(job) {
+        return false;
+    }
     match job.channels.bias.len() {
         1 => channels::<1, 4>(job, scratch, vbmi),
         2 => channels::<2, 2>(job, scratch, vbmi),
@@ -24,17 +27,13 @@ pub(super) fn windows(job: &mut Job<'_, i8>, scratch: &mut [i8], vbmi: bool) -> 
 fn channels<const COUNT: usize, const APART: usize>(job: &mut Job<'_, i8>, scratch: &mut [i8], vbmi: bool) -> bool {
     let spread = SPREADS[COUNT - 1].get((job.stride / COUNT).wrapping_sub(1));
     let spread = spread.filter(|_| vbmi && job.stride.is_multiple_of(COUNT));
-    few::rows(
-        job,
-        scratch,
-        -128,
-        |job, planes, codes| codes_of::<COUNT, APART>(job, planes, codes),
-        |job, first, here, codes| match spread {
-            // SAFETY: the caller says that the CPU has it.
-            Some(spread) => unsafe { store::<COUNT>(job, first, here, codes, spread) },
-            None => few::store(job, first, here, codes),
-        },
-    )
+    let store = |job: &mut Job<'_, i8>, first, here, codes: &[Codes]| match spread {
+        // SAFETY: the caller says that the CPU has it.
+        Some(spread) => unsafe { store::<COUNT>(job, first, here, codes, spread) },
+        None => few::store(job, first, here, codes),
+    };
+    (COUNT == 1 && super::one::windows(job, store))
+        || few::rows(job, scratch, -128, |job, planes, codes| codes_of::<COUNT, APART>(job, planes, codes), store)
 }
 
 /// Codes of all vectors.
@@ -76,12 +75,12 @@ fn sums<const COUNT: usize, const APART: usize>(
                     // SAFETY: as `Planes::start` says.
                     let values = unsafe { _mm512_loadu_si512(x.cast()) };
                     for (channel, sum) in sums.iter_mut().enumerate() {
-                        // SAFETY: a tile has `TILE · GROUP` weights for each group of the lanes, as `Job::new` saw.
+                        // SAFETY: there is a word for each channel at each group of the lanes, as `Job::new` saw.
                         let w = unsafe { weights.wrapping_add(GROUP * channel).cast::<i32>().read_unaligned() };
                         *sum = _mm512_dpbusd_epi32(*sum, values, _mm512_set1_epi32(w));
                     }
                     x = x.wrapping_add(GROUP * pitch);
-                    weights = weights.wrapping_add(TILE * GROUP);
+                    weights = weights.wrapping_add(COUNT.next_power_of_two() * GROUP);
                 }
                 done += here;
             }
@@ -101,7 +100,7 @@ fn sums<const COUNT: usize, const APART: usize>(
 
 /// What makes 16 sums of a channel into codes, see `fixed::Output`.
 #[derive(Clone, Copy)]
-struct Finish {
+pub(super) struct Finish {
     start: __m512i,
     multiplier: __m512i,
     half: __m512i,
@@ -112,14 +111,14 @@ struct Finish {
 impl Finish {
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-    fn new(job: &Job<'_, i8>, channel: usize) -> Self {
+    pub(super) fn new(job: &Job<'_, i8>, channel: usize) -> Self {
         let channels = &job.channels;
         let (bias, multiplier) = match (channels.bias.get(channel), channels.multiplier.get(channel)) {
             (Some(&bias), Some(&multiplier)) => (bias, multiplier),
             _ => (0, 0),
         };
-        // SAFETY: `Job::new` saw one for each channel of whole tiles.
-        let low = unsafe { job.lows().wrapping_add(channel % TILE).read_unaligned() };
+        // SAFETY: `Job::new` saw one for each channel, of which the caller has one.
+        let low = unsafe { job.lows().wrapping_add(channel).read_unaligned() };
         let output = &channels.output;
         Self {
             start: _mm512_set1_epi32(bias.wrapping_add(low)),
@@ -133,7 +132,7 @@ impl Finish {
     /// Codes before the table.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-    fn codes(&self, sums: __m512i) -> __m128i {
+    pub(super) fn codes(&self, sums: __m512i) -> __m128i {
         let sums = _mm512_add_epi32(sums, self.start);
         let codes = super::requantize(sums, [self.multiplier; 2], self.half);
         _mm_min_epi8(_mm_max_epi8(_mm512_cvtsepi32_epi8(codes), self.low), self.high)
