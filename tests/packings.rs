@@ -175,14 +175,23 @@ fn kernels_of_the_host_follow_the_definition() {
 fn confined<K: Kernel>(kernel: K) {
     let mut values = Values(5);
     let mut codes = |count: usize| -> Vec<i8> { values.take(count).iter().map(|v| (v * 127.0) as i8).collect() };
-    for (matrix, run, pixels, channels) in [
-        (Matrix::Windows, 32, 5, 19),
-        (Matrix::Windows, 16, 17, 3),
-        (Matrix::Windows, 9, 9, 33),
-        (Matrix::Vector, 64, 1, 70),
-        (Matrix::Vector, 10, 1, 1),
+    for (matrix, run, step, pixels, channels) in [
+        (Matrix::Windows, 32, 32, 5, 19),
+        (Matrix::Windows, 32, 16, 29, 33),
+        (Matrix::Windows, 16, 16, 17, 3),
+        (Matrix::Windows, 48, 16, 33, 3),
+        (Matrix::Windows, 24, 12, 9, 2),
+        (Matrix::Windows, 20, 8, 18, 4),
+        (Matrix::Windows, 32, 16, 14, 1),
+        (Matrix::Windows, 80, 40, 14, 1),
+        (Matrix::Windows, 64, 64, 33, 1),
+        (Matrix::Windows, 9, 9, 9, 33),
+        (Matrix::Windows, 9, 3, 21, 1),
+        (Matrix::Vector, 64, 64, 1, 70),
+        (Matrix::Vector, 10, 10, 1, 1),
     ] {
-        let lanes: [Vec<i8>; 2] = core::array::from_fn(|_| codes(run * pixels));
+        let reach = (pixels - 1) * step + run;
+        let lanes: [Vec<i8>; 2] = core::array::from_fn(|_| codes(reach));
         let depth = lanes.len() * run;
         let plain = codes(channels * depth);
         let mut packed = Vec::new();
@@ -196,7 +205,7 @@ fn confined<K: Kernel>(kernel: K) {
             let (bias, multiplier) = (vec![1000; lengths[2]], vec![1 << 16; lengths[3]]);
             let (mut pixels, mut scratch) = (vec![0; lengths[4]], vec![0; lengths[5]]);
             let row = Row {
-                window: Window { lanes: &[&lanes[0], &lanes[1]], run, step: run },
+                window: Window { lanes: &[&lanes[0], &lanes[1]], run, step },
                 weights: &weights,
                 channels: Channels {
                     bias: &bias,
@@ -214,7 +223,7 @@ fn confined<K: Kernel>(kernel: K) {
             }
             pixels
         };
-        let lengths = [packed.len().max(plain.len()), run * pixels, channels, channels, len, scratch, channels];
+        let lengths = [packed.len().max(plain.len()), reach, channels, channels, len, scratch, channels];
         assert_eq!(draw(K::PACKING, lengths), draw(Packing::Portable, lengths), "{} {matrix:?} {run}", K::NAME);
         for short in 0..lengths.len() {
             let mut lengths = lengths;

@@ -74,8 +74,14 @@ impl Blocking {
     }
 }
 
-/// Windows of up to so many channels lie in tiles of their own size in [`Packing::X86`], rounded up to a power of two.
-pub(crate) const X86_FEW: usize = 4;
+/// Channels that lie together in windows of `channels` channels in [`Packing::X86`]: up to four have tiles of their own size.
+pub(crate) fn x86_tile(channels: usize) -> usize {
+    match channels {
+        0..=2 => channels.max(1),
+        3..=4 => 4,
+        _ => 16,
+    }
+}
 
 /// `count` as a multiple of a power of two. `next_multiple_of` would divide, and microcontrollers do that by a long function.
 fn rounded_up(count: usize, power: usize) -> u64 {
@@ -139,12 +145,12 @@ impl Packing {
         Some(Blocking { interleave, group, pixels, channels, depth, value_bytes })
     }
 
-    /// How a matrix of `channels` channels lies in the file: as [`Packing::blocking`] says, but for windows of up to
-    /// [`X86_FEW`] channels in [`Packing::X86`].
+    /// How a matrix of `channels` channels lies in the file: as [`Packing::blocking`] says, but for a few channels in
+    /// [`Packing::X86`].
     fn blocking_of(self, matrix: Matrix, channels: usize) -> Option<Blocking> {
         let mut blocking = self.blocking(matrix)?;
-        if self == Self::X86 && matrix == Matrix::Windows && channels <= X86_FEW {
-            blocking.interleave = channels.next_power_of_two();
+        if self == Self::X86 && matrix == Matrix::Windows {
+            blocking.interleave = x86_tile(channels);
         }
         Some(blocking)
     }

@@ -1,8 +1,8 @@
 //! x86-64: AVX2, and AVX-512 VNNI where the CPU has it. Both read [`Packing::X86`].
 //!
 //! A tile of the matrix has 16 channels. At each four values of the depth its 64 weights lie together, `[16][4]`, and meet the
-//! same four values of a pixel, repeated for each channel: so each channel has a sum of its own from the first product to the
-//! last, in registers, and nothing is added up across a vector at the end.
+//! same four values of a pixel, repeated for each channel: so each channel has a sum of its own, or two, from the first product to
+//! the last, in registers, and little or nothing is added up across a vector at the end.
 //!
 //! ```text
 //! for each column of channels                                   two tiles (VNNI), half a tile (AVX2)
@@ -15,7 +15,7 @@
 //!
 //! VNNI reads the values where they lie in the rings; only where a lane is no multiple of 4 long, pixels are gathered first.
 //! AVX2 multiplies 16-bit values, so each row is widened first. How the products are formed, and how many instructions that
-//! takes, is told in `x86/vnni.rs` and `x86/avx2.rs`.
+//! takes, is told in `x86/vnni.rs` and `x86/avx2.rs`. Images have too few channels for any of this: see `x86/few.rs`.
 
 #![allow(unsafe_code)]
 
@@ -26,11 +26,11 @@ mod vnni;
 use super::{Channels, Kernel, Row, Window};
 use crate::fixed::Output;
 use crate::graph::MAX_LANES;
-use crate::packing::{Matrix, Packing, X86_FEW};
+use crate::packing::{Matrix, Packing, x86_tile};
 
 /// Values of the depth that lie together for each channel.
 const GROUP: usize = 4;
-/// Channels of a tile, where there are more than [`X86_FEW`].
+/// Channels of a tile, where there are more than a few.
 const TILE: usize = 16;
 
 const _: () = match (Packing::X86.blocking(Matrix::Windows), Packing::X86.blocking(Matrix::Vector)) {
@@ -221,8 +221,9 @@ fn half(output: &Output<'_>) -> i64 {
 /// A gathered pixel is a single lane: the lanes behind each other, then anything, which meets weights of zero.
 fn prepared(row: Row<'_>, matrix: Matrix, close: bool, mut run: impl FnMut(Job<'_, i8>, &mut [i8])) {
     let Row { window: Window { lanes, run: values, step }, weights, channels, pixels, stride, scratch } = row;
-    let few = matches!(matrix, Matrix::Windows) && channels.bias.len() <= X86_FEW;
-    let tile = if few { channels.bias.len().next_power_of_two() } else { TILE };
+    let tile = if matrix == Matrix::Windows { x86_tile(channels.bias.len()) } else { TILE };
+    // Without lanes, a run is of nothing.
+    let values = if lanes.is_empty() { 0 } else { values };
     let scratch: &mut [i8] = bytemuck::cast_slice_mut(scratch);
     let (strip, rest) = scratch.split_at_mut(scratch.len() / 2 / GROUP * GROUP);
     if values.is_multiple_of(GROUP) && !(close && (step > values || lanes.len() > MAX_LANES)) {

@@ -18,10 +18,9 @@
 use core::arch::x86_64::*;
 
 use super::{GROUP, Job};
-use crate::packing::X86_FEW;
 
 /// Channels at most.
-pub(super) const CHANNELS: usize = X86_FEW;
+pub(super) const CHANNELS: usize = 4;
 /// Pixels of a vector.
 pub(super) const PIXELS: usize = 16;
 /// Vectors of pixels that are stored together.

@@ -38,16 +38,34 @@ pub(super) fn windows(mut job: Job<'_, i8>, scratch: &mut [i8], vbmi: bool) {
     }
 }
 
-/// Makes one pixel, up to eight tiles of channels at a time.
+/// Makes one pixel, tile after tile: their weights are read once, as they lie in memory, which takes longer than anything else.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 pub(super) fn vector(mut job: Job<'_, i8>) {
-    let mut tile = 0;
-    while tile < job.tiles() {
-        tile += match job.tiles() - tile {
-            8.. => column::<8>(&mut job, tile),
-            4.. => column::<4>(&mut job, tile),
-            _ => column::<1>(&mut job, tile),
-        };
+    // Hidden from the compiler, see `block`.
+    let flip = core::hint::black_box(_mm512_set1_epi8(-128));
+    let mut weights = job.weights.as_ptr();
+    for tile in 0..job.tiles() {
+        let finish = Finish::new(&job, tile);
+        // One need not wait for the other.
+        let mut sums = [_mm512_setzero_si512(); 4];
+        sums[0] = finish.start;
+        for lane in job.lanes {
+            let mut values = lane.as_ptr();
+            let mut left = job.run / GROUP;
+            while left > 0 {
+                let here = if left >= sums.len() { sums.len() } else { 1 };
+                for sum in sums.iter_mut().take(here) {
+                    // SAFETY: a tile has `TILE · GROUP` weights for each group of the lanes, and a lane has whole groups, as
+                    // `Job::new` saw.
+                    let (w, x) = unsafe { (_mm512_loadu_si512(weights.cast()), values.cast::<i32>().read_unaligned()) };
+                    *sum = _mm512_dpbusd_epi32(*sum, _mm512_xor_si512(_mm512_set1_epi32(x), flip), w);
+                    (weights, values) = (weights.wrapping_add(TILE * GROUP), values.wrapping_add(GROUP));
+                }
+                left -= here;
+            }
+        }
+        let [a, b, c, d] = sums;
+        finish.store(&mut job, 0, tile, _mm512_add_epi32(_mm512_add_epi32(a, b), _mm512_add_epi32(c, d)));
     }
 }
 
@@ -61,18 +79,17 @@ fn column<const TILES: usize>(job: &mut Job<'_, i8>, tile: usize) -> usize {
     }
     let mut first = 0;
     while first < job.count {
-        // As many accumulators as there are registers for.
-        let pixels = even(job.count - first, if TILES > 2 { 1 } else { PIXELS });
+        let pixels = even(job.count - first, PIXELS);
         /// Calls `block` with a number of pixels that the compiler knows.
         macro_rules! block {
             ($($count:literal)+) => {
                 match pixels {
-                    $($count if TILES <= 2 => block::<$count, TILES>(job, first, tile, &finish),)+
-                    _ => block::<1, TILES>(job, first, tile, &finish),
+                    $($count => block::<$count, TILES>(job, first, tile, &finish),)+
+                    _ => block::<PIXELS, TILES>(job, first, tile, &finish),
                 }
             };
         }
-        block!(2 3 4 5 6 7 8 9 10 11 12 13 14);
+        block!(1 2 3 4 5 6 7 8 9 10 11 12 13);
         first += pixels;
     }
     TILES
@@ -117,14 +134,8 @@ fn block<const PIXELS: usize, const TILES: usize>(
         }
     }
     for (p, sums) in sums.into_iter().enumerate() {
-        let pixel = job.pixels.as_mut_ptr().wrapping_add((first + p) * job.stride + TILE * tile);
         for ((t, sums), finish) in sums.into_iter().enumerate().zip(finish) {
-            let mut codes = finish.codes(sums);
-            if let Some(table) = job.channels.output.table {
-                codes = looked_up(codes, table);
-            }
-            // SAFETY: the mask has only channels that are there, and a pixel has all of them, as `Job::new` saw.
-            unsafe { _mm_mask_storeu_epi8(pixel.wrapping_add(TILE * t), finish.channels, codes) };
+            finish.store(job, first + p, tile + t, sums);
         }
     }
 }
@@ -179,6 +190,20 @@ impl Finish {
             low: _mm_set1_epi8(output.low),
             high: _mm_set1_epi8(output.high),
         }
+    }
+
+    /// Stores the codes of `sums`, those of pixel `pixel` and tile `tile`, which this is for.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+    fn store(&self, job: &mut Job<'_, i8>, pixel: usize, tile: usize, sums: __m512i) {
+        debug_assert!(pixel < job.count && tile < job.tiles());
+        let mut codes = self.codes(sums);
+        if let Some(table) = job.channels.output.table {
+            codes = looked_up(codes, table);
+        }
+        let to = job.pixels.as_mut_ptr().wrapping_add(pixel * job.stride + TILE * tile);
+        // SAFETY: the mask has only channels that are there, and a pixel has all of them, as `Job::new` saw.
+        unsafe { _mm_mask_storeu_epi8(to, self.channels, codes) };
     }
 
     /// Codes before the table.
