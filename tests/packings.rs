@@ -24,7 +24,12 @@ impl<const CODE: u16> Kernel for Plain<CODE> {
     }
 
     fn windows(self, row: Row<'_>) {
-        blocked::run(PlainTile::<CODE, false>, row);
+        match row.channels.bias.len() {
+            1 if Self::PACKING == Packing::X86 => blocked::run(PlainTile::<CODE, false, 1>, row),
+            2 if Self::PACKING == Packing::X86 => blocked::run(PlainTile::<CODE, false, 2>, row),
+            3 | 4 if Self::PACKING == Packing::X86 => blocked::run(PlainTile::<CODE, false, 4>, row),
+            _ => blocked::run(PlainTile::<CODE, false>, row),
+        }
     }
 
     fn vector(self, row: Row<'_>) {
@@ -36,12 +41,14 @@ const fn packing(code: u16) -> Packing {
     Packing::ALL[code as usize]
 }
 
+/// `INTERLEAVE` is that of the blocking if it is 0.
 #[derive(Clone, Copy, Debug)]
-struct PlainTile<const CODE: u16, const VECTOR: bool>;
+struct PlainTile<const CODE: u16, const VECTOR: bool, const INTERLEAVE: usize = 0>;
 
-impl<const CODE: u16, const VECTOR: bool> Tile for PlainTile<CODE, VECTOR> {
+impl<const CODE: u16, const VECTOR: bool, const INTERLEAVE: usize> Tile for PlainTile<CODE, VECTOR, INTERLEAVE> {
     const BLOCKING: Blocking = match packing(CODE).blocking(if VECTOR { Matrix::Vector } else { Matrix::Windows }) {
-        Some(blocking) => blocking,
+        Some(blocking) if INTERLEAVE == 0 => blocking,
+        Some(blocking) => Blocking { interleave: INTERLEAVE, ..blocking },
         None => panic!("the portable packing is not blocked"),
     };
 
@@ -118,7 +125,7 @@ impl<const CODE: u16, const VECTOR: bool> Tile for PlainTile<CODE, VECTOR> {
 }
 
 fn checked<K: Kernel>(kernel: K) {
-    let mut bench = Box::new(Workbench::<8192>::new());
+    let mut bench = Box::new(Workbench::<32768>::new());
     let cases = check(kernel, &mut bench).unwrap_or_else(|difference| panic!("{}: {difference:?}", K::NAME));
     assert!(cases > 1000);
 }
@@ -145,6 +152,9 @@ macro_rules! with_host_kernels {
         {
             with_host_kernels!(@ edgegen_runtime::kernels::x86::Avx2, $function($($argument),*));
             with_host_kernels!(@ edgegen_runtime::kernels::x86::Vnni, $function($($argument),*));
+            if let Some(kernel) = edgegen_runtime::kernels::x86::Vnni::available() {
+                $function(kernel.without_vbmi() $(, $argument)*);
+            }
         }
     }};
     (@ $kernel:ty, $function:ident($($argument:expr),*)) => {
@@ -165,15 +175,24 @@ fn kernels_of_the_host_follow_the_definition() {
 fn confined<K: Kernel>(kernel: K) {
     let mut values = Values(5);
     let mut codes = |count: usize| -> Vec<i8> { values.take(count).iter().map(|v| (v * 127.0) as i8).collect() };
-    for (matrix, run, pixels, channels) in [
-        (Matrix::Windows, 32, 5, 19),
-        (Matrix::Windows, 16, 17, 3),
-        (Matrix::Windows, 9, 9, 33),
-        (Matrix::Vector, 64, 1, 70),
-        (Matrix::Vector, 10, 1, 1),
+    for (matrix, run, step, pixels, channels) in [
+        (Matrix::Windows, 32, 32, 5, 19),
+        (Matrix::Windows, 32, 16, 29, 33),
+        (Matrix::Windows, 16, 16, 17, 3),
+        (Matrix::Windows, 48, 16, 33, 3),
+        (Matrix::Windows, 24, 12, 9, 2),
+        (Matrix::Windows, 20, 8, 18, 4),
+        (Matrix::Windows, 32, 16, 14, 1),
+        (Matrix::Windows, 80, 40, 14, 1),
+        (Matrix::Windows, 64, 64, 33, 1),
+        (Matrix::Windows, 9, 9, 9, 33),
+        (Matrix::Windows, 9, 3, 21, 1),
+        (Matrix::Vector, 64, 64, 1, 70),
+        (Matrix::Vector, 10, 10, 1, 1),
     ] {
-        let lanes = [0, run * pixels];
-        let values = codes(lanes.len() * run * pixels);
+        let reach = (pixels - 1) * step + run;
+        let lanes = [0, reach];
+        let values = codes(lanes.len() * reach);
         let depth = lanes.len() * run;
         let plain = codes(channels * depth);
         let mut packed = Vec::new();
@@ -187,7 +206,7 @@ fn confined<K: Kernel>(kernel: K) {
             let (bias, multiplier) = (vec![1000; lengths[2]], vec![1 << 16; lengths[3]]);
             let (mut pixels, mut scratch) = (vec![0; lengths[4]], vec![0; lengths[5]]);
             let row = Row {
-                window: Window { values: &values, lanes: &lanes, run, step: run },
+                window: Window { values: &values, lanes: &lanes, run, step },
                 weights: &weights,
                 channels: Channels {
                     bias: &bias,

@@ -74,6 +74,15 @@ impl Blocking {
     }
 }
 
+/// Channels that lie together in windows of `channels` channels in [`Packing::X86`]: up to four have tiles of their own size.
+pub(crate) fn x86_tile(channels: usize) -> usize {
+    match channels {
+        0..=2 => channels.max(1),
+        3..=4 => 4,
+        _ => 16,
+    }
+}
+
 /// `count` as a multiple of a power of two. `next_multiple_of` would divide, which can panic unless the optimizer knows better.
 /// No count comes close to 2³²: 255 × 255 taps of 65535 values are the most.
 fn rounded_up(count: usize, power: usize) -> usize {
@@ -131,16 +140,26 @@ impl Packing {
             (Self::Simd128, Matrix::Windows) => [4, 4, 4, 64, 512, 2],
             (Self::Simd128, Matrix::Vector) => [4, 4, 1, 64, 512, 2],
             // At greater depths a sum of products could be beyond an i32.
-            (Self::X86, Matrix::Windows) => [4, 16, 8, 16, 1 << 17, 1],
-            (Self::X86, Matrix::Vector) => [4, 16, 1, 16, 1 << 17, 1],
+            (Self::X86, Matrix::Windows) => [16, 4, 32, 16, 1 << 17, 2],
+            (Self::X86, Matrix::Vector) => [16, 4, 1, 16, 1 << 17, 4],
         };
         Some(Blocking { interleave, group, pixels, channels, depth, value_bytes })
+    }
+
+    /// How a matrix of `channels` channels lies in the file: as [`Packing::blocking`] says, but for a few channels in
+    /// [`Packing::X86`].
+    fn blocking_of(self, matrix: Matrix, channels: usize) -> Option<Blocking> {
+        let mut blocking = self.blocking(matrix)?;
+        if self == Self::X86 && matrix == Matrix::Windows {
+            blocking.interleave = x86_tile(channels);
+        }
+        Some(blocking)
     }
 
     /// Bytes of a matrix `[channels][depth]` in the file.
     #[inline(never)]
     pub fn matrix_bytes(self, matrix: Matrix, channels: usize, depth: usize) -> u64 {
-        match self.blocking(matrix) {
+        match self.blocking_of(matrix, channels) {
             Some(blocking) if self == Self::X86 => {
                 let lows = 4 * rounded_up(channels, blocking.interleave) as u64;
                 blocking.matrix_bytes(channels, depth) + lows
@@ -172,7 +191,7 @@ impl Packing {
     /// vector     [depth][4]
     /// ```
     ///
-    /// [`Packing::X86`] has behind the matrix, for each channel, what its sum is when all values are −128: an `i32`, little-endian.
+    /// [`Packing::X86`] interleaves windows of up to four channels by one, two or four, and has behind the matrix, for each channel, what its sum is when all values are −128: an `i32`, little-endian.
     pub fn pack(
         self,
         matrix: Matrix,
@@ -182,7 +201,7 @@ impl Packing {
         mut write: impl FnMut(i8),
     ) {
         let (interleave, group) =
-            self.blocking(matrix).map_or((1, 1), |blocking| (blocking.interleave, blocking.group));
+            self.blocking_of(matrix, channels).map_or((1, 1), |blocking| (blocking.interleave, blocking.group));
         let weight = |channel, index| if channel < channels && index < depth { weight(channel, index) } else { 0 };
         for first in (0..channels).step_by(interleave) {
             for start in (0..depth).step_by(group) {
@@ -243,14 +262,16 @@ mod tests {
 
     #[test]
     fn every_weight_is_packed_once() {
-        let (channels, depth) = (5, 11);
-        let weights: Vec<i8> = (0..channels * depth).map(|i| (i % 120) as i8 + 1).collect();
-        for packing in Packing::ALL {
+        let depth = 11;
+        for (packing, channels) in
+            Packing::ALL.into_iter().flat_map(|packing| [(packing, 1), (packing, 3), (packing, 5)])
+        {
+            let weights: Vec<i8> = (0..channels * depth).map(|i| (i % 120) as i8 + 1).collect();
             for matrix in [Matrix::Windows, Matrix::Vector] {
                 let mut packed = Vec::new();
                 packing.pack(matrix, |c, i| weights[c * depth + i], channels, depth, |weight| packed.push(weight));
                 assert_eq!(packed.len() as u64, packing.matrix_bytes(matrix, channels, depth));
-                if let Some(blocking) = packing.blocking(matrix) {
+                if let Some(blocking) = packing.blocking_of(matrix, channels) {
                     packed.truncate(blocking.matrix_bytes(channels, depth) as usize);
                 }
                 if (packing, matrix) == (Packing::Armv6m, Matrix::Vector) {

@@ -1,41 +1,42 @@
 //! x86-64: AVX2, and AVX-512 VNNI where the CPU has it. Both read [`Packing::X86`].
 //!
-//! A vector holds the weights of a quad of four channels (AVX2: half of one) at 16 consecutive values of the depth, and meets
-//! the same 16 values of a pixel, repeated for each channel. Those lie side by side in the rings, so they are read from
-//! there; only where a lane is no multiple of 16 long, pixels are gathered first. A tile of sums stays in registers over the
-//! whole depth and is finished there:
+//! A tile of the matrix has 16 channels. At each four values of the depth its 64 weights lie together, `[16][4]`, and meet the
+//! same four values of a pixel, repeated for each channel: so each channel has a sum of its own, or two, from the first product to
+//! the last, in registers, and little or nothing is added up across a vector at the end.
 //!
 //! ```text
-//! for each tile of quads                                        4 or 1 (VNNI), 1 (AVX2)
-//!     for each tile of pixels                                   4 or 16 (VNNI), 4 (AVX2)
-//!         sums[pixel][quad][channel][0..4] = 0
-//!         for each lane, for each 16 values of it
-//!             sums[pixel][quad][channel][j] += Σ over 4 values i:  lane[pixel][i] · weights[quad][channel][i]
-//!         sum[pixel][channel] = bias[channel] + the four sums of the channel
-//!         pixels[pixel][channel] = output(sum[pixel][channel], multiplier[channel])
+//! for each column of channels                                   two tiles (VNNI), half a tile (AVX2)
+//!     for each block of pixels                                  up to 14 (VNNI), up to 6 (AVX2)
+//!         sums[pixel][channel] = bias[channel]
+//!         for each lane, for each 4 values of it
+//!             sums[pixel][channel] += Σ over 4 values i:  lane[pixel][i] · weights[channel][i]
+//!         pixels[pixel][channel] = output(sums[pixel][channel], multiplier[channel])
 //! ```
 //!
-//! A fully connected layer is the same with one pixel and more quads in a tile. How the products are formed, and how many instructions
-//! that takes, is told in `x86/vnni.rs` and `x86/avx2.rs`.
+//! VNNI reads the values where they lie in the rings; only where a lane is no multiple of 4 long, pixels are gathered first.
+//! AVX2 multiplies 16-bit values, so each row is widened first. How the products are formed, and how many instructions that
+//! takes, is told in `x86/vnni.rs` and `x86/avx2.rs`. Images have too few channels for any of this: see `x86/few.rs`.
 
 #![allow(unsafe_code)]
 
 mod avx2;
+mod few;
 mod vnni;
 
 use super::{Channels, Kernel, Row, Window};
-use crate::packing::{Matrix, Packing};
+use crate::fixed::Output;
+use crate::graph::MAX_LANES;
+use crate::packing::{Matrix, Packing, x86_tile};
 
-/// Values of the depth that a vector holds.
-const GROUP: usize = 16;
-/// Channels that lie together in the file.
-const QUAD: usize = 4;
-/// Pixels that are gathered together, where they must be.
-const GATHERED: usize = match (Packing::X86.blocking(Matrix::Windows), Packing::X86.blocking(Matrix::Vector)) {
+/// Values of the depth that lie together for each channel.
+const GROUP: usize = 4;
+/// Channels of a tile, where there are more than a few.
+const TILE: usize = 16;
+
+const _: () = match (Packing::X86.blocking(Matrix::Windows), Packing::X86.blocking(Matrix::Vector)) {
     (Some(windows), Some(vector)) => {
-        assert!(windows.interleave == QUAD && windows.group == GROUP);
-        assert!(vector.interleave == QUAD && vector.group == GROUP);
-        windows.pixels
+        assert!(windows.interleave == TILE && windows.group == GROUP);
+        assert!(vector.interleave == TILE && vector.group == GROUP);
     }
     _ => panic!("the packing is blocked"),
 };
@@ -65,35 +66,45 @@ impl Kernel for Avx2 {
 
     fn windows(self, row: Row<'_>) {
         // SAFETY: that there is an `Avx2` tells that the CPU has it.
-        gathered(row, |job| unsafe { avx2::windows(job) });
+        prepared(row, Matrix::Windows, true, |job, scratch| unsafe { avx2::windows(job, scratch) });
     }
 
     fn vector(self, row: Row<'_>) {
         // SAFETY: as above.
-        gathered(row, |job| unsafe { avx2::vector(job) });
+        prepared(row, Matrix::Vector, true, |job, scratch| unsafe { avx2::windows(job, scratch) });
     }
 }
 
 /// Runs on CPUs with AVX-512 F, BW, VL and VNNI.
 #[derive(Clone, Copy, Debug)]
-pub struct Vnni(());
+pub struct Vnni {
+    /// Whether there is VBMI, too.
+    vbmi: bool,
+}
+
+impl Vnni {
+    /// The same without AVX-512 VBMI, which the first CPUs with VNNI do not have.
+    pub fn without_vbmi(self) -> Self {
+        Self { vbmi: false }
+    }
+}
 
 impl Kernel for Vnni {
     const NAME: &'static str = "vnni";
     const PACKING: Packing = Packing::X86;
 
     fn available() -> Option<Self> {
-        has!("avx512f" "avx512bw" "avx512vl" "avx512vnni").then_some(Self(()))
+        has!("avx512f" "avx512bw" "avx512vl" "avx512vnni").then(|| Self { vbmi: has!("avx512vbmi") })
     }
 
     fn windows(self, row: Row<'_>) {
         // SAFETY: that there is a `Vnni` tells that the CPU has it.
-        gathered(row, |job| unsafe { vnni::windows(job) });
+        prepared(row, Matrix::Windows, false, |job, scratch| unsafe { vnni::windows(job, scratch, self.vbmi) });
     }
 
     fn vector(self, row: Row<'_>) {
         // SAFETY: as above.
-        gathered(row, |job| unsafe { vnni::vector(job) });
+        prepared(row, Matrix::Vector, false, |job, _| unsafe { vnni::vector(job) });
     }
 }
 
@@ -131,18 +142,19 @@ impl Kernel for X86 {
 
 /// A row whose lanes are whole groups, with all lengths checked: what the kernels do with pointers relies on that.
 #[derive(Debug)]
-struct Job<'a> {
-    values: &'a [i8],
-    /// From each on there are at least `(count − 1) · step + run` values.
-    lanes: &'a [usize],
+struct Job<'a, V> {
+    /// Each at least `(count − 1) · step + run` values.
+    lanes: &'a [&'a [V]],
     /// A multiple of [`GROUP`].
     run: usize,
     step: usize,
     /// Pixels, at least one.
     count: usize,
-    /// `[quad][group][QUAD][GROUP]`, then what all sums are at inputs of −128: an `i32` a channel, rounded up to quads.
+    /// `[tile][group][tile channels][GROUP]`, then what all sums are at inputs of −128: an `i32` a channel, rounded up to tiles.
     weights: &'a [i8],
-    /// Bytes from one quad to the next.
+    /// Channels of a tile: [`TILE`], or 1, 2 or 4 where there are no more.
+    tile: usize,
+    /// Bytes from one tile to the next.
     next: usize,
     /// At least one; as many biases as multipliers.
     channels: Channels<'a>,
@@ -151,134 +163,104 @@ struct Job<'a> {
     stride: usize,
 }
 
-impl<'a> Job<'a> {
+impl<'a, V> Job<'a, V> {
     /// Nothing where a length does not fit.
+    #[inline]
+    #[allow(clippy::too_many_arguments)] // all that is known of a row
     fn new(
-        window: Window<'a>,
+        lanes: &'a [&'a [V]],
+        run: usize,
+        step: usize,
+        tile: usize,
         weights: &'a [i8],
         channels: Channels<'a>,
         pixels: &'a mut [i8],
         stride: usize,
     ) -> Option<Self> {
-        let Window { values, lanes, run, step } = window;
-        let all = channels.bias.len();
-        let count = (pixels.len() + 1).checked_sub(all)?.div_ceil(stride.max(1));
-        let last = count.checked_sub(1)?;
-        let reach = last.saturating_mul(step).saturating_add(run);
-        let quads = all.div_ceil(QUAD);
-        let next = lanes.len().saturating_mul(run).saturating_mul(QUAD);
+        let (stride, all) = (stride.max(1), channels.bias.len());
+        let count = count(pixels, all, stride);
+        let reach = count.checked_sub(1)?.saturating_mul(step).saturating_add(run);
+        let next = lanes.len().saturating_mul(run).saturating_mul(tile);
         let right = all > 0
             && channels.multiplier.len() == all
             && run.is_multiple_of(GROUP)
-            && window.holds(reach)
-            && weights.len() >= quads.saturating_mul(next.saturating_add(4 * QUAD));
-        right.then_some(Self {
-            values,
-            lanes,
-            run,
-            step,
-            count,
-            weights,
-            next,
-            channels,
-            pixels,
-            stride: stride.max(1),
-        })
+            && lanes.iter().all(|lane| lane.len() >= reach)
+            && weights.len() >= all.div_ceil(tile).saturating_mul(next.saturating_add(4 * tile));
+        right.then_some(Self { lanes, run, step, count, weights, tile, next, channels, pixels, stride })
     }
 
-    /// Number of quads, the last perhaps with less than four channels.
-    fn quads(&self) -> usize {
-        self.channels.bias.len().div_ceil(QUAD)
+    /// Number of tiles, the last perhaps not full.
+    fn tiles(&self) -> usize {
+        self.channels.bias.len().div_ceil(self.tile)
     }
 
     /// What the sums are at inputs of −128: a value for each channel, perhaps unaligned.
     fn lows(&self) -> *const i32 {
-        self.weights.as_ptr().wrapping_add(self.quads() * self.next).cast()
-    }
-
-    /// Where each of some pixels starts in the lanes.
-    #[inline(always)]
-    fn pixel_starts<const PIXELS: usize>(&self, first: usize) -> [usize; PIXELS] {
-        core::array::from_fn(|pixel| (first + pixel).min(self.count - 1) * self.step)
-    }
-
-    /// Where each of some quads starts in the weights.
-    #[inline(always)]
-    fn quad_starts<const QUADS: usize>(&self, first: usize) -> [usize; QUADS] {
-        core::array::from_fn(|quad| (first + quad).min(self.quads() - 1) * self.next)
-    }
-
-    /// Stores the codes of some pixels from pixel `first` and channel `channel` on: as many as there are.
-    #[inline]
-    fn store<const WIDTH: usize>(&mut self, first: usize, channel: usize, codes: &[[i8; WIDTH]]) {
-        let Some(pixels) = self.pixels.get_mut(first * self.stride + channel..) else { return };
-        let pixels = pixels.chunks_mut(self.stride).zip(codes).take(self.count - first);
-        let table = self.channels.output.table;
-        match self.channels.bias.len() - channel {
-            // Images.
-            1 => pixels.for_each(|(pixel, codes)| store::<1>(pixel, codes, table)),
-            3 => pixels.for_each(|(pixel, codes)| store::<3>(pixel, codes, table)),
-            left if left >= WIDTH => pixels.for_each(|(pixel, codes)| store::<WIDTH>(pixel, codes, table)),
-            left => pixels.for_each(|(pixel, codes)| {
-                for (value, code) in pixel.iter_mut().zip(codes).take(left) {
-                    store::<1>(core::slice::from_mut(value), core::slice::from_ref(code), table);
-                }
-            }),
-        }
+        self.weights.as_ptr().wrapping_add(self.tiles() * self.next).cast()
     }
 }
 
-/// Stores the first `COUNT` codes of a pixel.
-#[inline(always)]
-fn store<const COUNT: usize>(pixel: &mut [i8], codes: &[i8], table: Option<&[i8; 256]>) {
-    if let (Some(pixel), Some(codes)) = (pixel.first_chunk_mut::<COUNT>(), codes.first_chunk::<COUNT>()) {
-        *pixel = match table {
-            Some(table) => codes.map(|code| table[usize::from((code as u8) ^ 0x80)]),
-            None => *codes,
-        };
-    }
+/// Pixels of `channels` values that fit.
+fn count(pixels: &[i8], channels: usize, stride: usize) -> usize {
+    (pixels.len() + 1).saturating_sub(channels).div_ceil(stride)
 }
 
-/// Hands a row to `run`: as a whole where its lanes are whole groups, else in blocks of gathered pixels.
+/// The largest that is not above `most` of which `count` takes no more than of `most`: so that blocks are even.
+fn even(count: usize, most: usize) -> usize {
+    count.div_ceil(count.div_ceil(most).max(1))
+}
+
+/// ½ and the zero point: added to the product of a sum and its multiplier, they make the code its high half.
+fn half(output: &Output<'_>) -> i64 {
+    (i64::from(output.zero_point) << 32) + (1 << 31)
+}
+
+/// Hands a row to `run`, with half of the scratch: as a whole where its lanes are whole groups, else in blocks of gathered
+/// pixels; also where pixels lie apart, if they must be `close`.
 ///
 /// A gathered pixel is a single lane: the lanes behind each other, then anything, which meets weights of zero.
-fn gathered(row: Row<'_>, run: impl Fn(Job<'_>)) {
-    let Row { mut window, weights, channels, pixels, stride, scratch } = row;
-    if window.lanes.is_empty() {
-        window.run = 0;
-    }
-    if window.run.is_multiple_of(GROUP) {
-        if let Some(job) = Job::new(window, weights, channels, pixels, stride) {
-            run(job);
+fn prepared(row: Row<'_>, matrix: Matrix, close: bool, mut run: impl FnMut(Job<'_, i8>, &mut [i8])) {
+    let Row { window, weights, channels, pixels, stride, scratch } = row;
+    let Window { values: all_values, lanes: starts, run: values, step } = window;
+    let tile = if matrix == Matrix::Windows { x86_tile(channels.bias.len()) } else { TILE };
+    // Without lanes, a run is of nothing.
+    let values = if starts.is_empty() { 0 } else { values };
+    let scratch: &mut [i8] = bytemuck::cast_slice_mut(scratch);
+    let (strip, rest) = scratch.split_at_mut(scratch.len() / 2 / GROUP * GROUP);
+    let mut lanes: [&[i8]; MAX_LANES] = [&[]; MAX_LANES];
+    let direct = lanes.get_mut(..starts.len());
+    if let Some(lanes) = direct
+        && values.is_multiple_of(GROUP)
+        && !(close && step > values)
+    {
+        lanes.iter_mut().zip(starts).for_each(|(lane, &start)| *lane = all_values.get(start..).unwrap_or(&[]));
+        if let Some(job) = Job::new(lanes, values, step, tile, weights, channels, pixels, stride) {
+            run(job, rest);
         }
         return;
     }
-    let Some(padded) = window.lanes.len().saturating_mul(window.run).checked_next_multiple_of(GROUP) else { return };
-    let stride = stride.max(1);
-    let strip: &mut [i8] = bytemuck::cast_slice_mut(scratch);
-    // All that were asked for, unless a pixel has more values than any sum could hold.
-    let block = GATHERED.min(strip.len().checked_div(padded).unwrap_or(0));
-    if block == 0 {
-        return;
-    }
-    let count = (pixels.len() + 1).saturating_sub(channels.bias.len()).div_ceil(stride);
-    for first in (0..count).step_by(block) {
-        let pixels_here = block.min(count - first);
-        for (pixel, to) in strip.chunks_exact_mut(padded).take(pixels_here).enumerate() {
-            for (lane, to) in window.lanes.iter().zip(to.chunks_mut(window.run)) {
-                let from = (first + pixel).saturating_mul(window.step);
-                let (Some(values), Some(to)) = (window.values.get(lane + from..), to.get_mut(..window.run)) else {
-                    return;
-                };
-                let Some(values) = values.get(..window.run) else { return };
-                to.copy_from_slice(values);
+    let Some(padded) = starts.len().saturating_mul(values).checked_next_multiple_of(GROUP) else { return };
+    // Some at least, unless a pixel has more values than any sum could hold; all where there is nothing to gather.
+    let block = strip.len().checked_div(padded).unwrap_or(usize::MAX);
+    let (stride, all) = (stride.max(1), channels.bias.len());
+    let count = count(pixels, all, stride);
+    let mut first = 0;
+    while first < count && block > 0 {
+        let here = even(count - first, block);
+        for (pixel, to) in strip.chunks_exact_mut(padded.max(1)).enumerate().take(if padded > 0 { here } else { 0 }) {
+            for (start, to) in starts.iter().zip(to.chunks_mut(values.max(1))) {
+                let from = (first + pixel).saturating_mul(step).saturating_add(*start);
+                let Some(from) = all_values.get(from..).and_then(|lane| lane.get(..values)) else { return };
+                let Some(to) = to.get_mut(..values) else { return };
+                to.copy_from_slice(from);
             }
         }
-        let window = Window { values: &*strip, lanes: &[0], run: padded, step: padded };
-        let end = pixels.len().min((first + pixels_here - 1) * stride + channels.bias.len());
+        let end = pixels.len().min((first + here - 1) * stride + all);
         let Some(pixels) = pixels.get_mut(first * stride..end) else { return };
-        if let Some(job) = Job::new(window, weights, channels, pixels, stride) {
-            run(job);
+        let lanes: [&[i8]; 1] = [&*strip];
+        if let Some(job) = Job::new(&lanes, padded, padded, tile, weights, channels, pixels, stride) {
+            run(job, rest);
         }
+        first += here;
     }
 }
