@@ -22,7 +22,7 @@ use rayon::prelude::*;
 
 use super::gemm::{Matrix, Threads, Write, product};
 use super::maps::{dims, map, pixels, plain, values};
-use super::patches::{Geometry, collect, spread};
+use super::patches::{Geometry, collect, spread, with_room};
 use super::{any_autodiff, bare, record, tracked};
 
 /// Groups of images that are worked on at once.
@@ -131,6 +131,11 @@ fn blocks(geometry: &Geometry, images: usize) -> impl Iterator<Item = std::ops::
     (0..rows).step_by(step).map(move |first| first..rows.min(first + step))
 }
 
+/// Values of patches that are made at once for `images`.
+fn room(geometry: &Geometry, images: usize) -> usize {
+    geometry.rows_at_once().min(images * geometry.small[1]) * geometry.small[2] * geometry.patch()
+}
+
 /// Weights `[small C, large C, ky, kx]` as a matrix with rows as [`spread`] orders a patch: `[small C, (ky, kx, large C)]`.
 fn matrix(geometry: &Geometry, weight: &FlexTensor) -> Vec<f32> {
     let (inside, patch) = (geometry.kernel[0] * geometry.kernel[1], geometry.patch());
@@ -167,21 +172,22 @@ fn shrink(geometry: &Geometry, large: &[f32], weight: &FlexTensor, bias: Option<
     let group = group(geometry);
     small.par_chunks_mut(group * geometry.small_len()).zip(large.par_chunks(group * geometry.large_len())).for_each(
         |(small, large)| {
-            let mut patches = vec![0.0; geometry.rows_at_once() * width * patch];
             let images = small.len() / geometry.small_len();
-            for rows in blocks(geometry, images) {
-                let patches = &mut patches[..rows.len() * width * patch];
-                let out = &mut small[rows.start * width * channels..rows.end * width * channels];
-                spread(geometry, large, rows.clone(), patches);
-                let write = match bias {
-                    Some(bias) => {
-                        out.chunks_mut(channels).for_each(|pixel| pixel.copy_from_slice(bias));
-                        Write::Add
-                    }
-                    None => Write::Set,
-                };
-                product(out, write, Matrix::new(patches, rows.len() * width, patch), weight, Threads::One);
-            }
+            with_room(room(geometry, images), |patches| {
+                for rows in blocks(geometry, images) {
+                    let patches = &mut patches[..rows.len() * width * patch];
+                    let out = &mut small[rows.start * width * channels..rows.end * width * channels];
+                    spread(geometry, large, rows.clone(), patches);
+                    let write = match bias {
+                        Some(bias) => {
+                            out.chunks_mut(channels).for_each(|pixel| pixel.copy_from_slice(bias));
+                            Write::Add
+                        }
+                        None => Write::Set,
+                    };
+                    product(out, write, Matrix::new(patches, rows.len() * width, patch), weight, Threads::One);
+                }
+            });
         },
     );
     map(small, [geometry.batch, channels, height, width])
@@ -201,15 +207,17 @@ fn grow(geometry: &Geometry, small: &[f32], weight: &FlexTensor, bias: Option<&[
             if let Some(bias) = bias {
                 large.chunks_mut(channels).for_each(|pixel| pixel.copy_from_slice(bias));
             }
-            let mut patches = vec![0.0; geometry.rows_at_once() * small_width * patch];
             let images = small.len() / geometry.small_len();
-            for rows in blocks(geometry, images) {
-                let patches = &mut patches[..rows.len() * small_width * patch];
-                let small = &small[rows.start * small_width * small_channels..rows.end * small_width * small_channels];
-                let small = Matrix::new(small, rows.len() * small_width, small_channels);
-                product(patches, Write::Set, small, weight, Threads::One);
-                collect(geometry, patches, rows, large);
-            }
+            with_room(room(geometry, images), |patches| {
+                for rows in blocks(geometry, images) {
+                    let patches = &mut patches[..rows.len() * small_width * patch];
+                    let small =
+                        &small[rows.start * small_width * small_channels..rows.end * small_width * small_channels];
+                    let small = Matrix::new(small, rows.len() * small_width, small_channels);
+                    product(patches, Write::Set, small, weight, Threads::One);
+                    collect(geometry, patches, rows, large);
+                }
+            });
         },
     );
     map(large, [geometry.batch, channels, height, width])
@@ -226,15 +234,16 @@ fn weigh(geometry: &Geometry, large: &[f32], small: &[f32]) -> FlexTensor {
         .zip(small.par_chunks(group * geometry.small_len()))
         .map(|(large, small)| {
             let mut sum = vec![0.0; small_channels * patch];
-            let mut patches = vec![0.0; geometry.rows_at_once() * width * patch];
             let images = small.len() / geometry.small_len();
-            for rows in blocks(geometry, images) {
-                let patches = &mut patches[..rows.len() * width * patch];
-                let small = &small[rows.start * width * small_channels..rows.end * width * small_channels];
-                spread(geometry, large, rows.clone(), patches);
-                let small = Matrix::new(small, rows.len() * width, small_channels).transposed();
-                product(&mut sum, Write::Add, small, Matrix::new(patches, rows.len() * width, patch), Threads::One);
-            }
+            with_room(room(geometry, images), |patches| {
+                for rows in blocks(geometry, images) {
+                    let patches = &mut patches[..rows.len() * width * patch];
+                    let small = &small[rows.start * width * small_channels..rows.end * width * small_channels];
+                    spread(geometry, large, rows.clone(), patches);
+                    let small = Matrix::new(small, rows.len() * width, small_channels).transposed();
+                    product(&mut sum, Write::Add, small, Matrix::new(patches, rows.len() * width, patch), Threads::One);
+                }
+            });
             sum
         })
         .collect();

@@ -34,6 +34,20 @@ pub fn pixels(tensor: &FlexTensor) -> Cow<'_, [f32]> {
     ordered(tensor, [n, h, w, c], [0, 2, 3, 1])
 }
 
+/// Changes the values of a tensor `[batch, C, H, W]`, channels last, in place where nothing else holds them.
+pub fn change(mut tensor: FlexTensor, change: impl FnOnce(&mut [f32])) -> FlexTensor {
+    let shape = dims(&tensor);
+    if matches!(pixels(&tensor), Cow::Borrowed(values) if values.len() == tensor.storage::<f32>().len()) {
+        if let Some(values) = tensor.try_storage_mut::<f32>() {
+            change(values);
+            return tensor;
+        }
+    }
+    let mut values = pixels(&tensor).into_owned();
+    change(&mut values);
+    map(values, shape)
+}
+
 /// The values of a tensor in the order of its axes.
 pub fn values(tensor: &FlexTensor) -> Cow<'_, [f32]> {
     if let Some(values) = tensor.as_slice::<f32>() {
@@ -106,6 +120,21 @@ mod tests {
         assert_eq!((in_order[0], in_order[119], in_order[20]), (0.0, 119.0, 1.0));
         assert_eq!(*values(&plain(numbers.clone(), [2, 3, 4, 5])), numbers);
         assert_eq!(*pixels(&plain(in_order.to_vec(), [2, 3, 4, 5])), numbers);
+    }
+
+    #[test]
+    fn a_change_in_place_leaves_other_holders_alone() {
+        let shape = [1, 2, 2, 1];
+        let double = |values: &mut [f32]| values.iter_mut().for_each(|value| *value *= 2.0);
+        let tensor = map(vec![1.0, 2.0, 3.0, 4.0], shape);
+        let held = tensor.clone();
+        assert_eq!(*pixels(&change(tensor, double)), [2.0, 4.0, 6.0, 8.0]);
+        assert_eq!(*pixels(&held), [1.0, 2.0, 3.0, 4.0]);
+        let place = held.storage::<f32>().as_ptr();
+        let changed = change(held, double);
+        assert!(changed.storage::<f32>().as_ptr() == place && *pixels(&changed) == [2.0, 4.0, 6.0, 8.0]);
+        // Values in another order are put in order first.
+        assert_eq!(*pixels(&change(plain(vec![1.0, 2.0, 3.0, 4.0], shape), double)), [2.0, 6.0, 4.0, 8.0]);
     }
 
     #[test]

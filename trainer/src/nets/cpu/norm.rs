@@ -15,7 +15,7 @@ use burn_flex::FlexTensor;
 use pulp::Arch;
 use rayon::prelude::*;
 
-use super::maps::{dims, map, pixels, plain, values};
+use super::maps::{change, dims, map, pixels, plain, values};
 use super::{ROWS, add_up, any_autodiff, bare, record, tracked};
 
 #[derive(Clone, Copy, Debug)]
@@ -78,8 +78,7 @@ impl Backward<Flex, 3> for BatchNorm {
 
     fn backward(self, ops: Ops<State, 3>, gradients: &mut Gradients, _: &mut Checkpointer) {
         let gradient = gradients.consume::<Flex>(&ops.node);
-        let shape = dims(&gradient);
-        let channels = shape[1];
+        let channels = dims(&gradient)[1];
         let State { x, gamma, mean, scale } = ops.state;
         let (dy, x, gamma) = (pixels(&gradient), pixels(&x), values(&gamma));
         let dbeta = super::column_sums(&dy, channels);
@@ -92,23 +91,24 @@ impl Backward<Flex, 3> for BatchNorm {
             let a: Vec<f32> = gamma.iter().zip(&scale).map(|(gamma, scale)| gamma * scale).collect();
             let b: Vec<f32> = (0..channels).map(|c| -a[c] * scale[c] * dgamma[c] / count).collect();
             let c: Vec<f32> = (0..channels).map(|c| -a[c] * dbeta[c] / count - b[c] * mean[c]).collect();
-            let mut dx = vec![0.0; x.len()];
             let step = ROWS * channels;
-            dx.par_chunks_mut(step).zip(dy.par_chunks(step).zip(x.par_chunks(step))).for_each(|(dx, (dy, x))| {
-                Arch::new().dispatch(
-                    #[inline(always)]
-                    || {
-                        let rows = dy.chunks_exact(channels).zip(x.chunks_exact(channels));
-                        for (dx, (dy, x)) in dx.chunks_exact_mut(channels).zip(rows) {
-                            let factors = a.iter().zip(&b).zip(&c);
-                            for (((dx, dy), x), ((a, b), c)) in dx.iter_mut().zip(dy).zip(x).zip(factors) {
-                                *dx = a * dy + (b * x + c);
+            drop(dy);
+            let dx = change(gradient, |gradient| {
+                gradient.par_chunks_mut(step).zip(x.par_chunks(step)).for_each(|(gradient, x)| {
+                    Arch::new().dispatch(
+                        #[inline(always)]
+                        || {
+                            for (gradient, x) in gradient.chunks_exact_mut(channels).zip(x.chunks_exact(channels)) {
+                                let factors = a.iter().zip(&b).zip(&c);
+                                for ((gradient, x), ((a, b), c)) in gradient.iter_mut().zip(x).zip(factors) {
+                                    *gradient = a * *gradient + (b * x + c);
+                                }
                             }
-                        }
-                    },
-                );
+                        },
+                    );
+                });
             });
-            gradients.register::<Flex>(node.id, map(dx, shape));
+            gradients.register::<Flex>(node.id, dx);
         }
         if let Some(node) = node_gamma {
             gradients.register::<Flex>(node.id, plain(dgamma, [channels]));

@@ -4,6 +4,8 @@
 //! one that begins at `(y · stride − padding, x · stride − padding)`. With the channels of a pixel side by side, a row
 //! of a patch is one piece of memory. Outside the map there are zeros.
 
+use std::cell::RefCell;
+
 use pulp::Arch;
 
 /// Sizes of a convolution; of a transposed one, too, which goes from the small map to the large one.
@@ -61,6 +63,19 @@ impl Geometry {
         let row = (y * self.stride + ky).checked_sub(self.padding)?;
         (row < self.large[1]).then_some(row)
     }
+}
+
+/// Calls `work` with room for `len` values of patches, which hold anything: every thread keeps its own for all layers.
+pub fn with_room<R>(len: usize, work: impl FnOnce(&mut [f32]) -> R) -> R {
+    thread_local! {
+        static ROOM: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+    }
+    ROOM.with_borrow_mut(|room| {
+        if room.len() < len {
+            room.resize(len, 0.0);
+        }
+        work(&mut room[..len])
+    })
 }
 
 /// Writes the patches of `rows` (image · height + y of the small map) of `large`, one after the other.
