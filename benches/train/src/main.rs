@@ -34,6 +34,10 @@ struct Args {
     /// Threads of each side
     #[arg(long, default_value_t = 2)]
     threads: usize,
+    /// Let PyTorch's threads spin while they wait, its default: faster on a machine that nobody else uses, and many times
+    /// slower on one that is shared
+    #[arg(long)]
+    spin: bool,
     /// Only cases whose name contains this
     #[arg(long, default_value = "")]
     only: String,
@@ -43,7 +47,10 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    match run(&Args::parse()) {
+    let args = Args::parse();
+    // As a run does: the thread that works is one of Rayon's.
+    let threads = rayon::ThreadPoolBuilder::new().num_threads(args.threads).build();
+    match threads.map_err(Into::into).and_then(|threads| threads.install(|| run(&args))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -53,11 +60,15 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<()> {
-    rayon::ThreadPoolBuilder::new().num_threads(args.threads).build_global()?;
     let recipe = Recipe::load(&args.recipe)?;
     let rounds = usize::from(args.rounds);
-    let mut peer = Peer::start(&args.python, &recipe, args.threads)?;
-    let mut record = Record::new(peer.version.clone(), args.threads, recipe.train.batch, rounds)?;
+    let mut peer = Peer::start(&args.python, &recipe, args.threads, args.spin)?;
+    let mut record = Record::new(
+        format!("{}, threads that {}", peer.version, if args.spin { "spin" } else { "sleep while they wait" }),
+        args.threads,
+        recipe.train.batch,
+        rounds,
+    )?;
     println!("{}\n{HEAD}", record.peer);
     for name in ours::names().into_iter().filter(|name| name.contains(&args.only)) {
         let (ours, burns) = ours::cases(name, &recipe)?;

@@ -20,15 +20,18 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// Starts `python` and has it build all cases.
+    /// Starts `python` and has it build all cases. Its threads sleep while they wait, as ours do, or `spin`.
     ///
     /// # Errors
     ///
     /// When there is no such Python, or no PyTorch in it.
-    pub fn start(python: &str, recipe: &Recipe, threads: usize) -> Result<Self> {
+    pub fn start(python: &str, recipe: &Recipe, threads: usize, spin: bool) -> Result<Self> {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/peer.py");
         let mut command = Command::new(python);
         command.arg(script).stdin(Stdio::piped()).stdout(Stdio::piped());
+        if !spin {
+            command.env("OMP_WAIT_POLICY", "PASSIVE").env("GOMP_SPINCOUNT", "0").env("KMP_BLOCKTIME", "0");
+        }
         let started = command.spawn();
         let mut process = started.with_context(|| format!("cannot start {python}: use `just bench-train`"))?;
         let (Some(requests), Some(answers)) = (process.stdin.take(), process.stdout.take()) else {
