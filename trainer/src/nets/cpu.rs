@@ -20,6 +20,7 @@ use rayon::prelude::*;
 
 pub mod conv;
 pub mod dense;
+pub mod enlarge;
 pub mod gemm;
 pub mod maps;
 pub mod norm;

@@ -141,6 +141,9 @@ pub struct UpsampleNearest {
 
 impl UpsampleNearest {
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        if cpu::suits(&x) {
+            return cpu::enlarge::nearest(x, self.factor);
+        }
         let [_, _, h, w] = x.dims();
         let options =
             InterpolateOptions::new(InterpolateMode::Nearest).with_output_size([h * self.factor, w * self.factor]);
@@ -157,6 +160,9 @@ pub struct PixelShuffle {
 
 impl PixelShuffle {
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        if cpu::suits(&x) {
+            return cpu::enlarge::depth_to_space(x, self.factor);
+        }
         let [batch, c, h, w] = x.dims();
         let f = self.factor;
         let out = c / (f * f);
@@ -187,6 +193,9 @@ impl BatchNorm {
                 cpu::norm::batch_norm(x, gamma, beta, self.epsilon)
             }
             Mode::Train(_) => batch_norm_train(x, gamma, beta, self.epsilon).output,
+            Mode::Eval if cpu::suits(&x) && cpu::suits(&gamma) && !x.is_autodiff() && !gamma.is_autodiff() => {
+                cpu::norm::with_statistics(x, [gamma, beta, self.mean.val(), self.variance.val()], self.epsilon)
+            }
             Mode::Eval => batch_norm(x, gamma, beta, self.mean.val(), self.variance.val(), self.epsilon),
         }
     }

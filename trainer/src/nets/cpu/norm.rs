@@ -53,24 +53,43 @@ fn forward(x: &FlexTensor, gamma: &FlexTensor, beta: &FlexTensor, epsilon: f64) 
     mean.iter_mut().for_each(|mean| *mean /= count);
     let squares = sum_rows(&x, &x, channels, |x, _, mean| (x - mean) * (x - mean), &mean);
     let scale: Vec<f32> = squares.iter().map(|&sum| (1.0 / (f64::from(sum / count) + epsilon).sqrt()) as f32).collect();
-    // y = factor·x + shift
-    let factor: Vec<f32> = gamma.iter().zip(&scale).map(|(gamma, scale)| gamma * scale).collect();
+    let mut out = x.to_vec();
+    scale_and_shift(&mut out, &gamma, &beta, &mean, &scale);
+    (map(out, shape), mean, scale)
+}
+
+/// Normalizes each channel of `x` with a given mean and variance `[C]`; without a gradient.
+///
+/// # Panics
+///
+/// If a tensor is on a device with autodiff.
+pub fn with_statistics(x: Tensor<4>, [gamma, beta, mean, variance]: [Tensor<1>; 4], epsilon: f64) -> Tensor<4> {
+    assert!(!any_autodiff(&[x.device(), gamma.device(), beta.device()]), "there is no gradient here");
+    let [gamma, beta, mean, variance] = [gamma, beta, mean, variance].map(bare);
+    let scale: Vec<f32> =
+        values(&variance).iter().map(|&variance| (1.0 / (f64::from(variance) + epsilon).sqrt()) as f32).collect();
+    let output = change(bare(x), |x| scale_and_shift(x, &values(&gamma), &values(&beta), &values(&mean), &scale));
+    Tensor::from_primitive::<Flex>(output)
+}
+
+/// γ · (x − mean) · scale + β, channel by channel.
+fn scale_and_shift(x: &mut [f32], gamma: &[f32], beta: &[f32], mean: &[f32], scale: &[f32]) {
+    let channels = gamma.len();
+    let factor: Vec<f32> = gamma.iter().zip(scale).map(|(gamma, scale)| gamma * scale).collect();
     let shift: Vec<f32> =
         beta.iter().zip(mean.iter().zip(&factor)).map(|(beta, (mean, factor))| beta - mean * factor).collect();
-    let mut out = vec![0.0; x.len()];
-    out.par_chunks_mut(ROWS * channels).zip(x.par_chunks(ROWS * channels)).for_each(|(out, x)| {
+    x.par_chunks_mut(ROWS * channels).for_each(|x| {
         Arch::new().dispatch(
             #[inline(always)]
             || {
-                for (out, x) in out.chunks_exact_mut(channels).zip(x.chunks_exact(channels)) {
-                    for (((out, x), factor), shift) in out.iter_mut().zip(x).zip(&factor).zip(&shift) {
-                        *out = x * factor + shift;
+                for x in x.chunks_exact_mut(channels) {
+                    for ((x, factor), shift) in x.iter_mut().zip(&factor).zip(&shift) {
+                        *x = *x * factor + shift;
                     }
                 }
             },
         );
     });
-    (map(out, shape), mean, scale)
 }
 
 impl Backward<Flex, 3> for BatchNorm {

@@ -177,6 +177,36 @@ fn batch_normalization_is_burns() {
 }
 
 #[test]
+fn normalization_with_given_statistics_is_burns() {
+    let mut rng = Rng::new(12, 0);
+    let x = random([6, 3, 5, 4], &mut rng).inner();
+    let [gamma, beta, mean] = [(); 3].map(|()| random([3], &mut rng).inner());
+    let variance = random([3], &mut rng).inner().square();
+    let parameters = [&gamma, &beta, &mean, &variance].map(Clone::clone);
+    let burns = module::batch_norm(x.clone(), gamma, beta, mean, variance, 1e-5);
+    same("output", norm::with_statistics(channels_last(x), parameters, 1e-5), burns);
+}
+
+#[test]
+fn enlargements_are_burns() {
+    use burn::tensor::ops::{InterpolateMode, InterpolateOptions};
+    for (factor, [c, h, w]) in [(2, [3, 4, 5]), (3, [2, 1, 7]), (2, [1, 3, 3])] {
+        let x = random([4, c * factor * factor, h, w], &mut Rng::new(13, 0));
+        let [larger, wider] = [h * factor, w * factor];
+        let options = InterpolateOptions::new(InterpolateMode::Nearest).with_output_size([larger, wider]);
+        let split = x.clone().reshape([4, c, factor, factor, h, w]).permute([0, 1, 4, 2, 5, 3]);
+        for (ours, burns) in [
+            (enlarge::nearest(channels_last(x.clone()), factor), module::interpolate(x.clone(), options)),
+            (enlarge::depth_to_space(channels_last(x.clone()), factor), split.reshape([4, c, larger, wider])),
+        ] {
+            let [a, b] = [&ours, &burns].map(|y| gradients_of(y, 14));
+            same("output", ours.inner(), burns.inner());
+            same("input", x.grad(&a).unwrap(), x.grad(&b).unwrap());
+        }
+    }
+}
+
+#[test]
 fn functions_of_each_value_are_burns() {
     use crate::nets::layer::PointwiseKind::{LeakyRelu, Relu, Sigmoid, Tanh};
     use burn::tensor::activation;
