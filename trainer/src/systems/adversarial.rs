@@ -142,9 +142,8 @@ impl Adversarial {
         let [real, fake] = if critic.has_batch_norm() {
             [real, fake].map(|images| critic.forward(images, &mut Mode::Train(step.rng)))
         } else {
-            let batch = self.batch as i64;
             let scores = critic.forward(Tensor::cat(vec![real, fake], 0), &mut Mode::Train(step.rng));
-            [scores.clone().slice([0..batch]), scores.slice([batch..2 * batch])]
+            [0, self.batch].map(|first| scores.clone().narrow(0, first, self.batch))
         };
         let scores = [scalar(real.clone().mean()), scalar(fake.clone().mean())];
         let loss = self.players.loss.critic(real, fake);

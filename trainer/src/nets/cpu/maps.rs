@@ -37,11 +37,10 @@ pub fn pixels(tensor: &FlexTensor) -> Cow<'_, [f32]> {
 /// Changes the values of a tensor `[batch, C, H, W]`, channels last, in place where nothing else holds them.
 pub fn change(mut tensor: FlexTensor, change: impl FnOnce(&mut [f32])) -> FlexTensor {
     let shape = dims(&tensor);
-    if matches!(pixels(&tensor), Cow::Borrowed(values) if values.len() == tensor.storage::<f32>().len()) {
-        if let Some(values) = tensor.try_storage_mut::<f32>() {
-            change(values);
-            return tensor;
-        }
+    let whole = matches!(pixels(&tensor), Cow::Borrowed(values) if values.len() == tensor.storage::<f32>().len());
+    if let Some(values) = tensor.try_storage_mut::<f32>().filter(|_| whole) {
+        change(values);
+        return tensor;
     }
     let mut values = pixels(&tensor).into_owned();
     change(&mut values);

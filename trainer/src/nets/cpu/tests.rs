@@ -33,7 +33,9 @@ fn same<const D: usize>(what: &str, ours: Tensor<D>, burn: Tensor<D>) {
 }
 
 /// Kernel, stride, padding, batch, channels in and out, height and width.
-const SHAPES: &[([usize; 2], usize, usize, usize, [usize; 2], [usize; 2])] = &[
+type Shape = ([usize; 2], usize, usize, usize, [usize; 2], [usize; 2]);
+
+const SHAPES: &[Shape] = &[
     ([4, 4], 2, 1, 9, [3, 5], [14, 14]),
     ([4, 4], 2, 1, 3, [1, 8], [28, 28]),
     ([3, 3], 1, 1, 17, [6, 4], [7, 7]),
@@ -117,13 +119,23 @@ fn constants_get_no_gradient() {
 
 #[test]
 fn results_do_not_depend_on_the_number_of_threads() {
+    // Each layer has more rows than one part of a sum, and a batch that no number of threads divides.
     let pass = || {
         let mut rng = Rng::new(2, 0);
-        let (x, weight) = (random([37, 3, 14, 14], &mut rng), random([8, 3, 4, 4], &mut rng));
-        let bias = random([8], &mut rng);
-        let (y, [dx, dw], db) = run(conv::conv2d, [&x, &weight], &bias, 2, 1, 5);
-        let data = [y.into_data(), dx.into_data(), dw.into_data(), db.into_data()];
-        data.map(|data| data.try_to_vec::<f32>().unwrap())
+        let x = random([37, 3, 14, 14], &mut rng);
+        let [first, second] = [[8, 3, 4, 4], [8, 2, 4, 4]].map(|shape| random(shape, &mut rng));
+        let [bias, gamma, beta] = [(); 3].map(|()| random([8], &mut rng));
+        let (bias_2, weight_3, bias_3) = (random([2], &mut rng), random([9, 392], &mut rng), random([9], &mut rng));
+        let y = conv::conv2d(x.clone(), first.clone(), bias, 2, 1);
+        let y = norm::batch_norm(y, gamma.clone(), beta, 1e-5);
+        let y = conv::conv_transpose2d(y, second.clone(), bias_2, 2, 1);
+        let y = dense::dense(y, weight_3.clone(), bias_3.clone(), [9, 1, 1]);
+        let gradients = gradients_of(&y, 5);
+        let mut results = vec![y.into_data()];
+        results.extend([&x, &first, &second].map(|x| x.grad(&gradients).unwrap().into_data()));
+        results.extend([&gamma, &bias_3].map(|x| x.grad(&gradients).unwrap().into_data()));
+        results.push(weight_3.grad(&gradients).unwrap().into_data());
+        results.into_iter().map(|data| data.try_to_vec::<f32>().unwrap()).collect::<Vec<_>>()
     };
     let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap().install(pass);
     let three = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap().install(pass);
