@@ -55,6 +55,19 @@ bench-host *args:
     cd benches/host
     cargo run --release -- --python "$root/.tools/onnxruntime/bin/python" --record "$root/benches/record" {{args}} "$networks"/*.onnx
 
+# Time a training step and its layers beside PyTorch, and keep a record (needs python3-venv and 5 GB for PyTorch; `--rounds 5` is quick)
+bench-train *args:
+    #!/bin/sh
+    set -eu
+    # An environment of its own: no part of the project needs Python. The CPU build of PyTorch is a fifth the size of the other.
+    test -x .tools/torch/bin/python || python3 -m venv .tools/torch
+    pip=".tools/torch/bin/pip --disable-pip-version-check --retries 0"
+    if ! .tools/torch/bin/python -c 'import torch' 2>/dev/null; then
+        $pip install --quiet --requirement benches/train/requirements.txt --index-url https://download.pytorch.org/whl/cpu ||
+            $pip install --quiet --requirement benches/train/requirements.txt
+    fi
+    cargo run --quiet --package edgegen-bench-train -- --python .tools/torch/bin/python --record benches/record {{args}}
+
 # Count instructions on emulated Cortex-M, layer by layer and whole, and keep a record; one processor's name: without a record
 bench-arm *args:
     cargo run --quiet --package edgegen-bench-arm -- {{args}}

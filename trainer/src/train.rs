@@ -95,6 +95,13 @@ pub fn train(recipe: &Recipe, options: &Options) -> Result<Summary> {
 ///
 /// As [`train`].
 pub fn train_on(recipe: &Recipe, dataset: &Dataset, options: &Options) -> Result<Summary> {
+    // Rayon's threads help a thread of their own pool that works, too, but another one they would only let wait: twice a
+    // layer, and long on a machine that has more to do. A pool for each run keeps runs from helping each other.
+    let threads = rayon::ThreadPoolBuilder::new().build().context("cannot start threads")?;
+    threads.install(|| run(recipe, dataset, options))
+}
+
+fn run(recipe: &Recipe, dataset: &Dataset, options: &Options) -> Result<Summary> {
     recipe.check()?;
     let config = &recipe.train;
     let [h, w, c] = dataset.shape;

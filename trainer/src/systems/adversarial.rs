@@ -10,19 +10,21 @@
 //!
 //! This is algorithm 1 of Goodfellow et al., "Generative Adversarial Nets" (2014), with Adam, two learning rates
 //! (Heusel et al., 2017) and averaged weights (Yazıcı et al., 2019). Real and generated images go through the critic
-//! as separate batches. The fixed player has no gradients at all, so none can leak.
+//! as separate batches where it normalizes with the statistics of a batch, and otherwise as one, which is faster. The
+//! fixed player has no gradients at all, so none can leak.
 
 use std::path::Path;
 
 use anyhow::{Context, Result};
 use burn::module::Module;
-use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
+use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor, activation};
 use edgegen_export::layers::PixelRange;
 use serde::{Deserialize, Serialize};
 
 use super::{Generator, Losses, Step, System, latents};
 use crate::checkpoint;
+use crate::nets::cpu::update::adam;
 use crate::nets::{Mode, Net};
 use crate::recipe::{Prior, TrainConfig};
 use crate::rng::Rng;
@@ -108,12 +110,12 @@ impl Adversarial {
     pub fn new(players: Players, train: &TrainConfig, device: &Device) -> Self {
         // Burn's default ε of 1e-5 would slow down small gradients; 1e-8 is the paper's (Kingma and Ba, 2015).
         let [beta1, beta2] = [train.beta1, train.beta2].map(|beta| beta as f32);
-        let adam = AdamConfig::new().with_beta_1(beta1).with_beta_2(beta2).with_epsilon(1e-8);
+        let adam = || adam(beta1, beta2, 1e-8);
         Self {
             average: players.generator.valid(),
             players,
-            generator_optimizer: adam.init(),
-            critic_optimizer: adam.init(),
+            generator_optimizer: adam(),
+            critic_optimizer: adam(),
             critic_steps: train.critic_steps,
             batch: train.batch,
             device: device.clone().inner(),
@@ -137,8 +139,12 @@ impl Adversarial {
         let fake = fixed.forward(latents, &mut Mode::Train(step.rng));
 
         let critic = &self.players.critic;
-        let real = critic.forward(real, &mut Mode::Train(step.rng));
-        let fake = critic.forward(fake, &mut Mode::Train(step.rng));
+        let [real, fake] = if critic.has_batch_norm() {
+            [real, fake].map(|images| critic.forward(images, &mut Mode::Train(step.rng)))
+        } else {
+            let scores = critic.forward(Tensor::cat(vec![real, fake], 0), &mut Mode::Train(step.rng));
+            [0, self.batch].map(|first| scores.clone().narrow(0, first, self.batch))
+        };
         let scores = [scalar(real.clone().mean()), scalar(fake.clone().mean())];
         let loss = self.players.loss.critic(real, fake);
         let gradients = GradientsParams::from_grads(loss.backward(), critic);
