@@ -15,6 +15,8 @@ use crate::systems::{self, Generator};
 pub const RECIPE: &str = "recipe.toml";
 /// Name of the averaged weights in a run folder.
 pub const GENERATOR: &str = "generator.safetensors";
+/// Name of a judge's averaged weights in its run folder.
+pub const JUDGE: &str = "judge.safetensors";
 
 /// A trained generator and the recipe that made it.
 #[derive(Clone, Debug)]

@@ -17,7 +17,7 @@ use crate::run::Run;
 use crate::{device, files, lower};
 
 /// Latent vectors that ranges are calibrated on.
-const CALIBRATION: usize = 256;
+pub const CALIBRATION: usize = 256;
 /// Images that float and int8 are compared on, and the first seed.
 const COMPARED: (usize, u64) = (256, 1_000_000);
 

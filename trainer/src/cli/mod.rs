@@ -7,6 +7,7 @@ mod completions;
 mod data;
 mod demo;
 mod devices;
+mod eval;
 mod export;
 mod inspect;
 mod interrupt;
@@ -52,6 +53,8 @@ enum Command {
     Train(train::Args),
     /// Draw samples of a run (float) or of a model file (int8)
     Sample(sample::Args),
+    /// Measure how good a generator is, float and int8 side by side
+    Eval(eval::Args),
     /// Turn a run into an int8 model file
     Export(export::Args),
     /// Show what a model file costs, operator by operator, and where it fits
@@ -73,6 +76,7 @@ pub fn main() -> ExitCode {
         Command::Data(command) => data::run(&command, console),
         Command::Train(args) => train::run(&args, console),
         Command::Sample(args) => sample::run(&args, console),
+        Command::Eval(args) => eval::run(&args, console),
         Command::Export(args) => export::run(&args, console),
         Command::Inspect(args) => inspect::run(&args, console),
         Command::Sim(args) => sim::run(&args, console),

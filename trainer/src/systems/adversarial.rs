@@ -21,7 +21,7 @@ use burn::tensor::{Device, Tensor, activation};
 use edgegen_export::layers::PixelRange;
 use serde::{Deserialize, Serialize};
 
-use super::{Generator, Losses, Step, System, latents};
+use super::{Generator, Losses, Step, System, Trained, latents};
 use crate::checkpoint;
 use crate::nets::{Mode, Net};
 use crate::recipe::{Prior, TrainConfig};
@@ -128,7 +128,7 @@ impl Adversarial {
     /// One update of the critic; returns its loss and the mean scores of real and generated images.
     fn step_critic(&mut self, step: &mut Step<'_>) -> [f32; 3] {
         self.players.critic.power_iteration();
-        let mut real = (step.next_batch)();
+        let mut real = (step.next_batch)().images;
         if self.players.pixels == PixelRange::Unit {
             real = real.add_scalar(1.0).mul_scalar(0.5);
         }
@@ -171,7 +171,7 @@ impl System for Adversarial {
         vec![("critic", critic[0]), ("generator", generator), ("score_real", critic[1]), ("score_fake", critic[2])]
     }
 
-    fn generator(&self) -> Generator {
+    fn trained(&self) -> Trained {
         let mut net = self.average.clone();
         if net.has_batch_norm() {
             // Always the same latents, so that the same weights ship with the same statistics.
@@ -184,7 +184,7 @@ impl System for Adversarial {
                 &self.device,
             ));
         }
-        Generator { net, prior: self.players.prior, pixels: self.players.pixels }
+        Trained::Generator(Generator { net, prior: self.players.prior, pixels: self.players.pixels })
     }
 
     fn save(&self, folder: &Path) -> Result<()> {

@@ -16,11 +16,15 @@ use crate::recipe::{Prior, Recipe};
 use crate::rng::Rng;
 
 pub mod adversarial;
+pub mod began;
 pub mod dcgan;
 pub mod gan;
+pub mod judge;
+pub mod learner;
+pub mod vae;
 
 /// All systems.
-pub const SYSTEMS: &[&Kind] = &[&gan::KIND, &dcgan::KIND];
+pub const SYSTEMS: &[&Kind] = &[&gan::KIND, &dcgan::KIND, &began::KIND, &vae::KIND, &judge::KIND];
 
 /// What a recipe's `system = "…"` may name.
 #[derive(Debug)]
@@ -31,7 +35,7 @@ pub struct Kind {
     pub about: &'static str,
     /// Checks the system's table, also against image size and channels, and returns it with defaults filled in.
     pub normalize: fn(&Recipe) -> Result<Table>,
-    /// The untrained generator alone, into which saved weights are loaded.
+    /// The untrained generator alone, into which saved weights are loaded; an error if the system makes none.
     pub generator: fn(&Recipe, &Device, &mut Rng) -> Result<Generator>,
     /// The untrained system on a device with autodiff.
     pub build: fn(&Recipe, &Device, &mut Rng) -> Result<Box<dyn System>>,
@@ -42,8 +46,15 @@ pub trait System {
     /// One step: as many critic updates as the recipe asks for, and one update of the generator.
     fn step(&mut self, step: &mut Step<'_>) -> Losses;
 
-    /// What ships: the averaged weights, with statistics, without autodiff.
-    fn generator(&self) -> Generator;
+    /// What has been learned so far, as it ships: averaged weights, with statistics, without autodiff.
+    fn trained(&self) -> Trained;
+
+    /// What it says of test images, which come batch by batch as `[batch, C, H, W]` in [−1, 1]: likelihoods and the like, by name. Most
+    /// systems say nothing.
+    fn score(&self, test: &mut dyn FnMut() -> Option<Tensor<4>>) -> Losses {
+        let _ = test;
+        Losses::new()
+    }
 
     /// Writes the whole state into the existing folder `folder`.
     ///
@@ -70,8 +81,17 @@ pub struct Step<'a> {
     pub ema: f64,
     /// Source of latents and dropout masks.
     pub rng: &'a mut Rng,
-    /// The next batch of real images, `[batch, C, H, W]` in [−1, 1]; each call gives a fresh one.
-    pub next_batch: &'a mut dyn FnMut() -> Tensor<4>,
+    /// The next batch of real images; each call gives a fresh one.
+    pub next_batch: &'a mut dyn FnMut() -> Batch,
+}
+
+/// Real images.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// `[batch, C, H, W]` in [−1, 1].
+    pub images: Tensor<4>,
+    /// One class an image, from 0; empty if the data has no labels.
+    pub labels: Vec<u8>,
 }
 
 impl std::fmt::Debug for Step<'_> {
@@ -86,6 +106,25 @@ impl std::fmt::Debug for Step<'_> {
 
 /// Named values of one step, in the order in which they are shown.
 pub type Losses = Vec<(&'static str, f32)>;
+
+/// What a system makes.
+#[derive(Clone, Debug)]
+pub enum Trained {
+    /// Something that draws.
+    Generator(Generator),
+    /// A classifier that judges what others draw; its output is one score a class.
+    Judge(Net),
+}
+
+impl Trained {
+    /// Its weights.
+    pub fn net(&self) -> &Net {
+        match self {
+            Self::Generator(generator) => &generator.net,
+            Self::Judge(net) => net,
+        }
+    }
+}
 
 /// A generator with what is needed to use it.
 #[derive(Clone, Debug)]
