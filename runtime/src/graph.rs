@@ -1,7 +1,7 @@
 //! The model as data. The exporter writes these types, the runtime reads them; the postcard encoding of [`Graph`]
 //! is the middle part of a model file.
 //!
-//! Edge 0 is the latent vector and operator `i` writes edge `i + 1`, so an operator can only read what stands before
+//! Edge 0 is the latent vector, with a value for each class behind it where there are classes, and operator `i` writes edge `i + 1`, so an operator can only read what stands before
 //! it. Each edge is stored as a ring of rows; a row is `W·C` bytes with C innermost, between its left and right padding.
 
 use serde::{Deserialize, Deserializer, Serialize};
@@ -43,6 +43,14 @@ pub struct Graph<'a> {
     /// Free-form facts for people: recipe, data, licence, steps.
     #[serde(deserialize_with = "apart")]
     pub metadata: List<(&'a str, &'a str), MAX_METADATA>,
+}
+
+impl Graph<'_> {
+    /// How many classes the model can draw by choice: edge 0 has a value for each, behind the [`Latent::dims`] values of
+    /// the latent vector. 0 for a model without classes.
+    pub fn classes(&self) -> u16 {
+        self.edges.first().map_or(0, |edge| edge.shape.c.saturating_sub(self.latent.dims))
+    }
 }
 
 /// Height, width and channels.
@@ -87,7 +95,7 @@ impl core::fmt::Display for Shape {
 pub struct Latent {
     /// The distribution it is drawn from.
     pub prior: Prior,
-    /// Its length.
+    /// Its length, without the values for classes that [`Graph::classes`] counts.
     #[serde(deserialize_with = "apart")]
     pub dims: u16,
 }

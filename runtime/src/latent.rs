@@ -9,17 +9,28 @@ use rand_xoshiro::Xoshiro128PlusPlus;
 use crate::graph::Prior;
 
 mod gaussian;
+mod point;
+mod walk;
+
+pub use point::Point;
+pub use walk::{STEPS, walk};
 
 /// Fills `codes` with the latent vector of `seed`: values are `code / prior.steps()`.
-#[inline(never)]
 pub fn fill(prior: Prior, seed: u64, codes: &mut [i8]) {
+    merge(prior, seed, codes, |_, code| code);
+}
+
+/// Makes of each code and the code that `seed` has in its place another.
+#[inline(never)]
+fn merge(prior: Prior, seed: u64, codes: &mut [i8], mut make: impl FnMut(i8, i8) -> i8) {
     let mut random = Xoshiro128PlusPlus::seed_from_u64(seed);
     for code in codes {
         let bits = random.next_u32();
-        *code = match prior {
+        let drawn = match prior {
             Prior::Gaussian => normal(bits),
             Prior::Uniform => uniform(bits),
         };
+        *code = make(*code, drawn);
     }
 }
 

@@ -21,6 +21,7 @@
 //! ```
 //!
 //! [`Generator::sample`] gives the rows one by one instead, for a display that sets the pace.
+//! [`Generator::sample_at`] draws a [`Point`] between two seeds, or of a class.
 //!
 //! In firmware the bytes come from [`embed_model!`] and the memory from a static [`Arena`].
 //! For Cortex-M55 and M85 it switches the vectors on with [`start_vectors!`].
@@ -36,7 +37,7 @@
 //! | [`ops`] | one file an operator: shapes, never the CPU |
 //! | [`kernels`] | one file an instruction set: slices, never a shape |
 //! | [`fixed`] | the arithmetic, written down once |
-//! | [`latent`] | seed to latent vector |
+//! | [`latent`] | seed to latent vector, and the way from one to the next |
 
 #![no_std]
 #![deny(missing_docs, missing_debug_implementations, unsafe_code, rustdoc::broken_intra_doc_links)]
@@ -56,6 +57,7 @@ pub mod stream;
 
 pub use error::{GeneratorError, ParseError};
 pub use graph::{Prior, Shape};
+pub use latent::Point;
 pub use model::Model;
 pub use packing::Packing;
 pub use stream::{Generator, Rows};

@@ -154,6 +154,11 @@ impl<'a> Model<'a> {
         self.graph.edges.last().map_or(Shape { h: 0, w: 0, c: 0 }, |edge| edge.shape)
     }
 
+    /// How many classes can be drawn by choice, 0 for a model without classes: see [`Point::class`](crate::latent::Point::class).
+    pub fn classes(&self) -> u16 {
+        self.graph.classes()
+    }
+
     /// Bytes of RAM that a [`Generator`](crate::Generator) needs: all rings together, and what the kernel works in.
     pub fn arena_bytes(&self) -> usize {
         self.arena_bytes as usize
@@ -281,7 +286,8 @@ impl Model<'_> {
             }
         }
         if let Some(latent) = graph.edges.first() {
-            let shape = Shape { h: 1, w: 1, c: graph.latent.dims };
+            // What edge 0 has beyond the latent vector are classes.
+            let shape = Shape { h: 1, w: 1, c: latent.shape.c.max(graph.latent.dims) };
             let whole = u32::from(latent.ring_rows) == latent.padded_rows();
             if latent.shape != shape || latent.zero_point != 0 || !whole {
                 return Err(at(0)(Fault::Shape));

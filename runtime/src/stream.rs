@@ -17,7 +17,7 @@ use crate::error::GeneratorError;
 use crate::fixed::LEAST_CODE;
 use crate::graph::{Edge, Graph, MAX_EDGES};
 use crate::kernels::{Kernel, Native};
-use crate::latent;
+use crate::latent::Point;
 use crate::model::Model;
 use crate::ops;
 use crate::packing::{Packing, SCRATCH_ALIGNMENT};
@@ -166,7 +166,12 @@ impl<'a, K: Kernel> Generator<'a, K> {
 
     /// The image of a seed, row by row. The same seed gives the same bytes on every target.
     pub fn sample(&mut self, seed: u64) -> Rows<'_, 'a, K> {
-        latent::fill(self.model.graph().latent.prior, seed, self.latent());
+        self.sample_at(Point::seed(seed))
+    }
+
+    /// The image at a point of the latent space: on the way between two seeds, or of a chosen class.
+    pub fn sample_at(&mut self, point: Point) -> Rows<'_, 'a, K> {
+        point.fill(self.model.graph().latent, self.latent());
         self.rows()
     }
 
@@ -178,8 +183,8 @@ impl<'a, K: Kernel> Generator<'a, K> {
         }
     }
 
-    /// The image of a latent vector in codes of [`Prior::steps`](crate::Prior::steps) to the unit, −127 … 127. Missing values
-    /// are taken as 0, surplus ones are left, and −128 is taken as −127.
+    /// The image of a latent vector in codes of [`Prior::steps`](crate::Prior::steps) to the unit, −127 … 127, with the values
+    /// of the classes behind it. Missing values are taken as 0, surplus ones are left, and −128 is taken as −127.
     pub fn decode(&mut self, codes: &[i8]) -> Rows<'_, 'a, K> {
         let latent = self.latent();
         latent.fill(0);

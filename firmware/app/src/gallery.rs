@@ -1,6 +1,6 @@
 //! A grid of images, one seed each.
 
-use edgegen_runtime::Shape;
+use edgegen_runtime::{Shape, latent};
 use embedded_graphics::draw_target::DrawTarget;
 use embedded_graphics::geometry::{Point, Size};
 use embedded_graphics::primitives::Rectangle;
@@ -135,7 +135,7 @@ where
         let placement = grid.placement(index);
         let mut y = 0;
         watch.image_begins(index, seed);
-        source.rows(seed, |row| {
+        source.rows(latent::Point::seed(seed), |row| {
             watch.row_made(row);
             placement.draw_row(display, y, row, usize::from(shape.c))?;
             watch.row_drawn();

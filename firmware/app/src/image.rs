@@ -1,6 +1,6 @@
 //! One image on the panel: where it goes and how a row of bytes becomes pixels.
 
-use edgegen_runtime::{Generator, Shape};
+use edgegen_runtime::{Generator, Shape, latent};
 use embedded_graphics::draw_target::DrawTarget;
 use embedded_graphics::geometry::{Point, Size};
 use embedded_graphics::primitives::Rectangle;
@@ -14,12 +14,12 @@ pub trait RowSource {
     /// Height, width and channels of every image.
     fn shape(&self) -> Shape;
 
-    /// Makes the image of `seed`, top row first, and hands each row (width · channels bytes) to `row`.
+    /// Makes the image at `point`, top row first, and hands each row (width · channels bytes) to `row`.
     ///
     /// # Errors
     ///
     /// Stops at the first error of `row` and returns it; making a row cannot fail.
-    fn rows<E>(&mut self, seed: u64, row: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E>;
+    fn rows<E>(&mut self, point: latent::Point, row: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E>;
 }
 
 impl RowSource for Generator<'_> {
@@ -27,8 +27,8 @@ impl RowSource for Generator<'_> {
         self.model().output()
     }
 
-    fn rows<E>(&mut self, seed: u64, mut row: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
-        let mut rows = self.sample(seed);
+    fn rows<E>(&mut self, point: latent::Point, mut row: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+        let mut rows = self.sample_at(point);
         while let Some(bytes) = rows.next_row() {
             row(bytes)?;
         }
@@ -46,6 +46,16 @@ pub struct Placement {
 }
 
 impl Placement {
+    /// In the middle of `area`, enlarged as far as it fits. An image larger than the area shows its middle.
+    pub fn centred(area: Rectangle, image: Shape) -> Self {
+        let (width, height) = (u32::from(image.w).max(1), u32::from(image.h).max(1));
+        let scale = (area.size.width / width).min(area.size.height / height).max(1);
+        let spare = |room: u32, used: u32| (room as i32 - used as i32).div_euclid(2);
+        let top_left =
+            area.top_left + Point::new(spare(area.size.width, width * scale), spare(area.size.height, height * scale));
+        Self { top_left, scale }
+    }
+
     /// Draws row `y` of an image: `scale` panel rows, one address window, one run of colours.
     ///
     /// `row` is one byte a channel, `channels` channels a pixel, left to right.
@@ -91,7 +101,7 @@ where
 {
     let channels = usize::from(source.shape().c);
     let mut y = 0;
-    source.rows(seed, |row| {
+    source.rows(latent::Point::seed(seed), |row| {
         placement.draw_row(display, y, row, channels)?;
         y += 1;
         Ok(())
@@ -116,11 +126,11 @@ pub(crate) mod tests {
             self.shape
         }
 
-        fn rows<E>(&mut self, seed: u64, mut row: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+        fn rows<E>(&mut self, point: latent::Point, mut row: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
             let (width, channels) = (u32::from(self.shape.w), usize::from(self.shape.c));
             for y in 0..u32::from(self.shape.h) {
                 let bytes: Vec<u8> = (0..width)
-                    .map(|x| (seed as u8).wrapping_add((y * width + x) as u8 * self.step))
+                    .map(|x| (point.from as u8).wrapping_add((y * width + x) as u8 * self.step))
                     .flat_map(|level| core::iter::repeat_n(level, channels))
                     .collect();
                 row(&bytes)?;
@@ -155,7 +165,7 @@ pub(crate) mod tests {
             fn shape(&self) -> Shape {
                 Shape { h: 1, w: 3, c: 3 }
             }
-            fn rows<E>(&mut self, _: u64, mut row: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+            fn rows<E>(&mut self, _: latent::Point, mut row: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
                 row(&[255, 0, 0, 0, 255, 0, 255, 255, 255])
             }
         }
@@ -184,7 +194,7 @@ pub(crate) mod tests {
     #[test]
     fn stops_at_the_first_error() {
         let mut calls = 0;
-        let result = ramp(5, 2, 1).rows(0, |_| {
+        let result = ramp(5, 2, 1).rows(latent::Point::seed(0), |_| {
             calls += 1;
             if calls == 3 { Err("panel gone") } else { Ok(()) }
         });

@@ -1,7 +1,28 @@
 //! The program that every edgegen board runs: images from a model, drawn row by row on a display.
 //!
 //! It knows no pins, no chip and no allocator. A board brings a display (any [`DrawTarget`] whose colour is a
-//! [`PanelColor`]), the model's bytes, working memory for the generator, a text output and a clock, and calls [`run`]:
+//! [`PanelColor`]), the model's bytes, working memory for the generator, and a [`Platform`]: clock, button, watchdog. [`show`](show())
+//! then never returns:
+//!
+//! ```no_run
+//! use edgegen_app::{Platform, Show, show};
+//! # use embedded_graphics::{mock_display::MockDisplay, pixelcolor::Rgb565};
+//! # fn uptime_millis() -> u32 { 0 }
+//! # let mut display = MockDisplay::<Rgb565>::new();
+//! # let (model_bytes, mut arena) = ([0u8; 4], [0i8; 16]);
+//! struct Board; // with its button and its watchdog, where it has them
+//! impl Platform for Board {
+//!     fn ticks(&mut self) -> u32 {
+//!         uptime_millis()
+//!     }
+//!     fn ticks_per_second(&self) -> u32 {
+//!         1000
+//!     }
+//! }
+//! show(&mut display, &model_bytes, &mut arena, &Show::default(), Board);
+//! ```
+//!
+//! [`run`] draws one gallery and returns, for tests and for photos:
 //!
 //! ```
 //! use edgegen_app::{Ending, Request, run};
@@ -25,6 +46,12 @@
 //! | [`gallery`] | a grid of images, one seed each |
 //! | [`fault`] | an error on the panel |
 //! | [`report`] | the text that a board sends to its host |
+//! | [`show`](mod@show) | the show that goes on for ever: acts, button, faults |
+//! | [`stage`] | the show one frame at a time |
+//! | [`caption`] | the words beside a picture, and the room for them |
+//! | [`platform`] | what the show asks of a board besides its panel |
+//! | [`overlap`] | rows that travel by DMA while the next are made |
+//! | [`screen`] | displays that show at once and displays that must be told |
 
 #![no_std]
 #![deny(missing_docs, missing_debug_implementations, unsafe_code, rustdoc::broken_intra_doc_links)]
@@ -32,16 +59,27 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod caption;
 pub mod color;
 pub mod fault;
 pub mod gallery;
 pub mod image;
+pub mod overlap;
+pub mod platform;
 pub mod report;
+pub mod screen;
+pub mod show;
+pub mod stage;
 
 pub use color::PanelColor;
 pub use gallery::GalleryReport;
 pub use image::{Placement, RowSource};
+pub use overlap::{DoubleBuffered, RowBus};
+pub use platform::Platform;
 pub use report::{Reporter, Request};
+pub use screen::{Buffered, Screen};
+pub use show::{Act, Show, show, show_while};
+pub use stage::{Frame, Stage};
 
 use core::fmt::{Display, Write};
 

@@ -9,7 +9,7 @@
 
 use core::hint::black_box;
 
-use edgegen_runtime::{Arena, Generator, Model};
+use edgegen_runtime::{Arena, Generator, Model, Point};
 
 unsafe extern "C" {
     safe fn edgegen_a_panic_can_be_reached() -> !;
@@ -31,6 +31,10 @@ fn main() -> ! {
         generator.draw(black_box(1), |row| {
             black_box(row);
         });
+        let mut rows = generator.sample_at(black_box(Point::walk(1, 2, 3).of_class(4)));
+        while let Some(row) = rows.next_row() {
+            black_box(row);
+        }
         let mut rows = generator.decode(black_box::<&[i8]>(&[]));
         while let Some(row) = rows.next_row() {
             black_box(row);

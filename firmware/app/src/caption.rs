@@ -1,0 +1,169 @@
+//! The words beside a picture: seed, class, frame time, frames a second.
+
+use core::fmt::Write;
+
+use embedded_graphics::Drawable;
+use embedded_graphics::draw_target::DrawTarget;
+use embedded_graphics::geometry::{Point, Size};
+use embedded_graphics::mono_font::ascii::{FONT_4X6, FONT_6X10};
+use embedded_graphics::mono_font::{MonoFont, MonoTextStyleBuilder};
+use embedded_graphics::primitives::Rectangle;
+use embedded_graphics::text::{Baseline, Text};
+use heapless::String;
+
+use crate::PanelColor;
+use crate::show::Act;
+
+/// Panels at least this wide, in pixels, get the larger font.
+const LARGE_PANEL: u32 = 240;
+/// Letters in a line of a caption beside the picture.
+const SIDE_LETTERS: u32 = 11;
+/// Letters in a line at most: 480 pixels of the larger font.
+const MAX_LETTERS: usize = 80;
+
+/// Where picture and words go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// What is left for the picture.
+    pub picture: Rectangle,
+    /// Where the words go, if there is room for them.
+    pub caption: Option<Rectangle>,
+}
+
+impl Layout {
+    /// The picture comes first: words get a strip below it, or a column at its left, if the picture becomes no smaller by it.
+    /// `worth` tells how good a picture fits into an area; equal is as good.
+    pub fn new<W: PartialEq>(panel: Rectangle, worth: impl Fn(Rectangle) -> W) -> Self {
+        let letter = font(panel).character_size;
+        let Size { width, height } = panel.size;
+        let best = worth(panel);
+        let below = Rectangle::new(panel.top_left, Size::new(width, height.saturating_sub(letter.height)));
+        let column = SIDE_LETTERS * letter.width;
+        let beside = Rectangle::new(
+            panel.top_left + Size::new(column.min(width), 0),
+            Size::new(width.saturating_sub(column), height),
+        );
+        if width >= SIDE_LETTERS * letter.width && height > letter.height {
+            if worth(below) == best {
+                let strip =
+                    Rectangle::new(panel.top_left + Size::new(0, below.size.height), Size::new(width, letter.height));
+                return Self { picture: below, caption: Some(strip) };
+            }
+            if height >= 4 * letter.height && worth(beside) == best {
+                let strip = Rectangle::new(panel.top_left, Size::new(column, height));
+                return Self { picture: beside, caption: Some(strip) };
+            }
+        }
+        Self { picture: panel, caption: None }
+    }
+}
+
+fn font(panel: Rectangle) -> &'static MonoFont<'static> {
+    if panel.size.width < LARGE_PANEL { &FONT_4X6 } else { &FONT_6X10 }
+}
+
+/// What the words tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caption {
+    /// What is shown.
+    pub act: Act,
+    /// Seed of the picture, or of the first picture of the gallery.
+    pub seed: u64,
+    /// Milliseconds that making and drawing one image took; `None` before there was one.
+    pub millis: Option<u64>,
+    /// Tenths of images a second.
+    pub tenths_per_second: u64,
+}
+
+impl Caption {
+    /// Writes the words into `area` of a panel: one line if it is one letter high, else one below the other. White on black;
+    /// each line is filled up with blanks, so that it covers what stood there.
+    ///
+    /// # Errors
+    ///
+    /// Those of the display.
+    pub fn draw<D>(&self, display: &mut D, area: Rectangle) -> Result<(), D::Error>
+    where
+        D: DrawTarget,
+        D::Color: PanelColor,
+    {
+        let font = font(display.bounding_box());
+        let (white, black) = (D::Color::from_grey(255, Point::zero()), D::Color::from_grey(0, Point::zero()));
+        let style = MonoTextStyleBuilder::new().font(font).text_color(white).background_color(black).build();
+        let letter = font.character_size;
+        let columns = ((area.size.width / letter.width) as usize).min(MAX_LETTERS);
+        let words = self.words();
+        let mut write = |line: &str, index: i32| {
+            let at = area.top_left + Point::new(0, index * letter.height as i32);
+            Text::with_baseline(line, at, style, Baseline::Top).draw(display).map(|_| ())
+        };
+        if area.size.height / letter.height > 1 {
+            for (index, word) in words.iter().enumerate() {
+                let mut line = String::<MAX_LETTERS>::new();
+                push(&mut line, word, columns);
+                fill(&mut line, columns);
+                write(&line, index as i32)?;
+            }
+            return Ok(());
+        }
+        write(&one_line(&words, columns), 0)
+    }
+
+    /// Seed, class, time, rate; what there is nothing to tell of is empty.
+    fn words(&self) -> [String<26>; 4] {
+        let mut words = [const { String::new() }; 4];
+        let [seed, class, time, rate] = &mut words;
+        // 2⁶⁴ has 20 digits: everything fits.
+        let _ = write!(seed, "seed {}", self.seed);
+        if let Act::Class(index) = self.act {
+            let _ = write!(class, "class {index}");
+        }
+        if let Some(millis) = self.millis {
+            let _ = write!(time, "{millis} ms");
+            let (whole, tenth) = (self.tenths_per_second / 10, self.tenths_per_second % 10);
+            let _ = if whole < 100 { write!(rate, "{whole}.{tenth}/s") } else { write!(rate, "{whole}/s") };
+        }
+        words
+    }
+}
+
+/// Seed and class at the left, time and rate at the right. What does not fit is left out, first the time, then the class, then
+/// the rate.
+fn one_line(words: &[String<26>; 4], columns: usize) -> String<MAX_LETTERS> {
+    let mut line = String::new();
+    for keep in [[true; 4], [true, true, false, true], [true, false, false, true], [true, false, false, false]] {
+        let kept = |index: usize| words.get(index).filter(|word| keep[index] && !word.is_empty());
+        let count = (0..4).filter_map(kept).count();
+        let letters: usize = (0..4).filter_map(kept).map(|word| word.len()).sum();
+        if letters + count.saturating_sub(1) > columns && keep != [true, false, false, false] {
+            continue;
+        }
+        let right: usize = (2..4).filter_map(kept).map(|word| word.len() + 1).sum();
+        for index in 0..4 {
+            if index == 2 {
+                fill(&mut line, columns.saturating_sub(right.saturating_sub(1)));
+            }
+            if let Some(word) = kept(index) {
+                if !line.is_empty() && !line.ends_with(' ') {
+                    let _ = line.push(' ');
+                }
+                push(&mut line, word, columns);
+            }
+        }
+        fill(&mut line, columns);
+        return line;
+    }
+    line
+}
+
+/// Appends what fits.
+fn push(line: &mut String<MAX_LETTERS>, word: &str, columns: usize) {
+    for letter in word.chars().take(columns.saturating_sub(line.len())) {
+        let _ = line.push(letter);
+    }
+}
+
+/// Blanks up to `columns`.
+fn fill(line: &mut String<MAX_LETTERS>, columns: usize) {
+    while line.len() < columns && line.push(' ').is_ok() {}
+}

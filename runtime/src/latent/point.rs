@@ -1,0 +1,118 @@
+//! Where in the latent space an image lies.
+
+use crate::graph::{Latent, Prior};
+use crate::latent::{STEPS, walk};
+
+/// A point of the latent space: a seed, or a step of the way between two, and a class where the model has classes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Point {
+    /// Seed at the start of the way.
+    pub from: u64,
+    /// Seed at its end.
+    pub to: u64,
+    /// How far the point lies on the way, 0 … [`STEPS`]; more is taken as [`STEPS`].
+    pub step: u16,
+    /// The class to draw. Without one it comes from the seeds: seed modulo the number of classes, and on the way from one class to the
+    /// other a mixture of both. A model without classes passes it over; of a class that a model does not have it knows
+    /// nothing and draws what no class at all gives.
+    pub class: Option<u16>,
+}
+
+impl Point {
+    /// The latent vector of a seed.
+    pub const fn seed(seed: u64) -> Self {
+        Self { from: seed, to: seed, step: 0, class: None }
+    }
+
+    /// `step` of [`STEPS`] on the way from one seed to another.
+    pub const fn walk(from: u64, to: u64, step: u16) -> Self {
+        Self { from, to, step, class: None }
+    }
+
+    /// The same place with a class.
+    #[must_use]
+    pub const fn of_class(self, class: u16) -> Self {
+        Self { class: Some(class), ..self }
+    }
+
+    /// Fills edge 0 of a model: `latent.dims` values of the prior, then one value for each class, 1.0 for the class and 0.0 for the others.
+    #[inline(never)]
+    pub fn fill(self, latent: Latent, codes: &mut [i8]) {
+        let dims = codes.len().min(usize::from(latent.dims));
+        let Some((codes, classes)) = codes.split_at_mut_checked(dims) else { return };
+        walk(latent.prior, self.from, self.to, self.step, codes);
+        self.fill_classes(latent.prior, classes);
+    }
+
+    /// The ones of both ends' classes, weighted by how near they are; together 1.0.
+    fn fill_classes(self, prior: Prior, classes: &mut [i8]) {
+        classes.fill(0);
+        let count = classes.len() as u64;
+        let of = |seed: u64| match self.class {
+            Some(class) => Some(usize::from(class)),
+            None => seed.checked_rem(count).map(|class| class as usize),
+        };
+        let (whole, steps) = (u16::from(prior.steps()), self.step.min(STEPS));
+        let end = ((whole * steps + STEPS / 2) / STEPS) as i8;
+        for (class, part) in [(of(self.from), whole as i8 - end), (of(self.to), end)] {
+            if let Some(code) = class.and_then(|class| classes.get_mut(class)) {
+                *code += part;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::latent::fill;
+
+    const LATENT: Latent = Latent { prior: Prior::Gaussian, dims: 4 };
+
+    fn filled(point: Point) -> [i8; 7] {
+        let mut codes = [99; 7];
+        point.fill(LATENT, &mut codes);
+        codes
+    }
+
+    #[test]
+    fn a_seed_has_its_own_class() {
+        let mut codes = [0; 4];
+        fill(Prior::Gaussian, 8, &mut codes);
+        let point = filled(Point::seed(8));
+        assert_eq!(point[..4], codes);
+        assert_eq!(point[4..], [0, 0, 32], "8 modulo 3 classes is 2; 1.0 is 32 codes");
+    }
+
+    #[test]
+    fn a_class_can_be_chosen() {
+        assert_eq!(filled(Point::seed(8).of_class(0))[4..], [32, 0, 0]);
+        assert_eq!(filled(Point::walk(8, 9, 20).of_class(1))[4..], [0, 32, 0]);
+        assert_eq!(filled(Point::seed(8).of_class(3))[4..], [0, 0, 0]);
+    }
+
+    #[test]
+    fn on_the_way_classes_mix_and_stay_whole() {
+        for step in 0..=STEPS {
+            let classes = &filled(Point::walk(1, 2, step))[4..];
+            assert_eq!(classes[0], 0);
+            assert_eq!(classes[1] + classes[2], 32, "step {step}");
+        }
+        assert_eq!(filled(Point::walk(1, 2, 32))[4..], [0, 16, 16]);
+        assert_eq!(filled(Point::walk(1, 4, 32))[4..], [0, 32, 0], "1 and 4 are of one class");
+        let uniform = Latent { prior: Prior::Uniform, dims: 0 };
+        let mut codes = [0; 2];
+        Point::walk(0, 1, STEPS).fill(uniform, &mut codes);
+        assert_eq!(codes, [0, 127]);
+    }
+
+    #[test]
+    fn without_classes_or_values_nothing_happens() {
+        let mut few = [7; 2];
+        Point::seed(1).of_class(4).fill(LATENT, &mut few);
+        let mut codes = [0; 4];
+        fill(Prior::Gaussian, 1, &mut codes);
+        assert_eq!(few, codes[..2]);
+        Point::seed(1).fill(LATENT, &mut []);
+    }
+}
