@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::rng::Rng;
 
+mod gradient;
 pub mod layer;
 
 use layer::{

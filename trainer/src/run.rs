@@ -70,7 +70,7 @@ impl Run {
     ///
     /// # Panics
     ///
-    /// If a latent vector has another length than [`Generator::latent_dims`].
+    /// If an input has another length than the generator's.
     pub fn generate(&self, latents: &[Vec<f32>]) -> Vec<Vec<f32>> {
         self.generator.generate(latents, &self.device)
     }

@@ -189,12 +189,7 @@ impl<'a> Session<'a> {
         truncate_metrics(&out.join(METRICS), state.step)?;
         let grid = match system.trained() {
             Trained::Judge(_) => Vec::new(),
-            Trained::Generator(generator) => {
-                let dims = generator.latent_dims();
-                let batch = systems::latents(generator.prior, GRID * GRID, dims, &mut grid, device);
-                let values = batch.into_data().try_to_vec::<f32>().expect("latents are 32-bit floats");
-                values.chunks(dims).map(<[f32]>::to_vec).collect()
-            }
+            Trained::Generator(generator) => generator.draw(GRID * GRID, &mut grid),
         };
         Ok(Self {
             recipe,

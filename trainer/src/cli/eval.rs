@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
-use edgegen_export::{Label, latent_vector};
+use edgegen_export::Label;
 use edgegen_metrics::pixels::{self, Difference};
 use edgegen_runtime::Model;
 use serde::Serialize;
@@ -126,7 +126,7 @@ fn images(args: &Args, count: usize) -> Result<(String, Vec<(String, Vec<Vec<u8>
         source @ Source::Run(_) => {
             let (float, _) = source.images(args.seed, count)?;
             let Source::Run(run) = source else { bail!("matched above") };
-            let network = lower::lower(&run.generator.net, run.generator.prior, run.generator.pixels)?;
+            let network = lower::lower(&run.generator)?;
             let label = Label { name: "eval", metadata: &[] };
             let exported = edgegen_export::export(&network, super::export::CALIBRATION, label)?;
             let (int8, _) = Source::Model(exported.file).images(args.seed, count)?;

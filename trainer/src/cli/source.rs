@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use edgegen_export::{ExportError, ModelFile, latent_vector, repack};
+use edgegen_export::{ExportError, ModelFile, repack};
 use edgegen_runtime::{Model, Packing};
 use edgegen_sim::Cpu;
 use edgegen_sim::qemu::{self, Shot};
@@ -36,9 +36,8 @@ impl Source {
         let seeds = (0..count as u64).map(|index| seed.wrapping_add(index));
         Ok(match self {
             Self::Run(run) => {
-                let network = crate::lower::lower(&run.generator.net, run.generator.prior, run.generator.pixels)?;
-                let latents: Vec<_> =
-                    seeds.map(|seed| latent_vector(network.prior, network.latent_dims, seed)).collect();
+                let network = crate::lower::lower(&run.generator)?;
+                let latents: Vec<_> = seeds.map(|seed| network.input.vector(seed)).collect();
                 (run.generate_pixels(&latents), run.shape())
             }
             Self::Model(file) => {

@@ -21,25 +21,25 @@ use super::layer::{Layer, PointwiseKind};
 use super::{Mode, Net};
 
 impl Net {
-    /// Scores of images and the gradient of each score with respect to its image; the derivative of both by the weights can be taken.
+    /// Scores of images, and the gradient of a weighted sum of each image's scores with respect to the image; the derivative of both by the
+    /// weights can be taken.
     ///
     /// # Shapes
     ///   - Input `[batch, C, H, W]`
-    ///   - Scores `[batch, 1, 1, 1]`, gradient as the input
+    ///   - `head`, the weights of the sum, and the scores `[batch, scores, 1, 1]`, gradient as the input
     ///
     /// # Panics
     ///
-    /// If a layer is none of linear, convolution, transposed convolution, ReLU and leaky ReLU, or the output is not one score: what is
-    /// normalized over a batch has no gradient of one image alone.
-    pub fn score_and_gradient(&self, images: Tensor<4>) -> (Tensor<4>, Tensor<4>) {
-        assert_eq!(self.output, [1, 1, 1], "expected a net with one score");
+    /// If a layer is none of linear, convolution, transposed convolution, ReLU and leaky ReLU: what is normalized over a batch has no
+    /// gradient of one image alone.
+    pub fn score_and_gradient(&self, images: Tensor<4>, head: Tensor<4>) -> (Tensor<4>, Tensor<4>) {
         let mut inputs = Vec::with_capacity(self.layers.len());
-        let score = self.layers.iter().fold(images, |x, layer| {
+        let scores = self.layers.iter().fold(images, |x, layer| {
             inputs.push(x.clone());
             layer.forward(x, &mut Mode::Eval)
         });
-        let gradient = self.layers.iter().zip(inputs).rev().fold(score.ones_like().inner(), |g, (layer, x)| back(layer, g, x));
-        (score, gradient)
+        let gradient = self.layers.iter().zip(inputs).rev().fold(head, |g, (layer, x)| back(layer, g, x));
+        (scores, gradient)
     }
 }
 
@@ -48,12 +48,12 @@ fn back(layer: &Layer, g: Tensor<4>, x: Tensor<4>) -> Tensor<4> {
     let shape = x.dims();
     match layer {
         Layer::Linear(linear) => {
-            let weight = linear.weight();
+            let weight = linear.normalized_weight();
             let [outputs, _] = weight.dims();
             g.reshape([shape[0], outputs]).matmul(weight).reshape(shape)
         }
         Layer::Conv(conv) => {
-            let weight = conv.weight();
+            let weight = conv.normalized_weight();
             let [_, _, kernel, _] = weight.dims();
             let [h, w] = [g.dims()[2], g.dims()[3]];
             // Where the last rows of the input were not reached, they have gradient 0: the output padding.

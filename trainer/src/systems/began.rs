@@ -69,7 +69,11 @@ pub const KIND: Kind = Kind {
 
 fn normalize(recipe: &Recipe) -> Result<Table> {
     let config: Config = recipe.settings()?;
-    ensure!(config.gamma > 0.0 && config.gamma <= 1.0, "[began] gamma must be above 0 and at most 1, found {}", config.gamma);
+    ensure!(
+        config.gamma > 0.0 && config.gamma <= 1.0,
+        "[began] gamma must be above 0 and at most 1, found {}",
+        config.gamma
+    );
     ensure!(config.lambda > 0.0, "[began] lambda must be above 0, found {}", config.lambda);
     ensure!(
         config.latent >= 1 && config.hidden >= 1 && !config.channels.is_empty() && !config.channels.contains(&0),
@@ -86,7 +90,7 @@ fn normalize(recipe: &Recipe) -> Result<Table> {
 }
 
 fn generator(net: Net) -> Generator {
-    Generator { net, prior: Prior::Uniform, pixels: PixelRange::Symmetric }
+    Generator { net, prior: Prior::Uniform, classes: 0, pixels: PixelRange::Symmetric }
 }
 
 const SLOPE: f32 = 0.2;
@@ -213,7 +217,9 @@ mod tests {
     use super::*;
 
     fn recipe(table: &str) -> Result<Recipe> {
-        Recipe::parse(&format!("system = \"began\"\n[data]\nname = \"x\"\nsize = 8\n[train]\nbatch = 4\n[began]\n{table}"))
+        Recipe::parse(&format!(
+            "system = \"began\"\n[data]\nname = \"x\"\nsize = 8\n[train]\nbatch = 4\n[began]\n{table}"
+        ))
     }
 
     #[test]
@@ -234,7 +240,8 @@ mod tests {
         let device = Device::flex().autodiff();
         let mut rng = Rng::new(1, 0);
         let mut began = Began::new(&recipe, &device, &mut rng).unwrap();
-        let images = super::super::Batch { images: Tensor::<4>::zeros([4, 1, 8, 8], &Device::flex()), labels: Vec::new() };
+        let images =
+            super::super::Batch { images: Tensor::<4>::zeros([4, 1, 8, 8], &Device::flex()), labels: Vec::new() };
         for _ in 0..3 {
             let losses = began.step(&mut Step {
                 lr_generator: 1e-3,
@@ -264,7 +271,9 @@ mod tests {
 
     #[test]
     fn bad_tables_are_refused() {
-        for (table, expected) in [("gamma = 0.0", "gamma must be above 0"), ("channels = [4, 4, 4, 4, 4]", "multiple of 16, found 8")] {
+        for (table, expected) in
+            [("gamma = 0.0", "gamma must be above 0"), ("channels = [4, 4, 4, 4, 4]", "multiple of 16, found 8")]
+        {
             let message = format!("{:#}", recipe(table).unwrap_err());
             assert!(message.contains(expected), "{message}");
         }

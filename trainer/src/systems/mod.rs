@@ -8,7 +8,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use burn::tensor::{Device, Tensor, TensorData};
-use edgegen_export::layers::PixelRange;
+use edgegen_export::layers::{Input, PixelRange};
 use toml::Table;
 
 use crate::nets::{Mode, Net};
@@ -17,14 +17,16 @@ use crate::rng::Rng;
 
 pub mod adversarial;
 pub mod began;
+pub mod cgan;
 pub mod dcgan;
 pub mod gan;
 pub mod judge;
 pub mod learner;
+pub mod penalty;
 pub mod vae;
 
 /// All systems.
-pub const SYSTEMS: &[&Kind] = &[&gan::KIND, &dcgan::KIND, &began::KIND, &vae::KIND, &judge::KIND];
+pub const SYSTEMS: &[&Kind] = &[&gan::KIND, &dcgan::KIND, &cgan::KIND, &began::KIND, &vae::KIND, &judge::KIND];
 
 /// What a recipe's `system = "…"` may name.
 #[derive(Debug)]
@@ -129,28 +131,47 @@ impl Trained {
 /// A generator with what is needed to use it.
 #[derive(Clone, Debug)]
 pub struct Generator {
-    /// From a latent vector `[batch, dims, 1, 1]` to images `[batch, C, H, W]`.
+    /// From a latent vector, with one value for each class behind it, `[batch, dims + classes, 1, 1]`, to images `[batch, C, H, W]`.
     pub net: Net,
     /// How latent vectors are drawn.
     pub prior: Prior,
+    /// Classes that can be asked for, 0 where none can.
+    pub classes: usize,
     /// What the output means as pixels.
     pub pixels: PixelRange,
 }
 
 impl Generator {
-    /// Length of the latent vector.
-    pub fn latent_dims(&self) -> usize {
-        self.net.input[0]
+    /// What it reads, as the exporter says it.
+    pub fn input(&self) -> Input {
+        let prior = match self.prior {
+            Prior::Gaussian => edgegen_runtime::Prior::Gaussian,
+            Prior::Uniform => edgegen_runtime::Prior::Uniform,
+        };
+        Input { prior, dims: self.net.input[0] - self.classes, classes: self.classes }
+    }
+
+    /// `count` inputs that `rng` draws, of all classes in turn.
+    pub fn draw(&self, count: usize, rng: &mut Rng) -> Vec<Vec<f32>> {
+        let Input { dims, classes, .. } = self.input();
+        let one = |index: usize| {
+            let latent = draw(self.prior, dims, rng);
+            latent
+                .into_iter()
+                .chain((0..classes).map(move |class| f32::from(u8::from(class == index % classes))))
+                .collect()
+        };
+        (0..count).map(one).collect()
     }
 
     /// Images in batches, without autodiff: C × H × W values each, in the range of [`Generator::pixels`].
     ///
     /// # Panics
     ///
-    /// If a latent vector has another length than [`Generator::latent_dims`].
+    /// If an input has another length than the net's.
     pub fn generate(&self, latents: &[Vec<f32>], device: &Device) -> Vec<Vec<f32>> {
         const BATCH: usize = 64;
-        let dims = self.latent_dims();
+        let dims = self.net.input[0];
         let image_len: usize = self.net.output.iter().product();
         let device = device.clone().inner();
         let mut images = Vec::with_capacity(latents.len());
@@ -167,13 +188,24 @@ impl Generator {
 
 /// `batch` latent vectors `[batch, dims, 1, 1]`, drawn on the host.
 pub fn latents(prior: Prior, batch: usize, dims: usize, rng: &mut Rng, device: &Device) -> Tensor<4> {
-    let values: Vec<f32> = (0..batch * dims)
-        .map(|_| match prior {
-            Prior::Gaussian => rng.normal(),
-            Prior::Uniform => 2.0 * rng.unit() - 1.0,
-        })
-        .collect();
-    Tensor::from_data(TensorData::new(values, [batch, dims, 1, 1]), device)
+    Tensor::from_data(TensorData::new(draw(prior, batch * dims, rng), [batch, dims, 1, 1]), device)
+}
+
+fn draw(prior: Prior, count: usize, rng: &mut Rng) -> Vec<f32> {
+    let mut one = || match prior {
+        Prior::Gaussian => rng.normal(),
+        Prior::Uniform => 2.0 * rng.unit() - 1.0,
+    };
+    (0..count).map(|_| one()).collect()
+}
+
+/// A row for each class number, 1 at its place and 0 elsewhere, `[batch, classes, 1, 1]`.
+pub fn one_hot(labels: &[u8], classes: usize, device: &Device) -> Tensor<4> {
+    let mut values = vec![0.0; labels.len() * classes];
+    for (row, &label) in values.chunks_mut(classes).zip(labels) {
+        row[usize::from(label)] = 1.0;
+    }
+    Tensor::from_data(TensorData::new(values, [labels.len(), classes, 1, 1]), device)
 }
 
 /// The system called `name`.

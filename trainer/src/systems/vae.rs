@@ -105,7 +105,7 @@ fn normalize(recipe: &Recipe) -> Result<Table> {
 }
 
 fn generator(net: Net) -> Generator {
-    Generator { net, prior: Prior::Gaussian, pixels: PixelRange::Unit }
+    Generator { net, prior: Prior::Gaussian, classes: 0, pixels: PixelRange::Unit }
 }
 
 fn decoder(config: &Config, recipe: &Recipe, device: &Device, rng: &mut Rng) -> Net {
