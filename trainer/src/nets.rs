@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::rng::Rng;
 
+pub mod cpu;
 mod gradient;
 pub mod layer;
 
@@ -112,7 +113,7 @@ impl Net {
                 let decay = self.decay;
                 param.map(|mean| {
                     let source = source.reshape(mean.shape());
-                    mean.mul_scalar(decay) + source.mul_scalar(1.0 - decay)
+                    cpu::update::blend(mean, source, decay)
                 })
             }
         }

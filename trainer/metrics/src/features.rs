@@ -1,6 +1,6 @@
 //! Samples as a matrix.
 
-use nalgebra::{DMatrix, DMatrixView};
+use ndarray::ArrayView2;
 
 /// N samples of `dims` values each.
 #[derive(Clone, PartialEq)]
@@ -100,14 +100,9 @@ impl Features {
         Self::new(self.dims, [self.values.as_slice(), &other.values].concat())
     }
 
-    /// `[dims, N]`: a sample is a column.
-    pub(crate) fn columns(&self) -> DMatrixView<'_, f32> {
-        DMatrixView::from_slice(&self.values, self.dims, self.len())
-    }
-
-    /// `[dims, N]` in double precision.
-    pub(crate) fn columns_f64(&self) -> DMatrix<f64> {
-        DMatrix::from_iterator(self.dims, self.len(), self.values.iter().map(|&value| f64::from(value)))
+    /// `[N, dims]`.
+    pub(crate) fn matrix(&self) -> ArrayView2<'_, f32> {
+        ArrayView2::from_shape((self.len(), self.dims), &self.values).expect("checked when it was made")
     }
 
     /// |sample|² of each.
@@ -164,7 +159,7 @@ mod tests {
         let features = Features::new(2, vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
         assert_eq!((features.len(), features.sample(1)), (3, &[3.0, 4.0][..]));
         assert_eq!(features.select([2, 0]), Features::new(2, vec![5.0, 6.0, 1.0, 2.0]));
-        assert_eq!(features.columns().column(2).as_slice(), [5.0, 6.0]);
+        assert_eq!(features.matrix().row(2).to_vec(), [5.0, 6.0]);
     }
 
     #[test]

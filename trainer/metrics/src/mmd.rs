@@ -1,6 +1,6 @@
 //! Maximum mean discrepancy: are two sets of samples drawn from one distribution?
 
-use nalgebra::DMatrix;
+use ndarray::Array2;
 use rand::seq::{SliceRandom, index};
 
 use crate::{Features, Standard, rng};
@@ -34,9 +34,7 @@ pub fn kid(real: &Features, generated: &Features, subsets: usize, size: usize, s
             let x = real.select(index::sample(&mut rng, real.len(), size));
             let y = generated.select(index::sample(&mut rng, generated.len(), size));
             let kernel = |a: &Features, b: &Features| {
-                let mut products = a.columns().tr_mul(&b.columns());
-                products.apply(|product| *product = (*product * scale + 1.0).powi(3));
-                products
+                a.matrix().dot(&b.matrix().t()).mapv_into(|product| (product * scale + 1.0).powi(3))
             };
             unbiased(&kernel(&x, &x), &kernel(&y, &y), &kernel(&x, &y))
         })
@@ -47,10 +45,11 @@ pub fn kid(real: &Features, generated: &Features, subsets: usize, size: usize, s
 }
 
 /// MMD²_u of Gretton et al., "A Kernel Two-Sample Test" (2012), eq. 3, from the kernel matrices of x with x, y with y, x with y.
-fn unbiased(xx: &DMatrix<f32>, yy: &DMatrix<f32>, xy: &DMatrix<f32>) -> f64 {
-    let sum = |matrix: &DMatrix<f32>| matrix.iter().map(|&value| f64::from(value)).sum::<f64>();
-    let off_diagonal = |matrix: &DMatrix<f32>| sum(matrix) - f64::from(matrix.trace());
-    let pairs = |matrix: &DMatrix<f32>| (matrix.nrows() * (matrix.nrows() - 1)) as f64;
+fn unbiased(xx: &Array2<f32>, yy: &Array2<f32>, xy: &Array2<f32>) -> f64 {
+    let sum = |matrix: &Array2<f32>| matrix.iter().map(|&value| f64::from(value)).sum::<f64>();
+    let off_diagonal =
+        |matrix: &Array2<f32>| sum(matrix) - matrix.diag().iter().map(|&value| f64::from(value)).sum::<f64>();
+    let pairs = |matrix: &Array2<f32>| (matrix.nrows() * (matrix.nrows() - 1)) as f64;
     off_diagonal(xx) / pairs(xx) + off_diagonal(yy) / pairs(yy) - 2.0 * sum(xy) / xy.len() as f64
 }
 
@@ -87,21 +86,22 @@ pub fn test(x: &Features, y: &Features, permutations: usize, seed: u64) -> Test 
     Test { statistic, p_value: (reached + 1) as f64 / (permutations + 1) as f64 }
 }
 
-fn gaussian(pooled: &Features) -> DMatrix<f32> {
-    let mut distances = crate::neighbours::squared_distances(pooled, pooled);
-    let count = distances.nrows();
-    let mut above: Vec<f32> = (1..count)
-        .flat_map(|column| distances.column(column).rows(0, column).iter().copied().collect::<Vec<_>>())
+fn gaussian(pooled: &Features) -> Array2<f32> {
+    let distances = crate::neighbours::squared_distances(pooled, pooled);
+    let mut below: Vec<f32> = distances
+        .rows()
+        .into_iter()
+        .enumerate()
+        .flat_map(|(at, row)| row.iter().copied().take(at).collect::<Vec<_>>())
         .collect();
-    let middle = above.len() / 2;
-    let (_, &mut median, _) = above.select_nth_unstable_by(middle, f32::total_cmp);
+    let middle = below.len() / 2;
+    let (_, &mut median, _) = below.select_nth_unstable_by(middle, f32::total_cmp);
     let scale = if median > 0.0 { -1.0 / median } else { -1.0 };
-    distances.apply(|distance| *distance = (*distance * scale).exp());
-    distances
+    distances.mapv_into(|distance| (distance * scale).exp())
 }
 
 /// MMD² where the first `n` of `order` are x and the others y.
-fn pooled(kernel: &DMatrix<f32>, order: &[usize], n: usize) -> f64 {
+fn pooled(kernel: &Array2<f32>, order: &[usize], n: usize) -> f64 {
     let m = order.len() - n;
     let mut is_x = vec![false; order.len()];
     order[..n].iter().for_each(|&index| is_x[index] = true);

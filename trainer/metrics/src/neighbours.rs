@@ -1,11 +1,11 @@
 //! Measures by nearest neighbours: all exact, by brute force over blocks of matrix products.
 
-use nalgebra::DMatrix;
+use ndarray::Array2;
 use rayon::prelude::*;
 
 use crate::Features;
 
-/// Samples of one block; 512 columns of distances to 60 000 samples are 120 MB.
+/// Samples of one block; their distances to 60 000 others are 60 MB.
 const BLOCK: usize = 256;
 
 /// |a − b|² of each pair, `[N of a, N of b]`, from |a|² + |b|² − 2 a·b and never negative.
@@ -13,14 +13,12 @@ const BLOCK: usize = 256;
 /// # Panics
 ///
 /// If the sets differ in dims.
-pub fn squared_distances(a: &Features, b: &Features) -> DMatrix<f32> {
+pub fn squared_distances(a: &Features, b: &Features) -> Array2<f32> {
     assert_eq!(a.dims(), b.dims(), "samples of one kind");
     let (norms_a, norms_b) = (a.squared_norms(), b.squared_norms());
-    let mut distances = a.columns().tr_mul(&b.columns());
-    for (mut column, norm_b) in distances.column_iter_mut().zip(&norms_b) {
-        for (value, norm_a) in column.iter_mut().zip(&norms_a) {
-            *value = (norm_a + norm_b - 2.0 * *value).max(0.0);
-        }
+    let mut distances = a.matrix().dot(&b.matrix().t());
+    for (mut row, norm_a) in distances.rows_mut().into_iter().zip(&norms_a) {
+        row.iter_mut().zip(&norms_b).for_each(|(value, norm_b)| *value = (norm_a + norm_b - 2.0 * *value).max(0.0));
     }
     distances
 }
@@ -32,8 +30,10 @@ fn by_block<T: Send>(from: &Features, to: &Features, pick: impl Fn(usize, &mut [
         .into_par_iter()
         .map(|start| {
             let block = to.select(start..(start + BLOCK).min(to.len()));
-            let mut distances = squared_distances(from, &block);
-            (0..block.len()).map(|at| pick(start + at, distances.column_mut(at).as_mut_slice())).collect()
+            let mut distances = squared_distances(&block, from);
+            let rows =
+                distances.as_slice_mut().expect("a product is laid out row after row").chunks_exact_mut(from.len());
+            rows.enumerate().map(|(at, row)| pick(start + at, row)).collect()
         })
         .collect();
     blocks.into_iter().flatten().collect()

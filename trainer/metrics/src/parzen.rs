@@ -50,14 +50,13 @@ fn each(samples: &Features, points: &Features, sigmas: &[f64]) -> Vec<Vec<f64>> 
         .into_par_iter()
         .map(|start| {
             let block = points.select(start..(start + BLOCK).min(points.len()));
-            let distances = neighbours::squared_distances(samples, &block);
+            let distances = neighbours::squared_distances(&block, samples);
             let score = |sigma: f64| {
                 let normaliser = count.ln() + dims * (sigma * std::f64::consts::TAU.sqrt()).ln();
                 distances
-                    .column_iter()
-                    .map(|column| {
-                        log_sum_exp(column.iter().map(|&d| -f64::from(d) / (2.0 * sigma * sigma))) - normaliser
-                    })
+                    .rows()
+                    .into_iter()
+                    .map(|row| log_sum_exp(row.iter().map(|&d| -f64::from(d) / (2.0 * sigma * sigma))) - normaliser)
                     .collect()
             };
             sigmas.iter().map(|&sigma| score(sigma)).collect()

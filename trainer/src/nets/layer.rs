@@ -5,7 +5,7 @@ use burn::tensor::module::{batch_norm, batch_norm_train, conv_transpose2d, conv2
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions, InterpolateMode, InterpolateOptions};
 use burn::tensor::{Device, Tensor, TensorData, activation};
 
-use super::Mode;
+use super::{Mode, cpu};
 
 /// One layer; see [`NetBuilder`](super::NetBuilder) for what each does.
 #[derive(Module, Debug)]
@@ -50,8 +50,8 @@ impl Layer {
     /// One power iteration, where the layer is spectrally normalized.
     pub fn power_iteration(&mut self) {
         match self {
-            Self::Linear(Linear { weight, spectral: Some(left), .. }) => iterate(left, matrix(weight.val())),
-            Self::Conv(Conv { weight, spectral: Some(left), .. }) => iterate(left, matrix(weight.val())),
+            Self::Linear(Linear { weight, spectral: Some(left), .. }) => iterate(left, weight.val()),
+            Self::Conv(Conv { weight, spectral: Some(left), .. }) => iterate(left, weight.val()),
             _ => {}
         }
     }
@@ -75,6 +75,9 @@ impl Linear {
         let batch = x.dims()[0];
         let [c, h, w] = self.shape;
         let weight = normalized(self.weight.val(), self.spectral.as_ref());
+        if cpu::suits(&x) && cpu::suits(&weight) {
+            return cpu::dense::dense(x, weight, self.bias.val(), self.shape);
+        }
         linear(x.reshape([batch as i64, -1]), weight.transpose(), Some(self.bias.val())).reshape([batch, c, h, w])
     }
 }
@@ -97,6 +100,9 @@ pub struct Conv {
 impl Conv {
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let weight = normalized(self.weight.val(), self.spectral.as_ref());
+        if cpu::suits(&x) && cpu::suits(&weight) {
+            return cpu::conv::conv2d(x, weight, self.bias.val(), self.stride, self.padding);
+        }
         let options = ConvOptions::new([self.stride; 2], [self.padding; 2], [1; 2], 1);
         conv2d(x, weight, Some(self.bias.val()), options)
     }
@@ -117,8 +123,12 @@ pub struct ConvTranspose {
 
 impl ConvTranspose {
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let weight = self.weight.val();
+        if cpu::suits(&x) && cpu::suits(&weight) {
+            return cpu::conv::conv_transpose2d(x, weight, self.bias.val(), self.stride, self.padding);
+        }
         let options = ConvTransposeOptions::new([self.stride; 2], [self.padding; 2], [0; 2], [1; 2], 1);
-        conv_transpose2d(x, self.weight.val(), Some(self.bias.val()), options)
+        conv_transpose2d(x, weight, Some(self.bias.val()), options)
     }
 }
 
@@ -173,6 +183,9 @@ impl BatchNorm {
     fn forward(&self, x: Tensor<4>, mode: &Mode<'_>) -> Tensor<4> {
         let (gamma, beta) = (self.gamma.val(), self.beta.val());
         match mode {
+            Mode::Train(_) if cpu::suits(&x) && cpu::suits(&gamma) => {
+                cpu::norm::batch_norm(x, gamma, beta, self.epsilon)
+            }
             Mode::Train(_) => batch_norm_train(x, gamma, beta, self.epsilon).output,
             Mode::Eval => batch_norm(x, gamma, beta, self.mean.val(), self.variance.val(), self.epsilon),
         }
@@ -209,6 +222,9 @@ pub enum PointwiseKind {
 
 impl Pointwise {
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        if cpu::suits(&x) {
+            return cpu::pointwise::pointwise(self.kind, x);
+        }
         match self.kind {
             PointwiseKind::Relu => activation::relu(x),
             // slope·x + (1 − slope)·max(0, x): Burn's own leaky ReLU masks, ten times slower backwards on a CPU.
@@ -280,10 +296,14 @@ fn unit(vector: Tensor<2>) -> Tensor<2> {
 }
 
 /// `v ← Wᵀu / |Wᵀu|`, `u ← W·v / |W·v|`.
-fn iterate(left: &mut Param<Tensor<1>>, matrix: Tensor<2>) {
-    let u = left.val().inner().reshape([1, -1]);
-    let v = unit(u.matmul(matrix.clone()));
-    let next = unit(v.matmul(matrix.transpose())).reshape([-1]);
+fn iterate<const D: usize>(left: &mut Param<Tensor<1>>, weight: Tensor<D>) {
+    let next = if cpu::suits(&weight) {
+        cpu::spectral::iterate(weight, left.val())
+    } else {
+        let matrix = matrix(weight);
+        let v = unit(left.val().inner().reshape([1, -1]).matmul(matrix.clone()));
+        unit(v.matmul(matrix.transpose())).reshape([-1])
+    };
     // `map` keeps the parameter's number; the vector lives with the weights, tracked or not.
     *left = left.clone().map(|old| if old.is_autodiff() { next.autodiff() } else { next });
 }
@@ -291,6 +311,9 @@ fn iterate(left: &mut Param<Tensor<1>>, matrix: Tensor<2>) {
 /// `W / σ` with `σ = uᵀ·W·v`: u and v count as constants, so the gradient flows through W alone (Miyato et al., eq. 12).
 fn normalized<const D: usize>(weight: Tensor<D>, left: Option<&Param<Tensor<1>>>) -> Tensor<D> {
     let Some(left) = left else { return weight };
+    if cpu::suits(&weight) {
+        return cpu::spectral::normalized(weight, left.val());
+    }
     let out = weight.dims()[0];
     let u = left.val().inner().reshape([1, -1]);
     let v = unit(u.clone().matmul(matrix(weight.clone())));

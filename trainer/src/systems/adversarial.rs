@@ -10,7 +10,8 @@
 //!
 //! This is algorithm 1 of Goodfellow et al., "Generative Adversarial Nets" (2014), with Adam, two learning rates
 //! (Heusel et al., 2017) and averaged weights (Yazıcı et al., 2019). Real and generated images go through the critic
-//! as separate batches. The fixed player has no gradients at all, so none can leak.
+//! as separate batches where it normalizes with the statistics of a batch, and otherwise as one, which is faster. The
+//! fixed player has no gradients at all, so none can leak.
 //!
 //! Where there are classes, G reads the class behind the latent vector and D has a score s₀ for any image and one for each class: D(x, y) =
 //! s₀(x) + s_y(x). With a linear last layer that is the projection critic of Miyato and Koyama, "cGANs with Projection Discriminator" (2018), eq. 7. Generated
@@ -167,8 +168,15 @@ impl Adversarial {
         let head = self.game.head(&labels);
 
         let critic = &self.critic.net;
-        let mut score = |images: Tensor<4>| select(critic.forward(images, &mut Mode::Train(step.rng)), &head);
-        let (of_real, of_fake) = (score(real.clone()), score(fake.clone()));
+        let mut score = |images: Tensor<4>| critic.forward(images, &mut Mode::Train(step.rng));
+        let [of_real, of_fake] = if critic.has_batch_norm() {
+            [real.clone(), fake.clone()].map(&mut score)
+        } else {
+            let batch = self.game.batch;
+            let scores = score(Tensor::cat(vec![real.clone(), fake.clone()], 0));
+            [0, batch].map(|start| scores.clone().narrow(0, start, batch))
+        };
+        let [of_real, of_fake] = [of_real, of_fake].map(|scores| select(scores, &head));
         let scores = [&of_real, &of_fake].map(|score| scalar(score.clone().mean()));
         let loss = self.game.loss.critic(of_real, of_fake);
         let penalty = self.game.penalty.of(critic, real, fake, &head, step.rng);

@@ -4,10 +4,11 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use burn::module::Module;
-use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
+use burn::optim::{GradientsParams, ModuleOptimizer};
 
 use crate::checkpoint;
 use crate::nets::Net;
+use crate::nets::cpu::update::adam;
 use crate::recipe::TrainConfig;
 
 /// A network on a device with autodiff, and its Adam.
@@ -31,8 +32,7 @@ impl Learner {
     pub fn new(name: &'static str, net: Net, train: &TrainConfig) -> Self {
         // Burn's default ε of 1e-5 would slow down small gradients; 1e-8 is the paper's (Kingma and Ba, 2015).
         let [beta1, beta2] = [train.beta1, train.beta2].map(|beta| beta as f32);
-        let adam = AdamConfig::new().with_beta_1(beta1).with_beta_2(beta2).with_epsilon(1e-8);
-        Self { net, optimizer: adam.init(), name }
+        Self { net, optimizer: adam(beta1, beta2, 1e-8), name }
     }
 
     /// One step of Adam down the gradients of this net's own parameters; `gradients` may hold those of other nets, too.

@@ -1,0 +1,112 @@
+//! The layers' operations on the CPU, written for training.
+//!
+//! Burn's own operations for the CPU (burn-flex) take about three times as long for a training step as PyTorch does;
+//! `benches/train` measures it. These take their place where all tensors are on `Device::flex()` or its autodiff
+//! twin and hold 32-bit floats. [`layer`](super::layer) asks [`suits`] and otherwise uses Burn's operations, so every
+//! other device trains as before, and the tests here hold both to the same numbers.
+//!
+//! What makes them fast: a map keeps the channels of a pixel side by side ([`maps`]), a convolution is one matrix
+//! product for each block of the batch that fits the cache ([`conv`]), and each layer goes over its map once.
+//!
+//! Results do not depend on the number of threads, so a resumed run goes on bit for bit.
+
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Autodiff, Flex};
+use burn::tensor::{DType, Device, GradientCheckpointingStrategy, Tensor};
+use burn_autodiff::checkpoint::strategy::NoCheckpointing;
+use burn_autodiff::ops::{Backward, NodeGuard, OpsKind};
+use burn_flex::FlexTensor;
+use rayon::prelude::*;
+
+pub mod conv;
+pub mod dense;
+pub mod gemm;
+pub mod maps;
+pub mod norm;
+pub mod patches;
+pub mod pointwise;
+pub mod spectral;
+pub mod update;
+
+/// A tensor with its place in the graph.
+type Tracked = FloatTensor<Autodiff<Flex>>;
+
+/// Whether the operations here can read `tensor`.
+pub fn suits<const D: usize>(tensor: &Tensor<D>) -> bool {
+    let device = tensor.device();
+    tensor.dtype() == DType::F32
+        && matches!(device.gradient_checkpointing_strategy(), None | Some(GradientCheckpointingStrategy::Disabled))
+        && device.inner() == Device::flex()
+}
+
+fn any_autodiff(devices: &[Device]) -> bool {
+    devices.iter().any(Device::is_autodiff)
+}
+
+/// The values of a tensor that [`suits`], without its place in the graph.
+fn bare<const D: usize>(tensor: Tensor<D>) -> FlexTensor {
+    tensor.inner().try_into_primitive::<Flex>().expect("`suits` has seen that the tensor is on flex")
+}
+
+/// A tensor that [`suits`], a constant if it is on a device without autodiff.
+fn tracked<const D: usize>(tensor: Tensor<D>) -> Tracked {
+    if tensor.is_autodiff() {
+        tensor.try_into_primitive::<Autodiff<Flex>>().expect("`suits` has seen that the tensor is on flex")
+    } else {
+        Tracked::new(bare(tensor))
+    }
+}
+
+/// Puts an operation and its output into the graph.
+fn record<O, const N: usize, const D: usize>(
+    operation: O,
+    inputs: [NodeGuard; N],
+    state: O::State,
+    output: FlexTensor,
+) -> Tensor<D>
+where
+    O: Backward<Flex, N>,
+{
+    let output = match operation.prepare::<NoCheckpointing>(inputs).compute_bound().stateful() {
+        OpsKind::Tracked(operation) => operation.finish(state, output),
+        OpsKind::UnTracked(operation) => operation.finish(output),
+    };
+    Tensor::from_primitive::<Autodiff<Flex>>(output)
+}
+
+/// The sum of vectors of the same length, added in their order.
+fn add_up(parts: Vec<Vec<f32>>) -> Vec<f32> {
+    parts
+        .into_iter()
+        .reduce(|mut sum, part| {
+            sum.iter_mut().zip(&part).for_each(|(sum, value)| *sum += value);
+            sum
+        })
+        .unwrap_or_default()
+}
+
+/// Rows whose sum is one part of a sum over all rows.
+const ROWS: usize = 1024;
+
+/// The sum of all rows of `width` values.
+fn column_sums(rows: &[f32], width: usize) -> Vec<f32> {
+    let parts = rows
+        .par_chunks(ROWS * width)
+        .map(|rows| {
+            let mut sum = vec![0.0; width];
+            pulp::Arch::new().dispatch(
+                #[inline(always)]
+                || {
+                    for row in rows.chunks_exact(width) {
+                        sum.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
+                    }
+                },
+            );
+            sum
+        })
+        .collect();
+    add_up(parts)
+}
+
+#[cfg(test)]
+mod tests;

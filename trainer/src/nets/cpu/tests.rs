@@ -1,0 +1,240 @@
+//! Every operation here against Burn's own, forward and backward.
+
+use burn::tensor::module;
+use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
+use burn::tensor::{Tensor, TensorData};
+
+use super::*;
+use crate::rng::Rng;
+
+fn device() -> Device {
+    Device::flex().autodiff()
+}
+
+fn random<const D: usize>(shape: [usize; D], rng: &mut Rng) -> Tensor<D> {
+    let values: Vec<f32> = (0..shape.iter().product()).map(|_| rng.normal()).collect();
+    Tensor::from_data(TensorData::new(values, shape), &device()).require_grad()
+}
+
+/// The same values in another order of memory.
+fn channels_last(x: Tensor<4>) -> Tensor<4> {
+    let [n, c, h, w] = x.dims();
+    x.permute([0, 2, 3, 1]).reshape([n, h, w, c]).permute([0, 3, 1, 2])
+}
+
+#[track_caller]
+fn same<const D: usize>(what: &str, ours: Tensor<D>, burn: Tensor<D>) {
+    assert_eq!(ours.dims(), burn.dims(), "{what}");
+    let [ours, burn] = [ours, burn].map(|x| x.into_data().try_to_vec::<f32>().unwrap());
+    let scale = burn.iter().fold(0f32, |max, x| max.max(x.abs()));
+    for (at, (a, b)) in ours.iter().zip(&burn).enumerate() {
+        assert!((a - b).abs() <= 1e-5 * scale, "{what}: {a} and {b} at {at}, the largest is {scale}");
+    }
+}
+
+/// Kernel, stride, padding, batch, channels in and out, height and width.
+const SHAPES: &[([usize; 2], usize, usize, usize, [usize; 2], [usize; 2])] = &[
+    ([4, 4], 2, 1, 9, [3, 5], [14, 14]),
+    ([4, 4], 2, 1, 3, [1, 8], [28, 28]),
+    ([3, 3], 1, 1, 17, [6, 4], [7, 7]),
+    ([3, 3], 2, 1, 4, [2, 3], [7, 9]),
+    ([1, 1], 1, 0, 5, [7, 3], [5, 3]),
+    ([5, 3], 1, 2, 2, [2, 2], [6, 5]),
+    ([5, 5], 3, 0, 2, [3, 2], [11, 8]),
+    ([2, 2], 2, 0, 1, [16, 17], [4, 6]),
+    ([4, 4], 2, 3, 2, [2, 3], [6, 6]),
+];
+
+type Convolution = fn(Tensor<4>, Tensor<4>, Tensor<1>, usize, usize) -> Tensor<4>;
+
+/// Output and the gradients of a random sum of it with respect to all three inputs.
+fn run(
+    convolution: Convolution,
+    [x, weight]: [&Tensor<4>; 2],
+    bias: &Tensor<1>,
+    stride: usize,
+    padding: usize,
+    seed: u64,
+) -> (Tensor<4>, [Tensor<4>; 2], Tensor<1>) {
+    let y = convolution(channels_last(x.clone()), weight.clone(), bias.clone(), stride, padding);
+    let part = random(y.dims(), &mut Rng::new(seed, 1)).inner();
+    let gradients = (y.clone() * Tensor::from_inner(part)).sum().backward();
+    (y.inner(), [x, weight].map(|tensor| tensor.grad(&gradients).unwrap()), bias.grad(&gradients).unwrap())
+}
+
+fn check(ours: Convolution, burns: Convolution, transposed: bool) {
+    for (seed, &([ky, kx], stride, padding, batch, [c, out], [h, w])) in SHAPES.iter().enumerate() {
+        let what = format!("kernel {ky}×{kx}, stride {stride}, padding {padding}, {batch}×{c}×{h}×{w} to {out}");
+        let mut rng = Rng::new(seed as u64, 0);
+        let x = random([batch, c, h, w], &mut rng);
+        let weight = random(if transposed { [c, out, ky, kx] } else { [out, c, ky, kx] }, &mut rng);
+        let bias = random([out], &mut rng);
+        let ours = run(ours, [&x, &weight], &bias, stride, padding, seed as u64);
+        let burns = run(burns, [&x, &weight], &bias, stride, padding, seed as u64);
+        same(&format!("output, {what}"), ours.0, burns.0);
+        for (name, (ours, burns)) in ["input", "weight"].iter().zip(ours.1.into_iter().zip(burns.1)) {
+            same(&format!("gradient of {name}, {what}"), ours, burns);
+        }
+        same(&format!("gradient of bias, {what}"), ours.2, burns.2);
+    }
+}
+
+#[test]
+fn convolution_is_burns() {
+    let burns: Convolution = |x, weight, bias, stride, padding| {
+        module::conv2d(x, weight, Some(bias), ConvOptions::new([stride; 2], [padding; 2], [1; 2], 1))
+    };
+    check(conv::conv2d, burns, false);
+}
+
+#[test]
+fn transposed_convolution_is_burns() {
+    let burns: Convolution = |x, weight, bias, stride, padding| {
+        let options = ConvTransposeOptions::new([stride; 2], [padding; 2], [0; 2], [1; 2], 1);
+        module::conv_transpose2d(x, weight, Some(bias), options)
+    };
+    check(conv::conv_transpose2d, burns, true);
+}
+
+#[test]
+fn constants_get_no_gradient() {
+    let mut rng = Rng::new(1, 0);
+    let x = random([2, 3, 6, 6], &mut rng);
+    let weight = random([4, 3, 3, 3], &mut rng);
+    let bias = random([4], &mut rng);
+    // A real batch without autodiff: only the weights learn.
+    let y = conv::conv2d(x.clone().inner(), weight.clone(), bias.clone(), 1, 1);
+    let gradients = y.sum().backward();
+    assert!(x.grad(&gradients).is_none() && weight.grad(&gradients).is_some());
+    // A fixed net: only the input gets a gradient.
+    let fixed = |x: Tensor<4>| x.detach();
+    let y = conv::conv2d(x.clone(), fixed(weight.clone()), bias.clone().detach(), 1, 1);
+    let gradients = y.sum().backward();
+    assert!(x.grad(&gradients).is_some() && weight.grad(&gradients).is_none());
+    // Nothing on an autodiff device: a plain tensor.
+    assert!(!conv::conv2d(x.inner(), weight.inner(), bias.inner(), 1, 1).is_autodiff());
+}
+
+#[test]
+fn results_do_not_depend_on_the_number_of_threads() {
+    let pass = || {
+        let mut rng = Rng::new(2, 0);
+        let (x, weight) = (random([37, 3, 14, 14], &mut rng), random([8, 3, 4, 4], &mut rng));
+        let bias = random([8], &mut rng);
+        let (y, [dx, dw], db) = run(conv::conv2d, [&x, &weight], &bias, 2, 1, 5);
+        let data = [y.into_data(), dx.into_data(), dw.into_data(), db.into_data()];
+        data.map(|data| data.try_to_vec::<f32>().unwrap())
+    };
+    let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap().install(pass);
+    let three = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap().install(pass);
+    assert!(alone == three);
+}
+
+/// Gradients of a random sum of `y` with respect to `inputs`.
+fn gradients_of<const D: usize>(y: &Tensor<D>, seed: u64) -> burn::tensor::Gradients {
+    let part = random(y.dims(), &mut Rng::new(seed, 1)).inner();
+    (y.clone() * Tensor::from_inner(part)).sum().backward()
+}
+
+#[test]
+fn dense_layer_is_burns() {
+    for (seed, (batch, input, output)) in
+        [(5, [7, 1, 1], [4, 3, 2]), (9, [3, 4, 5], [6, 1, 1]), (64, [3, 2, 2], [5, 2, 3]), (1, [40, 1, 1], [33, 1, 1])]
+            .into_iter()
+            .enumerate()
+    {
+        let mut rng = Rng::new(seed as u64, 0);
+        let [inputs, outputs]: [usize; 2] = [input, output].map(|shape: [usize; 3]| shape.iter().product());
+        let x = random([batch, input[0], input[1], input[2]], &mut rng);
+        let (weight, bias) = (random([outputs, inputs], &mut rng), random([outputs], &mut rng));
+        let shape = [batch, output[0], output[1], output[2]];
+        let ours = dense::dense(channels_last(x.clone()), weight.clone(), bias.clone(), output);
+        let flat = x.clone().reshape([batch, inputs]);
+        let burns = module::linear(flat, weight.clone().transpose(), Some(bias.clone())).reshape(shape);
+        let [a, b] = [&ours, &burns].map(|y| gradients_of(y, 7));
+        same("output", ours.inner(), burns.inner());
+        same("input", x.grad(&a).unwrap(), x.grad(&b).unwrap());
+        same("weight", weight.grad(&a).unwrap(), weight.grad(&b).unwrap());
+        same("bias", bias.grad(&a).unwrap(), bias.grad(&b).unwrap());
+    }
+}
+
+#[test]
+fn batch_normalization_is_burns() {
+    for shape in [[6, 3, 5, 4], [40, 17, 1, 1], [33, 2, 14, 14]] {
+        let mut rng = Rng::new(3, 0);
+        // A mean far from zero, where a careless variance loses its digits.
+        let x = Tensor::from_inner(random(shape, &mut rng).inner().mul_scalar(0.5).add_scalar(3.0)).require_grad();
+        let (gamma, beta) = (random([shape[1]], &mut rng), random([shape[1]], &mut rng));
+        let ours = norm::batch_norm(channels_last(x.clone()), gamma.clone(), beta.clone(), 1e-5);
+        let burns = module::batch_norm_train(x.clone(), gamma.clone(), beta.clone(), 1e-5).output;
+        let [a, b] = [&ours, &burns].map(|y| gradients_of(y, 8));
+        same("output", ours.inner(), burns.inner());
+        same("input", x.grad(&a).unwrap(), x.grad(&b).unwrap());
+        same("gamma", gamma.grad(&a).unwrap(), gamma.grad(&b).unwrap());
+        same("beta", beta.grad(&a).unwrap(), beta.grad(&b).unwrap());
+    }
+}
+
+#[test]
+fn functions_of_each_value_are_burns() {
+    use crate::nets::layer::PointwiseKind::{LeakyRelu, Relu, Sigmoid, Tanh};
+    use burn::tensor::activation;
+    let x = random([5, 3, 4, 2], &mut Rng::new(4, 0));
+    for kind in [Relu, LeakyRelu(0.2), Tanh, Sigmoid] {
+        let ours = pointwise::pointwise(kind, channels_last(x.clone()));
+        let burns = match kind {
+            Relu => activation::relu(x.clone()),
+            LeakyRelu(slope) => activation::leaky_relu(x.clone(), f64::from(slope)),
+            Tanh => activation::tanh(x.clone()),
+            Sigmoid => activation::sigmoid(x.clone()),
+        };
+        let [a, b] = [&ours, &burns].map(|y| gradients_of(y, 9));
+        same(&format!("{kind:?}"), ours.inner(), burns.inner());
+        same(&format!("gradient of {kind:?}"), x.grad(&a).unwrap(), x.grad(&b).unwrap());
+    }
+}
+
+#[test]
+fn spectral_norm_is_that_of_burns_operations() {
+    let mut rng = Rng::new(6, 0);
+    let weight = random([5, 3, 2, 2], &mut rng);
+    let left = random([5], &mut rng).inner();
+    let left = left.clone() / left.square().sum().sqrt();
+
+    let unit = |x: Tensor<2>| x.clone() / x.square().sum().sqrt().reshape([1, 1]);
+    let matrix: Tensor<2> = weight.clone().inner().reshape([5, 12]);
+    let u = left.clone().reshape([1, 5]);
+    let v = unit(u.clone().matmul(matrix.clone()));
+    let next: Tensor<1> = unit(v.clone().matmul(matrix.transpose())).reshape([5]);
+    same("next", spectral::iterate(weight.clone(), left.clone()), next);
+
+    let constant = Tensor::from_inner;
+    let sigma = (constant(u).matmul(weight.clone().reshape([5, 12])) * constant(v)).sum();
+    let burns = weight.clone() / sigma.reshape([1; 4]);
+    let ours = spectral::normalized(weight.clone(), left);
+    let [a, b] = [&ours, &burns].map(|y| gradients_of(y, 10));
+    same("weight", ours.inner(), burns.inner());
+    same("gradient", weight.grad(&a).unwrap(), weight.grad(&b).unwrap());
+}
+
+#[test]
+fn adam_is_burns() {
+    use burn::optim::{AdamConfig, Optimizer};
+    let burns = AdamConfig::new().with_beta_1(0.5).with_beta_2(0.99).with_epsilon(1e-8).build();
+    let ours = update::Adam::new(0.5, 0.99, 1e-8);
+    let mut rng = Rng::new(11, 0);
+    let start = random([6, 7], &mut rng).inner();
+    let (mut a, mut b) = (start.clone(), start);
+    let (mut state_a, mut state_b) = (None, None);
+    for _ in 0..4 {
+        let gradient = random([6, 7], &mut rng).inner();
+        (a, state_a) = ours.step(1e-2, a, gradient.clone(), state_a);
+        (b, state_b) = burns.step(1e-2, b, gradient, state_b);
+        same("weights", a.clone(), b.clone());
+    }
+    let [a, b] = [state_a, state_b].map(|state| state.unwrap().momentum);
+    assert_eq!(a.time, b.time);
+    same("first moment", a.moment_1, b.moment_1);
+    same("second moment", a.moment_2, b.moment_2);
+}
