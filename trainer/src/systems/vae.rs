@@ -19,7 +19,6 @@
 use std::path::Path;
 
 use anyhow::{Result, ensure};
-use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData, activation};
 use edgegen_export::layers::PixelRange;
 use serde::{Deserialize, Serialize};
@@ -266,6 +265,7 @@ impl System for Vae {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use burn::module::Module;
 
     fn recipe(table: &str) -> Result<Recipe> {
         Recipe::parse(&format!("system = \"vae\"\n[data]\nname = \"x\"\nsize = 8\n[vae]\n{table}"))
@@ -314,7 +314,8 @@ mod tests {
         let p = vae.decoder.net.valid().forward(z, &mut Mode::Eval);
         let log =
             (images.clone() * p.clone().log() + images.neg().add_scalar(1.0) * p.neg().add_scalar(1.0).log()).sum();
-        assert!((found + value(log)).abs() < 1e-2, "{found} {}", value(log));
+        let log = value(log);
+        assert!((found + log).abs() < 1e-2, "{found} {log}");
     }
 
     #[test]
