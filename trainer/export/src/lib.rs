@@ -39,7 +39,7 @@ pub use pack::Label;
 pub use repack::repack;
 
 use edgegen_runtime::kernels::{Kernel, Native};
-use edgegen_runtime::{Generator, Packing};
+use edgegen_runtime::{Generator, Packing, Point};
 use layers::Network;
 
 /// Seeds of the latent vectors that ranges are calibrated with start here, far from those that people draw.
@@ -86,10 +86,18 @@ pub fn native(file: &ModelFile) -> Result<ModelFile, ExportError> {
 
 /// The image of a seed, `[h, w, c]` bytes, by the runtime. For many images, draw from [`native`].
 pub fn image(model: &edgegen_runtime::Model<'_>, seed: u64) -> Vec<u8> {
+    image_at(model, Point::seed(seed))
+}
+
+/// The image of a point of latent space, as [`image`].
+pub fn image_at(model: &edgegen_runtime::Model<'_>, point: Point) -> Vec<u8> {
     let mut arena = vec![0; model.arena_bytes()];
     let mut image = Vec::with_capacity(model.output().len());
     if let Ok(mut generator) = Generator::new(model, &mut arena) {
-        generator.draw(seed, |row| image.extend_from_slice(row));
+        let mut rows = generator.sample_at(point);
+        while let Some(row) = rows.next_row() {
+            image.extend_from_slice(row);
+        }
     }
     image
 }

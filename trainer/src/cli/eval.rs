@@ -69,7 +69,11 @@ struct Report {
 
 pub fn run(args: &Args, console: Console) -> Result<Ending> {
     let count = args.count as usize;
-    let (data, mut sets) = images(args, count)?;
+    let (data, classes, mut sets) = images(args, count)?;
+    // Without a choice, the seeds take the classes in turn.
+    let asked = (classes > 0).then(|| {
+        (0..count as u64).map(|index| (args.seed.wrapping_add(index) % classes as u64) as usize).collect::<Vec<_>>()
+    });
     let device = device::open("flex")?;
     let folder = args.judge.clone().unwrap_or_else(|| Judge::shipped(&project(), &data));
     let judge = Judge::load(&folder, &device)?;
@@ -113,27 +117,30 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     report.rows.push(Row { name: "real".into(), figures: reference.floor.clone(), flags: Vec::new() });
     for (name, images) in sets {
         console.say(&format!("looking at the images: {name}"));
-        let figures = reference.figures(&judge, &images, None, args.seed, args.parzen);
+        let asked = asked.as_deref().filter(|_| matches!(&*name, "float" | "int8"));
+        let figures = reference.figures(&judge, &images, asked, args.seed, args.parzen);
         let flags = reference.flags(&figures);
         report.rows.push(Row { name, figures, flags });
     }
     console.show(&report, || text(&report))
 }
 
-/// The data set's name and the images: float and int8 of a run, int8 of a model.
-fn images(args: &Args, count: usize) -> Result<(String, Vec<(String, Vec<Vec<u8>>)>)> {
-    match Source::open(&args.source)? {
+/// The data set's name, the number of classes and the images: float and int8 of a run, int8 of a model.
+fn images(args: &Args, count: usize) -> Result<(String, usize, Vec<(String, Vec<Vec<u8>>)>)> {
+    let source = Source::open(&args.source)?;
+    let classes = source.classes()?;
+    match source {
         source @ Source::Run(_) => {
-            let (float, _) = source.images(args.seed, count)?;
+            let (float, _) = source.images(args.seed, count, None)?;
             let Source::Run(run) = source else { bail!("matched above") };
             let network = lower::lower(&run.generator)?;
             let label = Label { name: "eval", metadata: &[] };
             let exported = edgegen_export::export(&network, super::export::CALIBRATION, label)?;
-            let (int8, _) = Source::Model(exported.file).images(args.seed, count)?;
-            Ok((run.recipe.data.name.clone(), vec![("float".into(), float), ("int8".into(), int8)]))
+            let (int8, _) = Source::Model(exported.file).images(args.seed, count, None)?;
+            Ok((run.recipe.data.name.clone(), classes, vec![("float".into(), float), ("int8".into(), int8)]))
         }
         source @ Source::Model(_) => {
-            let (int8, _) = source.images(args.seed, count)?;
+            let (int8, _) = source.images(args.seed, count, None)?;
             let Source::Model(file) = source else { bail!("matched above") };
             let model = Model::parse(file.bytes())?;
             let data =
@@ -141,7 +148,7 @@ fn images(args: &Args, count: usize) -> Result<(String, Vec<(String, Vec<Vec<u8>
             let data = data.with_context(|| {
                 format!("expected the data set's name in {}, found none: export it from its run", args.source.display())
             })?;
-            Ok((data, vec![("int8".into(), int8)]))
+            Ok((data, classes, vec![("int8".into(), int8)]))
         }
     }
 }
@@ -160,6 +167,7 @@ fn text(report: &Report) -> String {
             format!("{:.2} / {:.2}", figures.precision, figures.recall),
             format!("{:.2} / {:.2}", figures.density, figures.coverage),
             format!("{} … {}", percent(least), percent(most)),
+            figures.asked.map_or_else(String::new, percent),
             format!("{:.3}", figures.sliced),
             format!("{:.2}, {}", figures.nearest_ratio, percent(figures.too_near)),
             format!("{:.2}", figures.checkerboard),
@@ -176,6 +184,7 @@ fn text(report: &Report) -> String {
         "precision / recall",
         "density / coverage",
         "classes",
+        "as asked",
         "sliced W₂",
         "nearest, copies",
         "checkerboard",

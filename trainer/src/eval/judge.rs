@@ -38,7 +38,7 @@ pub struct Judge {
 }
 
 impl Judge {
-    /// Loads a judge's run folder, or one of `models/judges`.
+    /// Loads a judge's run folder, or one of `trainer/judges`.
     ///
     /// # Errors
     ///
@@ -54,7 +54,7 @@ impl Judge {
         let system = &recipe.system;
         ensure!(
             system == judge::KIND.name,
-            "expected a judge in {}, found a run of {system}: give --judge a folder of models/judges",
+            "expected a judge in {}, found a run of {system}: give --judge a folder of trainer/judges",
             folder.display()
         );
         let device = device.clone().inner();
@@ -71,9 +71,9 @@ impl Judge {
         Ok(Self { data: recipe.data.name, hash, body, head, device })
     }
 
-    /// The shipped judge of a data set: `models/judges/NAME`.
+    /// The shipped judge of a data set: `trainer/judges/NAME`.
     pub fn shipped(project: &Path, data: &str) -> PathBuf {
-        project.join("models/judges").join(data)
+        project.join("trainer/judges").join(data)
     }
 
     /// Number of classes.

@@ -8,7 +8,7 @@
 //! L = −E log softmax(judge(x))[label of x]
 //! ```
 //!
-//! Its weights ship in `models/judges/` and are frozen: a figure can be compared with another only if both were taken through
+//! Its weights ship in `trainer/judges/` and are frozen: a figure can be compared with another only if both were taken through
 //! the same judge, which is why every figure is printed with the hash of its weights.
 //!
 //! Knobs: `channels` of the convolutions, `features`, `classes`.
