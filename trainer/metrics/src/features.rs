@@ -121,7 +121,8 @@ pub struct Standard {
 }
 
 impl Standard {
-    /// Means and deviations of `reference`; a value that never varies there is only shifted.
+    /// Means and deviations of `reference`. Deviations of less than a tenth of the root mean square of all are raised to that: a value
+    /// that hardly ever varies would otherwise count for more than all others together.
     pub fn fit(reference: &Features) -> Self {
         let count = reference.len().max(1) as f64;
         let mut mean = vec![0.0f64; reference.dims];
@@ -132,9 +133,12 @@ impl Standard {
                 *square += f64::from(x).powi(2) / count;
             }
         }
-        let scale = mean.iter().zip(&square).map(|(mean, square)| {
-            let variance = square - mean * mean;
-            if variance > 1e-12 { (1.0 / variance.sqrt()) as f32 } else { 1.0 }
+        let variances: Vec<f64> =
+            mean.iter().zip(&square).map(|(mean, square)| (square - mean * mean).max(0.0)).collect();
+        let least = variances.iter().sum::<f64>() / variances.len() as f64 / 100.0;
+        let scale = variances.iter().map(|&variance| match variance.max(least) {
+            0.0 => 1.0,
+            variance => (1.0 / variance.sqrt()) as f32,
         });
         let scale = scale.collect();
         Self { mean: mean.into_iter().map(|mean| mean as f32).collect(), scale }

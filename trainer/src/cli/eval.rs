@@ -1,8 +1,10 @@
 //! `edgegen eval RUN|MODEL`: the measures, float and int8 side by side.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
+use burn::tensor::{Device, Tensor, TensorData};
 use edgegen_export::Label;
 use edgegen_metrics::pixels::{self, Difference};
 use edgegen_runtime::Model;
@@ -10,11 +12,11 @@ use serde::Serialize;
 
 use super::source::{Source, project};
 use super::{Console, Ending, table};
-use crate::data::{self, Split};
+use crate::data::{self, Dataset, Split};
 use crate::eval::{Figures, Flag, Judge, Reference, controls};
-use crate::recipe::DataConfig;
+use crate::recipe::{DataConfig, Recipe};
 use crate::rng::Rng;
-use crate::{device, lower};
+use crate::{checkpoint, device, lower, run, systems};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -57,6 +59,9 @@ struct Report {
     count: usize,
     seed: u64,
     rows: Vec<Row>,
+    /// What the system itself says of the test images, by its last checkpoint.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    own: BTreeMap<&'static str, f32>,
     /// int8 against float on the same latent vectors.
     #[serde(skip_serializing_if = "Option::is_none")]
     int8_psnr_db: Option<f64>,
@@ -96,6 +101,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         count,
         seed: args.seed,
         rows: Vec::new(),
+        own: own(&args.source, &test, &device)?,
         int8_psnr_db: None,
         int8_p999_levels: None,
         int8_same_class: None,
@@ -153,6 +159,29 @@ fn images(args: &Args, count: usize) -> Result<(String, usize, Vec<(String, Vec<
     }
 }
 
+/// What a run's system says of the test images: the bound of a VAE. Shipped folders, which have no checkpoint, and model files say nothing.
+fn own(source: &Path, test: &Dataset, device: &Device) -> Result<BTreeMap<&'static str, f32>> {
+    const BATCH: usize = 250;
+    let Some((_, checkpoint)) = checkpoint::recover(source)? else { return Ok(BTreeMap::new()) };
+    let recipe = Recipe::load(&source.join(run::RECIPE))?;
+    let kind = systems::find(&recipe.system)?;
+    let mut system = (kind.build)(&recipe, &device.clone().autodiff(), &mut Rng::new(0, 0))?;
+    system.load(&checkpoint)?;
+    let [h, w, c] = test.shape;
+    let mut starts = (0..test.len()).step_by(BATCH);
+    let mut next = || {
+        let indices = starts.next().map(|start| start..(start + BATCH).min(test.len()))?;
+        let count = indices.len();
+        let planes = indices.flat_map(|index| {
+            let channel = move |channel: usize| test.image(index).iter().skip(channel).step_by(c);
+            (0..c).flat_map(channel).map(|&byte| f32::from(byte) / 127.5 - 1.0)
+        });
+        let values: Vec<f32> = planes.collect();
+        Some(Tensor::from_data(TensorData::new(values, [count, c, h, w]), &device.clone().inner()))
+    };
+    Ok(system.score(&mut next).into_iter().collect())
+}
+
 fn text(report: &Report) -> String {
     let percent = |share: f64| format!("{:.1} %", 100.0 * share);
     let rows = report.rows.iter().map(|Row { name, figures, flags }| {
@@ -202,6 +231,9 @@ fn text(report: &Report) -> String {
         report.judge,
         percent(report.judge_accuracy),
     );
+    for (name, value) in &report.own {
+        text += &format!("\n{name} {value:.2}");
+    }
     if let (Some(psnr), Some(p999), Some(same)) = (report.int8_psnr_db, report.int8_p999_levels, report.int8_same_class)
     {
         text += &format!(

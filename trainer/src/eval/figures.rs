@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::judge::{Judge, Seen};
 use crate::data::Dataset;
+use crate::rng::Rng;
 
 /// Neighbours of precision, recall, density and coverage.
 const NEIGHBOURS: usize = 3;
@@ -110,9 +111,10 @@ impl Reference {
             floor: Figures::unknown(),
             judge_accuracy,
         };
-        // Evenly over the set, which may be sorted.
-        let count = count.min(train_images.len());
-        let real: Vec<Vec<u8>> = (0..count).map(|at| train_images[at * train_images.len() / count].clone()).collect();
+        // At random: a data set may be sorted, or, as MNIST is, its sources take turns, so that every sixth image is no fair choice.
+        let mut order: Vec<usize> = (0..train_images.len()).collect();
+        Rng::new(seed, 2).shuffle(&mut order);
+        let real: Vec<Vec<u8>> = order.iter().take(count).map(|&index| train_images[index].clone()).collect();
         reference.floor = reference.figures(judge, &real, None, seed, with_parzen);
         reference.floor.frechet_over_floor = 1.0;
         reference
