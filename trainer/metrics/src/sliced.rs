@@ -19,7 +19,7 @@ pub fn distance(a: &Features, b: &Features, directions: usize, seed: u64) -> f64
     let count = a.len().min(b.len());
     assert!(count > 0, "a distance to nothing");
     let mut rng = rng(seed);
-    let mut take = |set: &Features| set.select(index::sample(&mut rng, set.len(), count).into_iter());
+    let mut take = |set: &Features| set.select(index::sample(&mut rng, set.len(), count));
     let (a, b) = (take(a), take(b));
     let axes: Vec<Vec<f32>> = (0..directions)
         .map(|_| {

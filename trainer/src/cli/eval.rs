@@ -74,7 +74,7 @@ struct Report {
 
 pub fn run(args: &Args, console: Console) -> Result<Ending> {
     let count = args.count as usize;
-    let (data, classes, mut sets) = images(args, count)?;
+    let Made { data, classes, mut sets } = images(args, count)?;
     // Without a choice, the seeds take the classes in turn.
     let asked = (classes > 0).then(|| {
         (0..count as u64).map(|index| (args.seed.wrapping_add(index) % classes as u64) as usize).collect::<Vec<_>>()
@@ -131,8 +131,18 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     console.show(&report, || text(&report))
 }
 
-/// The data set's name, the number of classes and the images: float and int8 of a run, int8 of a model.
-fn images(args: &Args, count: usize) -> Result<(String, usize, Vec<(String, Vec<Vec<u8>>)>)> {
+/// Generated images.
+struct Made {
+    /// Name of the data set.
+    data: String,
+    /// Classes that could be asked for.
+    classes: usize,
+    /// Sets of images by name: float and int8 of a run, int8 of a model.
+    sets: Vec<(String, Vec<Vec<u8>>)>,
+}
+
+/// Draws them.
+fn images(args: &Args, count: usize) -> Result<Made> {
     let source = Source::open(&args.source)?;
     let classes = source.classes()?;
     match source {
@@ -143,7 +153,8 @@ fn images(args: &Args, count: usize) -> Result<(String, usize, Vec<(String, Vec<
             let label = Label { name: "eval", metadata: &[] };
             let exported = edgegen_export::export(&network, super::export::CALIBRATION, label)?;
             let (int8, _) = Source::Model(exported.file).images(args.seed, count, None)?;
-            Ok((run.recipe.data.name.clone(), classes, vec![("float".into(), float), ("int8".into(), int8)]))
+            let sets = vec![("float".into(), float), ("int8".into(), int8)];
+            Ok(Made { data: run.recipe.data.name.clone(), classes, sets })
         }
         source @ Source::Model(_) => {
             let (int8, _) = source.images(args.seed, count, None)?;
@@ -154,7 +165,7 @@ fn images(args: &Args, count: usize) -> Result<(String, usize, Vec<(String, Vec<
             let data = data.with_context(|| {
                 format!("expected the data set's name in {}, found none: export it from its run", args.source.display())
             })?;
-            Ok((data, classes, vec![("int8".into(), int8)]))
+            Ok(Made { data, classes, sets: vec![("int8".into(), int8)] })
         }
     }
 }
