@@ -1,7 +1,7 @@
 //! Folding changes nothing: for random networks the stages give what the layers give.
 
 use edgegen_export::fold::fold;
-use edgegen_export::layers::{Activation, Layer, Network, PixelRange, Window};
+use edgegen_export::layers::{Activation, Input, Layer, Network, PixelRange, Window};
 use edgegen_runtime::{Prior, Shape};
 use edgegen_tests::{Values, network, plan};
 use proptest::prelude::*;
@@ -33,7 +33,7 @@ fn a_transposed_convolution_of_one_pixel_is_dense() {
     let window = Window { channels: 3, kernel: [4, 4], stride: [2, 2], padding: [0, 1], dilation: [1, 1] };
     let layer =
         Layer::ConvTranspose { window, output_padding: [0, 1], weight: values.take(7 * 3 * 16), bias: values.take(3) };
-    let network = Network { prior: Prior::Uniform, latent_dims: 7, layers: vec![layer], pixels: PixelRange::Unit };
+    let network = Network { input: Input::new(Prior::Uniform, 7), layers: vec![layer], pixels: PixelRange::Unit };
     let staged = fold(&network).unwrap();
     assert_eq!(staged.stages[0].kind, edgegen_export::stage::Kind::Dense);
     let latent = values.take(7);
@@ -71,7 +71,7 @@ fn wrong_orders_are_refused_with_a_sentence() {
         ),
     ];
     for (layers, expected) in cases {
-        let network = Network { prior: Prior::Gaussian, latent_dims: 1, layers, pixels: PixelRange::Symmetric };
+        let network = Network { input: Input::new(Prior::Gaussian, 1), layers, pixels: PixelRange::Symmetric };
         assert_eq!(fold(&network).unwrap_err().to_string(), expected);
     }
 }
@@ -85,7 +85,7 @@ fn what_the_format_cannot_hold_is_refused_with_a_sentence() {
             Layer::Dense { shape: Shape { h: 40, w: 40, c: 1 }, weight: vec![0.0; 1600], bias: vec![0.0; 1600] };
         let conv = Layer::Conv { window, weight: vec![0.0; kernel * kernel], bias: vec![0.0] };
         let layers = vec![dense, conv];
-        fold(&Network { prior: Prior::Gaussian, latent_dims: 1, layers, pixels: PixelRange::Unit }).err()
+        fold(&Network { input: Input::new(Prior::Gaussian, 1), layers, pixels: PixelRange::Unit }).err()
     };
     assert_eq!(refused(5, 2).map(|error| error.to_string()), None);
     let message = refused(6, 2).map(|error| error.to_string()).unwrap();

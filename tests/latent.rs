@@ -1,12 +1,12 @@
 //! The integer Gaussian of the runtime against the error function, and what it draws against the normal distribution.
 
-use edgegen_export::latent_codes;
+use edgegen_export::layers::Input;
 use edgegen_runtime::{Prior, latent};
 
 #[test]
 fn gaussian_codes_follow_the_normal_distribution() {
     const DRAWS: usize = 400_000;
-    let codes = latent_codes(Prior::Gaussian, DRAWS, 11);
+    let codes = Input::new(Prior::Gaussian, DRAWS).codes(11);
     let steps = f64::from(Prior::Gaussian.steps());
     let mut counts = [0usize; 256];
     codes.iter().for_each(|&code| counts[(i32::from(code) + 128) as usize] += 1);
@@ -25,7 +25,10 @@ fn gaussian_codes_follow_the_normal_distribution() {
 fn uniform_codes_are_equally_likely() {
     const DRAWS: usize = 255_000;
     let mut counts = [0f64; 256];
-    latent_codes(Prior::Uniform, DRAWS, 12).iter().for_each(|&code| counts[(i32::from(code) + 128) as usize] += 1.0);
+    Input::new(Prior::Uniform, DRAWS)
+        .codes(12)
+        .iter()
+        .for_each(|&code| counts[(i32::from(code) + 128) as usize] += 1.0);
     assert_eq!(counts[0], 0.0);
     let expected = DRAWS as f64 / 255.0;
     let chi_squared: f64 = counts[1..].iter().map(|count| (count - expected).powi(2) / expected).sum();
@@ -35,8 +38,8 @@ fn uniform_codes_are_equally_likely() {
 
 #[test]
 fn the_first_latent_vector_never_changes() {
-    assert_eq!(latent_codes(Prior::Gaussian, 8, 0), GAUSSIAN_OF_SEED_0);
-    assert_eq!(latent_codes(Prior::Uniform, 8, 0), UNIFORM_OF_SEED_0);
+    assert_eq!(Input::new(Prior::Gaussian, 8).codes(0), GAUSSIAN_OF_SEED_0);
+    assert_eq!(Input::new(Prior::Uniform, 8).codes(0), UNIFORM_OF_SEED_0);
 }
 
 // Computed by an independent program from the papers' definitions.

@@ -1,7 +1,7 @@
 //! ONNX files give back the networks that they were written from. That other runtimes agree about them is tested where tract
 //! is built anyway, in benches/host.
 
-use edgegen_export::layers::{Activation, Layer, Network, PixelRange};
+use edgegen_export::layers::{Activation, Input, Layer, Network, PixelRange};
 use edgegen_export::onnx;
 use edgegen_runtime::{Prior, Shape};
 use edgegen_tests::{Values, network, plan, rgb64};
@@ -62,6 +62,6 @@ fn dense_layers_after_vectors_and_maps_come_back() {
         dense((3, 2, 1), 6),
         tanh,
     ];
-    let network = Network { prior: Prior::Uniform, latent_dims: 3, layers, pixels: PixelRange::Symmetric };
+    let network = Network { input: Input::new(Prior::Uniform, 3), layers, pixels: PixelRange::Symmetric };
     assert_eq!(onnx::from_bytes(&onnx::to_bytes(&network, "dense").unwrap()).unwrap(), network);
 }

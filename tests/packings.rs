@@ -1,7 +1,8 @@
 //! Every packing, read by a tile in plain Rust: the driver of blocked kernels, the order of weights and the planned memory
 //! are right before any instruction set comes in.
 
-use edgegen_export::{Label, ModelFile, export, latent_codes, native, reference, repack};
+use edgegen_export::layers::Input;
+use edgegen_export::{Label, ModelFile, export, native, reference, repack};
 use edgegen_kernel_check::{Workbench, check};
 use edgegen_runtime::fixed::Output;
 use edgegen_runtime::kernels::blocked::{self, Tile};
@@ -265,7 +266,7 @@ proptest! {
     fn repacked_models_draw_the_same(plan in plan()) {
         let network = network(&plan);
         let file = export(&network, 4, Label { name: "test", metadata: &[] }).unwrap().file;
-        let latent = latent_codes(network.prior, network.latent_dims, plan.seed);
+        let latent = network.input.codes(plan.seed);
         let expected = reference::trace(&Model::parse(file.bytes()).unwrap(), &latent).pop().unwrap();
         prop_assert_eq!(&image(&file, Plain::<1>, &latent), &expected);
         prop_assert_eq!(&image(&file, Plain::<2>, &latent), &expected);
@@ -282,7 +283,7 @@ fn shipped_models_draw_the_same_with_every_kernel_of_the_host() {
     let model = Model::parse(file.bytes()).unwrap();
     for seed in 0..20 {
         let graph = model.graph();
-        let latent = latent_codes(graph.latent.prior, usize::from(graph.latent.dims), seed);
+        let latent = Input::new(graph.latent.prior, usize::from(graph.latent.dims)).codes(seed);
         let expected = image(&file, Scalar, &latent);
         with_host_kernels!(draws(&file, &latent, &expected));
     }

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use edgegen_export::ModelFile;
-use edgegen_export::layers::{Activation, Layer, Network, PixelRange, Window};
+use edgegen_export::layers::{Activation, Input, Layer, Network, PixelRange, Window};
 use edgegen_runtime::{Prior, Shape};
 use proptest::prelude::*;
 
@@ -133,7 +133,7 @@ pub fn network(plan: &Plan) -> Network {
     }
     let prior = if values.value() > 0.0 { Prior::Gaussian } else { Prior::Uniform };
     let pixels = if values.value() > 0.0 { PixelRange::Symmetric } else { PixelRange::Unit };
-    Network { prior, latent_dims: plan.latent, layers, pixels }
+    Network { input: Input::new(prior, plan.latent), layers, pixels }
 }
 
 /// The 64×64 RGB generator of design.md §5 with random weights: 4×4×128 → 8×8×64 → 16×16×32 → 32×32×16 → 64×64×3.
@@ -149,7 +149,7 @@ pub fn rgb64() -> Network {
         layers.push(Layer::ConvTranspose { window, output_padding: [0, 0], weight, bias: values.take(channels) });
         layers.push(Layer::Activation(if channels == 3 { Activation::Tanh } else { Activation::Relu }));
     }
-    Network { prior: Prior::Gaussian, latent_dims: 64, layers, pixels: PixelRange::Symmetric }
+    Network { input: Input::new(Prior::Gaussian, 64), layers, pixels: PixelRange::Symmetric }
 }
 
 fn batch_norm(channels: usize, values: &mut Values) -> Layer {

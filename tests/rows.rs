@@ -1,6 +1,7 @@
 //! Rows against whole maps: the streaming runtime gives what the naive interpreter gives, in exactly the planned memory.
 
-use edgegen_export::{Exported, Label, cost, export, latent_codes, reference};
+use edgegen_export::layers::Input;
+use edgegen_export::{Exported, Label, cost, export, reference};
 use edgegen_runtime::{Generator, GeneratorError, Model, Prior, Shape};
 use edgegen_tests::{network, plan, rgb64};
 use proptest::prelude::*;
@@ -31,7 +32,7 @@ proptest! {
         let network = network(&plan);
         let Exported { file, .. } = export(&network, 4, LABEL).unwrap();
         let model = Model::parse(file.bytes()).unwrap();
-        let latent = latent_codes(network.prior, network.latent_dims, plan.seed);
+        let latent = network.input.codes(plan.seed);
         let expected = reference::trace(&model, &latent).pop().unwrap();
         prop_assert_eq!(stream(&model, &latent), expected);
     }
@@ -76,7 +77,7 @@ fn a_64_by_64_rgb_generator_runs_in_8_kilobytes() {
     assert_eq!(model.arena_bytes(), rings + 6 * 64 + 15);
     assert_eq!(cost.whole_maps_bytes, 32 * 32 * 16 + 64 * 64 * 3);
 
-    let latent = latent_codes(Prior::Gaussian, 64, 1);
+    let latent = Input::new(Prior::Gaussian, 64).codes(1);
     let expected = reference::trace(&model, &latent).pop().unwrap();
     assert_eq!(stream(&model, &latent), expected);
 
@@ -90,7 +91,7 @@ fn a_64_by_64_rgb_generator_runs_in_8_kilobytes() {
 fn a_sample_is_the_decoding_of_its_latent_vector() {
     let Exported { file, .. } = export(&rgb64(), 2, LABEL).unwrap();
     let model = Model::parse(file.bytes()).unwrap();
-    let decoded: Vec<u8> = stream(&model, &latent_codes(Prior::Gaussian, 64, 9)).iter().map(|&v| v as u8).collect();
+    let decoded: Vec<u8> = stream(&model, &Input::new(Prior::Gaussian, 64).codes(9)).iter().map(|&v| v as u8).collect();
     assert_eq!(edgegen_export::image(&model, 9), decoded);
     assert_ne!(edgegen_export::image(&model, 10), decoded);
 }

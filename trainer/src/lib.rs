@@ -13,6 +13,7 @@
 //! | [`train`](mod@train) | the loop: the only place with steps and files |
 //! | [`checkpoint`] | everything a run needs to go on bit for bit |
 //! | [`run`] | a finished run, ready to draw |
+//! | [`eval`] | how good it is: the measures of `edgegen-metrics`, through a judge |
 //! | [`lower`](mod@lower) | Burn's layers → the exporter's float layers |
 //! | [`images`] | sample sheets, GIFs, NumPy arrays |
 //! | [`cli`] | the `edgegen` command |
@@ -21,6 +22,7 @@ pub mod checkpoint;
 pub mod cli;
 pub mod data;
 pub mod device;
+pub mod eval;
 pub mod files;
 pub mod images;
 pub mod lower;

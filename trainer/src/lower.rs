@@ -6,20 +6,20 @@
 use anyhow::{Context, Result, bail, ensure};
 use burn::module::Param;
 use burn::tensor::Tensor;
-use edgegen_export::layers::{self, Activation, Network, PixelRange, Window};
-use edgegen_runtime::graph::{self, Shape};
+use edgegen_export::layers::{self, Activation, Network, Window};
+use edgegen_runtime::graph::Shape;
 
-use crate::nets::Net;
 use crate::nets::layer::{Layer, PointwiseKind};
-use crate::recipe::Prior;
+use crate::systems::Generator;
 
-/// The float layer list of `net`, a generator that reads latents of `prior` and whose output means `pixels`.
+/// The float layer list of a generator.
 ///
 /// # Errors
 ///
 /// If the net has a layer that only critics may have, or a map of more than 65 535 rows, columns or channels.
-pub fn lower(net: &Net, prior: Prior, pixels: PixelRange) -> Result<Network> {
-    let [latent_dims, 1, 1] = net.input else {
+pub fn lower(generator: &Generator) -> Result<Network> {
+    let Generator { net, pixels, .. } = generator;
+    let [_, 1, 1] = net.input else {
         bail!("expected a net that reads a vector, found an input of {:?}: only generators can be exported", net.input);
     };
     let mut list = Vec::with_capacity(net.layers.len());
@@ -73,15 +73,7 @@ pub fn lower(net: &Net, prior: Prior, pixels: PixelRange) -> Result<Network> {
             }
         });
     }
-    Ok(Network {
-        prior: match prior {
-            Prior::Gaussian => graph::Prior::Gaussian,
-            Prior::Uniform => graph::Prior::Uniform,
-        },
-        latent_dims,
-        layers: list,
-        pixels,
-    })
+    Ok(Network { input: generator.input(), layers: list, pixels: *pixels })
 }
 
 fn window(channels: usize, kernel: [usize; 2], stride: usize, padding: usize) -> Window {
@@ -104,10 +96,12 @@ fn values<const D: usize>(param: &Param<Tensor<D>>) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nets::{Init, Mode, NetBuilder};
+    use crate::nets::{Init, Mode, Net, NetBuilder};
+    use crate::recipe::Prior;
     use crate::rng::Rng;
-    use crate::systems::{Generator, latents};
+    use crate::systems::latents;
     use burn::tensor::Device;
+    use edgegen_export::layers::PixelRange;
 
     /// Lowered and interpreted, the net must say what Burn says.
     fn agrees(build: impl Fn(NetBuilder<'_>) -> NetBuilder<'_>, prior: Prior, pixels: PixelRange) {
@@ -126,9 +120,9 @@ mod tests {
                 }
             }
         }
-        let network = lower(&net, prior, pixels).unwrap();
-        assert_eq!(network.latent_dims, 6);
-        let generator = Generator { net, prior, pixels };
+        let generator = Generator { net, prior, classes: 2, pixels };
+        let network = lower(&generator).unwrap();
+        assert_eq!((network.input.dims, network.input.classes), (4, 2));
         let inputs: Vec<Vec<f32>> = (0..4).map(|_| (0..6).map(|_| rng.normal()).collect()).collect();
         for (latent, expected) in inputs.iter().zip(generator.generate(&inputs, &device)) {
             let found = network.forward(latent).values;
@@ -205,12 +199,15 @@ mod tests {
         let device = Device::flex();
         let mut rng = Rng::new(0, 0);
         let critic = NetBuilder::new([1, 4, 4], Init::He, &device, &mut rng).linear([1, 1, 1]).build();
-        assert!(lower(&critic, Prior::Gaussian, PixelRange::Unit).is_err());
+        let lowered = |net: &Net| {
+            lower(&Generator { net: net.clone(), prior: Prior::Gaussian, classes: 0, pixels: PixelRange::Unit })
+        };
+        assert!(lowered(&critic).is_err());
         let forward = Net { input: [16, 1, 1], ..critic };
-        assert!(lower(&forward, Prior::Gaussian, PixelRange::Unit).is_ok());
+        assert!(lowered(&forward).is_ok());
         let spectral =
             NetBuilder::new([4, 1, 1], Init::He, &device, &mut rng).spectral_norm(true).linear([1, 1, 1]).build();
-        let message = lower(&spectral, Prior::Gaussian, PixelRange::Unit).unwrap_err().to_string();
+        let message = lowered(&spectral).unwrap_err().to_string();
         assert!(message.contains("spectrally"), "{message}");
         let latent = Tensor::<4>::ones([1, 4, 1, 1], &device);
         assert_eq!(spectral.forward(latent, &mut Mode::Eval).dims(), [1, 1, 1, 1]);

@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::rng::Rng;
 
 pub mod cpu;
+mod gradient;
 pub mod layer;
 
 use layer::{

@@ -15,6 +15,8 @@ use crate::systems::{self, Generator};
 pub const RECIPE: &str = "recipe.toml";
 /// Name of the averaged weights in a run folder.
 pub const GENERATOR: &str = "generator.safetensors";
+/// Name of a judge's averaged weights in its run folder.
+pub const JUDGE: &str = "judge.safetensors";
 
 /// A trained generator and the recipe that made it.
 #[derive(Clone, Debug)]
@@ -68,7 +70,7 @@ impl Run {
     ///
     /// # Panics
     ///
-    /// If a latent vector has another length than [`Generator::latent_dims`].
+    /// If an input has another length than the generator's.
     pub fn generate(&self, latents: &[Vec<f32>]) -> Vec<Vec<f32>> {
         self.generator.generate(latents, &self.device)
     }

@@ -7,7 +7,7 @@
 //! | `recipe.toml` | the recipe as run, with all defaults written out |
 //! | `metrics.jsonl` | one line a step: losses, scores, learning rates |
 //! | `samples/step-N.png` | the averaged generator on the same latents each time |
-//! | `generator.safetensors` | the averaged weights, as they ship |
+//! | `generator.safetensors` | the averaged weights, as they ship; of a judge, `judge.safetensors` |
 //! | `checkpoint/` | everything that [`Options::resume`] needs to go on bit for bit |
 
 use std::fs;
@@ -26,8 +26,8 @@ use crate::checkpoint::{self, State};
 use crate::data::{self, Dataset};
 use crate::recipe::Recipe;
 use crate::rng::Rng;
-use crate::run::{GENERATOR, RECIPE, to_pixels};
-use crate::systems::{self, Losses, Step, System};
+use crate::run::{GENERATOR, JUDGE, RECIPE, to_pixels};
+use crate::systems::{self, Losses, Step, System, Trained};
 use crate::{device, files, images};
 
 mod order;
@@ -72,8 +72,8 @@ pub struct Summary {
     pub losses: Losses,
     /// Whether it ended early because of [`Options::stop`].
     pub stopped: bool,
-    /// The last sample sheet.
-    pub sheet: PathBuf,
+    /// The last sample sheet; a judge draws none.
+    pub sheet: Option<PathBuf>,
 }
 
 fn as_map<S: Serializer>(losses: &Losses, serializer: S) -> Result<S::Ok, S::Error> {
@@ -194,10 +194,10 @@ impl<'a> Session<'a> {
         fs::create_dir_all(out.join(SAMPLES)).with_context(|| format!("cannot create {}", out.display()))?;
         files::replace_bytes(&out.join(RECIPE), recipe.to_toml().as_bytes())?;
         truncate_metrics(&out.join(METRICS), state.step)?;
-        let generator = system.generator();
-        let dims = generator.latent_dims();
-        let batch = systems::latents(generator.prior, GRID * GRID, dims, &mut grid, device);
-        let values = batch.into_data().try_to_vec::<f32>().expect("latents are 32-bit floats");
+        let grid = match system.trained() {
+            Trained::Judge(_) => Vec::new(),
+            Trained::Generator(generator) => generator.draw(GRID * GRID, &mut grid),
+        };
         Ok(Self {
             recipe,
             out,
@@ -206,7 +206,7 @@ impl<'a> Session<'a> {
             order: Order::new(dataset, &recipe.train, state.order.clone(), state.position),
             state,
             metrics: Vec::new(),
-            grid: values.chunks(dims).map(<[f32]>::to_vec).collect(),
+            grid,
         })
     }
 
@@ -265,8 +265,8 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    fn sample(&self) -> Result<PathBuf> {
-        let generator = self.system.generator();
+    fn sample(&self) -> Result<Option<PathBuf>> {
+        let Trained::Generator(generator) = self.system.trained() else { return Ok(None) };
         let [c, h, w] = generator.net.output;
         let sheet: Vec<Vec<u8>> = generator
             .generate(&self.grid, self.device)
@@ -275,7 +275,7 @@ impl<'a> Session<'a> {
             .collect();
         let path = self.out.join(SAMPLES).join(format!("step-{}.png", self.state.step));
         images::save_grid(&path, &sheet, [h, w, c], GRID)?;
-        Ok(path)
+        Ok(Some(path))
     }
 
     fn save(&mut self) -> Result<()> {
@@ -283,7 +283,12 @@ impl<'a> Session<'a> {
         (self.state.order, self.state.position) = self.order.position();
         let system = &self.system;
         checkpoint::save(self.out, &self.state, |folder| system.save(folder))?;
-        checkpoint::save_net(&system.generator().net, &self.out.join(GENERATOR))
+        let trained = system.trained();
+        let name = match trained {
+            Trained::Generator(_) => GENERATOR,
+            Trained::Judge(_) => JUDGE,
+        };
+        checkpoint::save_net(trained.net(), &self.out.join(name))
     }
 }
 

@@ -1,7 +1,7 @@
 //! What is measured: the layers of the table, each as the difference of two models, and a whole generator.
 
 use anyhow::{Context, Result};
-use edgegen_export::layers::{Activation, Layer, Network, PixelRange, Window};
+use edgegen_export::layers::{Activation, Input, Layer, Network, PixelRange, Window};
 use edgegen_export::{Label, ModelFile, cost, export, image, pack, plan, repack};
 use edgegen_runtime::graph::{Op, Padding};
 use edgegen_runtime::model::ALIGNMENT;
@@ -157,7 +157,7 @@ fn relocate(file: &ModelFile, aliased: bool) -> Result<ModelFile> {
 /// The 64×64 RGB generator with few latent values.
 fn tconvs() -> Network {
     let mut network = rgb64();
-    network.latent_dims = FEW;
+    network.input.dims = FEW;
     if let Layer::Dense { shape, weight, bias } = &mut network.layers[0] {
         weight.truncate(shape.len() * FEW);
         // Without them all positions share their channels, which saves 16 KB.
@@ -185,5 +185,5 @@ fn feed_and_convolve(side: u16, channels: u16) -> Network {
     let dense = Layer::Dense { shape, weight: values.take(shape.len() * FEW), bias: vec![0.0; shape.len()] };
     let relu = || Layer::Activation(Activation::Relu);
     let layers = vec![dense, relu(), doubling, relu(), measured, relu(), last];
-    Network { prior: Prior::Gaussian, latent_dims: FEW, layers, pixels: PixelRange::Unit }
+    Network { input: Input::new(Prior::Gaussian, FEW), layers, pixels: PixelRange::Unit }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use edgegen_export::layers::{Map, Network};
-use edgegen_export::{latent_vector, onnx};
+use edgegen_export::onnx;
 
 /// Latent vectors that every contender goes through, again and again.
 pub const LATENTS: usize = 16;
@@ -33,7 +33,7 @@ impl Task {
     pub fn new(name: &str, network: Network) -> Result<Self> {
         let onnx = onnx::to_bytes(&network, name)?;
         let latents: Vec<_> =
-            (0..LATENTS as u64).map(|index| latent_vector(network.prior, network.latent_dims, SEED + index)).collect();
+            (0..LATENTS as u64).map(|index| network.input.vector(SEED + index)).collect();
         let images = latents.iter().map(|latent| network.forward(latent)).collect();
         Ok(Self { name: name.into(), network, onnx, latents, images })
     }

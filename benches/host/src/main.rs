@@ -95,7 +95,7 @@ fn compete(task: &Task, python: &str, settings: Settings) -> Result<(TaskRecord,
     }
     let mut found = TaskRecord {
         name: task.name.clone(),
-        shape: format!("{} latent values → {}", task.network.latent_dims, task.network.output()),
+        shape: format!("{} latent values → {}", task.network.input.width(), task.network.output()),
         macs: ours.macs()?,
         call_ms: least(&calls),
         failed: ort.failed.clone(),

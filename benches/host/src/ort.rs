@@ -9,7 +9,6 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use edgegen_export::latent_vector;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -43,7 +42,7 @@ impl Ort {
         let folder = tempfile::tempdir()?;
         let network = &task.network;
         let calibration: Vec<_> = (CALIBRATION_SEED..CALIBRATION_SEED + CALIBRATION)
-            .map(|seed| latent_vector(network.prior, network.latent_dims, seed))
+            .map(|seed| network.input.vector(seed))
             .collect();
         fs::write(folder.path().join("model.onnx"), &task.onnx)?;
         for (name, latents) in [("latents.f32", &task.latents), ("calibration.f32", &calibration)] {

@@ -4,7 +4,7 @@ use edgegen_runtime::Model;
 use serde::Serialize;
 
 use crate::layers::{Map, Network};
-use crate::{ExportError, Exported, fold, image, latent_codes, latent_vector, native, reference};
+use crate::{ExportError, Exported, fold, image, native, reference};
 
 /// Images that the slow interpreters, layer by layer and map by map, are run on.
 const TRACED: usize = 8;
@@ -41,7 +41,7 @@ pub fn compare(network: &Network, exported: &Exported, images: usize, seed: u64)
     let mut stages = vec![(0.0, 0.0); staged.stages.len()];
     for index in 0..images {
         let seed = seed + index as u64;
-        let latent = latent_vector(network.prior, network.latent_dims, seed);
+        let latent = network.input.vector(seed);
         let trace = staged.trace(&latent);
         let float = trace.last().map_or(&[][..], |values| values);
         for (value, pixel) in float.iter().zip(image(fast, seed)) {
@@ -50,7 +50,7 @@ pub fn compare(network: &Network, exported: &Exported, images: usize, seed: u64)
         if index < TRACED {
             let layers = interleave(&network.forward(&latent));
             fold_error = layers.iter().zip(float).fold(fold_error, |most, (a, b)| most.max((a - b).abs()));
-            let quantized = reference::trace(model, &latent_codes(network.prior, network.latent_dims, seed));
+            let quantized = reference::trace(model, &network.input.codes(seed));
             let last = trace.len() - 1;
             for (index, (sums, (float, int8))) in stages.iter_mut().zip(trace.iter().zip(&quantized[1..])).enumerate() {
                 let decode =

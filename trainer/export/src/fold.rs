@@ -34,8 +34,12 @@ struct Taps {
 ///
 /// [`ExportError::Layer`] when layers follow one another in an order that the runtime has no operator for.
 pub fn fold(network: &Network) -> Result<Staged, ExportError> {
-    let mut fold =
-        Fold { shape: Shape { h: 1, w: 1, c: network.latent_dims as u16 }, upsample: 1, stages: Vec::new(), layer: 0 };
+    let mut fold = Fold {
+        shape: Shape { h: 1, w: 1, c: network.input.width() as u16 },
+        upsample: 1,
+        stages: Vec::new(),
+        layer: 0,
+    };
     for (index, layer) in network.layers.iter().enumerate() {
         fold.layer = index;
         fold.push(layer)?;
@@ -46,7 +50,7 @@ pub fn fold(network: &Network) -> Result<Staged, ExportError> {
     if fold.stages.is_empty() {
         return Err(fold.refuse("a dense layer or a convolution", "nothing", "give the network layers"));
     }
-    Ok(Staged { prior: network.prior, latent_dims: network.latent_dims, stages: fold.stages, pixels: network.pixels })
+    Ok(Staged { input: network.input, stages: fold.stages, pixels: network.pixels })
 }
 
 struct Fold {

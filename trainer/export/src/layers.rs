@@ -3,19 +3,63 @@
 //! Layouts are the field's usual ones (those of PyTorch, Burn and ONNX), so that a network can be written down
 //! by any importer without thought; `fold` turns them into the row layout of the runtime.
 
-use edgegen_runtime::graph::{Prior, Shape};
+use edgegen_runtime::graph::{Latent, Prior, Shape};
+use edgegen_runtime::latent::Point;
 
 /// A generator in float, from the latent vector to the image.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Network {
-    /// How latent vectors are drawn.
-    pub prior: Prior,
-    /// Length of the latent vector.
-    pub latent_dims: usize,
-    /// The layers in order; the first is a [`Layer::Dense`] that reads the latent vector.
+    /// What it reads.
+    pub input: Input,
+    /// The layers in order; the first is a [`Layer::Dense`] that reads the input.
     pub layers: Vec<Layer>,
     /// What the last layer's values mean as pixels.
     pub pixels: PixelRange,
+}
+
+/// What a generator reads: a latent vector, and behind it one value for each class, 1 for the class to draw and 0 for the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Input {
+    /// How latent vectors are drawn.
+    pub prior: Prior,
+    /// Length of the latent vector.
+    pub dims: usize,
+    /// Classes that can be asked for; 0 where none can.
+    pub classes: usize,
+}
+
+impl Input {
+    /// A latent vector alone.
+    pub fn new(prior: Prior, dims: usize) -> Self {
+        Self { prior, dims, classes: 0 }
+    }
+
+    /// Number of values in all.
+    pub fn width(&self) -> usize {
+        self.dims + self.classes
+    }
+
+    /// The codes of a point of latent space, as the device makes them.
+    pub fn codes_at(&self, point: Point) -> Vec<i8> {
+        let mut codes = vec![0; self.width()];
+        point.fill(Latent { prior: self.prior, dims: self.dims as u16 }, &mut codes);
+        codes
+    }
+
+    /// The codes of a seed, whose class, where there are any, is the seed modulo their number.
+    pub fn codes(&self, seed: u64) -> Vec<i8> {
+        self.codes_at(Point::seed(seed))
+    }
+
+    /// The float values that the codes of a point stand for.
+    pub fn vector_at(&self, point: Point) -> Vec<f32> {
+        self.codes_at(point).iter().map(|&code| f32::from(code) / f32::from(self.prior.steps())).collect()
+    }
+
+    /// The float values that the codes of a seed stand for.
+    pub fn vector(&self, seed: u64) -> Vec<f32> {
+        self.vector_at(Point::seed(seed))
+    }
 }
 
 /// The range of the last layer that maps to black … white.
@@ -154,16 +198,16 @@ pub struct Map {
 }
 
 impl Network {
-    /// The image of a latent vector of [`Network::latent_dims`] values, layer by layer as the definitions say. This is the
+    /// The image of an input of [`Input::width`] values, layer by layer as the definitions say. This is the
     /// reference that every later step is held against.
     pub fn forward(&self, latent: &[f32]) -> Map {
-        let shape = Shape { h: 1, w: 1, c: self.latent_dims as u16 };
+        let shape = Shape { h: 1, w: 1, c: self.input.width() as u16 };
         self.layers.iter().fold(Map { shape, values: latent.to_vec() }, |map, layer| layer.forward(&map))
     }
 
     /// Shape of the image.
     pub fn output(&self) -> Shape {
-        let latent = Shape { h: 1, w: 1, c: self.latent_dims as u16 };
+        let latent = Shape { h: 1, w: 1, c: self.input.width() as u16 };
         self.layers.iter().fold(latent, |shape, layer| layer.output(shape))
     }
 }

@@ -41,7 +41,7 @@ pub use pack::Label;
 pub use repack::repack;
 
 use edgegen_runtime::kernels::{Kernel, Native};
-use edgegen_runtime::{Generator, Packing, Prior, latent};
+use edgegen_runtime::{Generator, Packing, Point};
 use layers::Network;
 
 /// Seeds of the latent vectors that ranges are calibrated with start here, far from those that people draw.
@@ -63,30 +63,11 @@ pub struct Exported {
 /// [`ExportError`] says which layer does not fit, and why.
 pub fn export(network: &Network, latents: usize, label: Label<'_>) -> Result<Exported, ExportError> {
     let staged = fold::fold(network)?;
-    let latents: Vec<Vec<f32>> =
-        (0..latents as u64).map(|i| latent_vector(network.prior, network.latent_dims, CALIBRATION_SEED + i)).collect();
+    let latents: Vec<Vec<f32>> = (0..latents as u64).map(|i| network.input.vector(CALIBRATION_SEED + i)).collect();
     let codes = calibrate::calibrate(&staged, &latents)?;
     let stages = quantize::quantize(&staged, &codes)?;
-    let limit = usize::from(u16::MAX);
-    let dims = u16::try_from(network.latent_dims).map_err(|_| ExportError::Limit {
-        what: "latent values",
-        limit,
-        found: network.latent_dims,
-    })?;
-    let file = pack::pack(network.prior, dims, &stages, label)?;
+    let file = pack::pack(network.input, &stages, label)?;
     Ok(Exported { file, codes: stages.iter().map(|stage| stage.code).collect() })
-}
-
-/// The latent vector of a seed as codes, as the device draws it.
-pub fn latent_codes(prior: Prior, dims: usize, seed: u64) -> Vec<i8> {
-    let mut codes = vec![0; dims];
-    latent::fill(prior, seed, &mut codes);
-    codes
-}
-
-/// The latent vector of a seed as the float values that its codes stand for.
-pub fn latent_vector(prior: Prior, dims: usize, seed: u64) -> Vec<f32> {
-    latent_codes(prior, dims, seed).iter().map(|&code| f32::from(code) / f32::from(prior.steps())).collect()
 }
 
 /// The model with its weights in the order of this computer, for drawing many images: the same bytes, ten to
@@ -107,10 +88,18 @@ pub fn native(file: &ModelFile) -> Result<ModelFile, ExportError> {
 
 /// The image of a seed, `[h, w, c]` bytes, by the runtime. For many images, draw from [`native`].
 pub fn image(model: &edgegen_runtime::Model<'_>, seed: u64) -> Vec<u8> {
+    image_at(model, Point::seed(seed))
+}
+
+/// The image of a point of latent space, as [`image`].
+pub fn image_at(model: &edgegen_runtime::Model<'_>, point: Point) -> Vec<u8> {
     let mut arena = vec![0; model.arena_bytes()];
     let mut image = Vec::with_capacity(model.output().len());
     if let Ok(mut generator) = Generator::new(model, &mut arena) {
-        generator.draw(seed, |row| image.extend_from_slice(row));
+        let mut rows = generator.sample_at(point);
+        while let Some(row) = rows.next_row() {
+            image.extend_from_slice(row);
+        }
     }
     image
 }

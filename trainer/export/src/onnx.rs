@@ -33,6 +33,8 @@ const IMAGE: &str = "image";
 
 /// Keys of the metadata, and what stands there.
 const PRIOR: &str = "edgegen.prior";
+/// How many of the inputs, the last ones, are classes.
+const CLASSES: &str = "edgegen.classes";
 const GAUSSIAN: &str = "gaussian";
 const UNIFORM: &str = "uniform";
 const PIXELS: &str = "edgegen.pixels";

@@ -1,11 +1,12 @@
 //! Writes the model file; its layout stands in [`edgegen_runtime::model`].
 
-use edgegen_runtime::graph::{Bank, Dense, Graph, Latent, List, MAX_METADATA, MAX_OPS, Op, PhaseConv, Prior};
+use edgegen_runtime::graph::{Bank, Dense, Graph, Latent, List, MAX_METADATA, MAX_OPS, Op, PhaseConv};
 use edgegen_runtime::model::{ALIGNMENT, HEADER_LEN, MAGIC, VERSION, checksum, field};
 use edgegen_runtime::{Model, Packing};
 
 use crate::error::ExportError;
 use crate::file::ModelFile;
+use crate::layers::Input;
 use crate::plan;
 use crate::quantize::QuantizedStage;
 use crate::stage::Kind;
@@ -23,8 +24,12 @@ pub struct Label<'a> {
 ///
 /// # Errors
 ///
-/// [`ExportError::Limit`] for too many stages or facts.
-pub fn pack(prior: Prior, dims: u16, stages: &[QuantizedStage], label: Label<'_>) -> Result<ModelFile, ExportError> {
+/// [`ExportError::Limit`] for too many stages, facts, latent values or classes.
+pub fn pack(input: Input, stages: &[QuantizedStage], label: Label<'_>) -> Result<ModelFile, ExportError> {
+    let limit = usize::from(u16::MAX);
+    let too_long = |_| ExportError::Limit { what: "latent values and classes", limit, found: input.width() };
+    let width = u16::try_from(input.width()).map_err(too_long)?;
+    let latent = Latent { prior: input.prior, dims: u16::try_from(input.dims).map_err(too_long)? };
     let mut data = Vec::new();
     let mut ops = List::new();
     for (index, stage) in stages.iter().enumerate() {
@@ -43,8 +48,8 @@ pub fn pack(prior: Prior, dims: u16, stages: &[QuantizedStage], label: Label<'_>
         limit: MAX_METADATA,
         found: label.metadata.len(),
     })?;
-    let edges = plan::edges(dims, stages)?;
-    let mut graph = Graph { name: label.name, latent: Latent { prior, dims }, edges, ops, metadata };
+    let edges = plan::edges(width, stages)?;
+    let mut graph = Graph { name: label.name, latent, edges, ops, metadata };
     plan::set_rings(&mut graph);
     let file = ModelFile::new(&assemble(&graph, Packing::Portable, &data));
     Model::parse(file.bytes())?;

@@ -6,13 +6,13 @@ use edgegen_runtime::{Shape, walk};
 use crate::error::ExportError;
 use crate::quantize::QuantizedStage;
 
-/// The edges of a chain of stages behind a latent vector of `dims` values. Ring heights are still 1, see [`set_rings`].
+/// The edges of a chain of stages behind an input of `width` values. Ring heights are still 1, see [`set_rings`].
 ///
 /// # Errors
 ///
 /// [`ExportError::Limit`] for too many stages, or more than 255 pixels of padding.
-pub fn edges(dims: u16, stages: &[QuantizedStage]) -> Result<List<Edge, MAX_EDGES>, ExportError> {
-    let latent = (Shape { h: 1, w: 1, c: dims }, 0);
+pub fn edges(width: u16, stages: &[QuantizedStage]) -> Result<List<Edge, MAX_EDGES>, ExportError> {
+    let latent = (Shape { h: 1, w: 1, c: width }, 0);
     let outputs = stages.iter().map(|stage| (stage.output, stage.code.zero_point));
     let consumers = stages.iter().map(Some).chain([None]);
     let mut edges = List::new();

@@ -57,7 +57,7 @@ impl QuantizedStage {
 ///
 /// When a bias is too large for 32 bits, which no trained network comes near, or a weight is not finite.
 pub fn quantize(staged: &Staged, codes: &[StageCodes]) -> Result<Vec<QuantizedStage>, ExportError> {
-    let mut input = Code::latent(staged.prior);
+    let mut input = Code::latent(staged.input.prior);
     let mut stages = Vec::with_capacity(staged.stages.len());
     for (index, (stage, codes)) in staged.stages.iter().zip(codes).enumerate() {
         let last = index + 1 == staged.stages.len();

@@ -11,10 +11,8 @@ use crate::layers::Activation;
 /// A generator as a chain of stages.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Staged {
-    /// How latent vectors are drawn.
-    pub prior: edgegen_runtime::Prior,
-    /// Length of the latent vector.
-    pub latent_dims: usize,
+    /// What it reads.
+    pub input: crate::layers::Input,
     /// Each reads the output of the one before.
     pub stages: Vec<Stage>,
     /// What the last values mean as pixels.

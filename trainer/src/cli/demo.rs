@@ -147,7 +147,7 @@ fn train_or_resume(args: &Args, folder: &Path, console: Console) -> Result<Optio
 }
 
 fn draw_sheet(source: &Source, path: &Path) -> Result<()> {
-    let (pictures, shape) = source.images(0, SHEET)?;
+    let (pictures, shape) = source.images(0, SHEET, None)?;
     images::save(path, &pictures, shape, SHEET.isqrt())
 }
 

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use edgegen_export::compare::{Comparison, compare};
 use edgegen_export::cost::{self, Cost};
 use edgegen_export::layers::Network;
-use edgegen_export::{Exported, Label, ModelFile, latent_vector, onnx, repack};
+use edgegen_export::{Exported, Label, ModelFile, onnx, repack};
 use edgegen_runtime::model::MAGIC;
 use edgegen_runtime::{Model, Packing};
 use serde::Serialize;
@@ -17,7 +17,7 @@ use crate::run::Run;
 use crate::{device, files, lower};
 
 /// Latent vectors that ranges are calibrated on.
-const CALIBRATION: usize = 256;
+pub const CALIBRATION: usize = 256;
 /// Images that float and int8 are compared on, and the first seed.
 const COMPARED: (usize, u64) = (256, 1_000_000);
 
@@ -131,13 +131,12 @@ fn export_network(network: &Network, label: Label<'_>, target: Packing, out: &Pa
 }
 
 fn lower(run: &Run) -> Result<Network> {
-    lower::lower(&run.generator.net, run.generator.prior, run.generator.pixels)
+    lower::lower(&run.generator)
 }
 
 /// What lowering alone changes: the same latent vectors through Burn and through the layers it was lowered to.
 fn lower_error(run: &Run, network: &Network, seed: u64) -> f32 {
-    let latents: Vec<Vec<f32>> =
-        (0..8).map(|index| latent_vector(network.prior, network.latent_dims, seed + index)).collect();
+    let latents: Vec<Vec<f32>> = (0..8).map(|index| network.input.vector(seed + index)).collect();
     let pairs = run.generate(&latents).into_iter().zip(&latents);
     let differences = pairs.flat_map(|(burn, latent)| {
         burn.into_iter().zip(network.forward(latent).values).map(|(burn, layers)| (burn - layers).abs())

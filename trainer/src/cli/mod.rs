@@ -8,6 +8,7 @@ mod completions;
 mod data;
 mod demo;
 mod devices;
+mod eval;
 mod export;
 mod fit;
 mod flash;
@@ -55,6 +56,8 @@ enum Command {
     Train(train::Args),
     /// Draw samples of a run (float) or of a model file (int8)
     Sample(sample::Args),
+    /// Measure how good a generator is, float and int8 side by side
+    Eval(eval::Args),
     /// Turn a run into an int8 model file
     Export(export::Args),
     /// Show what a model file costs, operator by operator, and where it fits
@@ -80,6 +83,7 @@ pub fn main() -> ExitCode {
         Command::Data(command) => data::run(&command, console),
         Command::Train(args) => train::run(&args, console),
         Command::Sample(args) => sample::run(&args, console),
+        Command::Eval(args) => eval::run(&args, console),
         Command::Export(args) => export::run(&args, console),
         Command::Inspect(args) => inspect::run(&args, console),
         Command::Boards(args) => boards::run(&args, console),

@@ -16,6 +16,9 @@ pub struct Args {
     /// Seed of the first image; the others follow
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// The class to draw, for models that have classes [default: all in turn]
+    #[arg(long)]
+    class: Option<u16>,
     /// How many images
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
     count: u32,
@@ -28,7 +31,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, console: Console) -> Result<Ending> {
-    let (images, shape) = Source::open(&args.source)?.images(args.seed, args.count as usize)?;
+    let (images, shape) = Source::open(&args.source)?.images(args.seed, args.count as usize, args.class)?;
     let columns = args.grid.map_or_else(|| square(images.len()), |columns| columns as usize);
     images::save(&args.out, &images, shape, columns)?;
     let seeds = [args.seed, args.seed.wrapping_add(u64::from(args.count) - 1)];

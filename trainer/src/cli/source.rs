@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use edgegen_export::{ModelFile, latent_vector};
-use edgegen_runtime::{Model, Packing};
+use edgegen_export::ModelFile;
+use edgegen_runtime::{Model, Packing, Point};
 use edgegen_sim::Cpu;
 use edgegen_sim::boards::{Board, Panel};
 use edgegen_sim::emulator::{self, Scene, Seen};
@@ -33,21 +33,38 @@ impl Source {
         Ok(Self::Model(read_model(path)?))
     }
 
-    /// The images of `count` seeds from `seed` on, H × W × C bytes each, and their `[h, w, c]`.
-    pub fn images(&self, seed: u64, count: usize) -> Result<(Vec<Vec<u8>>, [usize; 3])> {
-        let seeds = (0..count as u64).map(|index| seed.wrapping_add(index));
+    /// How many classes can be asked for, 0 for none.
+    pub fn classes(&self) -> Result<usize> {
+        Ok(match self {
+            Self::Run(run) => run.generator.classes,
+            Self::Model(file) => usize::from(Model::parse_any(file.bytes())?.classes()),
+        })
+    }
+
+    /// The images of `count` seeds from `seed` on, H × W × C bytes each, and their `[h, w, c]`; of `class`, or of all classes in turn.
+    pub fn images(&self, seed: u64, count: usize, class: Option<u16>) -> Result<(Vec<Vec<u8>>, [usize; 3])> {
+        if let Some(class) = class {
+            let classes = self.classes()?;
+            ensure!(
+                usize::from(class) < classes,
+                "expected a class below {classes}, the number of this model's classes, found {class}"
+            );
+        }
+        let points = (0..count as u64).map(|index| {
+            let point = Point::seed(seed.wrapping_add(index));
+            class.map_or(point, |class| point.of_class(class))
+        });
         Ok(match self {
             Self::Run(run) => {
-                let network = crate::lower::lower(&run.generator.net, run.generator.prior, run.generator.pixels)?;
-                let latents: Vec<_> =
-                    seeds.map(|seed| latent_vector(network.prior, network.latent_dims, seed)).collect();
-                (run.generate_pixels(&latents), run.shape())
+                let input = run.generator.input();
+                let inputs: Vec<_> = points.map(|point| input.vector_at(point)).collect();
+                (run.generate_pixels(&inputs), run.shape())
             }
             Self::Model(file) => {
                 let file = edgegen_export::native(file)?;
                 let model = Model::parse(file.bytes())?;
                 let shape = model.output();
-                let images = seeds.map(|seed| edgegen_export::image(&model, seed)).collect();
+                let images = points.map(|point| edgegen_export::image_at(&model, point)).collect();
                 (images, [shape.h, shape.w, shape.c].map(usize::from))
             }
         })

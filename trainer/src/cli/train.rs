@@ -49,15 +49,14 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     let summary = train::train(&recipe, &options)?;
     console.show(&summary, || {
         let losses: Vec<String> = summary.losses.iter().map(|(name, value)| format!("{name} {value:.4}")).collect();
-        format!(
-            "{}: {} steps, {:.0} images/s, {}\nsamples: {}\nnext: edgegen export {} -o model.egm",
-            options.out.display(),
-            summary.steps,
-            summary.images_per_second,
-            losses.join(", "),
-            summary.sheet.display(),
-            options.out.display(),
-        )
+        let next = match &summary.sheet {
+            Some(sheet) => {
+                format!("samples: {}\nnext: edgegen export {} -o model.egm", sheet.display(), options.out.display())
+            }
+            None => format!("next: edgegen eval RUN --judge {}", options.out.display()),
+        };
+        let (out, steps) = (options.out.display(), summary.steps);
+        format!("{out}: {steps} steps, {:.0} images/s, {}\n{next}", summary.images_per_second, losses.join(", "))
     })?;
     Ok(if summary.stopped { Ending::Interrupted } else { Ending::Done })
 }

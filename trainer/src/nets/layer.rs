@@ -279,6 +279,20 @@ impl Dropout {
     }
 }
 
+impl Linear {
+    /// The weights as they act: over their largest singular value where they are spectrally normalized.
+    pub(super) fn normalized_weight(&self) -> Tensor<2> {
+        normalized(self.weight.val(), self.spectral.as_ref())
+    }
+}
+
+impl Conv {
+    /// As [`Linear::normalized_weight`].
+    pub(super) fn normalized_weight(&self) -> Tensor<4> {
+        normalized(self.weight.val(), self.spectral.as_ref())
+    }
+}
+
 /// The weights as a matrix `[out, rest]`, without gradient.
 fn matrix<const D: usize>(weight: Tensor<D>) -> Tensor<2> {
     let out = weight.dims()[0];

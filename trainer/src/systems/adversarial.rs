@@ -12,19 +12,22 @@
 //! (Heusel et al., 2017) and averaged weights (Yazıcı et al., 2019). Real and generated images go through the critic
 //! as separate batches where it normalizes with the statistics of a batch, and otherwise as one, which is faster. The
 //! fixed player has no gradients at all, so none can leak.
+//!
+//! Where there are classes, G reads the class behind the latent vector and D has a score s₀ for any image and one for each class: D(x, y) =
+//! s₀(x) + s_y(x). With a linear last layer that is the projection critic of Miyato and Koyama, "cGANs with Projection Discriminator" (2018), eq. 7. Generated
+//! images are of the classes of the real ones they are compared with.
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use burn::module::Module;
-use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor, activation};
 use edgegen_export::layers::PixelRange;
 use serde::{Deserialize, Serialize};
 
-use super::{Generator, Losses, Step, System, latents};
-use crate::checkpoint;
-use crate::nets::cpu::update::adam;
+use super::learner::{Average, Learner};
+use super::penalty::Penalty;
+use super::{Batch, Generator, Losses, Step, System, Trained, latents, one_hot};
 use crate::nets::{Mode, Net};
 use crate::recipe::{Prior, TrainConfig};
 use crate::rng::Rng;
@@ -41,6 +44,12 @@ pub enum Loss {
     Hinge,
     /// L_D = ((r − 1)² + f²) / 2, L_G = (f − 1)² / 2 (Mao et al., "Least Squares GAN", 2017).
     LeastSquares,
+    /// L_D = f − r, L_G = −f: the dual of the Wasserstein-1 distance, if a penalty keeps D's slope at 1 (Arjovsky et al., 2017; Gulrajani et al.,
+    /// 2017).
+    Wasserstein,
+    /// L_D = −log σ(r − f), L_G = −log σ(f − r) over pairs: D only says which of two is real (Jolicoeur-Martineau, 2019; with R1 and R2 the
+    /// baseline of Huang et al., "The GAN is dead; long live the GAN!", 2024, eq. 1).
+    Relativistic,
 }
 
 impl Loss {
@@ -52,16 +61,23 @@ impl Loss {
                 activation::relu(real.neg().add_scalar(1.0)).mean() + activation::relu(fake.add_scalar(1.0)).mean()
             }
             Self::LeastSquares => (real.sub_scalar(1.0).square().mean() + fake.square().mean()).mul_scalar(0.5),
+            Self::Wasserstein => fake.mean() - real.mean(),
+            Self::Relativistic => softplus(fake - real).mean(),
         }
     }
 
-    /// L_G of scores `[batch, 1, 1, 1]`, averaged over the batch, `[1]`.
-    pub fn generator(self, fake: Tensor<4>) -> Tensor<1> {
+    /// L_G of scores `[batch, 1, 1, 1]`, averaged over the batch, `[1]`. Only the relativistic loss looks at scores of real images;
+    /// without them it takes them for 0.
+    pub fn generator(self, fake: Tensor<4>, real: Option<Tensor<4>>) -> Tensor<1> {
         match self {
             Self::Minimax => softplus(fake).mean().neg(),
             Self::NonSaturating => softplus(-fake).mean(),
-            Self::Hinge => fake.mean().neg(),
+            Self::Hinge | Self::Wasserstein => fake.mean().neg(),
             Self::LeastSquares => fake.sub_scalar(1.0).square().mean().mul_scalar(0.5),
+            Self::Relativistic => match real {
+                Some(real) => softplus(real - fake).mean(),
+                None => softplus(-fake).mean(),
+            },
         }
     }
 }
@@ -77,146 +93,196 @@ fn softplus(x: Tensor<4>) -> Tensor<4> {
 pub struct Players {
     /// G on a device with autodiff.
     pub generator: Net,
-    /// D on the same device; its output is one score.
+    /// D on the same device; its output is one score, and one for each class behind it.
     pub critic: Net,
     /// What they minimize.
     pub loss: Loss,
+    /// What else D minimizes.
+    pub penalty: Penalty,
+    /// Classes that G can be asked for, 0 for none.
+    pub classes: usize,
     /// How latents are drawn.
     pub prior: Prior,
     /// Range of G's output; the critic sees real images in the same range.
     pub pixels: PixelRange,
 }
 
-/// Two players, their optimizers, and the average of the generator.
+/// Two players and the average of the generator.
+#[derive(Debug)]
 pub struct Adversarial {
-    players: Players,
-    average: Net,
-    generator_optimizer: ModuleOptimizer,
-    critic_optimizer: ModuleOptimizer,
+    generator: Learner,
+    critic: Learner,
+    average: Average,
+    game: Game,
+}
+
+/// What does not change while they play.
+#[derive(Clone, Debug)]
+struct Game {
+    loss: Loss,
+    penalty: Penalty,
+    prior: Prior,
+    latent: usize,
+    classes: usize,
+    pixels: PixelRange,
     critic_steps: usize,
     batch: usize,
     device: Device,
 }
 
-// Burn's optimizers cannot be printed.
-impl std::fmt::Debug for Adversarial {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Adversarial").field("players", &self.players).finish_non_exhaustive()
-    }
-}
-
 impl Adversarial {
     /// A game that has not begun.
+    ///
+    /// # Panics
+    ///
+    /// If the critic has not one score, and one for each class.
     pub fn new(players: Players, train: &TrainConfig, device: &Device) -> Self {
-        // Burn's default ε of 1e-5 would slow down small gradients; 1e-8 is the paper's (Kingma and Ba, 2015).
-        let [beta1, beta2] = [train.beta1, train.beta2].map(|beta| beta as f32);
-        let adam = || adam(beta1, beta2, 1e-8);
-        Self {
-            average: players.generator.valid(),
-            players,
-            generator_optimizer: adam(),
-            critic_optimizer: adam(),
+        let Players { generator, critic, loss, penalty, classes, prior, pixels } = players;
+        assert_eq!(critic.output, [1 + classes, 1, 1], "a critic has one score, and one for each class");
+        let game = Game {
+            loss,
+            penalty,
+            prior,
+            latent: generator.input[0] - classes,
+            classes,
+            pixels,
             critic_steps: train.critic_steps,
             batch: train.batch,
             device: device.clone().inner(),
-        }
-    }
-
-    fn latents(&self, rng: &mut Rng) -> Tensor<4> {
-        let dims = self.players.generator.input[0];
-        latents(self.players.prior, self.batch, dims, rng, &self.device)
-    }
-
-    /// One update of the critic; returns its loss and the mean scores of real and generated images.
-    fn step_critic(&mut self, step: &mut Step<'_>) -> [f32; 3] {
-        self.players.critic.power_iteration();
-        let mut real = (step.next_batch)();
-        if self.players.pixels == PixelRange::Unit {
-            real = real.add_scalar(1.0).mul_scalar(0.5);
-        }
-        let latents = self.latents(step.rng);
-        let fixed = self.players.generator.valid();
-        let fake = fixed.forward(latents, &mut Mode::Train(step.rng));
-
-        let critic = &self.players.critic;
-        let [real, fake] = if critic.has_batch_norm() {
-            [real, fake].map(|images| critic.forward(images, &mut Mode::Train(step.rng)))
-        } else {
-            let scores = critic.forward(Tensor::cat(vec![real, fake], 0), &mut Mode::Train(step.rng));
-            [0, self.batch].map(|first| scores.clone().narrow(0, first, self.batch))
         };
-        let scores = [scalar(real.clone().mean()), scalar(fake.clone().mean())];
-        let loss = self.players.loss.critic(real, fake);
-        let gradients = GradientsParams::from_grads(loss.backward(), critic);
-        self.players.critic = self.critic_optimizer.step(step.lr_critic, critic.clone(), gradients);
-        [scalar(loss), scores[0], scores[1]]
+        Self {
+            average: Average::of(&generator),
+            generator: Learner::new("generator", generator, train),
+            critic: Learner::new("critic", critic, train),
+            game,
+        }
+    }
+
+    /// One update of the critic; returns its loss, the mean scores of real and generated images, and the penalty.
+    fn step_critic(&mut self, step: &mut Step<'_>) -> [f32; 4] {
+        self.critic.net.power_iteration();
+        let Batch { images, labels } = (step.next_batch)();
+        let real = self.game.pixels(images);
+        let inputs = self.game.inputs(&labels, step.rng);
+        let fake = self.generator.net.valid().forward(inputs, &mut Mode::Train(step.rng));
+        let head = self.game.head(&labels);
+
+        let critic = &self.critic.net;
+        let mut score = |images: Tensor<4>| critic.forward(images, &mut Mode::Train(step.rng));
+        let [of_real, of_fake] = if critic.has_batch_norm() {
+            [real.clone(), fake.clone()].map(&mut score)
+        } else {
+            let batch = self.game.batch;
+            let scores = score(Tensor::cat(vec![real.clone(), fake.clone()], 0));
+            [0, batch].map(|start| scores.clone().narrow(0, start, batch))
+        };
+        let [of_real, of_fake] = [of_real, of_fake].map(|scores| select(scores, &head));
+        let scores = [&of_real, &of_fake].map(|score| scalar(score.clone().mean()));
+        let loss = self.game.loss.critic(of_real, of_fake);
+        let penalty = self.game.penalty.of(critic, real, fake, &head, step.rng);
+        let values = [scalar(loss.clone()), scores[0], scores[1], penalty.clone().map_or(0.0, scalar)];
+        let whole = match penalty {
+            Some(penalty) => loss + penalty,
+            None => loss,
+        };
+        self.critic.update(&mut whole.backward(), step.lr_critic);
+        values
     }
 
     /// One update of the generator and of its average; returns its loss.
     fn step_generator(&mut self, step: &mut Step<'_>) -> f32 {
-        let latents = self.latents(step.rng);
-        let generator = &self.players.generator;
-        let fake = generator.forward(latents, &mut Mode::Train(step.rng));
-        let fixed = self.players.critic.clone().no_grad();
-        let score = fixed.forward(fake, &mut Mode::Train(step.rng));
-        let loss = self.players.loss.generator(score);
-        let gradients = GradientsParams::from_grads(loss.backward(), generator);
-        self.players.generator = self.generator_optimizer.step(step.lr_generator, generator.clone(), gradients);
-        self.average.average(&self.players.generator, step.ema);
+        // Labels and opponents come with real images; else none are fetched.
+        let needs_real = self.game.classes > 0 || self.game.loss == Loss::Relativistic;
+        let batch = needs_real.then(|| (step.next_batch)());
+        let labels = batch.as_ref().map_or(&[][..], |batch| &batch.labels);
+        let inputs = self.game.inputs(labels, step.rng);
+        let head = self.game.head(labels);
+        let fake = self.generator.net.forward(inputs, &mut Mode::Train(step.rng));
+        let fixed = self.critic.net.clone().no_grad();
+        let mut score = |images: Tensor<4>| select(fixed.forward(images, &mut Mode::Train(step.rng)), &head);
+        let fake = score(fake);
+        let real = match (self.game.loss, &batch) {
+            (Loss::Relativistic, Some(batch)) => Some(score(self.game.pixels(batch.images.clone()))),
+            _ => None,
+        };
+        let loss = self.game.loss.generator(fake, real);
+        self.generator.update(&mut loss.backward(), step.lr_generator);
+        self.average.0.average(&self.generator.net, step.ema);
         scalar(loss)
     }
 }
 
+impl Game {
+    /// What the generator reads for one batch: latent vectors and, where there are classes, those of `labels`.
+    fn inputs(&self, labels: &[u8], rng: &mut Rng) -> Tensor<4> {
+        let latents = latents(self.prior, self.batch, self.latent, rng, &self.device);
+        if self.classes == 0 {
+            return latents;
+        }
+        Tensor::cat(vec![latents, one_hot(labels, self.classes, &self.device)], 1)
+    }
+
+    /// Which of the critic's scores count for each image, `[batch, 1 + classes, 1, 1]`: the first, and that of its class.
+    fn head(&self, labels: &[u8]) -> Tensor<4> {
+        let first = Tensor::ones([self.batch, 1, 1, 1], &self.device);
+        if self.classes == 0 {
+            return first;
+        }
+        Tensor::cat(vec![first, one_hot(labels, self.classes, &self.device)], 1)
+    }
+
+    /// Images in [−1, 1] in the range of the generator's output.
+    fn pixels(&self, images: Tensor<4>) -> Tensor<4> {
+        match self.pixels {
+            PixelRange::Symmetric => images,
+            PixelRange::Unit => images.add_scalar(1.0).mul_scalar(0.5),
+        }
+    }
+}
+
+/// The sum of the scores that count, `[batch, 1, 1, 1]`.
+fn select(scores: Tensor<4>, head: &Tensor<4>) -> Tensor<4> {
+    if scores.dims()[1] == 1 { scores } else { (scores * head.clone()).sum_dim(1) }
+}
+
 impl System for Adversarial {
     fn step(&mut self, step: &mut Step<'_>) -> Losses {
-        let mut critic = [0.0; 3];
-        for _ in 0..self.critic_steps {
+        let mut critic = [0.0; 4];
+        for _ in 0..self.game.critic_steps {
             critic = self.step_critic(step);
         }
         let generator = self.step_generator(step);
-        vec![("critic", critic[0]), ("generator", generator), ("score_real", critic[1]), ("score_fake", critic[2])]
+        let [loss, real, fake, penalty] = critic;
+        let mut losses = vec![("critic", loss), ("generator", generator), ("score_real", real), ("score_fake", fake)];
+        if self.game.penalty != Penalty::None {
+            losses.push(("penalty", penalty));
+        }
+        losses
     }
 
-    fn generator(&self) -> Generator {
-        let mut net = self.average.clone();
+    fn trained(&self) -> Trained {
+        let mut net = self.average.0.clone();
         if net.has_batch_norm() {
             // Always the same latents, so that the same weights ship with the same statistics.
             let mut rng = Rng::new(0, u64::MAX);
-            net.estimate_statistics(latents(
-                self.players.prior,
-                STATISTICS_BATCH,
-                net.input[0],
-                &mut rng,
-                &self.device,
-            ));
+            let labels: Vec<u8> = (0..STATISTICS_BATCH).map(|index| (index % self.game.classes.max(1)) as u8).collect();
+            let game = Game { batch: STATISTICS_BATCH, ..self.game.clone() };
+            net.estimate_statistics(game.inputs(&labels, &mut rng));
         }
-        Generator { net, prior: self.players.prior, pixels: self.players.pixels }
+        let Game { prior, classes, pixels, .. } = self.game;
+        Trained::Generator(Generator { net, prior, classes, pixels })
     }
 
     fn save(&self, folder: &Path) -> Result<()> {
-        checkpoint::save_net(&self.players.generator, &folder.join("generator.safetensors"))?;
-        checkpoint::save_net(&self.players.critic, &folder.join("critic.safetensors"))?;
-        checkpoint::save_net(&self.average, &folder.join("average.safetensors"))?;
-        for (name, optimizer) in
-            [("generator-adam.bpk", &self.generator_optimizer), ("critic-adam.bpk", &self.critic_optimizer)]
-        {
-            let path = folder.join(name);
-            optimizer.save(&path).with_context(|| format!("cannot write {}", path.display()))?;
-        }
-        Ok(())
+        self.generator.save(folder)?;
+        self.critic.save(folder)?;
+        self.average.save(folder)
     }
 
     fn load(&mut self, folder: &Path) -> Result<()> {
-        checkpoint::load_net(&mut self.players.generator, &folder.join("generator.safetensors"))?;
-        checkpoint::load_net(&mut self.players.critic, &folder.join("critic.safetensors"))?;
-        checkpoint::load_net(&mut self.average, &folder.join("average.safetensors"))?;
-        for (name, optimizer) in
-            [("generator-adam.bpk", &mut self.generator_optimizer), ("critic-adam.bpk", &mut self.critic_optimizer)]
-        {
-            let path = folder.join(name);
-            *optimizer = optimizer.clone().load(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        }
-        Ok(())
+        self.generator.load(folder)?;
+        self.critic.load(folder)?;
+        self.average.load(folder)
     }
 }
 
@@ -231,12 +297,13 @@ fn scalar(value: Tensor<1>) -> f32 {
 mod tests {
     use super::*;
     use crate::nets::{Init, NetBuilder};
+    use burn::optim::GradientsParams;
 
     /// Gradient of `loss` with respect to one score.
     fn gradient(loss: Loss, score: f32) -> f32 {
         let device = Device::flex().autodiff();
         let fake = Tensor::<4>::from_data([[[[score]]]], &device).require_grad();
-        let gradients = loss.generator(fake.clone()).backward();
+        let gradients = loss.generator(fake.clone(), None).backward();
         scalar(fake.grad(&gradients).unwrap().reshape([1]))
     }
 
@@ -257,6 +324,19 @@ mod tests {
         let zero = Tensor::<4>::zeros([5, 1, 1, 1], &device);
         let loss = scalar(Loss::NonSaturating.critic(zero.clone(), zero));
         assert!((loss - 4f32.ln()).abs() < 1e-6);
+    }
+
+    #[test]
+    fn relativistic_losses_compare_pairs() {
+        let device = Device::flex();
+        let score = |values: [f32; 2]| Tensor::<4>::from_data([[[[values[0]]]], [[[values[1]]]]], &device);
+        let (real, fake) = (score([3.0, -1.0]), score([1.0, 1.0]));
+        let expected = ((-2f32).exp().ln_1p() + 2f32.exp().ln_1p()) / 2.0;
+        let critic = scalar(Loss::Relativistic.critic(real.clone(), fake.clone()));
+        assert!((critic - expected).abs() < 1e-5, "one pair right by 2, one wrong by 2");
+        let generator = scalar(Loss::Relativistic.generator(fake.clone(), Some(real.clone())));
+        assert!((generator - expected).abs() < 1e-5, "mirrored pairs");
+        assert!((scalar(Loss::Wasserstein.critic(real, fake))).abs() < 1e-6);
     }
 
     #[test]

@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use toml::Table;
 
 use super::adversarial::{Adversarial, Loss, Players};
+use super::penalty::Penalty;
 use super::{Generator, Kind, System};
 use crate::nets::{Init, Net, NetBuilder};
 use crate::recipe::{Prior, Recipe};
@@ -50,6 +51,10 @@ pub struct Config {
     pub spectral_norm: bool,
     /// What the players minimize.
     pub loss: Loss,
+    /// What else the critic minimizes: `"none"`, `{ gradient = 10.0 }` (WGAN-GP) or `{ zero-centred = 1.0 }` (R1 and R2).
+    pub penalty: Penalty,
+    /// Classes that the generator can be asked for; 0 in a `dcgan`, see [`cgan`](super::cgan).
+    pub classes: usize,
 }
 
 impl Default for Config {
@@ -65,6 +70,8 @@ impl Default for Config {
             critic_channels: vec![32, 64],
             spectral_norm: true,
             loss: Loss::Hinge,
+            penalty: Penalty::None,
+            classes: 0,
         }
     }
 }
@@ -111,6 +118,7 @@ pub const KIND: Kind = Kind {
         Ok(Generator {
             net: generator(&config, recipe, device, rng),
             prior: config.prior,
+            classes: config.classes,
             pixels: PixelRange::Symmetric,
         })
     },
@@ -119,30 +127,39 @@ pub const KIND: Kind = Kind {
 
 fn normalize(recipe: &Recipe) -> Result<Table> {
     let config: Config = recipe.settings()?;
-    ensure!(config.latent >= 1, "[dcgan] latent must be at least 1, found 0");
+    ensure!(config.classes == 0, "[dcgan] knows no classes, found {}: use system = \"cgan\"", config.classes);
+    check(&config, recipe)?;
+    Ok(Table::try_from(config)?)
+}
+
+/// Checks all but the number of classes.
+pub(super) fn check(config: &Config, recipe: &Recipe) -> Result<()> {
+    let table = &recipe.system;
+    config.penalty.check(table)?;
+    ensure!(config.latent >= 1, "[{table}] latent must be at least 1, found 0");
     ensure!(
         (1..=6).contains(&config.channels.len()) && !config.channels.contains(&0),
-        "[dcgan] channels must list 1 to 6 positive numbers, found {:?}",
+        "[{table}] channels must list 1 to 6 positive numbers, found {:?}",
         config.channels
     );
     ensure!(
         !config.critic_channels.is_empty() && !config.critic_channels.contains(&0),
-        "[dcgan] critic_channels must list positive numbers, found {:?}",
+        "[{table}] critic_channels must list positive numbers, found {:?}",
         config.critic_channels
     );
-    ensure!((0.0..1.0).contains(&config.leak), "[dcgan] leak must be at least 0 and below 1, found {}", config.leak);
-    let (size, scale) = (recipe.data.size, 1 << doublings(&config));
+    ensure!((0.0..1.0).contains(&config.leak), "[{table}] leak must be at least 0 and below 1, found {}", config.leak);
+    let (size, scale) = (recipe.data.size, 1 << doublings(config));
     ensure!(
         size.is_multiple_of(scale) && (4..=7).contains(&(size / scale)),
-        "[dcgan] {} channel counts double a map {} times, which makes images of {}, {}, {} or {} pixels, found [data] size = {size}: change the size or the length of channels",
+        "[{table}] {} channel counts double a map {} times, which makes images of {}, {}, {} or {} pixels, found [data] size = {size}: change the size or the length of channels",
         config.channels.len(),
-        doublings(&config),
+        doublings(config),
         4 * scale,
         5 * scale,
         6 * scale,
         7 * scale,
     );
-    Ok(Table::try_from(config)?)
+    Ok(())
 }
 
 /// Doublings between the first map and the image.
@@ -153,25 +170,27 @@ fn doublings(config: &Config) -> usize {
     }
 }
 
-fn build(recipe: &Recipe, device: &Device, rng: &mut Rng) -> Result<Box<dyn System>> {
+pub(super) fn build(recipe: &Recipe, device: &Device, rng: &mut Rng) -> Result<Box<dyn System>> {
     let config: Config = recipe.settings()?;
     let players = Players {
         generator: generator(&config, recipe, device, rng),
         critic: critic(&config, recipe, device, rng),
         loss: config.loss,
+        penalty: config.penalty,
+        classes: config.classes,
         prior: config.prior,
         pixels: PixelRange::Symmetric,
     };
     Ok(Box::new(Adversarial::new(players, &recipe.train, device)))
 }
 
-fn generator(config: &Config, recipe: &Recipe, device: &Device, rng: &mut Rng) -> Net {
+pub(super) fn generator(config: &Config, recipe: &Recipe, device: &Device, rng: &mut Rng) -> Net {
     let base = recipe.data.size >> doublings(config);
     let init = match config.norm {
         Norm::Batch => Init::Normal(0.02),
         Norm::None => Init::He,
     };
-    let mut net = NetBuilder::new([config.latent, 1, 1], init, device, rng);
+    let mut net = NetBuilder::new([config.latent + config.classes, 1, 1], init, device, rng);
     net = hidden(config, net.linear([config.channels[0], base, base]));
     for &channels in &config.channels[1..] {
         let doubled = match config.upsample {
@@ -209,7 +228,7 @@ fn critic(config: &Config, recipe: &Recipe, device: &Device, rng: &mut Rng) -> N
             if side.is_multiple_of(2) && side > 4 { net.conv(channels, 4, 2, 1) } else { net.conv(channels, 3, 1, 1) };
         net = net.leaky_relu(0.2);
     }
-    net.linear([1, 1, 1]).build()
+    net.linear([1 + config.classes, 1, 1]).build()
 }
 
 #[cfg(test)]

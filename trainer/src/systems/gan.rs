@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use toml::Table;
 
 use super::adversarial::{Adversarial, Loss, Players};
+use super::penalty::Penalty;
 use super::{Generator, Kind, System};
 use crate::nets::{Init, Net, NetBuilder};
 use crate::recipe::{Prior, Recipe};
@@ -73,6 +74,7 @@ pub const KIND: Kind = Kind {
         Ok(Generator {
             net: generator(&config, image(recipe), device, rng),
             prior: config.prior,
+            classes: 0,
             pixels: PixelRange::Unit,
         })
     },
@@ -98,6 +100,8 @@ fn build(recipe: &Recipe, device: &Device, rng: &mut Rng) -> Result<Box<dyn Syst
         generator: generator(&config, image(recipe), device, rng),
         critic: critic(&config, image(recipe), device, rng),
         loss: config.loss,
+        penalty: Penalty::None,
+        classes: 0,
         prior: config.prior,
         pixels: PixelRange::Unit,
     };
@@ -156,7 +160,7 @@ mod tests {
         for (table, expected) in [
             ("latent = 0", "latent must be at least 1"),
             ("keep_hidden = 0.0", "keep_hidden must be above 0"),
-            ("loss = \"wasserstein\"", "[gan] unknown variant `wasserstein`"),
+            ("loss = \"earth-mover\"", "[gan] unknown variant `earth-mover`"),
         ] {
             let message = format!("{:#}", recipe(table).unwrap_err());
             assert!(message.contains(expected), "{message}");

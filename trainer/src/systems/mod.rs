@@ -8,7 +8,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use burn::tensor::{Device, Tensor, TensorData};
-use edgegen_export::layers::PixelRange;
+use edgegen_export::layers::{Input, PixelRange};
 use toml::Table;
 
 use crate::nets::{Mode, Net};
@@ -16,11 +16,17 @@ use crate::recipe::{Prior, Recipe};
 use crate::rng::Rng;
 
 pub mod adversarial;
+pub mod began;
+pub mod cgan;
 pub mod dcgan;
 pub mod gan;
+pub mod judge;
+pub mod learner;
+pub mod penalty;
+pub mod vae;
 
 /// All systems.
-pub const SYSTEMS: &[&Kind] = &[&gan::KIND, &dcgan::KIND];
+pub const SYSTEMS: &[&Kind] = &[&gan::KIND, &dcgan::KIND, &cgan::KIND, &began::KIND, &vae::KIND, &judge::KIND];
 
 /// What a recipe's `system = "…"` may name.
 #[derive(Debug)]
@@ -31,7 +37,7 @@ pub struct Kind {
     pub about: &'static str,
     /// Checks the system's table, also against image size and channels, and returns it with defaults filled in.
     pub normalize: fn(&Recipe) -> Result<Table>,
-    /// The untrained generator alone, into which saved weights are loaded.
+    /// The untrained generator alone, into which saved weights are loaded; an error if the system makes none.
     pub generator: fn(&Recipe, &Device, &mut Rng) -> Result<Generator>,
     /// The untrained system on a device with autodiff.
     pub build: fn(&Recipe, &Device, &mut Rng) -> Result<Box<dyn System>>,
@@ -42,8 +48,15 @@ pub trait System {
     /// One step: as many critic updates as the recipe asks for, and one update of the generator.
     fn step(&mut self, step: &mut Step<'_>) -> Losses;
 
-    /// What ships: the averaged weights, with statistics, without autodiff.
-    fn generator(&self) -> Generator;
+    /// What has been learned so far, as it ships: averaged weights, with statistics, without autodiff.
+    fn trained(&self) -> Trained;
+
+    /// What it says of test images, which come batch by batch as `[batch, C, H, W]` in [−1, 1]: likelihoods and the like, by name. Most
+    /// systems say nothing.
+    fn score(&self, test: &mut dyn FnMut() -> Option<Tensor<4>>) -> Losses {
+        let _ = test;
+        Losses::new()
+    }
 
     /// Writes the whole state into the existing folder `folder`.
     ///
@@ -70,8 +83,17 @@ pub struct Step<'a> {
     pub ema: f64,
     /// Source of latents and dropout masks.
     pub rng: &'a mut Rng,
-    /// The next batch of real images, `[batch, C, H, W]` in [−1, 1]; each call gives a fresh one.
-    pub next_batch: &'a mut dyn FnMut() -> Tensor<4>,
+    /// The next batch of real images; each call gives a fresh one.
+    pub next_batch: &'a mut dyn FnMut() -> Batch,
+}
+
+/// Real images.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// `[batch, C, H, W]` in [−1, 1].
+    pub images: Tensor<4>,
+    /// One class an image, from 0; empty if the data has no labels.
+    pub labels: Vec<u8>,
 }
 
 impl std::fmt::Debug for Step<'_> {
@@ -87,31 +109,69 @@ impl std::fmt::Debug for Step<'_> {
 /// Named values of one step, in the order in which they are shown.
 pub type Losses = Vec<(&'static str, f32)>;
 
+/// What a system makes.
+#[derive(Clone, Debug)]
+pub enum Trained {
+    /// Something that draws.
+    Generator(Generator),
+    /// A classifier that judges what others draw; its output is one score a class.
+    Judge(Net),
+}
+
+impl Trained {
+    /// Its weights.
+    pub fn net(&self) -> &Net {
+        match self {
+            Self::Generator(generator) => &generator.net,
+            Self::Judge(net) => net,
+        }
+    }
+}
+
 /// A generator with what is needed to use it.
 #[derive(Clone, Debug)]
 pub struct Generator {
-    /// From a latent vector `[batch, dims, 1, 1]` to images `[batch, C, H, W]`.
+    /// From a latent vector, with one value for each class behind it, `[batch, dims + classes, 1, 1]`, to images `[batch, C, H, W]`.
     pub net: Net,
     /// How latent vectors are drawn.
     pub prior: Prior,
+    /// Classes that can be asked for, 0 where none can.
+    pub classes: usize,
     /// What the output means as pixels.
     pub pixels: PixelRange,
 }
 
 impl Generator {
-    /// Length of the latent vector.
-    pub fn latent_dims(&self) -> usize {
-        self.net.input[0]
+    /// What it reads, as the exporter says it.
+    pub fn input(&self) -> Input {
+        let prior = match self.prior {
+            Prior::Gaussian => edgegen_runtime::Prior::Gaussian,
+            Prior::Uniform => edgegen_runtime::Prior::Uniform,
+        };
+        Input { prior, dims: self.net.input[0] - self.classes, classes: self.classes }
+    }
+
+    /// `count` inputs that `rng` draws, of all classes in turn.
+    pub fn draw(&self, count: usize, rng: &mut Rng) -> Vec<Vec<f32>> {
+        let Input { dims, classes, .. } = self.input();
+        let one = |index: usize| {
+            let latent = draw(self.prior, dims, rng);
+            latent
+                .into_iter()
+                .chain((0..classes).map(move |class| f32::from(u8::from(class == index % classes))))
+                .collect()
+        };
+        (0..count).map(one).collect()
     }
 
     /// Images in batches, without autodiff: C × H × W values each, in the range of [`Generator::pixels`].
     ///
     /// # Panics
     ///
-    /// If a latent vector has another length than [`Generator::latent_dims`].
+    /// If an input has another length than the net's.
     pub fn generate(&self, latents: &[Vec<f32>], device: &Device) -> Vec<Vec<f32>> {
         const BATCH: usize = 64;
-        let dims = self.latent_dims();
+        let dims = self.net.input[0];
         let image_len: usize = self.net.output.iter().product();
         let device = device.clone().inner();
         let mut images = Vec::with_capacity(latents.len());
@@ -128,13 +188,24 @@ impl Generator {
 
 /// `batch` latent vectors `[batch, dims, 1, 1]`, drawn on the host.
 pub fn latents(prior: Prior, batch: usize, dims: usize, rng: &mut Rng, device: &Device) -> Tensor<4> {
-    let values: Vec<f32> = (0..batch * dims)
-        .map(|_| match prior {
-            Prior::Gaussian => rng.normal(),
-            Prior::Uniform => 2.0 * rng.unit() - 1.0,
-        })
-        .collect();
-    Tensor::from_data(TensorData::new(values, [batch, dims, 1, 1]), device)
+    Tensor::from_data(TensorData::new(draw(prior, batch * dims, rng), [batch, dims, 1, 1]), device)
+}
+
+fn draw(prior: Prior, count: usize, rng: &mut Rng) -> Vec<f32> {
+    let mut one = || match prior {
+        Prior::Gaussian => rng.normal(),
+        Prior::Uniform => 2.0 * rng.unit() - 1.0,
+    };
+    (0..count).map(|_| one()).collect()
+}
+
+/// A row for each class number, 1 at its place and 0 elsewhere, `[batch, classes, 1, 1]`.
+pub fn one_hot(labels: &[u8], classes: usize, device: &Device) -> Tensor<4> {
+    let mut values = vec![0.0; labels.len() * classes];
+    for (row, &label) in values.chunks_mut(classes).zip(labels) {
+        row[usize::from(label)] = 1.0;
+    }
+    Tensor::from_data(TensorData::new(values, [labels.len(), classes, 1, 1]), device)
 }
 
 /// The system called `name`.

@@ -5,6 +5,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use crate::data::Dataset;
 use crate::recipe::TrainConfig;
 use crate::rng::Rng;
+use crate::systems::Batch;
 
 /// An endless stream of batches that can be stopped and continued anywhere.
 pub(super) struct Order<'a> {
@@ -60,8 +61,8 @@ impl<'a> Order<'a> {
         (self.epoch_start.clone(), self.next)
     }
 
-    /// The next `[batch, C, H, W]` in [−1, 1]. Images left over at the end of an epoch wait for the next one.
-    pub(super) fn next_batch(&mut self, device: &Device) -> Tensor<4> {
+    /// The next batch. Images left over at the end of an epoch wait for the next one.
+    pub(super) fn next_batch(&mut self, device: &Device) -> Batch {
         let batch = self.config.batch;
         if self.next + batch > self.epoch.len() {
             self.shuffle();
@@ -72,8 +73,10 @@ impl<'a> Order<'a> {
         for (view, image) in chosen.iter().zip(values.chunks_exact_mut(c * h * w)) {
             view.show(self.dataset.image(view.index as usize), self.dataset.shape, image);
         }
+        let label = |view: &View| self.dataset.labels.as_ref().map(|labels| labels[view.index as usize]);
+        let labels = chosen.iter().filter_map(label).collect();
         self.next += batch;
-        Tensor::from_data(TensorData::new(values, [batch, c, h, w]), device)
+        Batch { images: Tensor::from_data(TensorData::new(values, [batch, c, h, w]), device), labels }
     }
 
     fn shuffle(&mut self) {
@@ -100,13 +103,13 @@ mod tests {
         Dataset {
             name: "test".into(),
             images: (0..count).flat_map(|i| [i, 0, 255, 100 + i, 0, 255]).collect(),
-            labels: None,
+            labels: Some((0..count).map(|i| i + 1).collect()),
             shape: [1, 2, 3],
         }
     }
 
-    fn values(batch: &Tensor<4>) -> Vec<f32> {
-        batch.to_data().try_to_vec().unwrap()
+    fn values(batch: &Batch) -> Vec<f32> {
+        batch.images.to_data().try_to_vec().unwrap()
     }
 
     #[test]
@@ -116,10 +119,11 @@ mod tests {
         let mut seen = Vec::new();
         for _ in 0..3 {
             let batch = order.next_batch(&Device::flex());
-            assert_eq!(batch.dims(), [2, 3, 1, 2]);
-            for image in values(&batch).chunks(6) {
+            assert_eq!(batch.images.dims(), [2, 3, 1, 2]);
+            for (image, &label) in values(&batch).chunks(6).zip(&batch.labels) {
                 assert_eq!(&image[2..], [-1.0, -1.0, 1.0, 1.0]);
                 seen.push(((image[0] + 1.0) * 127.5).round() as u8);
+                assert_eq!(seen.last(), Some(&(label - 1)), "a label stays with its image");
             }
         }
         seen.sort_unstable();

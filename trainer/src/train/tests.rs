@@ -85,7 +85,7 @@ fn stop_saves_and_ends_well() {
     let folder = tempfile::tempdir().unwrap();
     let stop = Options { stop: Arc::new(AtomicBool::new(true)), ..options(folder.path()) };
     let summary = train_on(&recipe("dcgan", 20), &dataset(16), &stop).unwrap();
-    assert!(summary.stopped && summary.steps == 0 && summary.sheet.is_file());
+    assert!(summary.stopped && summary.steps == 0 && summary.sheet.unwrap().is_file());
     assert!(checkpoint::recover(folder.path()).unwrap().is_some());
 
     let message = format!("{:#}", train_on(&recipe("dcgan", 20), &dataset(16), &options(folder.path())).unwrap_err());

@@ -6,8 +6,8 @@ use edgegen_runtime::graph::{Prior, Shape};
 use rten_onnx::onnx::{GraphProto, ModelProto, NodeProto, TensorProto};
 
 use super::node::At;
-use super::{GAUSSIAN, OnnxError, PIXELS, PRIOR, SYMMETRIC, UNIFORM, UNIT};
-use crate::layers::{Activation, Layer, Network, PixelRange};
+use super::{CLASSES, GAUSSIAN, OnnxError, PIXELS, PRIOR, SYMMETRIC, UNIFORM, UNIT};
+use crate::layers::{Activation, Input, Layer, Network, PixelRange};
 
 /// Operators that can be read.
 const OPERATORS: [&str; 14] = [
@@ -62,7 +62,15 @@ pub fn from_bytes(bytes: &[u8]) -> Result<Network, OnnxError> {
     };
 
     let mut reader = Reader::new(graph)?;
-    let latent_dims = usize::from(reader.shape.c);
+    let width = usize::from(reader.shape.c);
+    let classes = match fact(CLASSES) {
+        None => 0,
+        Some(text) => text
+            .parse()
+            .ok()
+            .filter(|&classes| classes < width)
+            .ok_or_else(|| unknown(CLASSES, "a number below that of the inputs", text))?,
+    };
     for node in &graph.node {
         reader.node(node)?;
     }
@@ -71,7 +79,8 @@ pub fn from_bytes(bytes: &[u8]) -> Result<Network, OnnxError> {
         Some(Layer::Activation(Activation::Sigmoid)) => PixelRange::Unit,
         _ => PixelRange::Symmetric,
     });
-    Ok(Network { prior, latent_dims, layers: reader.layers, pixels })
+    let input = Input { prior, dims: width - classes, classes };
+    Ok(Network { input, layers: reader.layers, pixels })
 }
 
 pub(super) struct Reader<'a> {
@@ -258,7 +267,7 @@ mod tests {
             Layer::PixelShuffle { factor: 2 },
             Layer::Activation(Activation::Sigmoid),
         ];
-        Network { prior: Prior::Gaussian, latent_dims: 3, layers, pixels: PixelRange::Unit }
+        Network { input: Input::new(Prior::Gaussian, 3), layers, pixels: PixelRange::Unit }
     }
 
     /// What is read after `change` was made to the file of [`network`].

@@ -9,7 +9,7 @@ use rten_onnx::onnx::{
 };
 use rten_onnx::protobuf::{EncodeMessage, MessageWriter, ProtobufError, ValueWriter, WriteValue};
 
-use super::{GAUSSIAN, IMAGE, IR_VERSION, LATENT, OPSET, OnnxError, PIXELS, PRIOR, SYMMETRIC, UNIFORM, UNIT};
+use super::{CLASSES, GAUSSIAN, IMAGE, IR_VERSION, LATENT, OPSET, OnnxError, PIXELS, PRIOR, SYMMETRIC, UNIFORM, UNIT};
 use crate::layers::{Activation, Layer, Network, PixelRange, Window};
 
 /// Bytes that a protobuf message may have.
@@ -21,7 +21,7 @@ const MAX_BYTES: u64 = (1 << 31) - 1;
 ///
 /// [`OnnxError::Write`] when the weights take more than the 2 GiB that a file can hold.
 pub fn to_bytes(network: &Network, name: &str) -> Result<Vec<u8>, OnnxError> {
-    let latent = Shape { h: 1, w: 1, c: network.latent_dims as u16 };
+    let latent = Shape { h: 1, w: 1, c: network.input.width() as u16 };
     let mut writer =
         Writer { graph: GraphProto::default(), value: LATENT.into(), shape: latent, map: false, prefix: String::new() };
     for (index, layer) in network.layers.iter().enumerate() {
@@ -30,7 +30,7 @@ pub fn to_bytes(network: &Network, name: &str) -> Result<Vec<u8>, OnnxError> {
         writer.shape = layer.output(writer.shape);
     }
     writer.prefix = "end".into();
-    let file = File { name, metadata: metadata(network), graph: writer.finish(network.latent_dims) };
+    let file = File { name, metadata: metadata(network), graph: writer.finish(network.input.width()) };
     let refused = |error: ProtobufError| OnnxError::Write(error.to_string());
     let len = file.encoded_len().map_err(refused)?;
     if len > MAX_BYTES {
@@ -42,7 +42,7 @@ pub fn to_bytes(network: &Network, name: &str) -> Result<Vec<u8>, OnnxError> {
 }
 
 fn metadata(network: &Network) -> Vec<StringStringEntryProto> {
-    let prior = match network.prior {
+    let prior = match network.input.prior {
         Prior::Gaussian => GAUSSIAN,
         Prior::Uniform => UNIFORM,
     };
@@ -52,7 +52,8 @@ fn metadata(network: &Network) -> Vec<StringStringEntryProto> {
     };
     let entry =
         |(key, value): (&str, &str)| StringStringEntryProto { key: Some(key.into()), value: Some(value.into()) };
-    [(PRIOR, prior), (PIXELS, pixels)].map(entry).into()
+    let classes = network.input.classes.to_string();
+    [(PRIOR, prior), (PIXELS, pixels), (CLASSES, &classes)].map(entry).into()
 }
 
 /// A `ModelProto`. The library's own type has no place for the name of the graph, which ONNX demands.
@@ -213,14 +214,14 @@ impl Writer {
     }
 
     /// The graph, which ends in a map called `image`.
-    fn finish(mut self, latent_dims: usize) -> GraphProto {
+    fn finish(mut self, width: usize) -> GraphProto {
         // Without any node the image would be the input itself, which no graph may return.
         self.map();
         if let Some(output) = self.graph.node.last_mut().and_then(|node| node.output.first_mut()) {
             *output = IMAGE.into();
         }
         let Shape { h, w, c } = self.shape;
-        self.graph.input = vec![value_info(LATENT, &[latent_dims])];
+        self.graph.input = vec![value_info(LATENT, &[width])];
         self.graph.output = vec![value_info(IMAGE, &[c, h, w].map(usize::from))];
         self.graph
     }

@@ -1,0 +1,38 @@
+//! How good are generated samples? Every measure is a function of plain matrices, so that none depends on how the samples
+//! were made or which network looked at them.
+//!
+//! | module | measure | source |
+//! |---|---|---|
+//! | [`frechet`] | Fréchet distance of two Gaussians | Dowson and Landau, 1982; Heusel et al., 2017 |
+//! | [`mmd`] | KID; MMD² with a Gaussian kernel and a permutation test | Gretton et al., 2012; Bińkowski et al., 2018 |
+//! | [`neighbours`] | precision, recall, density, coverage; nearest training images, memorisation | Kynkäänniemi et al., 2019; Naeem et al., 2020 |
+//! | [`classes`] | histogram of classes, number of modes, KL divergence of histograms | Metz et al., 2017; Lin et al., 2018 |
+//! | [`mixture`] | modes and high-quality share of 2-D mixtures | Srivastava et al., 2017 |
+//! | [`sliced`] | sliced Wasserstein distance | Bonneel et al., 2015 |
+//! | [`parzen`] | Parzen window log-likelihood | Goodfellow et al., 2014 |
+//! | [`two_sample`] | classifier two-sample test | Lopez-Paz and Oquab, 2017 |
+//! | [`pixels`] | PSNR, high percentile of differences, checkerboard energy | Odena et al., 2016 |
+//!
+//! Samples are rows of a [`Features`]: the pixels of an image, the activations of a classifier, or a point of the plane. What draws
+//! at random takes a seed.
+
+#![deny(missing_docs, unsafe_code, rustdoc::broken_intra_doc_links)]
+
+pub mod classes;
+pub mod frechet;
+pub mod mixture;
+pub mod mmd;
+pub mod neighbours;
+pub mod parzen;
+pub mod pixels;
+pub mod sliced;
+pub mod two_sample;
+
+mod features;
+
+pub use features::{Features, Standard};
+
+/// The generator for one use of a seed.
+fn rng(seed: u64) -> rand_xoshiro::Xoshiro256PlusPlus {
+    rand_xoshiro::rand_core::SeedableRng::seed_from_u64(seed)
+}

@@ -1,0 +1,245 @@
+//! `edgegen eval RUN|MODEL`: the measures, float and int8 side by side.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use burn::tensor::{Device, Tensor, TensorData};
+use edgegen_export::Label;
+use edgegen_metrics::pixels::{self, Difference};
+use edgegen_runtime::Model;
+use serde::Serialize;
+
+use super::source::{Source, project};
+use super::{Console, Ending, table};
+use crate::data::{self, Dataset, Split};
+use crate::eval::{Figures, Flag, Judge, Reference, controls};
+use crate::recipe::{DataConfig, Recipe};
+use crate::rng::Rng;
+use crate::{checkpoint, device, lower, run, systems};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A run folder (float, and the int8 it exports to) or a model file (int8)
+    #[arg(value_name = "RUN|MODEL")]
+    source: PathBuf,
+    /// The judge to look through [default: the shipped one of the data set]
+    #[arg(long, value_name = "FOLDER")]
+    judge: Option<PathBuf>,
+    /// Generated images, and training images for the floor
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(100..))]
+    count: u32,
+    /// Seed of the first image and of everything that is drawn
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Also the Parzen window log-likelihood of 2014 (slow, and no measure of quality)
+    #[arg(long)]
+    parzen: bool,
+    /// Also samplers that are bad on purpose: memorising, collapsed, one class missing, blurred, noisy
+    #[arg(long)]
+    controls: bool,
+}
+
+/// One row: a set of images and what is said of it.
+#[derive(Debug, Serialize)]
+struct Row {
+    name: String,
+    #[serde(flatten)]
+    figures: Figures,
+    flags: Vec<Flag>,
+}
+
+/// What an evaluation found.
+#[derive(Debug, Serialize)]
+struct Report {
+    source: PathBuf,
+    data: String,
+    judge: String,
+    judge_accuracy: f64,
+    count: usize,
+    seed: u64,
+    rows: Vec<Row>,
+    /// What the system itself says of the test images, by its last checkpoint.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    own: BTreeMap<&'static str, f32>,
+    /// int8 against float on the same latent vectors.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    int8_psnr_db: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    int8_p999_levels: Option<u8>,
+    /// Share of latent vectors whose float and int8 images the judge puts into one class.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    int8_same_class: Option<f64>,
+}
+
+pub fn run(args: &Args, console: Console) -> Result<Ending> {
+    let count = args.count as usize;
+    let (data, classes, mut sets) = images(args, count)?;
+    // Without a choice, the seeds take the classes in turn.
+    let asked = (classes > 0).then(|| {
+        (0..count as u64).map(|index| (args.seed.wrapping_add(index) % classes as u64) as usize).collect::<Vec<_>>()
+    });
+    let device = device::open("flex")?;
+    let folder = args.judge.clone().unwrap_or_else(|| Judge::shipped(&project(), &data));
+    let judge = Judge::load(&folder, &device)?;
+    let [h, w, c] = judge.shape();
+    ensure!(
+        sets.iter().flat_map(|(_, images)| images).all(|image| image.len() == h * w * c),
+        "expected images of {h}×{w}×{c}, as the judge {} looks at, found other ones: give --judge one for them",
+        folder.display()
+    );
+    let config = DataConfig { name: data.clone(), size: h, channels: c, limit: None };
+    let (train, test) = (data::load_split(&config, Split::Train)?, data::load_split(&config, Split::Test)?);
+    console.say("looking at the real images");
+    let reference = Reference::new(&judge, &train, &test, count, args.seed, args.parzen);
+
+    let mut report = Report {
+        source: args.source.clone(),
+        data,
+        judge: judge.hash.clone(),
+        judge_accuracy: reference.judge_accuracy,
+        count,
+        seed: args.seed,
+        rows: Vec::new(),
+        own: own(&args.source, &test, &device)?,
+        int8_psnr_db: None,
+        int8_p999_levels: None,
+        int8_same_class: None,
+    };
+    if let [(_, float), (_, int8)] = &sets[..] {
+        let Difference { psnr, p999, .. } = pixels::difference(float, int8);
+        let same = edgegen_metrics::classes::accuracy(&judge.look(int8).classes, &judge.look(float).classes);
+        (report.int8_psnr_db, report.int8_p999_levels, report.int8_same_class) = (Some(psnr), Some(p999), Some(same));
+    }
+    if args.controls {
+        ensure!(train.labels.is_some(), "expected data with labels for --controls, found {} without", report.data);
+        let mut rng = Rng::new(args.seed, 1);
+        sets.extend(
+            controls::CONTROLS
+                .iter()
+                .map(|(name, _)| ((*name).to_owned(), controls::images(name, &train, count, &mut rng))),
+        );
+    }
+    report.rows.push(Row { name: "real".into(), figures: reference.floor.clone(), flags: Vec::new() });
+    for (name, images) in sets {
+        console.say(&format!("looking at the images: {name}"));
+        let asked = asked.as_deref().filter(|_| matches!(&*name, "float" | "int8"));
+        let figures = reference.figures(&judge, &images, asked, args.seed, args.parzen);
+        let flags = reference.flags(&figures);
+        report.rows.push(Row { name, figures, flags });
+    }
+    console.show(&report, || text(&report))
+}
+
+/// The data set's name, the number of classes and the images: float and int8 of a run, int8 of a model.
+fn images(args: &Args, count: usize) -> Result<(String, usize, Vec<(String, Vec<Vec<u8>>)>)> {
+    let source = Source::open(&args.source)?;
+    let classes = source.classes()?;
+    match source {
+        source @ Source::Run(_) => {
+            let (float, _) = source.images(args.seed, count, None)?;
+            let Source::Run(run) = source else { bail!("matched above") };
+            let network = lower::lower(&run.generator)?;
+            let label = Label { name: "eval", metadata: &[] };
+            let exported = edgegen_export::export(&network, super::export::CALIBRATION, label)?;
+            let (int8, _) = Source::Model(exported.file).images(args.seed, count, None)?;
+            Ok((run.recipe.data.name.clone(), classes, vec![("float".into(), float), ("int8".into(), int8)]))
+        }
+        source @ Source::Model(_) => {
+            let (int8, _) = source.images(args.seed, count, None)?;
+            let Source::Model(file) = source else { bail!("matched above") };
+            let model = Model::parse(file.bytes())?;
+            let data =
+                model.graph().metadata.iter().find(|(key, _)| *key == "data").map(|(_, value)| (*value).to_owned());
+            let data = data.with_context(|| {
+                format!("expected the data set's name in {}, found none: export it from its run", args.source.display())
+            })?;
+            Ok((data, classes, vec![("int8".into(), int8)]))
+        }
+    }
+}
+
+/// What a run's system says of the test images: the bound of a VAE. Shipped folders, which have no checkpoint, and model files say nothing.
+fn own(source: &Path, test: &Dataset, device: &Device) -> Result<BTreeMap<&'static str, f32>> {
+    const BATCH: usize = 250;
+    let Some((_, checkpoint)) = checkpoint::recover(source)? else { return Ok(BTreeMap::new()) };
+    let recipe = Recipe::load(&source.join(run::RECIPE))?;
+    let kind = systems::find(&recipe.system)?;
+    let mut system = (kind.build)(&recipe, &device.clone().autodiff(), &mut Rng::new(0, 0))?;
+    system.load(&checkpoint)?;
+    let [h, w, c] = test.shape;
+    let mut starts = (0..test.len()).step_by(BATCH);
+    let mut next = || {
+        let indices = starts.next().map(|start| start..(start + BATCH).min(test.len()))?;
+        let count = indices.len();
+        let planes = indices.flat_map(|index| {
+            let channel = move |channel: usize| test.image(index).iter().skip(channel).step_by(c);
+            (0..c).flat_map(channel).map(|&byte| f32::from(byte) / 127.5 - 1.0)
+        });
+        let values: Vec<f32> = planes.collect();
+        Some(Tensor::from_data(TensorData::new(values, [count, c, h, w]), &device.clone().inner()))
+    };
+    Ok(system.score(&mut next).into_iter().collect())
+}
+
+fn text(report: &Report) -> String {
+    let percent = |share: f64| format!("{:.1} %", 100.0 * share);
+    let rows = report.rows.iter().map(|Row { name, figures, flags }| {
+        let least = figures.histogram.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = figures.histogram.iter().copied().fold(0.0, f64::max);
+        let flags: Vec<String> = flags.iter().map(|flag| format!("{flag:?}")).collect();
+        [
+            name.clone(),
+            format!("{:.2}", figures.frechet),
+            format!("{:.2}", figures.frechet_over_floor),
+            format!("{:.2} ± {:.2}", figures.kid[0], figures.kid[1]),
+            format!("{:.2} / {:.2}", figures.precision, figures.recall),
+            format!("{:.2} / {:.2}", figures.density, figures.coverage),
+            format!("{} … {}", percent(least), percent(most)),
+            figures.asked.map_or_else(String::new, percent),
+            format!("{:.3}", figures.sliced),
+            format!("{:.2}, {}", figures.nearest_ratio, percent(figures.too_near)),
+            format!("{:.2}", figures.checkerboard),
+            format!("{:.3}, {:.3}", figures.mmd_p, figures.classifier_p),
+            figures.parzen.map_or_else(String::new, |[mean, error]| format!("{mean:.1} ± {error:.1}")),
+            flags.join(", "),
+        ]
+    });
+    let head = [
+        "images",
+        "Fréchet",
+        "/ floor",
+        "KID·1000",
+        "precision / recall",
+        "density / coverage",
+        "classes",
+        "as asked",
+        "sliced W₂",
+        "nearest, copies",
+        "checkerboard",
+        "p: MMD, classifier",
+        "Parzen",
+        "flags",
+    ];
+    let mut text = format!(
+        "{}\n{}: {} images from seed {}, against the test images of {} through judge {} (right on {} of them)",
+        table(head, rows),
+        report.source.display(),
+        report.count,
+        report.seed,
+        report.data,
+        report.judge,
+        percent(report.judge_accuracy),
+    );
+    for (name, value) in &report.own {
+        text += &format!("\n{name} {value:.2}");
+    }
+    if let (Some(psnr), Some(p999), Some(same)) = (report.int8_psnr_db, report.int8_p999_levels, report.int8_same_class)
+    {
+        text += &format!(
+            "\nint8 against float: {psnr:.1} dB PSNR, 99.9 % of pixels within {p999} levels, {} in the same class",
+            percent(same)
+        );
+    }
+    text
+}

@@ -1,0 +1,121 @@
+//! A frozen classifier.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use burn::tensor::{Device, Tensor, TensorData, activation};
+use edgegen_metrics::Features;
+use sha2::{Digest, Sha256};
+
+use crate::checkpoint;
+use crate::nets::{Mode, Net};
+use crate::recipe::Recipe;
+use crate::rng::Rng;
+use crate::run::{JUDGE, RECIPE};
+use crate::systems::judge;
+
+/// What [`Judge::look`] sees in images.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// Activations of the hidden layer.
+    pub features: Features,
+    /// The most likely class of each.
+    pub classes: Vec<usize>,
+    /// Mean probability of the most likely class.
+    pub confidence: f64,
+}
+
+/// A trained judge.
+#[derive(Clone, Debug)]
+pub struct Judge {
+    /// The data set that it learned.
+    pub data: String,
+    /// First 12 hexadecimal digits of the SHA-256 of its weights' file.
+    pub hash: String,
+    body: Net,
+    head: Net,
+    device: Device,
+}
+
+impl Judge {
+    /// Loads a judge's run folder, or one of `trainer/judges`.
+    ///
+    /// # Errors
+    ///
+    /// If `folder` does not hold a judge's recipe and weights.
+    pub fn load(folder: &Path, device: &Device) -> Result<Self> {
+        let (path, weights) = (folder.join(RECIPE), folder.join(JUDGE));
+        ensure!(
+            path.is_file() && weights.is_file(),
+            "expected a judge's {RECIPE} and {JUDGE} in {}: train one with a recipe of system = \"judge\" (trainer/recipes/mnist-judge.toml)",
+            folder.display()
+        );
+        let recipe = Recipe::load(&path)?;
+        let system = &recipe.system;
+        ensure!(
+            system == judge::KIND.name,
+            "expected a judge in {}, found a run of {system}: give --judge a folder of trainer/judges",
+            folder.display()
+        );
+        let device = device.clone().inner();
+        let mut body = judge::net(&recipe, &device, &mut Rng::new(0, 0))?;
+        checkpoint::load_net(&mut body, &weights)?;
+        let digest =
+            Sha256::digest(std::fs::read(&weights).with_context(|| format!("cannot read {}", weights.display()))?);
+        let hash = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+        let last = body.layers.pop().expect("a judge ends with its scores");
+        let [c, h, w] = [recipe.data.channels, recipe.data.size, recipe.data.size];
+        let features = recipe.settings::<judge::Config>()?.features;
+        let head = Net { layers: vec![last], input: [features, 1, 1], output: body.output };
+        let body = Net { input: [c, h, w], output: [features, 1, 1], ..body };
+        Ok(Self { data: recipe.data.name, hash, body, head, device })
+    }
+
+    /// The shipped judge of a data set: `trainer/judges/NAME`.
+    pub fn shipped(project: &Path, data: &str) -> PathBuf {
+        project.join("trainer/judges").join(data)
+    }
+
+    /// Number of classes.
+    pub fn classes(&self) -> usize {
+        self.head.output[0]
+    }
+
+    /// `[H, W, C]` of the images it looks at.
+    pub fn shape(&self) -> [usize; 3] {
+        let [c, h, w] = self.body.input;
+        [h, w, c]
+    }
+
+    /// Looks at images of H × W × C bytes.
+    ///
+    /// # Panics
+    ///
+    /// If an image has another length than [`Judge::shape`] says.
+    pub fn look(&self, images: &[Vec<u8>]) -> Seen {
+        const BATCH: usize = 250;
+        let [h, w, c] = self.shape();
+        let (mut features, mut classes, mut confidence) = (Vec::new(), Vec::new(), 0.0);
+        for batch in images.chunks(BATCH) {
+            let planes = batch.iter().flat_map(|image| {
+                assert_eq!(image.len(), h * w * c, "images of {h}×{w}×{c}");
+                let channel = move |channel: usize| image.iter().skip(channel).step_by(c);
+                (0..c).flat_map(channel).map(|&byte| f32::from(byte) / 127.5 - 1.0)
+            });
+            let data = TensorData::new(planes.collect::<Vec<f32>>(), [batch.len(), c, h, w]);
+            let hidden = self.body.forward(Tensor::from_data(data, &self.device), &mut Mode::Eval);
+            let scores = self.head.forward(hidden.clone(), &mut Mode::Eval).reshape([batch.len(), self.classes()]);
+            let values =
+                |tensor: Tensor<4>| tensor.into_data().try_to_vec::<f32>().expect("judges compute in 32-bit floats");
+            features.extend(values(hidden));
+            let probabilities = values(activation::softmax(scores, 1).reshape([batch.len(), self.classes(), 1, 1]));
+            for row in probabilities.chunks(self.classes()) {
+                let best = (0..row.len()).max_by(|&a, &b| row[a].total_cmp(&row[b])).unwrap_or_default();
+                classes.push(best);
+                confidence += f64::from(row[best]);
+            }
+        }
+        let confidence = confidence / images.len().max(1) as f64;
+        Seen { features: Features::new(self.body.output[0], features), classes, confidence }
+    }
+}

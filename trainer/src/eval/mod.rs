@@ -1,0 +1,17 @@
+//! How good a generator is: its images beside real ones, through a judge's eyes.
+//!
+//! | file | what |
+//! |---|---|
+//! | `judge.rs` | a frozen classifier: features, classes, the hash of its weights |
+//! | `figures.rs` | all measures of one set of images |
+//! | `controls.rs` | samplers that are bad on purpose, which the figures must give away |
+//!
+//! The measures themselves are in `edgegen-metrics`; here is what they are given. Distances are to the test images, which no
+//! generator has seen; the floor is what training images, as many as are generated, come to.
+
+pub mod controls;
+pub mod figures;
+pub mod judge;
+
+pub use figures::{Figures, Flag, Reference};
+pub use judge::Judge;
