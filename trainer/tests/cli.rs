@@ -347,7 +347,11 @@ fn flash_takes_the_best_way() {
     let uf2 = std::fs::read(at.join("digits-pico.uf2")).unwrap();
     // Blocks of 512 bytes hold 256 of the program each; its pieces need not start or end with a block.
     let program = file["flash"][0].as_u64().unwrap() as usize;
-    assert!(uf2.len() % 512 == 0 && (program..program + 1024).contains(&(uf2.len() / 2)), "{} of {program}", uf2.len());
+    assert!(
+        uf2.len().is_multiple_of(512) && (program..program + 1024).contains(&(uf2.len() / 2)),
+        "{} of {program}",
+        uf2.len()
+    );
 
     let drive = mounts.join("RPI-RP2");
     std::fs::create_dir(&drive).unwrap();
