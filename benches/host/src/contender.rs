@@ -32,8 +32,7 @@ impl Task {
     /// Interprets a network, to know what everybody should say.
     pub fn new(name: &str, network: Network) -> Result<Self> {
         let onnx = onnx::to_bytes(&network, name)?;
-        let latents: Vec<_> =
-            (0..LATENTS as u64).map(|index| network.input.vector(SEED + index)).collect();
+        let latents: Vec<_> = (0..LATENTS as u64).map(|index| network.input.vector(SEED + index)).collect();
         let images = latents.iter().map(|latent| network.forward(latent)).collect();
         Ok(Self { name: name.into(), network, onnx, latents, images })
     }
