@@ -104,10 +104,13 @@ fn cortex_m4_runs_portable_models_too() {
     same_as_host(DIGITS, Cpu::CortexM4, Packing::Portable, 6);
 }
 
-/// In the packing of the processor and in the portable one.
+/// In the packing of the processor and in the portable one; and what other models ship, in that of the processor.
 fn draws_faces(cpu: Cpu, seed: u64) {
     same_as_host(FACES, cpu, cpu.packing(), seed);
     same_as_host(FACES, cpu, Packing::Portable, seed);
+    for model in ["mnist-cgan", "mnist-vae"] {
+        same_as_host((FACES.0, model), cpu, cpu.packing(), seed);
+    }
 }
 
 #[test]

@@ -143,6 +143,7 @@ impl<'a, K: Kernel> Generator<'a, K> {
     }
 
     /// The image of a seed, row by row. The same seed gives the same bytes on every target.
+    #[inline(never)] // else the point would lie on the stack while rows are made
     pub fn sample(&mut self, seed: u64) -> Rows<'_, 'a, K> {
         self.sample_at(Point::seed(seed))
     }
