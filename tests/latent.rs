@@ -6,7 +6,8 @@ use edgegen_runtime::{Prior, latent};
 #[test]
 fn gaussian_codes_follow_the_normal_distribution() {
     const DRAWS: usize = 400_000;
-    let codes = Input::new(Prior::Gaussian, DRAWS).codes(11);
+    let mut codes = vec![0; DRAWS];
+    latent::fill(Prior::Gaussian, 11, &mut codes);
     let steps = f64::from(Prior::Gaussian.steps());
     let mut counts = [0usize; 256];
     codes.iter().for_each(|&code| counts[(i32::from(code) + 128) as usize] += 1);
@@ -25,10 +26,9 @@ fn gaussian_codes_follow_the_normal_distribution() {
 fn uniform_codes_are_equally_likely() {
     const DRAWS: usize = 255_000;
     let mut counts = [0f64; 256];
-    Input::new(Prior::Uniform, DRAWS)
-        .codes(12)
-        .iter()
-        .for_each(|&code| counts[(i32::from(code) + 128) as usize] += 1.0);
+    let mut codes = vec![0; DRAWS];
+    latent::fill(Prior::Uniform, 12, &mut codes);
+    codes.iter().for_each(|&code| counts[(i32::from(code) + 128) as usize] += 1.0);
     assert_eq!(counts[0], 0.0);
     let expected = DRAWS as f64 / 255.0;
     let chi_squared: f64 = counts[1..].iter().map(|count| (count - expected).powi(2) / expected).sum();

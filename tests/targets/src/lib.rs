@@ -22,7 +22,7 @@ pub const MODELS: &[(&str, &[u8])] = &include!(concat!(env!("OUT_DIR"), "/models
 pub const SEEDS: [u64; 6] = [0, 1, 2, 7, 1000, u64::MAX];
 
 /// Words of working memory for the check.
-const SCRATCH: usize = 8192;
+const SCRATCH: usize = 16_384;
 
 /// What the kernels of this target do.
 pub fn report() -> String {
