@@ -22,7 +22,7 @@ pub const MODELS: &[(&str, &[u8])] = &include!(concat!(env!("OUT_DIR"), "/models
 pub const SEEDS: [u64; 6] = [0, 1, 2, 7, 1000, u64::MAX];
 
 /// Words of working memory for the check.
-const SCRATCH: usize = 16_384;
+const SCRATCH: usize = 32_768;
 
 /// What the kernels of this target do.
 pub fn report() -> String {
@@ -46,9 +46,11 @@ pub fn report() -> String {
 fn kernel<K: Kernel + fmt::Debug>(report: &mut String) -> fmt::Result {
     let Some(kernel) = K::available() else { return Ok(()) };
     let name = K::NAME;
+    // A word of the report, without spaces.
+    let value = format!("{kernel:?}").replace(' ', "");
     match check(kernel, &mut Box::new(Workbench::<SCRATCH>::new())) {
-        Ok(cases) => writeln!(report, "kernel {name} {kernel:?} {cases} cases")?,
-        Err(difference) => writeln!(report, "kernel {name} {kernel:?} {difference:?}")?,
+        Ok(cases) => writeln!(report, "kernel {name} {value} {cases} cases")?,
+        Err(difference) => writeln!(report, "kernel {name} {value} {difference:?}")?,
     }
     for &(model, file) in MODELS {
         let drawn = draw(file, kernel, |seed, crc| writeln!(report, "image {name} {model} {seed} {crc:08x}"));
