@@ -24,15 +24,15 @@ check:
 # Compile all tests; the first time takes minutes, which is why it shows what it does
 build-tests:
     cargo test --no-run --package edgegen-runtime --package edgegen-export --package edgegen-app --package edgegen-board --package edgegen-sim --package edgegen-tests --package edgegen-bench-arm
-    cargo test --no-run --package edgegen
+    cargo test --no-run --package edgegen --package edgegen-metrics
 
 # All tests that need no Burn: kernels, files, golden bytes, drawing, emulated boards
 test-fast:
     cargo test --quiet --package edgegen-runtime --package edgegen-export --package edgegen-app --package edgegen-board --package edgegen-sim --package edgegen-tests --package edgegen-bench-arm
 
-# The tests of the trainer and of the command line
+# The tests of the trainer, of the measures and of the command line
 test-trainer:
-    cargo test --quiet --package edgegen
+    cargo test --quiet --package edgegen --package edgegen-metrics
 
 # What tract says of our ONNX files (compiles tract, about six minutes the first time, once for bench-host, too)
 test-onnx:
