@@ -16,7 +16,8 @@ const BLOCK: usize = 256;
 pub fn squared_distances(a: &Features, b: &Features) -> Array2<f32> {
     assert_eq!(a.dims(), b.dims(), "samples of one kind");
     let (norms_a, norms_b) = (a.squared_norms(), b.squared_norms());
-    let mut distances = a.matrix().dot(&b.matrix().t());
+    // Row after row: of single columns ndarray makes a product that lies column after column.
+    let mut distances = a.matrix().dot(&b.matrix().t()).as_standard_layout().into_owned();
     for (mut row, norm_a) in distances.rows_mut().into_iter().zip(&norms_a) {
         row.iter_mut().zip(&norms_b).for_each(|(value, norm_b)| *value = (norm_a + norm_b - 2.0 * *value).max(0.0));
     }
