@@ -6,7 +6,7 @@ use edgegen_runtime::{Model, Packing, model::checksum};
 use edgegen_tests::shipped;
 
 /// Folder in `models/`, seed, CRC-32 of the image.
-const GOLDEN: [(&str, u64, u32); 10] = [
+const GOLDEN: [(&str, u64, u32); 16] = [
     ("mnist-dcgan", 0, 0x96355e1b),
     ("mnist-dcgan", 1, 0x677ac4c0),
     ("mnist-dcgan", 2, 0xdd4f2133),
@@ -17,6 +17,12 @@ const GOLDEN: [(&str, u64, u32); 10] = [
     ("emoji-dcgan", 0, 0x4a689009),
     ("emoji-dcgan", 1, 0x266921a3),
     ("emoji-dcgan", u64::MAX, 0x7f58fbd2),
+    ("mnist-cgan", 0, 0x7e3e4717),
+    ("mnist-cgan", 7, 0xcedf467b),
+    ("mnist-vae", 0, 0x28b19b98),
+    ("mnist-vae", 1, 0x1dcec044),
+    ("fashion-dcgan", 0, 0x60a34c38),
+    ("fashion-dcgan", 1, 0xe7c519b5),
 ];
 
 #[test]
@@ -31,9 +37,13 @@ fn shipped_models_draw_the_same_bytes_for_ever() {
 #[test]
 fn shipped_models_fit_their_budget() {
     // Nearly all RAM there is to drawing: the arena has the operators, too, 64 bytes for each edge.
-    for (name, most_file, most_arena) in
-        [("mnist-dcgan", 170_000, 4352), ("mnist-cgan", 190_000, 4352), ("emoji-dcgan", 300_000, 8192)]
-    {
+    for (name, most_file, most_arena) in [
+        ("mnist-dcgan", 170_000, 4352),
+        ("mnist-cgan", 190_000, 4352),
+        ("mnist-vae", 130_000, 4352),
+        ("fashion-dcgan", 170_000, 4352),
+        ("emoji-dcgan", 300_000, 8192),
+    ] {
         let file = shipped(name);
         let model = Model::parse(file.bytes()).unwrap();
         assert!(file.bytes().len() <= most_file, "{name}: {} bytes", file.bytes().len());

@@ -1,7 +1,7 @@
 //! How many instructions an image takes, estimated from the shapes of a model without running it.
 //!
-//! Each operator is counted as its kernel works: products of whole tiles, values gathered for each pixel, and sums made into
-//! values. What one of each costs was fitted to the record of `just bench-arm` in `benches/record`, by least
+//! Each operator is counted as its kernel works: products of whole tiles, values gathered for each pixel, sums made into
+//! values, and calls of the kernel. What one of each costs was fitted to the record of `just bench-arm` in `benches/record`, by least
 //! squares of the relative errors of its layers; `benches/arm/tests/estimate.rs` holds the
 //! formula to within 10 % of every layer and whole model of the newest record.
 
@@ -20,8 +20,10 @@ pub struct Rates {
     pub gathered: f64,
     /// For making a sum into a value.
     pub value: f64,
-    /// For a product of a fully connected layer, all included.
+    /// For a product of a fully connected layer, gathering and making values included.
     pub dense: f64,
+    /// For a call of the kernel: a row of one horizontal phase, or one position of a fully connected layer.
+    pub call: f64,
 }
 
 /// The work of a model in the units of [`Rates`].
@@ -35,15 +37,23 @@ pub struct Work {
     pub values: u64,
     /// Products of fully connected layers.
     pub dense: u64,
+    /// Calls of the kernel.
+    pub calls: u64,
 }
 
 impl Rates {
     /// Those of the kernel that reads a packing on Cortex-M; `None` where none was counted.
     pub const fn of(packing: Packing) -> Option<Self> {
         Some(match packing {
-            Packing::Armv6m => Self { pixels: 2, product: 2.099, gathered: 2.88, value: 42.8, dense: 3.85 },
-            Packing::Dsp => Self { pixels: 4, product: 0.746, gathered: 0.798, value: 24.2, dense: 1.183 },
-            Packing::Mve => Self { pixels: 2, product: 0.115, gathered: 0.663, value: 4.07, dense: 0.272 },
+            Packing::Armv6m => {
+                Self { pixels: 2, product: 1.984, gathered: 1.789, value: 75.67, dense: 3.846, call: 0.0 }
+            }
+            Packing::Dsp => {
+                Self { pixels: 4, product: 0.7545, gathered: 0.0, value: 24.26, dense: 0.992, call: 1562.0 }
+            }
+            Packing::Mve => {
+                Self { pixels: 2, product: 0.1144, gathered: 0.3188, value: 5.192, dense: 0.1987, call: 585.6 }
+            }
             _ => return None,
         })
     }
@@ -53,7 +63,7 @@ impl Rates {
         let convolutions = self.product * work.products as f64
             + self.gathered * work.gathered as f64
             + self.value * work.values as f64;
-        (convolutions + self.dense * work.dense as f64) as u64
+        (convolutions + self.dense * work.dense as f64 + self.call * work.calls as f64) as u64
     }
 }
 
@@ -71,11 +81,15 @@ pub fn work(model: &Model<'_>, op: usize, rates: &Rates) -> Work {
     let tiles = |matrix, depth| model.packing().matrix_bytes(matrix, usize::from(shape.c), depth);
     let mut work = Work::default();
     match op {
-        Op::Dense(_) => work.dense = u64::from(shape.h) * u64::from(shape.w) * tiles(Matrix::Vector, source.len()),
+        Op::Dense(_) => {
+            work.calls = u64::from(shape.h) * u64::from(shape.w);
+            work.dense = work.calls * tiles(Matrix::Vector, source.len());
+        }
         Op::PhaseConv(conv) => {
             for (down, rows) in phases(&conv.vertical, shape.h) {
                 for (across, columns) in phases(&conv.horizontal, shape.w) {
                     let depth = down * across * usize::from(source.c);
+                    work.calls += rows as u64;
                     let pixels = (rows * columns.next_multiple_of(rates.pixels)) as u64;
                     work.products += pixels * tiles(Matrix::Windows, depth);
                     work.gathered += pixels * depth as u64;

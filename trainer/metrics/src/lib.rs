@@ -32,6 +32,16 @@ mod features;
 
 pub use features::{Features, Standard};
 
+/// `count` standard normal samples of `dims` values around `mean`, for tests.
+#[cfg(test)]
+fn normal(count: usize, dims: usize, mean: f32, seed: u64) -> Features {
+    use rand_distr::{Distribution, StandardNormal};
+
+    let mut rng = rng(seed);
+    let mut draw = || -> f32 { mean + <StandardNormal as Distribution<f32>>::sample(&StandardNormal, &mut rng) };
+    Features::new(dims, (0..dims * count).map(|_| draw()).collect())
+}
+
 /// The generator for one use of a seed.
 fn rng(seed: u64) -> rand_xoshiro::Xoshiro256PlusPlus {
     rand_xoshiro::rand_core::SeedableRng::seed_from_u64(seed)

@@ -2,6 +2,7 @@
 
 use ndarray::Array2;
 use rand::seq::{SliceRandom, index};
+use rand_xoshiro::Xoshiro256PlusPlus;
 
 use crate::{Features, Standard, rng};
 
@@ -75,15 +76,26 @@ pub fn test(x: &Features, y: &Features, permutations: usize, seed: u64) -> Test 
     assert!(n >= 2 && m >= 2, "a two-sample test needs 2 samples of each, found {n} and {m}");
     let kernel = gaussian(&x.concat(y));
     let mut order: Vec<usize> = (0..n + m).collect();
-    let statistic = pooled(&kernel, &order, n);
-    let mut rng = rng(seed);
-    let reached = (0..permutations)
-        .filter(|_| {
-            order.shuffle(&mut rng);
-            pooled(&kernel, &order, n) >= statistic
-        })
-        .count();
-    Test { statistic, p_value: (reached + 1) as f64 / (permutations + 1) as f64 }
+    Test::by_permutation(&mut order, permutations, &mut rng(seed), |order| pooled(&kernel, order, n))
+}
+
+impl Test {
+    /// The statistic of `items` as they are, and how often it is reached after they are shuffled.
+    pub(crate) fn by_permutation<T>(
+        items: &mut [T],
+        permutations: usize,
+        rng: &mut Xoshiro256PlusPlus,
+        of: impl Fn(&[T]) -> f64,
+    ) -> Self {
+        let statistic = of(items);
+        let reached = (0..permutations)
+            .filter(|_| {
+                items.shuffle(rng);
+                of(items) >= statistic
+            })
+            .count();
+        Self { statistic, p_value: (reached + 1) as f64 / (permutations + 1) as f64 }
+    }
 }
 
 fn gaussian(pooled: &Features) -> Array2<f32> {
@@ -123,23 +135,15 @@ fn pooled(kernel: &Array2<f32>, order: &[usize], n: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rand_distr::{Distribution, StandardNormal};
-
-    fn normal(count: usize, mean: f32, seed: u64) -> Features {
-        let mut rng = rng(seed);
-        Features::new(
-            2,
-            (0..2 * count)
-                .map(|_| -> f32 { mean + <StandardNormal as Distribution<f32>>::sample(&StandardNormal, &mut rng) })
-                .collect(),
-        )
-    }
+    use crate::normal;
 
     #[test]
     fn rejects_the_true_hypothesis_as_often_as_it_should() {
         // 200 tests at 5 %: 10 expected, standard deviation 3.1.
         let rejected = (0..200u64)
-            .filter(|&run| test(&normal(30, 0.0, 2 * run), &normal(30, 0.0, 2 * run + 1), 99, run).p_value <= 0.05)
+            .filter(|&run| {
+                test(&normal(30, 2, 0.0, 2 * run), &normal(30, 2, 0.0, 2 * run + 1), 99, run).p_value <= 0.05
+            })
             .count();
         assert!((6..=14).contains(&rejected), "{rejected} of 200 where 10 are expected");
     }
@@ -147,16 +151,18 @@ mod tests {
     #[test]
     fn sees_a_shift_of_half_a_deviation() {
         let seen = (0..20u64)
-            .filter(|&run| test(&normal(200, 0.0, 2 * run), &normal(200, 0.5, 2 * run + 1), 99, run).p_value <= 0.05)
+            .filter(|&run| {
+                test(&normal(200, 2, 0.0, 2 * run), &normal(200, 2, 0.5, 2 * run + 1), 99, run).p_value <= 0.05
+            })
             .count();
         assert!(seen >= 19, "{seen} of 20");
     }
 
     #[test]
     fn kid_of_one_distribution_is_near_zero_and_of_two_is_not() {
-        let same = kid(&normal(2000, 0.0, 1), &normal(2000, 0.0, 2), 20, 500, 0);
+        let same = kid(&normal(2000, 2, 0.0, 1), &normal(2000, 2, 0.0, 2), 20, 500, 0);
         assert!(same.mean.abs() < 3.0 * same.deviation, "{same:?}");
-        let other = kid(&normal(2000, 0.0, 1), &normal(2000, 1.0, 2), 20, 500, 0);
+        let other = kid(&normal(2000, 2, 0.0, 1), &normal(2000, 2, 1.0, 2), 20, 500, 0);
         assert!(other.mean > 10.0 * other.deviation && other.mean > 0.1, "{other:?}");
     }
 }

@@ -148,13 +148,7 @@ pub fn memorisation(train: &Features, held_out: &Features, generated: &Features)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rng;
-    use rand_distr::{Distribution, StandardNormal};
-
-    fn normal(count: usize, dims: usize, seed: u64) -> Features {
-        let mut rng = rng(seed);
-        Features::new(dims, (0..dims * count).map(|_| -> f32 { StandardNormal.sample(&mut rng) }).collect())
-    }
+    use crate::normal;
 
     #[test]
     fn line_by_hand() {
@@ -172,7 +166,7 @@ mod tests {
 
     #[test]
     fn block_wise_agrees_with_one_pair_at_a_time() {
-        let (from, to) = (normal(700, 5, 1), normal(600, 5, 2));
+        let (from, to) = (normal(700, 5, 0.0, 1), normal(600, 5, 0.0, 2));
         for (at, (index, distance)) in nearest(&from, &to).into_iter().enumerate().step_by(6) {
             let plain =
                 |a: &[f32]| -> f32 { a.iter().zip(to.sample(at)).map(|(x, y)| (x - y).powi(2)).sum::<f32>().sqrt() };
@@ -183,7 +177,7 @@ mod tests {
 
     #[test]
     fn one_distribution_overlaps_and_a_copy_is_found() {
-        let (train, test, generated) = (normal(2000, 8, 1), normal(500, 8, 2), normal(500, 8, 3));
+        let (train, test, generated) = (normal(2000, 8, 0.0, 1), normal(500, 8, 0.0, 2), normal(500, 8, 0.0, 3));
         let found = overlap(&train.first(500), &generated, 3);
         assert!(found.precision > 0.7 && found.recall > 0.7 && found.coverage > 0.7, "{found:?}");
         assert!((found.density - 1.0).abs() < 0.3, "{found:?}");

@@ -36,14 +36,7 @@ pub fn test(x: &Features, y: &Features, permutations: usize, seed: u64) -> Test 
     let mut is_y: Vec<bool> = (0..test.len()).map(|at| at >= x_test.len()).collect();
     let accuracy =
         |is_y: &[bool]| says_y.iter().zip(is_y).filter(|(says, is)| says == is).count() as f64 / says_y.len() as f64;
-    let statistic = accuracy(&is_y);
-    let reached = (0..permutations)
-        .filter(|_| {
-            is_y.shuffle(&mut rng);
-            accuracy(&is_y) >= statistic
-        })
-        .count();
-    Test { statistic, p_value: (reached + 1) as f64 / (permutations + 1) as f64 }
+    Test::by_permutation(&mut is_y, permutations, &mut rng, accuracy)
 }
 
 /// Weights and bias, by gradient descent on the mean log loss; the first `zeros` samples are class 0.
@@ -69,19 +62,15 @@ fn score(weights: &[f32], sample: &[f32]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rand_distr::{Distribution, StandardNormal};
-
-    fn normal(count: usize, mean: f32, seed: u64) -> Features {
-        let mut rng = rng(seed);
-        let mut draw = || -> f32 { mean + <StandardNormal as Distribution<f32>>::sample(&StandardNormal, &mut rng) };
-        Features::new(2, (0..2 * count).map(|_| draw()).collect())
-    }
+    use crate::normal;
 
     #[test]
     fn rejects_the_true_hypothesis_as_often_as_it_should() {
         // 200 tests at 5 %; ties of the accuracy make the test a little careful.
         let rejected = (0..200u64)
-            .filter(|&run| test(&normal(100, 0.0, 2 * run), &normal(100, 0.0, 2 * run + 1), 99, run).p_value <= 0.05)
+            .filter(|&run| {
+                test(&normal(100, 2, 0.0, 2 * run), &normal(100, 2, 0.0, 2 * run + 1), 99, run).p_value <= 0.05
+            })
             .count();
         assert!((2..=14).contains(&rejected), "{rejected} of 200");
     }
@@ -89,7 +78,9 @@ mod tests {
     #[test]
     fn sees_a_shift_of_half_a_deviation() {
         let seen = (0..20u64)
-            .filter(|&run| test(&normal(200, 0.0, 2 * run), &normal(200, 0.5, 2 * run + 1), 99, run).p_value <= 0.05)
+            .filter(|&run| {
+                test(&normal(200, 2, 0.0, 2 * run), &normal(200, 2, 0.5, 2 * run + 1), 99, run).p_value <= 0.05
+            })
             .count();
         assert!(seen >= 19, "{seen} of 20");
     }
