@@ -61,9 +61,9 @@ bench-train *args:
     set -eu
     # An environment of its own: no part of the project needs Python. The CPU build of PyTorch is a fifth the size of the other.
     test -x .tools/torch/bin/python || python3 -m venv .tools/torch
-    pip=".tools/torch/bin/pip --disable-pip-version-check --retries 0"
+    pip=".tools/torch/bin/pip --disable-pip-version-check"
     if ! .tools/torch/bin/python -c 'import torch' 2>/dev/null; then
-        $pip install --quiet --requirement benches/train/requirements.txt --index-url https://download.pytorch.org/whl/cpu ||
+        $pip install --quiet --retries 0 --requirement benches/train/requirements.txt --index-url https://download.pytorch.org/whl/cpu ||
             $pip install --quiet --requirement benches/train/requirements.txt
     fi
     cargo run --quiet --package edgegen-bench-train -- --python .tools/torch/bin/python --record benches/record {{args}}

@@ -56,7 +56,7 @@ fn same_as_host((board, model): (&str, &str), cpu: Cpu, packing: Packing, seed: 
     }
     // Not `assert_eq`, which would print all bytes of all images.
     assert!(shot.report.without_ticks() == expected, "{cpu} draws something else");
-    assert!(host.image.pixels().any(|pixel| pixel.0 == [255; 3]), "the panel shows something");
+    assert!(host.image.pixels().any(|pixel| pixel.0.iter().all(|&channel| channel > 200)), "the panel shows something");
     let difference = match spec.colors {
         PanelColors::Gray4 => difference(&photo_levels(&shot.png).unwrap(), &panel_levels(&host.image).unwrap()),
         _ => picture_difference(&shot.png, &host.image).unwrap(),
