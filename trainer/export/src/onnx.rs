@@ -15,6 +15,7 @@
 //!
 //! Source: the [ONNX operators](https://onnx.ai/onnx/operators/) of operator set 17.
 
+mod bytes;
 mod node;
 mod read;
 mod write;

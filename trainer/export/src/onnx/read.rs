@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use edgegen_runtime::graph::{Prior, Shape};
 use rten_onnx::onnx::{GraphProto, ModelProto, NodeProto, TensorProto};
+use rten_onnx::protobuf::DecodeMessage;
 
+use super::bytes::Bytes;
 use super::node::At;
 use super::{CLASSES, GAUSSIAN, OnnxError, PIXELS, PRIOR, SYMMETRIC, UNIFORM, UNIT};
 use crate::layers::{Activation, Input, Layer, Network, PixelRange};
@@ -37,7 +39,7 @@ const OPERATORS: [&str; 14] = [
 ///
 /// [`OnnxError`] says which node is no layer of ours, and why.
 pub fn from_bytes(bytes: &[u8]) -> Result<Network, OnnxError> {
-    let model = ModelProto::parse_buf(bytes).map_err(|error| OnnxError::File(error.to_string()))?;
+    let model = ModelProto::decode(Bytes::new(bytes)).map_err(|error| OnnxError::File(error.to_string()))?;
     let graph = model.graph.as_ref().ok_or_else(|| OnnxError::File("there is no graph in it".into()))?;
     let fact = |wanted: &str| {
         let entry = model.metadata_props.iter().find(|entry| entry.key.as_deref() == Some(wanted));
