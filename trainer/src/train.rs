@@ -194,10 +194,18 @@ impl<'a> Session<'a> {
         fs::create_dir_all(out.join(SAMPLES)).with_context(|| format!("cannot create {}", out.display()))?;
         files::replace_bytes(&out.join(RECIPE), recipe.to_toml().as_bytes())?;
         truncate_metrics(&out.join(METRICS), state.step)?;
-        let grid = match system.trained() {
-            Trained::Judge(_) => Vec::new(),
-            Trained::Generator(generator) => generator.draw(GRID * GRID, &mut grid),
+        let (classes, grid) = match system.trained() {
+            Trained::Judge(net) => (net.output[0], Vec::new()),
+            Trained::Generator(generator) => (generator.classes, generator.draw(GRID * GRID, &mut grid)),
         };
+        // Without labels there are 0 classes.
+        ensure!(
+            classes == 0 || (1..=classes).contains(&dataset.classes()),
+            "expected images labelled with at most {classes} classes, as [{}] says, found {} classes in {}: change the data or `classes`",
+            recipe.system,
+            dataset.classes(),
+            dataset.name
+        );
         Ok(Self {
             recipe,
             out,

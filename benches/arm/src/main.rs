@@ -15,7 +15,7 @@ use edgegen_runtime::Packing;
 use edgegen_sim::Cpu;
 
 /// Models of `models/`.
-const SHIPPED: [&str; 5] = ["mnist-dcgan", "mnist-cgan", "mnist-vae", "fashion-dcgan", "emoji-dcgan"];
+const SHIPPED: [&str; 6] = ["mnist-dcgan", "mnist-cgan", "mnist-vae", "fashion-dcgan", "emoji-dcgan", "icons"];
 
 fn main() -> Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();

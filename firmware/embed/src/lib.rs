@@ -21,12 +21,17 @@ use std::path::{Path, PathBuf};
 ///
 /// And what to show first: `Show::parse(env!("EDGEGEN_SHOW"))`, the words of that variable or none.
 pub fn model() {
+    model_or("mnist-dcgan");
+}
+
+/// As [`model`], with another of the models in models/ where none is named.
+pub fn model_or(shipped: &str) {
     println!("cargo::rerun-if-env-changed=EDGEGEN_SHOW");
     let show = env::var("EDGEGEN_SHOW").unwrap_or_default();
     println!("cargo::rustc-env=EDGEGEN_SHOW={}", show.split_whitespace().collect::<Vec<_>>().join(" "));
     println!("cargo::rerun-if-env-changed=EDGEGEN_MODEL");
     let named = env::var_os("EDGEGEN_MODEL").map(PathBuf::from);
-    match find(named) {
+    match find(named, shipped) {
         Ok(model) => {
             println!("cargo::rerun-if-changed={}", model.display());
             println!("cargo::rustc-env=EDGEGEN_MODEL_FILE={}", model.display());
@@ -35,10 +40,10 @@ pub fn model() {
     }
 }
 
-/// The whole path of the model: `named`, or the shipped one.
-fn find(named: Option<PathBuf>) -> Result<PathBuf, String> {
-    let model =
-        named.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/mnist-dcgan/model.egm"));
+/// The whole path of the model: `named`, or that of `shipped`.
+fn find(named: Option<PathBuf>, shipped: &str) -> Result<PathBuf, String> {
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models");
+    let model = named.unwrap_or_else(|| models.join(shipped).join("model.egm"));
     // Reading, not looking: a folder or a file that is not ours to read would only fail in the compiler.
     match fs::read(&model).and_then(|_| model.canonicalize()) {
         Ok(model) => Ok(model),
@@ -76,14 +81,14 @@ mod tests {
 
     #[test]
     fn the_shipped_model_is_found() {
-        let model = find(None).unwrap();
+        let model = find(None, "mnist-dcgan").unwrap();
         assert!(model.is_absolute() && model.ends_with("models/mnist-dcgan/model.egm"), "{}", model.display());
     }
 
     #[test]
     fn a_missing_model_is_named() {
         for place in ["/nowhere/x.egm", env!("CARGO_MANIFEST_DIR")] {
-            let error = find(Some(place.into())).unwrap_err();
+            let error = find(Some(place.into()), "icons").unwrap_err();
             assert!(error.contains(place) && error.contains("EDGEGEN_MODEL"), "{error}");
         }
     }

@@ -20,8 +20,10 @@ pub struct Rates {
     pub gathered: f64,
     /// For making a sum into a value.
     pub value: f64,
-    /// For a product of a fully connected layer, gathering and making values included.
+    /// For a product of a fully connected layer, gathering included.
     pub dense: f64,
+    /// For making a value of a fully connected layer; 0 where the products tell as much.
+    pub dense_value: f64,
     /// For a call of the kernel: a row of one horizontal phase, or one position of a fully connected layer.
     pub call: f64,
 }
@@ -37,6 +39,8 @@ pub struct Work {
     pub values: u64,
     /// Products of fully connected layers.
     pub dense: u64,
+    /// Values that fully connected layers make.
+    pub dense_values: u64,
     /// Calls of the kernel.
     pub calls: u64,
 }
@@ -45,15 +49,33 @@ impl Rates {
     /// Those of the kernel that reads a packing on Cortex-M; `None` where none was counted.
     pub const fn of(packing: Packing) -> Option<Self> {
         Some(match packing {
-            Packing::Armv6m => {
-                Self { pixels: 2, product: 1.984, gathered: 1.789, value: 75.67, dense: 3.846, call: 0.0 }
-            }
-            Packing::Dsp => {
-                Self { pixels: 4, product: 0.7545, gathered: 0.0, value: 24.26, dense: 0.992, call: 1562.0 }
-            }
-            Packing::Mve => {
-                Self { pixels: 2, product: 0.1144, gathered: 0.3188, value: 5.192, dense: 0.1987, call: 585.6 }
-            }
+            Packing::Armv6m => Self {
+                pixels: 2,
+                product: 1.959,
+                gathered: 0.471,
+                value: 85.33,
+                dense: 3.686,
+                dense_value: 0.0,
+                call: 1205.0,
+            },
+            Packing::Dsp => Self {
+                pixels: 4,
+                product: 0.7462,
+                gathered: 0.2584,
+                value: 25.81,
+                dense: 0.5383,
+                dense_value: 34.24,
+                call: 892.5,
+            },
+            Packing::Mve => Self {
+                pixels: 2,
+                product: 0.1139,
+                gathered: 0.3944,
+                value: 5.127,
+                dense: 0.1081,
+                dense_value: 6.961,
+                call: 436.3,
+            },
             _ => return None,
         })
     }
@@ -63,7 +85,8 @@ impl Rates {
         let convolutions = self.product * work.products as f64
             + self.gathered * work.gathered as f64
             + self.value * work.values as f64;
-        (convolutions + self.dense * work.dense as f64 + self.call * work.calls as f64) as u64
+        let dense = self.dense * work.dense as f64 + self.dense_value * work.dense_values as f64;
+        (convolutions + dense + self.call * work.calls as f64) as u64
     }
 }
 
@@ -84,6 +107,7 @@ pub fn work(model: &Model<'_>, op: usize, rates: &Rates) -> Work {
         Op::Dense(_) => {
             work.calls = u64::from(shape.h) * u64::from(shape.w);
             work.dense = work.calls * tiles(Matrix::Vector, source.len());
+            work.dense_values = shape.len() as u64;
         }
         Op::PhaseConv(conv) => {
             for (down, rows) in phases(&conv.vertical, shape.h) {

@@ -19,10 +19,10 @@ pub struct Args {
     /// The class to draw, for models that have classes [default: all in turn]
     #[arg(long)]
     class: Option<u16>,
-    /// How many images
-    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
-    count: u32,
-    /// Columns of the sheet [default: a square]
+    /// How many images [default: 64, or ten of each class]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    count: Option<u32>,
+    /// Columns of the sheet [default: one for each class, else a square]
     #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u32).range(1..))]
     grid: Option<u32>,
     /// Where to: .png is a sheet, .gif one image after the other, .npy uint8 [N, H, W, C]
@@ -31,14 +31,20 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, console: Console) -> Result<Ending> {
-    let (images, shape) = Source::open(&args.source)?.images(args.seed, args.count as usize, args.class)?;
-    let columns = args.grid.map_or_else(|| square(images.len()), |columns| columns as usize);
+    let source = Source::open(&args.source)?;
+    // Seed after seed the classes come in turn.
+    let classes = if args.class.is_none() { source.classes()? } else { 0 };
+    let count = args.count.map_or(if classes > 0 { 10 * classes } else { 64 }, |count| count as usize);
+    let columns = match args.grid {
+        Some(columns) => columns as usize,
+        None if classes > 0 => classes,
+        None => square(count),
+    };
+    let (images, shape) = source.images(args.seed, count, args.class)?;
     images::save(&args.out, &images, shape, columns)?;
-    let seeds = [args.seed, args.seed.wrapping_add(u64::from(args.count) - 1)];
-    let value = serde_json::json!({ "file": args.out, "count": args.count, "seeds": seeds, "shape": shape });
-    console.show(&value, || {
-        format!("{}: {} images of {}×{}×{}", args.out.display(), args.count, shape[0], shape[1], shape[2])
-    })
+    let seeds = [args.seed, args.seed.wrapping_add(count as u64 - 1)];
+    let value = serde_json::json!({ "file": args.out, "count": count, "seeds": seeds, "shape": shape });
+    console.show(&value, || format!("{}: {count} images of {}×{}×{}", args.out.display(), shape[0], shape[1], shape[2]))
 }
 
 /// Columns of the sheet nearest to a square.

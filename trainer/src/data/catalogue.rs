@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use serde::Serialize;
 
 use super::source::Source;
-use super::{Dataset, Split, emoji, glyphs, idx};
+use super::{Dataset, Split, emoji, glyphs, icons, idx};
 
 /// One file of a data set as it lies in the cache: unpacked.
 #[derive(Clone, Copy, Debug)]
@@ -206,7 +206,7 @@ pub fn list() -> Vec<DatasetInfo> {
             folder,
         }
     });
-    fetched.chain([glyphs::info()]).collect()
+    fetched.chain([glyphs::info(), icons::info()]).collect()
 }
 
 /// The folder that holds one sub-folder for each fetched set: `$EDGEGEN_DATA`, else `$XDG_CACHE_HOME/edgegen/data`, else
@@ -241,7 +241,7 @@ mod tests {
             assert!(!known.is_complete_in(Path::new("no/such/folder")));
         }
         let names: Vec<_> = list().into_iter().map(|info| info.name).collect();
-        assert_eq!(names, ["mnist", "fashion-mnist", "emoji", "glyphs"]);
-        assert!(list()[3].present);
+        assert_eq!(names, ["mnist", "fashion-mnist", "emoji", "glyphs", "icons"]);
+        assert!(list()[3..].iter().all(|drawn| drawn.present));
     }
 }

@@ -1,7 +1,7 @@
 //! Images to train on.
 //!
-//! A data set is named (`mnist`, `fashion-mnist`, `emoji`, `glyphs`) or is a path: an IDX file, a folder of IDX files, or a folder of PNG and JPEG
-//! files. Whatever the source, the result is one block of bytes of the size and channel count that the recipe asks for.
+//! A data set is named (`mnist`, `fashion-mnist`, `emoji`, `glyphs`, `icons`) or is a path: an IDX file, a folder of IDX files, or a folder of PNG and
+//! JPEG files. Whatever the source, the result is one block of bytes of the size and channel count that the recipe asks for.
 //!
 //! | file | what |
 //! | --- | --- |
@@ -12,6 +12,7 @@
 //! | `catalogue.rs` | the named sets: licence, sizes, checksums, sources |
 //! | `fetch.rs`, `source.rs` | bring a named set into the cache folder and check it |
 //! | `glyphs.rs` | digits drawn by the program itself, for a machine without sources |
+//! | `icons.rs` | icons of 5 × 5 pixels drawn by the program itself |
 
 mod catalogue;
 mod emoji;
@@ -19,6 +20,7 @@ mod fetch;
 mod fit;
 mod folder;
 mod glyphs;
+mod icons;
 mod idx;
 mod source;
 
@@ -121,6 +123,8 @@ pub fn load_split(config: &DataConfig, split: Split) -> Result<Dataset> {
     let mut dataset = if name == glyphs::NAME {
         let count = glyphs::count(split).min(limit.unwrap_or(usize::MAX));
         fit::fit(glyphs(count, glyphs::seed(split), size), size, channels, None)
+    } else if name == icons::NAME {
+        fit::fit(icons::icons(icons::count(split), icons::seed(split)), size, channels, limit)
     } else if let Some(info) = catalogue::find(name) {
         let folder = cache_folder()?.join(name);
         ensure!(
@@ -193,7 +197,7 @@ mod tests {
     #[test]
     fn a_name_that_is_nothing_says_what_there_is() {
         let error = load(&config("mnits")).unwrap_err().to_string();
-        for part in ["mnist, fashion-mnist, emoji, glyphs", "'mnits'", "[data]"] {
+        for part in ["mnist, fashion-mnist, emoji, glyphs, icons", "'mnits'", "[data]"] {
             assert!(error.contains(part), "{error}");
         }
     }

@@ -12,7 +12,7 @@
 //! in place of SGD with momentum.
 //!
 //! Knobs: `loss` (`minimax` saturates early on, `non-saturating` is what the paper trains with, §3), the sizes,
-//! `maxout_pieces` (0 for LeakyReLU), the dropout, and k as `[train] critic_steps`.
+//! `maxout_pieces` (0 for LeakyReLU), the dropout, `penalty`, `classes`, and k as `[train] critic_steps`.
 
 use anyhow::{Result, ensure};
 use burn::tensor::Device;
@@ -47,6 +47,10 @@ pub struct Config {
     pub keep_hidden: f32,
     /// What the players minimize.
     pub loss: Loss,
+    /// What else the critic minimizes, as in a [`dcgan`](super::dcgan).
+    pub penalty: Penalty,
+    /// Classes that the generator can be asked for, 0 for none; the critic then judges by projection, as in a [`cgan`](super::cgan).
+    pub classes: usize,
 }
 
 impl Default for Config {
@@ -60,6 +64,8 @@ impl Default for Config {
             keep_input: 0.8,
             keep_hidden: 0.5,
             loss: Loss::NonSaturating,
+            penalty: Penalty::None,
+            classes: 0,
         }
     }
 }
@@ -74,7 +80,7 @@ pub const KIND: Kind = Kind {
         Ok(Generator {
             net: generator(&config, image(recipe), device, rng),
             prior: config.prior,
-            classes: 0,
+            classes: config.classes,
             pixels: PixelRange::Unit,
         })
     },
@@ -84,6 +90,14 @@ pub const KIND: Kind = Kind {
 fn normalize(recipe: &Recipe) -> Result<Table> {
     let config: Config = recipe.settings()?;
     ensure!(config.latent >= 1, "[gan] latent must be at least 1, found 0");
+    ensure!(config.classes <= 256, "[gan] classes must be 0 (none) to 256, found {}", config.classes);
+    config.penalty.check("gan")?;
+    // The gradient network knows linear layers and leaky ReLUs.
+    ensure!(
+        config.penalty == Penalty::None
+            || config.maxout_pieces == 0 && config.keep_input == 1.0 && config.keep_hidden == 1.0,
+        "[gan] a penalty needs a critic without maxout and dropout: set maxout_pieces = 0, keep_input = 1.0, keep_hidden = 1.0"
+    );
     ensure!(
         !config.hidden.contains(&0) && !config.critic_hidden.contains(&0),
         "[gan] hidden layers must have at least 1 unit: remove the 0"
@@ -100,8 +114,8 @@ fn build(recipe: &Recipe, device: &Device, rng: &mut Rng) -> Result<Box<dyn Syst
         generator: generator(&config, image(recipe), device, rng),
         critic: critic(&config, image(recipe), device, rng),
         loss: config.loss,
-        penalty: Penalty::None,
-        classes: 0,
+        penalty: config.penalty,
+        classes: config.classes,
         prior: config.prior,
         pixels: PixelRange::Unit,
     };
@@ -113,7 +127,7 @@ fn image(recipe: &Recipe) -> [usize; 3] {
 }
 
 fn generator(config: &Config, image: [usize; 3], device: &Device, rng: &mut Rng) -> Net {
-    let mut net = NetBuilder::new([config.latent, 1, 1], Init::He, device, rng);
+    let mut net = NetBuilder::new([config.latent + config.classes, 1, 1], Init::He, device, rng);
     for &units in &config.hidden {
         net = net.linear([units, 1, 1]).relu();
     }
@@ -129,7 +143,7 @@ fn critic(config: &Config, image: [usize; 3], device: &Device, rng: &mut Rng) ->
         };
         net = net.dropout(config.keep_hidden);
     }
-    net.linear([1, 1, 1]).build()
+    net.linear([1 + config.classes, 1, 1]).build()
 }
 
 #[cfg(test)]
@@ -160,6 +174,8 @@ mod tests {
         for (table, expected) in [
             ("latent = 0", "latent must be at least 1"),
             ("keep_hidden = 0.0", "keep_hidden must be above 0"),
+            ("classes = 257", "classes must be 0 (none) to 256"),
+            ("penalty = { zero-centred = 1.0 }", "a penalty needs a critic without maxout"),
             ("loss = \"earth-mover\"", "[gan] unknown variant `earth-mover`"),
         ] {
             let message = format!("{:#}", recipe(table).unwrap_err());

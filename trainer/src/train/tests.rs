@@ -107,6 +107,17 @@ fn stop_saves_and_ends_well() {
 }
 
 #[test]
+fn data_with_other_classes_or_none_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let labelled = dataset(16);
+    for (labels, found) in [(None, "found 0 classes"), (Some(vec![200; labelled.len()]), "found 201 classes")] {
+        let dataset = crate::data::Dataset { labels, ..labelled.clone() };
+        let error = train_on(&recipe("cgan", 20), &dataset, &options(folder.path())).unwrap_err().to_string();
+        assert!(error.contains(found) && error.contains("[cgan]"), "{error}");
+    }
+}
+
+#[test]
 fn a_data_set_of_another_size_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let error = train_on(&recipe("dcgan", 20), &dataset(8), &options(folder.path())).unwrap_err();
