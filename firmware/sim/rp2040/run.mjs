@@ -43,6 +43,11 @@ const [elf, bus] = positionals;
 const chip = new RP2040();
 // Only errors: it warns of registers that it does not model, such as those of the ring oscillator.
 chip.logger = new ConsoleLogger(LogLevel.Error, true);
+// SEV, which the emulator only tells of, is an event for the core that sends it, too (Armv6-M Architecture Reference Manual, B1.5.18):
+// without it embassy's executor would sleep although a task is ready.
+chip.logger.info = (_, message) => {
+    if (message === "SEV") chip.core.eventRegistered = true;
+};
 load(readFileSync(elf));
 
 const words = [];
@@ -127,10 +132,12 @@ const quiet = Number(options.quiet) * 1e9;
 const nanosACycle = 1e9 / 125e6;
 let done = false;
 while (!done && !reset && clock.nanos < end) {
+    const before = clock.nanos;
     for (let i = 0; i < 10000 && !reset; i++) {
         clock.tick(core.waiting ? clock.nanosToNextAlarm : core.executeInstruction() * nanosACycle);
     }
     done = clock.nanos - lastByte > quiet;
+    if (!reset && clock.nanos === before) throw new Error("the program waits for an event that never comes");
 }
 
 writeFileSync(bus, new Uint8Array(Uint16Array.from(words).buffer));
