@@ -57,13 +57,13 @@ impl Scene<'_> {
 ///
 /// # Errors
 ///
-/// When not, with a sentence that says what to install; or when nothing emulates the board.
+/// When not, with a sentence that says what to install; or when nothing boots the board.
 pub fn check(board: &Board, cpu: Cpu) -> Result<()> {
     match (board.emulator, cpu) {
         (Emulator::Qemu, Cpu::CortexA53) => raspi::check()?,
         (Emulator::Qemu, _) => return qemu::check(cpu),
         (Emulator::Rp2040js, _) => rp2040::check()?,
-        (Emulator::None, _) => bail!("nothing here emulates the {}", board.name),
+        (Emulator::QemuUser | Emulator::None, _) => bail!("nothing here boots the {}", board.name),
     }
     firmware::check(cpu)
 }
@@ -106,7 +106,7 @@ pub fn run(model: &Path, board: &Board, panel: &Panel, cpu: Cpu, scene: Scene<'_
             })
         }
         (Emulator::Rp2040js, _) => on_rp2040(&show()?, panel, scene),
-        (Emulator::None, _) => bail!("nothing here emulates the {}", board.name),
+        (Emulator::QemuUser | Emulator::None, _) => bail!("nothing here boots the {}", board.name),
     }
 }
 
@@ -121,7 +121,7 @@ fn on_rp2040(firmware: &Firmware, panel: &Panel, scene: Scene<'_>) -> Result<See
     let (quiet, seconds) = if rests { (Some(3.0), 60.0) } else { (None, 3.0) };
     let boot = rp2040::Boot { panel: on_board, press: None, quiet, seconds };
     let shot = rp2040::boot(&firmware.elf(), boot)?;
-    seen(&shot.picture, shot.text)
+    Ok(Seen { stack_bytes: Some(shot.stack_bytes), ..seen(&shot.picture, shot.text)? })
 }
 
 /// Until two photos in a row are the same, and show something.
@@ -189,10 +189,10 @@ mod tests {
     }
 
     #[test]
-    fn what_nothing_emulates_is_said() {
-        for board in boards::all().unwrap().iter().filter(|board| board.emulator == Emulator::None) {
+    fn what_nothing_boots_is_said() {
+        for board in boards::all().unwrap().iter().filter(|board| !board.emulator.boots()) {
             let error = check(board, board.cpu).unwrap_err().to_string();
-            assert_eq!(error, format!("nothing here emulates the {}", board.name));
+            assert_eq!(error, format!("nothing here boots the {}", board.name));
         }
     }
 
