@@ -98,7 +98,7 @@ bench-train *args:
 bench-arm *args:
     cargo run --quiet --package edgegen-bench-arm -- {{args}}
 
-# Flash of the runtime by part, and stack
+# Flash of the runtime by part, and stack; then flash, RAM and stack of each board's firmware
 size:
     cargo run --quiet --package edgegen-bench-arm -- size
 
