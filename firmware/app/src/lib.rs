@@ -57,10 +57,10 @@ pub use color::PanelColor;
 pub use gallery::GalleryReport;
 pub use image::{Placement, RowSource};
 pub use overlap::{DoubleBuffered, Polled, RowBus};
-pub use platform::Platform;
+pub use platform::{Plain, Platform};
 pub use report::{Reporter, Request};
 pub use screen::{Buffered, Screen};
-pub use show::{Act, Show, show, show_while};
+pub use show::{Act, Show, show, show_images, show_while};
 pub use stage::{Frame, Stage};
 
 use core::fmt::{Display, Write};
