@@ -12,14 +12,40 @@ demo *args:
     {{edgegen}} demo {{args}}
 
 # Everything that CI checks
-test: check build-tests test-fast test-trainer asan
+test: check publish-check build-tests test-fast test-trainer asan
 
 # Formatting, lints and documentation
 check:
     cargo fmt --check
-    for folder in firmware/bench firmware/boards/*/ firmware/check firmware/emulated firmware/lm3s6965 firmware/proof tests/fuzz benches/host; do (cd $folder && cargo fmt --check) || exit 1; done
+    for folder in firmware/bench firmware/boards/*/ firmware/examples/*/ firmware/check firmware/emulated firmware/lm3s6965 firmware/proof tests/fuzz benches/host; do (cd $folder && cargo fmt --check) || exit 1; done
     cargo clippy --workspace --all-targets -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --package edgegen-runtime --package edgegen-export --package edgegen-app --package edgegen-sim
+
+# Are the crates for other people's firmware fit for crates.io? `--online` asks its index, too; neither uploads anything
+publish-check *args:
+    #!/bin/sh
+    set -eu
+    # Packs both, unpacks them and compiles what was packed; edgegen-app against the packed runtime, which no registry has yet.
+    crates="--allow-dirty --quiet --package edgegen-runtime --package edgegen-app"
+    case "{{args}}" in
+        --online) cargo publish --dry-run $crates ;;
+        "") cargo package --offline $crates ;;
+        *) echo "publish-check: expected --online or nothing, found {{args}}" >&2; exit 1 ;;
+    esac
+
+# Do they compile with the oldest Rust that they promise? (needs it: `rustup toolchain install VERSION --profile minimal`)
+msrv:
+    #!/bin/sh
+    set -eu
+    version=$(sed -n 's/^rust-version = "\([0-9.]*\)".*/\1/p' runtime/Cargo.toml).0
+    if ! cargo "+$version" --version >/dev/null 2>&1; then
+        echo "msrv: skipped, there is no Rust $version here: rustup toolchain install $version --profile minimal" >&2
+        exit 0
+    fi
+    for target in $(rustup target list --installed --toolchain "$version"); do
+        cargo "+$version" check --quiet --target-dir target/msrv --target "$target" --package edgegen-runtime --package edgegen-app
+    done
+    cargo "+$version" check --quiet --target-dir target/msrv --package edgegen-runtime --all-features
 
 # Compile all tests; the first time takes minutes, which is why it shows what it does
 build-tests:
@@ -72,7 +98,7 @@ bench-train *args:
 bench-arm *args:
     cargo run --quiet --package edgegen-bench-arm -- {{args}}
 
-# Flash of the runtime by part, and stack
+# Flash of the runtime by part, and stack; then flash, RAM and stack of each board's firmware
 size:
     cargo run --quiet --package edgegen-bench-arm -- size
 

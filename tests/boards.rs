@@ -2,13 +2,15 @@
 
 use std::io::Write;
 
+use edgegen_app::Show;
 use edgegen_export::repack;
 use edgegen_runtime::{Model, Packing};
 use edgegen_sim::qemu::{self, Boot};
 use edgegen_sim::report::Ending;
-use edgegen_sim::{Cpu, PanelColors, boards, difference, firmware::Firmware, panel};
+use edgegen_sim::{Cpu, PanelColors, PanelSpec, boards, difference, firmware::Firmware, panel, stage};
 use edgegen_sim::{panel_levels, photo_levels, picture_difference};
 use edgegen_tests::shipped;
+use image::RgbImage;
 
 /// The board with a panel, and the model that fits it.
 const DIGITS: (&str, &str) = ("lm3s6965evb", "mnist-dcgan");
@@ -57,11 +59,48 @@ fn same_as_host((board, model): (&str, &str), cpu: Cpu, packing: Packing, seed: 
     // Not `assert_eq`, which would print all bytes of all images.
     assert!(shot.report.without_ticks() == expected, "{cpu} draws something else");
     assert!(host.image.pixels().any(|pixel| pixel.0.iter().all(|&channel| channel > 200)), "the panel shows something");
-    let difference = match spec.colors {
-        PanelColors::Gray4 => difference(&photo_levels(&shot.png).unwrap(), &panel_levels(&host.image).unwrap()),
-        _ => picture_difference(&shot.png, &host.image).unwrap(),
-    };
-    assert_eq!(difference, None);
+    assert_eq!(differs(spec, &shot.png, &host.image), None);
+}
+
+/// Where a photo of the emulated panel differs from the host's picture of it.
+fn differs(spec: PanelSpec, png: &[u8], host: &RgbImage) -> Option<String> {
+    match spec.colors {
+        PanelColors::Gray4 => difference(&photo_levels(png).unwrap(), &panel_levels(host).unwrap()),
+        _ => picture_difference(png, host).unwrap(),
+    }
+}
+
+/// Looks at the show on the board after so many images, without captions, which tell times of the emulated clock.
+fn shows((board, model): (&str, &str), cpu: Cpu, words: &str, images: usize) {
+    if skipped(cpu) {
+        return;
+    }
+    let board = boards::find(board).unwrap();
+    let spec = board.panels[0].spec();
+    let file = repack(&shipped(model), cpu.packing()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.egm");
+    std::fs::write(&path, file.bytes()).unwrap();
+    let boot = Boot { show: Some((words, images)), ..Boot::default() };
+    let shot = qemu::run(&path, &board, cpu, boot).unwrap();
+    assert_eq!(shot.report.ending, Some(Ending::Shown(images as u64)), "{}", shot.text);
+    let host = stage::record(shipped(model).bytes(), &Show::parse(words), spec, images);
+    let first = host.lines.iter().find(|line| line.contains("from seed")).unwrap();
+    assert!(shot.text.lines().any(|line| line == first), "expected {first}, found {}", shot.text);
+    assert_eq!(host.pictures.len(), images);
+    assert!(host.pictures[0] != host.pictures[images - 1], "the show has gone on");
+    assert_eq!(differs(spec, &shot.png, &host.pictures[images - 1]), None);
+}
+
+#[test]
+fn a_walk_on_the_oled() {
+    shows(DIGITS, Cpu::CortexM3, "walk seed=7 auto=0 bare", 5);
+}
+
+#[test]
+fn a_class_and_a_gallery_on_the_frame() {
+    shows((FACES.0, "mnist-cgan"), Cpu::CortexM55, "class=3 seed=2 auto=0 bare", 4);
+    shows((FACES.0, "mnist-cgan"), Cpu::CortexM55, "gallery seed=2 auto=0 bare", 3);
 }
 
 #[test]

@@ -35,17 +35,18 @@ impl Gallery {
         Self { caption: layout.caption, grid: Grid::fit(layout.picture, shape), shape }
     }
 
-    /// The cell of a pixel and the row in it, if it is of an image.
-    fn cell(&self, at: Point) -> Option<(u32, u32)> {
+    /// The cell of a pixel, and its row and column in it, if it is of an image.
+    fn cell(&self, at: Point) -> Option<(u32, [i32; 2])> {
         (0..self.grid.cells()).find_map(|index| {
             let placement = self.grid.placement(index);
             let area = Rectangle::new(placement.top_left, placement.size(self.shape));
-            area.contains(at).then(|| (index, (at.y - area.top_left.y) as u32))
+            area.contains(at).then(|| (index, [at.y - area.top_left.y, at.x - area.top_left.x]))
         })
     }
 
     /// Asserts that a photo shows the beginning of the gallery, at least `least` images, just as `host` has them, which is the
-    /// whole gallery; then perhaps the first rows of one more, and nothing else. The caption is left out.
+    /// whole gallery; then perhaps the first pixels of one more, row by row, and nothing else: a photo may cut a row that is on its way.
+    /// The caption is left out.
     pub fn assert_begins(&self, photo: &RgbImage, host: &RgbImage, least: u32) {
         assert_eq!(photo.dimensions(), host.dimensions());
         let cells: Vec<_> = photo
@@ -55,14 +56,14 @@ impl Gallery {
         let differing = cells.iter().filter(|(_, shown, expected)| shown != expected);
         let images = differing.filter_map(|(cell, ..)| cell.map(|(index, _)| index)).min().unwrap_or(self.grid.cells());
         assert!(images >= least, "image {images} differs");
-        // Of the image in work, up to the last row that is not black.
+        // Of the image in work, up to the last pixel that is not black.
         let lit = cells.iter().filter(|(_, shown, _)| shown.0 != [0; 3]).filter_map(|(cell, ..)| *cell);
-        let begun = lit.filter(|(index, _)| *index == images).map(|(_, row)| row).max();
+        let begun = lit.filter(|(index, _)| *index == images).map(|(_, pixel)| pixel).max();
         for ((x, y, pixel), (cell, _, expected)) in photo.enumerate_pixels().zip(&cells) {
             if self.caption.is_some_and(|area| area.contains(Point::new(x as i32, y as i32))) {
                 continue;
             }
-            let drawn = cell.is_none_or(|(index, row)| index < images || index == images && Some(row) <= begun);
+            let drawn = cell.is_none_or(|(index, at)| index < images || index == images && Some(at) <= begun);
             let expected = if drawn { *expected } else { image::Rgb([0; 3]) };
             assert_eq!(*pixel, expected, "pixel {x}, {y}");
         }

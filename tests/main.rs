@@ -5,6 +5,7 @@
 mod boards;
 mod boards_link;
 mod damage;
+mod example;
 mod fold;
 mod gallery;
 mod golden;

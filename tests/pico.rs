@@ -17,7 +17,7 @@ const DISPLAY_PACK: Boot = Boot { panel: Panel::St7789, press: None, quiet: None
 const OLED: Boot = Boot { panel: Panel::Ssd1306 { plugged: 0.0 }, ..DISPLAY_PACK };
 
 /// The board, or nothing where the emulator or the compiler is missing; says what, and fails where it is required.
-fn pico() -> Option<Board> {
+pub fn pico() -> Option<Board> {
     let board = boards::find("pico").unwrap();
     let (emulator, compiler) = (rp2040::check(), firmware::check(board.cpu));
     // One variable each: `./x test` goes on where there is no Node.

@@ -1,39 +1,6 @@
-//! Runs int8 generative models on microcontrollers: no allocator, no floats, kilobytes of RAM.
+#![doc = include_str!("../README.md")]
 //!
-//! A generator only grows: to emit one row of its image, each layer needs two or three rows of the layer below. So no
-//! layer ever stores its output. Every edge of the graph owns a ring of a few rows, and the image leaves row by row,
-//! straight to a display.
-//!
-//! # Draw an image
-//!
-//! ```
-//! # use edgegen_runtime::{Generator, Model};
-//! # fn draw(bytes: &[u8], arena: &mut [i8]) -> Result<(), Box<dyn std::error::Error>> {
-//! let model = Model::parse(bytes)?;               // every check there is happens here
-//! let mut generator = Generator::new(&model, arena)?;
-//! generator.draw(7, |row| {                       // 7 is the seed: the same bytes on every target
-//!     // `row` is width × channels bytes, 0 black … 255 white: send it to the panel
-//! #   assert_eq!(row.len(), usize::from(model.output().w) * usize::from(model.output().c));
-//! });
-//! # Ok(())
-//! # }
-//! # let _ = draw;
-//! ```
-//!
-//! [`Generator::sample`] gives the rows one by one instead, for a display that sets the pace.
-//! [`Generator::sample_at`] draws a [`Point`] between two seeds, or of a class.
-//!
-//! In firmware the bytes come from [`embed_model!`] and the memory from a static [`Arena`].
-//! For Cortex-M55 and M85 it switches the vectors on with [`start_vectors!`].
-//!
-//! # RAM
-//!
-//! [`Model::arena_bytes`] is the number to plan with: the arena holds the rings, the kernel's working memory and the decoded
-//! operators. Everything else, which is the [`Model`], the [`Generator`] and the stack of parsing or drawing, takes less than
-//! 1 KB on a Cortex-M with a model packed for it, and up to 40 bytes more with a portable one; a test measures it. There are
-//! no variables besides.
-//!
-//! # Where things are
+//! ## Where things are
 //!
 //! | module | what it knows |
 //! |---|---|

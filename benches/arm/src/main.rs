@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use edgegen_bench_arm::board::{Bench, version};
 use edgegen_bench_arm::record::{Cell, Core, Record, Whole};
 use edgegen_bench_arm::workload::{self, LAYERS, WHOLE};
-use edgegen_bench_arm::{goals, loops, mca, size};
+use edgegen_bench_arm::{boards, goals, loops, mca, size};
 use edgegen_runtime::Packing;
 use edgegen_sim::Cpu;
 
@@ -20,7 +20,7 @@ const SHIPPED: [&str; 6] = ["mnist-dcgan", "mnist-cgan", "mnist-vae", "fashion-d
 fn main() -> Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["size"] => size::print(),
+        ["size"] => size::print().and_then(|()| boards::print()),
         ["mca"] => mca::print(),
         [] => {
             let record = record(&Cpu::CORTEX_M)?;

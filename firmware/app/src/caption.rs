@@ -21,8 +21,8 @@ use crate::{PanelColor, Placement};
 const LARGE_PANEL: u32 = 240;
 /// Letters in a line of a caption beside the picture.
 const SIDE_LETTERS: u32 = 11;
-/// Letters in a line at most: 480 pixels of the larger font.
-const MAX_LETTERS: usize = 80;
+/// Letters in a line at most: 768 pixels of the larger font.
+const MAX_LETTERS: usize = 128;
 
 /// Where picture and words go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,26 +1,6 @@
-//! The program that every edgegen board runs: images from a model, drawn row by row on a display.
+#![doc = include_str!("../README.md")]
 //!
-//! It knows no pins, no chip and no allocator. A board brings a display (any [`DrawTarget`] whose colour is a
-//! [`PanelColor`]), the model's bytes, working memory for the generator, and a [`Platform`]: clock, button, watchdog. [`show`](show())
-//! then never returns:
-//!
-//! ```no_run
-//! use edgegen_app::{Platform, Show, show};
-//! # use embedded_graphics::{mock_display::MockDisplay, pixelcolor::Rgb565};
-//! # fn uptime_millis() -> u32 { 0 }
-//! # let mut display = MockDisplay::<Rgb565>::new();
-//! # let (model_bytes, mut arena) = ([0u8; 4], [0i8; 16]);
-//! struct Board; // with its button and its watchdog, where it has them
-//! impl Platform for Board {
-//!     fn ticks(&mut self) -> u32 {
-//!         uptime_millis()
-//!     }
-//!     fn ticks_per_second(&self) -> u32 {
-//!         1000
-//!     }
-//! }
-//! show(&mut display, &model_bytes, &mut arena, &Show::default(), Board);
-//! ```
+//! ## One gallery
 //!
 //! [`run`] draws one gallery and returns, for tests and for photos:
 //!
@@ -38,6 +18,8 @@
 //! assert_eq!(ending, Ending::Fault);              // four zero bytes are no model: the panel and `text` say so
 //! # Ok::<(), core::convert::Infallible>(())
 //! ```
+//!
+//! ## Where things are
 //!
 //! | module | what it knows |
 //! |---|---|
@@ -75,10 +57,10 @@ pub use color::PanelColor;
 pub use gallery::GalleryReport;
 pub use image::{Placement, RowSource};
 pub use overlap::{DoubleBuffered, Polled, RowBus};
-pub use platform::Platform;
+pub use platform::{Plain, Platform};
 pub use report::{Reporter, Request};
 pub use screen::{Buffered, Screen};
-pub use show::{Act, Show, show, show_while};
+pub use show::{Act, Show, show, show_images, show_while};
 pub use stage::{Frame, Stage};
 
 use core::fmt::{Display, Write};

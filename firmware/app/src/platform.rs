@@ -30,6 +30,32 @@ pub trait Platform {
     }
 }
 
+/// A clock, and a place for reports: all that a program without button and watchdog has.
+#[derive(Debug)]
+pub struct Plain<C, W> {
+    /// Reads the counter.
+    pub clock: C,
+    /// Its ticks a second.
+    pub hertz: u32,
+    /// Where lines go.
+    pub out: W,
+}
+
+impl<C: FnMut() -> u32, W: fmt::Write> Platform for Plain<C, W> {
+    fn ticks(&mut self) -> u32 {
+        (self.clock)()
+    }
+
+    fn ticks_per_second(&self) -> u32 {
+        self.hertz
+    }
+
+    fn report(&mut self, line: fmt::Arguments<'_>) {
+        // A lost line does not stop the picture.
+        let _ = writeln!(self.out, "{line}");
+    }
+}
+
 impl<P: Platform> Platform for &mut P {
     fn ticks(&mut self) -> u32 {
         (**self).ticks()

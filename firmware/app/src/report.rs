@@ -7,7 +7,8 @@
 //! row 000000a7ff…                           only when asked for: the bytes of a row in hex, top to bottom
 //! image 0 seed 7 crc32 1c291ca3 ticks 41250 CRC-32 (ISO-HDLC) of the rows; clock ticks spent on making them
 //! done images 8 columns 4 rows 2 scale 1    the last line, or
-//! fault the file is cut off …               the last line, with the reason why there is no picture
+//! fault the file is cut off …               the last line, with the reason why there is no picture, or
+//! done images 4                             the last line after as many images of the show as were asked for
 //! ```
 //!
 //! The last line comes when the panel shows all there is to see, so it is the moment for a photo.
@@ -27,19 +28,22 @@ pub struct Request {
     pub seed: u64,
     /// Report the bytes of every row.
     pub rows: bool,
+    /// Draw so many images of the show instead of one gallery, and end.
+    pub images: Option<u64>,
     /// Keep the picture after the last line, for a photo, instead of ending.
     pub hold: bool,
 }
 
 impl Default for Request {
-    /// Seed 1, no rows, no hold.
+    /// One gallery from seed 1, no rows, no hold.
     fn default() -> Self {
-        Self { seed: 1, rows: false, hold: false }
+        Self { seed: 1, rows: false, images: None, hold: false }
     }
 }
 
 impl Request {
-    /// Reads words such as `seed=7 rows hold`, in any order; others (a program's name) are passed over.
+    /// Reads words such as `seed=7 rows hold`, in any order; others (a program's name) are passed over. `images=4` asks for so many
+    /// images of the show, and leaves the other words to [`Show::parse`](crate::Show::parse).
     pub fn parse(line: &str) -> Self {
         let mut request = Self::default();
         for word in line.split_ascii_whitespace() {
@@ -47,8 +51,9 @@ impl Request {
                 "rows" => request.rows = true,
                 "hold" => request.hold = true,
                 _ => {
-                    let seed = word.strip_prefix("seed=").and_then(|text| text.parse().ok());
-                    request.seed = seed.unwrap_or(request.seed);
+                    let number = |key: &str| word.strip_prefix(key).and_then(|text| text.parse().ok());
+                    request.seed = number("seed=").unwrap_or(request.seed);
+                    request.images = number("images=").or(request.images);
                 }
             }
         }
@@ -171,6 +176,7 @@ mod tests {
         assert_eq!((request.seed, request.rows, request.hold), (u64::MAX, false, true));
         assert_eq!(Request::parse("seed=nonsense"), Request::default());
         assert!(Request::parse("rows").rows);
+        assert_eq!(Request::parse("walk images=4 seed=7"), Request { seed: 7, images: Some(4), ..Request::default() });
     }
 
     #[test]

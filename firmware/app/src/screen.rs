@@ -1,5 +1,6 @@
 //! Displays that show what is drawn at once, and displays that must be told.
 
+use core::cell::Cell;
 use core::fmt;
 
 use embedded_graphics::draw_target::DrawTarget;
@@ -41,6 +42,26 @@ where
 
     fn flush(&mut self) -> Result<(), D::Error> {
         Ok(())
+    }
+}
+
+/// A screen that counts its images.
+#[derive(Debug)]
+pub(crate) struct Counted<'a, S> {
+    pub(crate) screen: &'a mut S,
+    pub(crate) drawn: &'a Cell<u64>,
+}
+
+impl<S: Screen> Screen for Counted<'_, S> {
+    type Display = S::Display;
+
+    fn display(&mut self) -> &mut S::Display {
+        self.screen.display()
+    }
+
+    fn flush(&mut self) -> Result<(), ErrorOf<S>> {
+        self.drawn.set(self.drawn.get() + 1);
+        self.screen.flush()
     }
 }
 

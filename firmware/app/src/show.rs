@@ -12,6 +12,7 @@
 //! the while the watchdog is fed. What hangs in the driver of a panel is beyond the show: give the bus a time limit,
 //! or leave it to the watchdog.
 
+use core::cell::Cell;
 use core::fmt::{Debug, Display, Write};
 
 use edgegen_runtime::{Generator, Model};
@@ -19,7 +20,7 @@ use heapless::String;
 
 use crate::fault;
 use crate::platform::{Platform, Watched};
-use crate::screen::{ErrorOf, Screen};
+use crate::screen::{Counted, ErrorOf, Screen};
 use crate::stage::Stage;
 
 /// How long a refused model or a failing panel is left alone.
@@ -149,6 +150,16 @@ pub fn show_while<S>(
         platform.report(format_args!("fault {reason}"));
         refuse(screen, &reason, &mut platform, &mut more);
     }
+}
+
+/// As [`show`], for so many images, or as many error screens: for programs that end.
+pub fn show_images<S>(screen: &mut S, model: &[u8], arena: &mut [i8], show: &Show, platform: impl Platform, images: u64)
+where
+    S: Screen,
+    ErrorOf<S>: Debug,
+{
+    let drawn = Cell::new(0);
+    show_while(&mut Counted { screen, drawn: &drawn }, model, arena, show, platform, || drawn.get() < images);
 }
 
 /// Frame after frame.

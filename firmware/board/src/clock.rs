@@ -1,16 +1,29 @@
-//! Time by the processor's cycle counter.
+//! Time.
 
+#[cfg(cycle_counter)]
 use cortex_m::peripheral::{DCB, DWT};
+#[cfg(cycle_counter)]
 use embedded_hal::delay::DelayNs;
+
+/// A free-running counter of 32 bits.
+pub trait Timer: Copy {
+    /// Ticks since some time ago, wrapping at 2³².
+    fn now(self) -> u32;
+
+    /// Ticks a second.
+    fn hertz(self) -> u32;
+}
 
 /// The cycle counter of the debug unit: 32 bits, one tick a cycle, wrapping.
 ///
 /// Armv7-M Architecture Reference Manual (DDI 0403), C1.8.8 "Cycle counter"; Armv8-M has the same. Cortex-M0 has none.
+#[cfg(cycle_counter)]
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     hertz: u32,
 }
 
+#[cfg(cycle_counter)]
 impl Clock {
     /// Starts the counter of a processor that runs at `hertz`.
     pub fn start(mut debug: DCB, mut counter: DWT, hertz: u32) -> Self {
@@ -20,18 +33,20 @@ impl Clock {
         counter.enable_cycle_counter();
         Self { hertz }
     }
+}
 
-    /// Cycles since some time ago, wrapping at 2³².
-    pub fn now(self) -> u32 {
+#[cfg(cycle_counter)]
+impl Timer for Clock {
+    fn now(self) -> u32 {
         DWT::cycle_count()
     }
 
-    /// Cycles a second.
-    pub fn hertz(self) -> u32 {
+    fn hertz(self) -> u32 {
         self.hertz
     }
 }
 
+#[cfg(cycle_counter)]
 impl DelayNs for Clock {
     fn delay_ns(&mut self, nanoseconds: u32) {
         let start = self.now();

@@ -1,11 +1,16 @@
 //! Colour panels on SPI: set up through mipidsi, then fed by DMA while the processor makes the next row.
 //!
 //! The controllers that mipidsi knows take pixels by the same three commands (MIPI Display Command Set): a range of columns, a
-//! range of rows, then the pixels of that window. [`Lcd::send`] sends those, for the app's [`Polled`](edgegen_app::Polled) and
-//! [`DoubleBuffered`](edgegen_app::DoubleBuffered).
+//! range of rows, then the pixels of that window. [`Lcd::send`] sends those, for the app's [`Polled`] and [`DoubleBuffered`], and
+//! [`Lcd::show`] puts all of them together.
 
 use core::convert::Infallible;
+use core::fmt::Debug;
+use core::pin::pin;
 
+use edgegen_app::{DoubleBuffered, Platform, Polled, Show, show};
+use embedded_graphics::geometry::Size;
+use embedded_graphics::pixelcolor::Rgb565;
 use embedded_graphics::primitives::Rectangle;
 use embedded_hal::digital::OutputPin;
 use embedded_hal::spi::SpiBus;
@@ -20,7 +25,7 @@ const SET_ROWS: u8 = 0x2B;
 const WRITE_MEMORY: u8 = 0x2C;
 
 /// Bytes for each of the two buffers: an image row of 28 pixels, enlarged eight times, and some more.
-pub const ROW_BYTES: usize = 4096;
+const ROW_BYTES: usize = 4096;
 
 /// What mipidsi sends its commands through.
 pub type Interface<'a, S, P> = SpiInterface<'a, ExclusiveDevice<&'a mut S, &'a mut P, NoDelay>, &'a mut P>;
@@ -69,6 +74,22 @@ where
     S: SpiBus + embedded_hal_async::spi::SpiBus,
     P: OutputPin<Error = Infallible>,
 {
+    /// Shows `model` for ever on a panel of `size` pixels that is set up: a row travels while the next one is made.
+    ///
+    /// # Panics
+    ///
+    /// When it is called a second time: there are buffers for one panel.
+    pub fn show(self, size: Size, model: &[u8], arena: &mut [i8], first: &Show, board: impl Platform) -> !
+    where
+        S::Error: Debug,
+    {
+        let rows = cortex_m::singleton!(: [[u8; ROW_BYTES]; 2] = [[0; ROW_BYTES]; 2]).expect("called once");
+        let rows = rows.each_mut().map(|row| &mut row[..]);
+        let under_way = pin!(None);
+        let bus = Polled::new(self, under_way, Self::send);
+        show(&mut DoubleBuffered::<_, Rgb565>::new(bus, size, rows), model, arena, first, board)
+    }
+
     /// Sends the first `bytes` of `buffer` to a window that lies on the panel, the pixels by DMA; gives all back at the end, and how it went.
     pub async fn send(
         mut self,
@@ -100,12 +121,10 @@ fn range(first: i32, count: u32) -> [u8; 4] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use core::pin::pin;
     use core::task::Poll;
-    use edgegen_app::{DoubleBuffered, PanelColor, Polled, RowBus};
+    use edgegen_app::{PanelColor, RowBus};
     use embedded_graphics::draw_target::DrawTarget;
-    use embedded_graphics::geometry::{Point, Size};
-    use embedded_graphics::pixelcolor::Rgb565;
+    use embedded_graphics::geometry::Point;
     use std::boxed::Box;
     use std::cell::RefCell;
     use std::rc::Rc;

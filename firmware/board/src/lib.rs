@@ -2,8 +2,8 @@
 //!
 //! | module | what it gives |
 //! |---|---|
-//! | [`board`] | what the show asks of a board: clock, button, watchdog; not for Cortex-M0, whose clocks differ |
-//! | [`clock`] | time by the processor's cycle counter, which Cortex-M0 does not have |
+//! | [`board`] | what the show asks of a board: clock, button, watchdog, a line to the host |
+//! | [`clock`] | time, by the processor's cycle counter where it has one (Cortex-M0 has none) |
 //! | [`fault`] | what happens where nothing can go on: the board starts anew |
 //! | [`lcd`] | colour panels on SPI, fed by DMA |
 //! | [`oled`] | an SSD1306 that may be missing, or come later |
@@ -16,18 +16,16 @@
 #[cfg(test)]
 extern crate std;
 
-#[cfg(cycle_counter)]
 pub mod board;
-#[cfg(cycle_counter)]
 pub mod clock;
 #[cfg(target_os = "none")]
 pub mod fault;
 pub mod lcd;
 pub mod oled;
 
-#[cfg(cycle_counter)]
 pub use board::Board;
 #[cfg(cycle_counter)]
 pub use clock::Clock;
+pub use clock::Timer;
 #[cfg(target_os = "none")]
 pub use fault::start_anew;

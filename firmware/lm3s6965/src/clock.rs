@@ -17,6 +17,9 @@ const RCC_DIVIDE_BY_4: u32 = 1 << 22 | 3 << 23;
 /// 8 MHz crystal on the main oscillator; PWRDN (bit 13) and MOSCDIS (bit 0) clear.
 const RCC_XTAL_8MHZ: u32 = 0xE << 6;
 
+/// The processor's clock after [`start`].
+pub const HERTZ: u32 = 50_000_000;
+
 /// Raises the processor clock to 50 MHz and starts counting: in QEMU with `-icount shift=0` a tick is 20 instructions.
 pub fn start(systick: SYST) -> Ticks {
     // SAFETY: aligned registers of the chip that no other code uses, and no memory that Rust knows of.

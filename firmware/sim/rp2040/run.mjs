@@ -10,8 +10,8 @@
 //   0x0300 | byte    a byte of it
 //
 // Standard output is what the firmware writes to UART0. All times are the chip's. The run ends when nothing has gone to the panel for
-// --quiet (exit code 0), after --seconds (2), or when the watchdog or the program resets the chip (3); the last line on
-// standard error is the time then. At --press the button is held down for a tenth of a second. On the I2C bus no panel answers
+// --quiet (exit code 0), after --seconds (2), or when the watchdog or the program resets the chip (3); the last two lines on
+// standard error are the most bytes of stack that were in use, by what is no longer zero behind the variables, and the time then. At --press the button is held down for a tenth of a second. On the I2C bus no panel answers
 // before --plugged, and with --stuck somebody holds the clock line low for ever. The SPI bus has no answer to miss.
 //
 // Pins as in firmware/boards/pico/README.md: CS GP17, D/C GP16, button GP12.
@@ -40,9 +40,16 @@ const { values: options, positionals } = parseArgs({
 });
 const [elf, bus] = positionals;
 
+const RAM = 0x20000000;
+let variablesEnd = RAM;
 const chip = new RP2040();
 // Only errors: it warns of registers that it does not model, such as those of the ring oscillator.
 chip.logger = new ConsoleLogger(LogLevel.Error, true);
+// SEV, which the emulator only tells of, is an event for the core that sends it, too (Armv6-M Architecture Reference Manual, B1.5.18):
+// without it embassy's executor would sleep although a task is ready.
+chip.logger.info = (_, message) => {
+    if (message === "SEV") chip.core.eventRegistered = true;
+};
 load(readFileSync(elf));
 
 const words = [];
@@ -127,14 +134,18 @@ const quiet = Number(options.quiet) * 1e9;
 const nanosACycle = 1e9 / 125e6;
 let done = false;
 while (!done && !reset && clock.nanos < end) {
+    const before = clock.nanos;
     for (let i = 0; i < 10000 && !reset; i++) {
         clock.tick(core.waiting ? clock.nanosToNextAlarm : core.executeInstruction() * nanosACycle);
     }
     done = clock.nanos - lastByte > quiet;
+    if (!reset && clock.nanos === before) throw new Error("the program waits for an event that never comes");
 }
 
 writeFileSync(bus, new Uint8Array(Uint16Array.from(words).buffer));
 process.stdout.write(Buffer.from(text));
+const lowest = chip.sram.findIndex((byte, at) => at >= variablesEnd - RAM && byte !== 0);
+console.error(chip.readUint32(VECTORS) - RAM - lowest);
 console.error((clock.nanos / 1e9).toFixed(3));
 process.exitCode = done ? 0 : reset ? 3 : 2;
 
@@ -142,7 +153,8 @@ process.exitCode = done ? 0 : reset ? 3 : 2;
 function load(file) {
     const [offset, size, count] = [file.readUInt32LE(28), file.readUInt16LE(42), file.readUInt16LE(44)];
     for (let header = offset; header < offset + size * count; header += size) {
-        const [type, from, , to, bytes] = [0, 4, 8, 12, 16].map((field) => file.readUInt32LE(header + field));
+        const [type, from, at, to, bytes, memory] = [0, 4, 8, 12, 16, 20].map((field) => file.readUInt32LE(header + field));
+        if (type === 1 && at >= RAM) variablesEnd = Math.max(variablesEnd, at + memory);
         if (type !== 1 || bytes === 0) continue;
         if (to < FLASH || to + bytes > FLASH + FLASH_BYTES) {
             throw new Error(`a segment for ${to.toString(16)}, which is not flash`);

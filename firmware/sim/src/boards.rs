@@ -24,6 +24,8 @@ pub struct Board {
     pub chip: String,
     /// Its processor: target, packing, and what an emulator is told.
     pub cpu: Cpu,
+    /// The operating system whose program the firmware is, if it has one: it then takes the model as a file.
+    pub system: Option<String>,
     /// The processors that its emulator can put into it, if it has a choice.
     #[serde(default)]
     pub cpus: Vec<Cpu>,
@@ -51,12 +53,14 @@ pub struct Board {
 
 /// What emulates a board.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Emulator {
     /// `qemu-system-arm` or `qemu-system-aarch64`.
     Qemu,
     /// The npm package rp2040js, in Node.
     Rp2040js,
+    /// `qemu-aarch64` runs the program in the tests, on a file in its panel's place; it shows no panel by itself.
+    QemuUser,
     /// Nothing that can be trusted with it; the firmware is linked, and drawn on the simulated panel.
     None,
 }
@@ -67,8 +71,14 @@ impl Emulator {
         match self {
             Self::Qemu => "qemu",
             Self::Rp2040js => "rp2040js",
+            Self::QemuUser => "qemu-user",
             Self::None => "none",
         }
+    }
+
+    /// Whether the real firmware can be booted for a look at its panel; where not, there is the simulated panel.
+    pub fn boots(self) -> bool {
+        matches!(self, Self::Qemu | Self::Rp2040js)
     }
 }
 

@@ -102,7 +102,7 @@ impl Cpu {
         Ok(command)
     }
 
-    /// Builds a program of the folder `firmware` and gives its ELF file, which the next build of the same program
+    /// Builds a program of the folder `firmware`, whose crate is `edgegen-` and the last part of `folder`, and gives its ELF file, which the next build of the same program
     /// replaces. Builds wait for each other.
     ///
     /// # Errors
@@ -118,7 +118,8 @@ impl Cpu {
             .context("could not start firmware/arm")?;
         let text = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "could not build firmware/{folder} for {self}:\n{}", text.trim());
-        Ok(self.release_folder()?.join(format!("edgegen-{folder}")))
+        let name = folder.rsplit('/').next().unwrap_or(folder);
+        Ok(self.release_folder()?.join(format!("edgegen-{name}")))
     }
 
     /// Where [`Cpu::cargo`] puts programs.

@@ -2,10 +2,11 @@
 //!
 //! A new emulator is a module of its own, a name in [`Emulator`] and a line in [`check`] and [`run`].
 
+use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use edgegen_app::caption::Layout;
 use edgegen_app::{Act, Show};
 use edgegen_runtime::Model;
@@ -19,6 +20,7 @@ use crate::cpu::Cpu;
 use crate::firmware::{self, Firmware};
 use crate::panel::{self, PanelColors, PanelSpec};
 use crate::photo::to_png;
+use crate::qemu::Boot;
 use crate::report::Ending;
 use crate::{qemu, raspi, rp2040, stage};
 
@@ -57,27 +59,27 @@ impl Scene<'_> {
 ///
 /// # Errors
 ///
-/// When not, with a sentence that says what to install; or when nothing emulates the board.
+/// When not, with a sentence that says what to install; or when nothing boots the board.
 pub fn check(board: &Board, cpu: Cpu) -> Result<()> {
     match (board.emulator, cpu) {
         (Emulator::Qemu, Cpu::CortexA53) => raspi::check()?,
         (Emulator::Qemu, _) => return qemu::check(cpu),
         (Emulator::Rp2040js, _) => rp2040::check()?,
-        (Emulator::None, _) => bail!("nothing here emulates the {}", board.name),
+        (Emulator::QemuUser | Emulator::None, _) => bail!("nothing here boots the {}", board.name),
     }
     firmware::check(cpu)
 }
 
-/// Whether a board's firmware can begin with an act.
+/// Whether a board's firmware can be built to begin with an act.
 ///
 /// # Errors
 ///
-/// When it runs no show.
+/// When it shows what its emulator's command line asks for.
 pub fn has_act(board: &Board, act: Option<&str>) -> Result<()> {
     let shows = board.emulator != Emulator::Qemu || board.cpu == Cpu::CortexA53;
     ensure!(
         shows || act.is_none_or(|act| act == "gallery"),
-        "the firmware of the {} draws a gallery and ends: choose another board for a {}",
+        "the firmware of the {} shows what its emulator asks for: look at a {} with `edgegen sim`",
         board.name,
         act.unwrap_or("show")
     );
@@ -91,12 +93,26 @@ pub fn has_act(board: &Board, act: Option<&str>) -> Result<()> {
 /// Those of [`check`], [`Firmware::build`] and the emulator; a model that the board refuses is one too.
 pub fn run(model: &Path, board: &Board, panel: &Panel, cpu: Cpu, scene: Scene<'_>) -> Result<Seen> {
     check(board, cpu)?;
-    has_act(board, scene.act)?;
     let show = || Firmware::build_show(model, board, panel, cpu, &scene.words());
     match (board.emulator, cpu) {
         (Emulator::Qemu, Cpu::CortexA53) => on_raspi(&show()?),
         (Emulator::Qemu, _) => {
-            let shot = qemu::run(model, board, cpu, scene.seed)?;
+            let (words, mut place) = (scene.words(), Vec::new());
+            let bytes = fs::read(model).with_context(|| format!("there is no model at {}", model.display()))?;
+            let show = match scene.act {
+                Some(_) => Some((words.as_str(), images(panel::aligned(&bytes, &mut place), panel.spec(), scene)?)),
+                None => None,
+            };
+            let shot = qemu::run(model, board, cpu, Boot { seed: scene.seed, show, ..Boot::default() })?;
+            if show.is_some() {
+                return Ok(Seen {
+                    png: shot.png,
+                    report: None,
+                    instructions: Vec::new(),
+                    stack_bytes: Some(shot.stack_bytes),
+                    text: shot.text,
+                });
+            }
             Ok(Seen {
                 png: shot.png,
                 report: Some(shot.report),
@@ -106,7 +122,7 @@ pub fn run(model: &Path, board: &Board, panel: &Panel, cpu: Cpu, scene: Scene<'_
             })
         }
         (Emulator::Rp2040js, _) => on_rp2040(&show()?, panel, scene),
-        (Emulator::None, _) => bail!("nothing here emulates the {}", board.name),
+        (Emulator::QemuUser | Emulator::None, _) => bail!("nothing here boots the {}", board.name),
     }
 }
 
@@ -121,7 +137,7 @@ fn on_rp2040(firmware: &Firmware, panel: &Panel, scene: Scene<'_>) -> Result<See
     let (quiet, seconds) = if rests { (Some(3.0), 60.0) } else { (None, 3.0) };
     let boot = rp2040::Boot { panel: on_board, press: None, quiet, seconds };
     let shot = rp2040::boot(&firmware.elf(), boot)?;
-    seen(&shot.picture, shot.text)
+    Ok(Seen { stack_bytes: Some(shot.stack_bytes), ..seen(&shot.picture, shot.text)? })
 }
 
 /// Until two photos in a row are the same, and show something.
@@ -144,6 +160,18 @@ fn seen(picture: &RgbImage, text: String) -> Result<Seen> {
     Ok(Seen { png: to_png(picture)?, report: None, instructions: Vec::new(), stack_bytes: None, text })
 }
 
+/// After how many images of the show to look at a panel.
+fn images(model: &[u8], spec: PanelSpec, scene: Scene<'_>) -> Result<usize> {
+    match Show::parse(&scene.words()).act {
+        Act::Gallery => {
+            let area = Rectangle::new(Point::zero(), Size::new(spec.width, spec.height));
+            Ok(Layout::gallery(area, Model::parse_any(model)?.output()).1.cells() as usize)
+        }
+        // Far enough that it has left the first seed.
+        _ => Ok(4),
+    }
+}
+
 /// The app on a simulated panel of this size, without any firmware: the same pixels.
 ///
 /// # Errors
@@ -158,15 +186,7 @@ pub fn simulate(model: &[u8], spec: PanelSpec, scene: Scene<'_>) -> Result<Seen>
         return Ok(Seen { report: Some(photo.report), ..seen(&photo.image, String::new())? });
     }
     let show = Show::parse(&scene.words());
-    let images = match show.act {
-        Act::Gallery => {
-            let area = Rectangle::new(Point::zero(), Size::new(spec.width, spec.height));
-            let shape = Model::parse_any(model)?.output();
-            Layout::gallery(area, shape).1.cells() as usize
-        }
-        // Far enough that it has left the first seed.
-        _ => 4,
-    };
+    let images = images(model, spec, scene)?;
     let mut recording = stage::record(model, &show, spec, images);
     let text = recording.lines.join("\n") + "\n";
     match recording.pictures.pop() {
@@ -189,10 +209,10 @@ mod tests {
     }
 
     #[test]
-    fn what_nothing_emulates_is_said() {
-        for board in boards::all().unwrap().iter().filter(|board| board.emulator == Emulator::None) {
+    fn what_nothing_boots_is_said() {
+        for board in boards::all().unwrap().iter().filter(|board| !board.emulator.boots()) {
             let error = check(board, board.cpu).unwrap_err().to_string();
-            assert_eq!(error, format!("nothing here emulates the {}", board.name));
+            assert_eq!(error, format!("nothing here boots the {}", board.name));
         }
     }
 

@@ -49,6 +49,13 @@ impl Firmware {
     ///
     /// Those of [`Firmware::build`].
     pub fn build_show(model: &Path, board: &Board, panel: &Panel, cpu: Cpu, show: &str) -> Result<Self> {
+        if let Some(system) = &board.system {
+            bail!(
+                "the firmware of the {} is a program for {system} that takes the model as a file: see firmware/{}/README.md",
+                board.name,
+                board.folder()
+            );
+        }
         let bytes = fs::read(model).with_context(|| format!("there is no model at {}", model.display()))?;
         let (root, target) = (root()?, cpu.target());
         let folder = tempfile::tempdir().context("could not make a temporary folder")?;
@@ -169,6 +176,13 @@ mod tests {
         let board = boards::find("lm3s6965evb").unwrap();
         let error = Firmware::build(Path::new("/nowhere/x.egm"), &board, &board.panels[0], board.cpu).unwrap_err();
         assert_eq!(error.to_string(), "there is no model at /nowhere/x.egm");
+    }
+
+    #[test]
+    fn a_program_of_a_system_takes_its_model_as_a_file() {
+        let board = boards::find("raspi-linux").unwrap();
+        let error = Firmware::build(Path::new("x.egm"), &board, &board.panels[0], board.cpu).unwrap_err().to_string();
+        assert!(error.contains("a program for linux") && error.ends_with("boards/raspi-linux/README.md"), "{error}");
     }
 
     #[test]

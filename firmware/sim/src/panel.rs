@@ -86,7 +86,7 @@ fn draw<C: PanelColor + Into<Rgb888>>(model: &[u8], seed: u64, panel: PanelSpec)
     let mut words = Vec::new();
     let aligned = aligned(model, &mut words);
     let arena_bytes = Model::parse(aligned).map_or(0, |model| model.arena_bytes());
-    let request = Request { seed, rows: true, hold: false };
+    let request = Request { seed, rows: true, ..Request::default() };
     let mut text = String::new();
     let black = C::from_grey(0, Point::zero());
     let mut display = SimulatorDisplay::with_default_color(Size::new(panel.width, panel.height), black);

@@ -32,19 +32,21 @@ pub(crate) const QMP_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How to boot.
 #[derive(Clone, Copy, Debug)]
-pub struct Boot {
+pub struct Boot<'a> {
     /// Seed of the first image.
     pub seed: u64,
+    /// Words for `edgegen_app::Show::parse` and a number of images: those of the show instead of one gallery.
+    pub show: Option<(&'a str, usize)>,
     /// Whether the report has the bytes of every image.
     pub rows: bool,
-    /// When to give up, from the start to the end of the gallery.
+    /// When to give up, from the start to the last image.
     pub timeout: Duration,
 }
 
-impl Default for Boot {
-    /// Seed 1, with rows, two minutes.
+impl Default for Boot<'_> {
+    /// A gallery from seed 1, with rows, two minutes.
     fn default() -> Self {
-        Self { seed: 1, rows: true, timeout: Duration::from_secs(120) }
+        Self { seed: 1, show: None, rows: true, timeout: Duration::from_secs(120) }
     }
 }
 
@@ -56,6 +58,8 @@ pub struct Shot {
     pub png: Vec<u8>,
     /// The report.
     pub report: Report,
+    /// The same as text, with the lines of the show.
+    pub text: String,
     /// Instructions spent on making each image of the report, to one tick of the board's timer a row.
     pub instructions: Vec<u64>,
     /// Most bytes of stack in use at one time: from the end of RAM down to the last byte that is not zero, as RAM was.
@@ -84,17 +88,17 @@ pub fn check(cpu: Cpu) -> Result<()> {
     firmware::check(cpu)
 }
 
-/// Builds a board's firmware for its first panel with `model` in it and draws a gallery from `seed` on: [`Firmware::build`],
+/// Builds a board's firmware for its first panel with `model` in it and looks at it: [`Firmware::build`],
 /// then [`boot`].
 ///
 /// # Errors
 ///
 /// Those of the two, and of [`check`]; when QEMU does not have the board with this processor. A model that the board refuses
 /// is an error too.
-pub fn run(model: &Path, board: &Board, cpu: Cpu, seed: u64) -> Result<Shot> {
+pub fn run(model: &Path, board: &Board, cpu: Cpu, boot: Boot<'_>) -> Result<Shot> {
     Machine::of(&board.name, cpu)?;
     check(cpu)?;
-    let shot = boot(&Firmware::build(model, board, board.panel(None)?, cpu)?, Boot { seed, ..Boot::default() })?;
+    let shot = self::boot(&Firmware::build(model, board, board.panel(None)?, cpu)?, boot)?;
     match &shot.report.ending {
         Some(Ending::Fault(reason)) => bail!("the board refused {}: {reason}", model.display()),
         _ => Ok(shot),
@@ -108,17 +112,22 @@ pub fn run(model: &Path, board: &Board, cpu: Cpu, seed: u64) -> Result<Shot> {
 /// # Errors
 ///
 /// When QEMU cannot be started, the firmware panics, the time is over, or the stack has overflown.
-pub fn boot(firmware: &Firmware, boot: Boot) -> Result<Shot> {
+pub fn boot(firmware: &Firmware, boot: Boot<'_>) -> Result<Shot> {
     let folder = tempfile::tempdir().context("could not make a temporary folder")?;
     let (socket, photo) = (folder.path().join("qmp"), folder.path().join("photo.png"));
     let (memory, complaints) = (folder.path().join("ram"), folder.path().join("stderr"));
-    let rows = if boot.rows { ",arg=rows" } else { "" };
+    let mut words = format!("edgegen seed={} hold", boot.seed);
+    words += if boot.rows { " rows" } else { "" };
+    if let Some((show, images)) = boot.show {
+        words += &format!(" {show} images={images}");
+    }
+    let arguments: String = words.split_whitespace().map(|word| format!(",arg={word}")).collect();
     let machine = Machine::of(&firmware.board, firmware.cpu)?;
     let mut child = machine
         .command()
         .current_dir(&folder)
         .arg("-semihosting-config")
-        .arg(format!("enable=on,target=native,arg=edgegen,arg=seed={},arg=hold{rows}", boot.seed))
+        .arg(format!("enable=on,target=native{arguments}"))
         .arg("-qmp")
         .arg(format!("unix:{},server=on,wait=off", socket.display()))
         .arg("-kernel")
@@ -163,7 +172,7 @@ pub fn boot(firmware: &Firmware, boot: Boot) -> Result<Shot> {
     ensure!(stack_bytes < room, "the stack has run into the variables: it has {room} bytes, and used them all");
     let report = Report::parse(&text)?;
     let instructions = report.images.iter().map(|image| machine.instructions(image.ticks)).collect();
-    Ok(Shot { png, report, instructions, stack_bytes })
+    Ok(Shot { png, report, text, instructions, stack_bytes })
 }
 
 /// A process that ends when this is dropped, so on every path out of [`boot`].

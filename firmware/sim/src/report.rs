@@ -53,6 +53,8 @@ pub enum Ending {
         /// Panel pixels per image pixel.
         scale: u32,
     },
+    /// So many images of the show were drawn.
+    Shown(u64),
     /// There is no picture, for this reason.
     Fault(String),
 }
@@ -115,6 +117,7 @@ impl Report {
                     scale: scale.parse()?,
                 });
             }
+            ["done", "images", images] => self.ending = Some(Ending::Shown(images.parse()?)),
             ["fault", ..] => self.ending = Some(Ending::Fault(line["fault".len()..].trim().into())),
             ["model" | "row" | "image" | "done", ..] => bail!("which is not of the form that edgegen-app writes"),
             _ => {}

@@ -62,6 +62,8 @@ pub struct Shot {
     pub outcome: Outcome,
     /// When, in seconds of the chip's time.
     pub seconds: f64,
+    /// Most bytes of stack in use at one time.
+    pub stack_bytes: u32,
     /// What a person sees on the panel at the end, one picture pixel for each panel pixel.
     pub picture: RgbImage,
     /// What came out of its serial port.
@@ -115,12 +117,15 @@ pub fn boot(elf: &Path, boot: Boot) -> Result<Shot> {
         Some(3) => Outcome::Reset,
         _ => bail!("the emulator stopped: {}", complaints.trim()),
     };
-    let seconds = complaints.lines().next_back().and_then(|line| line.parse().ok());
+    let mut last = complaints.lines().rev();
+    let seconds = last.next().and_then(|line| line.parse().ok());
+    let stack_bytes = last.next().and_then(|line| line.parse().ok());
     let bytes = fs::read(&bus).context("the emulator left no recording")?;
     let words = bytes.chunks_exact(2).map(|word| u16::from_le_bytes([word[0], word[1]]));
     Ok(Shot {
         outcome,
         seconds: seconds.context("the emulator did not tell the time")?,
+        stack_bytes: stack_bytes.context("the emulator did not tell the stack")?,
         picture: picture(boot.panel, words),
         text: String::from_utf8_lossy(&output.stdout).into_owned(),
     })

@@ -45,6 +45,6 @@ fn boards_and_the_host_show_the_same_fault() {
     let error = qemu::boot(&firmware, late).unwrap_err();
     assert!(format!("{error:#}").contains("did not finish within 0 s"), "{error:#}");
 
-    let refused = qemu::run(&model, &oled, cpu, 1).unwrap_err().to_string();
+    let refused = qemu::run(&model, &oled, cpu, Boot::default()).unwrap_err().to_string();
     assert!(refused.starts_with("the board refused"), "{refused}");
 }

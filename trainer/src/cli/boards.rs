@@ -72,6 +72,7 @@ fn ways(board: &Board) -> String {
     ways.extend(by.uf2.as_ref().map(|uf2| format!("UF2 to drive {}", uf2.volume)));
     ways.extend(by.drive.as_ref().map(|drive| format!("{} to drive {}", drive.format.extension(), drive.volume)));
     ways.extend(by.dfu.as_ref().map(|_| "dfu-util".to_owned()));
+    ways.extend(board.system.as_ref().map(|system| format!("a program for {system}")));
     if ways.is_empty() { "file".to_owned() } else { ways.join(", ") }
 }
 

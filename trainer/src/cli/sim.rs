@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
-use edgegen_sim::boards::Emulator;
 use edgegen_sim::emulator::{Scene, Seen, simulate};
 use edgegen_sim::{Cpu, PanelSpec, boards};
 
@@ -61,7 +60,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         let board = boards::find(&args.board)?;
         let panel = board.panel(args.panel.as_deref())?;
         let cpu = board.cpu(args.cpu)?;
-        if args.simulate || board.emulator == Emulator::None {
+        if args.simulate || !board.emulator.boots() {
             console.say(&format!("the app on a simulated panel, {}", panel.title));
             simulate(read_model(&args.model)?.bytes(), panel.spec(), scene)?
         } else {

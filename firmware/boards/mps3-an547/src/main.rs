@@ -1,6 +1,7 @@
 //! edgegen on Arm's MPS3 board with the Corstone-300 (AN547: a Cortex-M55), as QEMU emulates it.
 //!
-//! The board's panel is not emulated. The app draws on a picture in RAM, which goes to the host as a file when it is complete;
+//! The board's panel is not emulated. The app draws on a picture in RAM, one gallery or as many images of the show as the command
+//! line asks for (`images=4 walk seed=7`), which goes to the host as a file when it is complete;
 //! the report goes to the semihosting console. Built for another Cortex-M, the program runs in other machines of QEMU's, too.
 
 #![no_std]
@@ -10,7 +11,7 @@ use core::fmt::Write;
 use core::hint::black_box;
 
 use cortex_m::singleton;
-use edgegen_app::{Ending, Request, run};
+use edgegen_app::{Ending, Plain, Request, Show, run, show_images};
 use edgegen_emulated::{host, ticks::Ticks};
 use edgegen_runtime::{Arena, embed_model};
 use embedded_graphics::framebuffer::{Framebuffer, buffer_size};
@@ -26,20 +27,32 @@ type Frame = Framebuffer<Rgb565, RawU16, LittleEndian, WIDTH, HEIGHT, { buffer_s
 /// Working memory for the model. Of 512 KiB of RAM the picture takes 113 and the stack the rest.
 const ARENA_BYTES: usize = 256 * 1024;
 
+/// The processor's clock on this board; in other machines the show's times are off by as much as theirs.
+const HERTZ: u32 = 32_000_000;
+
 edgegen_runtime::start_vectors!();
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
     let mut ticks = Ticks::start(cortex_m::Peripherals::take().expect("main runs once").SYST);
     let mut line = [0; 128];
-    let request = Request::parse(host::command_line(&mut line));
+    let line = host::command_line(&mut line);
+    let request = Request::parse(line);
 
     let frame = singleton!(: Frame = Frame::new()).expect("main runs once");
     let arena = singleton!(: Arena<ARENA_BYTES> = Arena::new()).expect("main runs once");
 
     // Seen through, the compiler would check parts of the model at build time, and leave out a model that fails.
     let model = black_box(embed_model!(env!("EDGEGEN_MODEL_FILE")));
-    let Ok(ending) = run(frame, model, &mut arena.0, &request, host::Text, || ticks.now());
+    let clock = || ticks.now();
+    let done = if let Some(images) = request.images {
+        let desk = Plain { clock, hertz: HERTZ, out: host::Text };
+        show_images(frame, model, &mut arena.0, &Show::parse(line), desk, images);
+        writeln!(host::Text, "done images {images}").is_ok()
+    } else {
+        let Ok(ending) = run(frame, model, &mut arena.0, &request, host::Text, clock);
+        matches!(ending, Ending::Done(_))
+    };
     let saved = host::save(c"frame.rgb565", frame.data());
     // After the report, when the file is there or is known not to come.
     let told = writeln!(host::Text, "frame {}", if saved { "saved" } else { "lost" }).is_ok();
@@ -48,5 +61,5 @@ fn main() -> ! {
             cortex_m::asm::wfi();
         }
     }
-    host::exit(matches!(ending, Ending::Done(_)) && saved && told)
+    host::exit(done && saved && told)
 }

@@ -1,10 +1,7 @@
 //! Pico Display Pack 2.0: an ST7789 of 320×240 on SPI0, lying on its side.
 
-use core::pin::pin;
-
-use cortex_m::singleton;
-use edgegen_app::{DoubleBuffered, Platform, Polled, Show, show};
-use edgegen_board::lcd::{Lcd, ROW_BYTES};
+use edgegen_app::{Platform, Show};
+use edgegen_board::lcd::Lcd;
 use edgegen_board::start_anew;
 use embassy_rp::dma::InterruptHandler;
 use embassy_rp::gpio::{Level, Output};
@@ -13,7 +10,6 @@ use embassy_rp::spi::{Config, Spi};
 use embassy_rp::{Peri, bind_interrupts};
 use embassy_time::Delay;
 use embedded_graphics::geometry::Size;
-use embedded_graphics::pixelcolor::Rgb565;
 use mipidsi::Builder;
 use mipidsi::models::ST7789;
 use mipidsi::options::{ColorInversion, Orientation, Rotation};
@@ -47,10 +43,5 @@ pub fn run(wires: Wires, model: &[u8], arena: &mut [i8], board: impl Platform) -
         start_anew();
     }
     let _backlight = Output::new(wires.backlight, Level::High);
-    let rows = singleton!(: [[u8; ROW_BYTES]; 2] = [[0; ROW_BYTES]; 2]).expect("runs once");
-    let under_way = pin!(None);
-    let bus = Polled::new(lcd, under_way, Lcd::send);
-    let rows = rows.each_mut().map(|row| &mut row[..]);
-    let mut display = DoubleBuffered::<_, Rgb565>::new(bus, Size::new(320, 240), rows);
-    show(&mut display, model, arena, &Show::parse(env!("EDGEGEN_SHOW")), board)
+    lcd.show(Size::new(320, 240), model, arena, &Show::parse(env!("EDGEGEN_SHOW")), board)
 }

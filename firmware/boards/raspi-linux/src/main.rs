@@ -4,14 +4,13 @@ mod framebuffer;
 mod options;
 mod spi;
 
-use std::cell::Cell;
 use std::fmt;
 use std::fs;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use edgegen_app::screen::ErrorOf;
-use edgegen_app::{Platform, Screen, show_while};
+use edgegen_app::{Platform, Screen, show, show_images};
 use edgegen_runtime::Model;
 use embedded_graphics::pixelcolor::{Rgb565, Rgb888};
 use framebuffer::{Framebuffer, Geometry};
@@ -45,7 +44,7 @@ fn run(options: &Options) -> Result<(), String> {
 }
 
 /// Shows the model until as many images are drawn as were asked for, or for ever.
-fn play<S>(screen: S, file: &[u8], options: &Options)
+fn play<S>(mut screen: S, file: &[u8], options: &Options)
 where
     S: Screen,
     ErrorOf<S>: fmt::Debug,
@@ -57,28 +56,10 @@ where
     let model = &bytes[start..start + file.len()];
     // A refused model needs no memory: the show tells why on the panel.
     let mut arena = vec![0; Model::parse(model).map_or(0, |model| model.arena_bytes())];
-    let drawn = Cell::new(0);
-    let more = || options.images.is_none_or(|images| drawn.get() < images);
     let linux = Linux { started: Instant::now(), fed: Instant::now() };
-    show_while(&mut Counted { screen, drawn: &drawn }, model, &mut arena, &options.show, linux, more);
-}
-
-/// A screen that counts the images.
-struct Counted<'a, S> {
-    screen: S,
-    drawn: &'a Cell<u64>,
-}
-
-impl<S: Screen> Screen for Counted<'_, S> {
-    type Display = S::Display;
-
-    fn display(&mut self) -> &mut S::Display {
-        self.screen.display()
-    }
-
-    fn flush(&mut self) -> Result<(), ErrorOf<S>> {
-        self.drawn.set(self.drawn.get() + 1);
-        self.screen.flush()
+    match options.images {
+        Some(images) => show_images(&mut screen, model, &mut arena, &options.show, linux, images),
+        None => show(&mut screen, model, &mut arena, &options.show, linux),
     }
 }
 
