@@ -50,7 +50,7 @@ pub struct DataConfig {
     /// 1 for grey, 3 for colour.
     #[serde(default = "defaults::channels")]
     pub channels: usize,
-    /// Take only so many images, spread evenly over the set.
+    /// Take only so many images: at random, always the same ones, with every class in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
 }

@@ -100,8 +100,8 @@ pub enum Split {
 /// Loads the training images that `config` tells of, as `size`×`size` images of `channels` channels, at most `limit` of them.
 ///
 /// They come from the known set `config.name`, else from `config.name` taken as a path.
-/// Images of another size are cropped to their central square and resampled. A limit takes evenly spaced images, so that it leaves
-/// every class in.
+/// Images of another size are cropped to their central square and resampled. A limit takes images at random, always the same
+/// ones, and leaves every class in if it can.
 ///
 /// # Errors
 /// One sentence with what was expected, what was found and what to do. A named set must have been fetched before.
