@@ -18,6 +18,9 @@ fn recipe(system: &str, steps: u64) -> Recipe {
         "vae" => "channels = [6, 4]\nencoder_channels = [4]\nlatent = 5",
         "began" => "channels = [6, 4]\nhidden = 5\nlatent = 5\nlambda = 0.5",
         "judge" => "channels = [4]\nfeatures = 5",
+        "gaussian" => "latent = 5",
+        "kmeans" => "centres = 3",
+        "gmm" => "components = 2\nlatent = 5",
         _ => "head = \"conv3\"\nchannels = [8, 6, 4]\nlatent = 5\ncritic_channels = [6, 8]",
     };
     Recipe::parse(&format!(
