@@ -42,7 +42,7 @@ pub struct Recipe {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
-    /// A named set (`mnist`, `fashion-mnist`, `emoji`, `glyphs`) or the path of an IDX file or of a folder of images.
+    /// A named set (`mnist`, `fashion-mnist`, `emoji`, `stacked-mnist`, `glyphs`) or the path of an IDX file or of a folder of images.
     pub name: String,
     /// Side of the square images in pixels.
     #[serde(default = "defaults::size")]
