@@ -42,7 +42,7 @@ pub struct Recipe {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
-    /// A named set (`mnist`, `fashion-mnist`, `emoji`, `glyphs`, `icons`) or the path of an IDX file or of a folder of images.
+    /// A named set (`mnist`, `fashion-mnist`, `emoji`, `stacked-mnist`, `glyphs`, `icons`) or the path of an IDX file or of a folder of images.
     pub name: String,
     /// Side of the square images in pixels.
     #[serde(default = "defaults::size")]
@@ -50,7 +50,7 @@ pub struct DataConfig {
     /// 1 for grey, 3 for colour.
     #[serde(default = "defaults::channels")]
     pub channels: usize,
-    /// Take only so many images, spread evenly over the set.
+    /// Take only so many images: at random, always the same ones, with every class in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
 }

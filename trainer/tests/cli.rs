@@ -155,6 +155,9 @@ fn bad_input_gets_one_sentence() {
         refused(at, &["export", "no.onnx", "-o", "x.egm", "--onnx", "y.onnx"]).contains("a run folder with --onnx")
     );
 
+    let message = refused(at, &["eval", &shipped("mnist-dcgan"), "--gan-train"]);
+    assert!(message.contains("the data's classes") && message.contains("cgan"), "{message}");
+
     write(at, "key.toml", TINY.replace("batch", "batsch"));
     let message = refused(at, &["train", "key.toml"]);
     assert!(message.contains("batsch") && message.contains("`batch`"), "{message}");

@@ -11,6 +11,7 @@
 //! | [`sliced`] | sliced Wasserstein distance | Bonneel et al., 2015 |
 //! | [`parzen`] | Parzen window log-likelihood | Goodfellow et al., 2014 |
 //! | [`two_sample`] | classifier two-sample test | Lopez-Paz and Oquab, 2017 |
+//! | [`baselines`] | what simple samplers come to: a Gaussian, k-means, mixtures by EM | see there |
 //! | [`pixels`] | PSNR, high percentile of differences, checkerboard energy | Odena et al., 2016 |
 //!
 //! Samples are rows of a [`Features`]: the pixels of an image, the activations of a classifier, or a point of the plane. What draws
@@ -18,6 +19,7 @@
 
 #![deny(missing_docs, unsafe_code, rustdoc::broken_intra_doc_links)]
 
+pub mod baselines;
 pub mod classes;
 pub mod frechet;
 pub mod mixture;

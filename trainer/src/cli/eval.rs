@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use burn::tensor::{Device, Tensor, TensorData};
 use edgegen_export::Label;
 use edgegen_metrics::pixels::{self, Difference};
@@ -11,9 +11,9 @@ use edgegen_runtime::Model;
 use serde::Serialize;
 
 use super::source::{Source, project};
-use super::{Console, Ending, table};
+use super::{Console, Ending, stacked, table};
 use crate::data::{self, Dataset, Split};
-use crate::eval::{Figures, Flag, Judge, Reference, controls};
+use crate::eval::{Figures, Flag, Judge, Reference, controls, gan_train, stacked as eval_stacked};
 use crate::recipe::{DataConfig, Recipe};
 use crate::rng::Rng;
 use crate::{checkpoint, device, lower, run, systems};
@@ -26,15 +26,18 @@ pub struct Args {
     /// The judge to look through [default: the shipped one of the data set]
     #[arg(long, value_name = "FOLDER")]
     judge: Option<PathBuf>,
-    /// Generated images, and training images for the floor
-    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(100..))]
-    count: u32,
+    /// Generated images, and training images for the floor [default: 10000; of stacked-mnist 26000]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(100..))]
+    count: Option<u32>,
     /// Seed of the first image and of everything that is drawn
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Also the Parzen window log-likelihood of 2014 (slow, and no measure of quality)
     #[arg(long)]
     parzen: bool,
+    /// Also train a classifier on the generated images of each class, and one on as many real ones, and test both on real images
+    #[arg(long)]
+    gan_train: bool,
     /// Also samplers that are bad on purpose: memorising, collapsed, one class missing, blurred, noisy
     #[arg(long)]
     controls: bool,
@@ -47,6 +50,9 @@ struct Row {
     #[serde(flatten)]
     figures: Figures,
     flags: Vec<Flag>,
+    /// Accuracy on test images of a classifier that has learned these images.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gan_train: Option<f64>,
 }
 
 /// What an evaluation found.
@@ -73,13 +79,18 @@ struct Report {
 }
 
 pub fn run(args: &Args, console: Console) -> Result<Ending> {
-    let count = args.count as usize;
-    let Made { data, classes, mut sets } = images(args, count)?;
+    let Made { data, classes, mut sets } = images(args)?;
+    let count = sets[0].1.len();
     // Without a choice, the seeds take the classes in turn.
     let asked = (classes > 0).then(|| {
         (0..count as u64).map(|index| (args.seed.wrapping_add(index) % classes as u64) as usize).collect::<Vec<_>>()
     });
     let device = device::open("flex")?;
+    if data == data::STACKED {
+        let judge = args.judge.clone().unwrap_or_else(|| Judge::shipped(&project(), data::STACKED_SOURCE));
+        let task = stacked::Task { source: args.source.clone(), judge, seed: args.seed, sets };
+        return stacked::run(task, &device, console);
+    }
     let folder = args.judge.clone().unwrap_or_else(|| Judge::shipped(&project(), &data));
     let judge = Judge::load(&folder, &device)?;
     let [h, w, c] = judge.shape();
@@ -120,54 +131,96 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
                 .map(|(name, _)| ((*name).to_owned(), controls::images(name, &train, count, &mut rng))),
         );
     }
-    report.rows.push(Row { name: "real".into(), figures: reference.floor.clone(), flags: Vec::new() });
+    let learn = |name: &str, images: &[Vec<u8>], labels: &[usize]| {
+        console.say(&format!("training a classifier on the images: {name}"));
+        gan_train::accuracy(&folder, images, labels, &test, args.seed, &device)
+    };
+    let gan_train = args.gan_train.then(|| {
+        let (images, labels) = some_of(&train, count, args.seed);
+        learn("real", &images, &labels)
+    });
+    let figures = reference.floor.clone();
+    report.rows.push(Row { name: "real".into(), figures, flags: Vec::new(), gan_train: gan_train.transpose()? });
     for (name, images) in sets {
         console.say(&format!("looking at the images: {name}"));
         let asked = asked.as_deref().filter(|_| matches!(&*name, "float" | "int8"));
         let figures = reference.figures(&judge, &images, asked, args.seed, args.parzen);
         let flags = reference.flags(&figures);
-        report.rows.push(Row { name, figures, flags });
+        let gan_train = asked.filter(|_| args.gan_train).map(|asked| learn(&name, &images, asked)).transpose()?;
+        report.rows.push(Row { name, figures, flags, gan_train });
     }
     console.show(&report, || text(&report))
+}
+
+/// `count` training images at random, or all, and their classes.
+fn some_of(train: &Dataset, count: usize, seed: u64) -> (Vec<Vec<u8>>, Vec<usize>) {
+    let mut order: Vec<usize> = (0..train.len()).collect();
+    Rng::new(seed, 3).shuffle(&mut order);
+    order.truncate(count);
+    let label = |&index: &usize| train.labels.as_ref().map_or(0, |labels| usize::from(labels[index]));
+    (order.iter().map(|&index| train.image(index).to_vec()).collect(), order.iter().map(label).collect())
 }
 
 /// Generated images.
 struct Made {
     /// Name of the data set.
     data: String,
-    /// Classes that could be asked for.
+    /// Classes of the data that could be asked for.
     classes: usize,
-    /// Sets of images by name: float and int8 of a run, int8 of a model.
+    /// Sets of images by name, of equal lengths: float and int8 of a run, int8 of a model.
     sets: Vec<(String, Vec<Vec<u8>>)>,
 }
 
 /// Draws them.
-fn images(args: &Args, count: usize) -> Result<Made> {
+fn images(args: &Args) -> Result<Made> {
+    let count_for = |data: &str| {
+        let usual = if data == data::STACKED { eval_stacked::COUNT } else { 10_000 };
+        args.count.map_or(usual, |count| count as usize)
+    };
+    // What a mixture calls its classes the data's labels know nothing of.
+    let classes_of = |source: &Source, system: &str| {
+        if systems::CLUSTERING.contains(&system) { Ok(0) } else { source.classes() }
+    };
     let source = Source::open(&args.source)?;
-    let classes = source.classes()?;
-    match source {
-        source @ Source::Run(_) => {
+    match &source {
+        Source::Run(run) => {
+            let (data, classes) = (run.recipe.data.name.clone(), classes_of(&source, &run.recipe.system)?);
+            check(args, &data, classes)?;
+            let count = count_for(&data);
             let (float, _) = source.images(args.seed, count, None)?;
-            let Source::Run(run) = source else { bail!("matched above") };
             let network = lower::lower(&run.generator)?;
             let label = Label { name: "eval", metadata: &[] };
             let exported = edgegen_export::export(&network, super::export::CALIBRATION, label)?;
             let (int8, _) = Source::Model(exported.file).images(args.seed, count, None)?;
             let sets = vec![("float".into(), float), ("int8".into(), int8)];
-            Ok(Made { data: run.recipe.data.name.clone(), classes, sets })
+            Ok(Made { data, classes, sets })
         }
-        source @ Source::Model(_) => {
-            let (int8, _) = source.images(args.seed, count, None)?;
-            let Source::Model(file) = source else { bail!("matched above") };
+        Source::Model(file) => {
             let model = Model::parse(file.bytes())?;
-            let data =
-                model.graph().metadata.iter().find(|(key, _)| *key == "data").map(|(_, value)| (*value).to_owned());
-            let data = data.with_context(|| {
+            let graph = model.graph();
+            let fact = |name: &str| graph.metadata.iter().find(|(key, _)| *key == name).map(|(_, value)| *value);
+            let data = fact("data").map(ToOwned::to_owned).with_context(|| {
                 format!("expected the data set's name in {}, found none: export it from its run", args.source.display())
             })?;
+            let classes = classes_of(&source, fact("system").unwrap_or_default())?;
+            check(args, &data, classes)?;
+            let (int8, _) = source.images(args.seed, count_for(&data), None)?;
             Ok(Made { data, classes, sets: vec![("int8".into(), int8)] })
         }
     }
+}
+
+/// Refuses what cannot be measured, before thousands of images are drawn for it.
+fn check(args: &Args, data: &str, classes: usize) -> Result<()> {
+    ensure!(
+        data != data::STACKED || !(args.parzen || args.gan_train || args.controls),
+        "expected no --parzen, --gan-train or --controls with {data}, whose modes are counted: leave them out"
+    );
+    ensure!(
+        !args.gan_train || classes > 0,
+        "expected a generator of the data's classes with --gan-train, found one without: give a cgan"
+    );
+    Ok(())
 }
 
 /// What a run's system says of the test images: the bound of a VAE. Shipped folders, which have no checkpoint, and model files say nothing.
@@ -195,7 +248,7 @@ fn own(source: &Path, test: &Dataset, device: &Device) -> Result<BTreeMap<&'stat
 
 fn text(report: &Report) -> String {
     let percent = |share: f64| format!("{:.1} %", 100.0 * share);
-    let rows = report.rows.iter().map(|Row { name, figures, flags }| {
+    let rows = report.rows.iter().map(|Row { name, figures, flags, gan_train }| {
         let least = figures.histogram.iter().copied().fold(f64::INFINITY, f64::min);
         let most = figures.histogram.iter().copied().fold(0.0, f64::max);
         let flags: Vec<String> = flags.iter().map(|flag| format!("{flag:?}")).collect();
@@ -208,6 +261,7 @@ fn text(report: &Report) -> String {
             format!("{:.2} / {:.2}", figures.density, figures.coverage),
             format!("{} … {}", percent(least), percent(most)),
             figures.asked.map_or_else(String::new, percent),
+            gan_train.map_or_else(String::new, percent),
             format!("{:.3}", figures.sliced),
             format!("{:.2}, {}", figures.nearest_ratio, percent(figures.too_near)),
             format!("{:.2}", figures.checkerboard),
@@ -224,7 +278,8 @@ fn text(report: &Report) -> String {
         "precision / recall",
         "density / coverage",
         "classes",
-        "as asked",
+        "GAN-test",
+        "GAN-train",
         "sliced W₂",
         "nearest, copies",
         "checkerboard",

@@ -17,6 +17,7 @@ mod interrupt;
 mod sample;
 mod sim;
 mod source;
+mod stacked;
 mod train;
 
 use std::io::{ErrorKind, Write};

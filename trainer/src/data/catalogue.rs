@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use serde::Serialize;
 
 use super::source::Source;
-use super::{Dataset, Split, emoji, glyphs, icons, idx};
+use super::{Dataset, Split, emoji, glyphs, icons, idx, stacked};
 
 /// One file of a data set as it lies in the cache: unpacked.
 #[derive(Clone, Copy, Debug)]
@@ -189,24 +189,25 @@ pub(super) fn find(name: &str) -> Option<&'static Known> {
     KNOWN.iter().find(|known| known.name == name)
 }
 
-/// Every data set with a name, those that can be fetched first.
+/// Every data set with a name: those that can be fetched, what is drawn from them, what needs nothing.
 pub fn list() -> Vec<DatasetInfo> {
-    let fetched = KNOWN.iter().map(|known| {
-        let folder = cache_folder().ok().map(|root| root.join(known.name));
-        DatasetInfo {
-            name: known.name,
-            what: known.what,
-            licence: known.licence,
-            count: known.count,
-            shape: known.shape,
-            classes: known.classes,
-            bytes: known.files.iter().map(|file| file.bytes).sum(),
-            sources: known.sources.iter().map(ToString::to_string).collect(),
-            present: folder.as_ref().is_some_and(|folder| known.is_complete_in(folder)),
-            folder,
-        }
-    });
-    fetched.chain([glyphs::info(), icons::info()]).collect()
+    KNOWN.iter().map(info).chain([stacked::info(), glyphs::info(), icons::info()]).collect()
+}
+
+pub(super) fn info(known: &Known) -> DatasetInfo {
+    let folder = cache_folder().ok().map(|root| root.join(known.name));
+    DatasetInfo {
+        name: known.name,
+        what: known.what,
+        licence: known.licence,
+        count: known.count,
+        shape: known.shape,
+        classes: known.classes,
+        bytes: known.files.iter().map(|file| file.bytes).sum(),
+        sources: known.sources.iter().map(ToString::to_string).collect(),
+        present: folder.as_ref().is_some_and(|folder| known.is_complete_in(folder)),
+        folder,
+    }
 }
 
 /// The folder that holds one sub-folder for each fetched set: `$EDGEGEN_DATA`, else `$XDG_CACHE_HOME/edgegen/data`, else
@@ -241,7 +242,7 @@ mod tests {
             assert!(!known.is_complete_in(Path::new("no/such/folder")));
         }
         let names: Vec<_> = list().into_iter().map(|info| info.name).collect();
-        assert_eq!(names, ["mnist", "fashion-mnist", "emoji", "glyphs", "icons"]);
-        assert!(list()[3..].iter().all(|drawn| drawn.present));
+        assert_eq!(names, ["mnist", "fashion-mnist", "emoji", "stacked-mnist", "glyphs", "icons"]);
+        assert!(list()[4..].iter().all(|drawn| drawn.present));
     }
 }

@@ -14,7 +14,7 @@ use flate2::read::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 
 use super::catalogue::{self, Known};
-use super::{RawFile, Source, cache_folder, list};
+use super::{RawFile, Source, cache_folder, list, stacked};
 use crate::files::create_parent;
 
 /// How to fetch.
@@ -46,13 +46,14 @@ impl fmt::Debug for FetchOptions {
     }
 }
 
-/// Makes sure that the data set `name` lies in the cache, whole and unchanged, and returns its folder.
+/// Makes sure that the data set `name`, or the one that it is drawn from, lies in the cache, whole and unchanged, and returns its folder.
 ///
 /// When it does already, its checksums are verified and nothing else happens.
 ///
 /// # Errors
 /// An unknown name, or no source that gives the right files: the message lists what was tried, with each source's own complaint.
 pub fn fetch(name: &str, options: &FetchOptions) -> Result<PathBuf> {
+    let name = if name == stacked::NAME { stacked::SOURCE } else { name };
     let Some(known) = catalogue::find(name) else {
         let all: Vec<_> = list().into_iter().filter(|info| !info.sources.is_empty()).map(|info| info.name).collect();
         bail!(

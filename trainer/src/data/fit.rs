@@ -1,9 +1,12 @@
 //! Any image to the size and channels of the recipe.
 
+use std::collections::BTreeSet;
+
 use image::imageops::{FilterType, crop_imm, resize};
 use image::{ImageBuffer, Luma, Pixel, Rgb};
 
 use super::Dataset;
+use crate::rng::Rng;
 
 /// Fits every image of `dataset` to `size`×`size`×`channels` and keeps at most `limit` images.
 pub(super) fn fit(dataset: Dataset, size: usize, channels: usize, limit: Option<usize>) -> Dataset {
@@ -12,17 +15,29 @@ pub(super) fn fit(dataset: Dataset, size: usize, channels: usize, limit: Option<
     if dataset.shape == shape && limit.is_none_or(|limit| limit >= total) {
         return dataset;
     }
-    let kept = select(total, limit);
+    let kept = select(total, limit, dataset.labels.as_deref());
     let images =
         kept.iter().flat_map(|&index| fit_image(dataset.image(index), dataset.shape, size, channels)).collect();
     let labels = dataset.labels.map(|labels| kept.iter().map(|&index| labels[index]).collect());
     Dataset { name: dataset.name, images, labels, shape }
 }
 
-/// At most `limit` of `total` places, evenly spaced: a set that is sorted by class keeps all its classes.
-pub(super) fn select(total: usize, limit: Option<usize>) -> Vec<usize> {
-    let count = limit.map_or(total, |limit| limit.min(total));
-    (0..count).map(|index| index * total / count).collect()
+/// At most `limit` of `total` places, in order: one of each class, as far as the limit goes, and others at random, always the same ones.
+///
+/// Not evenly spaced ones: sets may be sorted, and in others, as in MNIST, sources take turns, so that every sixth image is no fair choice.
+pub(super) fn select(total: usize, limit: Option<usize>, labels: Option<&[u8]>) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..total).collect();
+    let Some(limit) = limit.filter(|&limit| limit < total) else { return order };
+    Rng::new(0, 4).shuffle(&mut order);
+    if let Some(labels) = labels {
+        let mut seen = BTreeSet::new();
+        let firsts: BTreeSet<usize> = order.iter().copied().filter(|&index| seen.insert(labels[index])).collect();
+        // A stable sort: the first of each class comes to the front, in an order that is random, too.
+        order.sort_by_key(|index| !firsts.contains(index));
+    }
+    order.truncate(limit);
+    order.sort_unstable();
+    order
 }
 
 /// Crops the central square of an image `[H, W, C]`, resamples it to `size`×`size` and changes its channels (1 or 3).
@@ -69,11 +84,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn selection_is_even_and_never_more_than_there_is() {
-        assert_eq!(select(10, Some(5)), [0, 2, 4, 6, 8]);
-        assert_eq!(select(3, Some(9)), [0, 1, 2]);
-        assert_eq!(select(3, None), [0, 1, 2]);
-        assert!(select(3, Some(0)).is_empty() && select(0, Some(3)).is_empty());
+    fn a_limit_is_never_more_than_there_is() {
+        assert_eq!(select(3, Some(9), None), [0, 1, 2]);
+        assert_eq!(select(3, None, None), [0, 1, 2]);
+        assert!(select(3, Some(0), None).is_empty() && select(0, Some(3), None).is_empty());
+    }
+
+    #[test]
+    fn a_limit_favours_no_source_and_leaves_no_class_out() {
+        // Two sources take turns; a class of three images is hidden at the end.
+        let total = 6_000;
+        let labels: Vec<u8> =
+            (0..total).map(|index| if index < total - 3 { (index / 2 % 4) as u8 } else { 9 }).collect();
+        let kept = select(total, Some(1_000), Some(&labels));
+        assert!(kept.len() == 1_000 && kept.is_sorted() && kept.windows(2).all(|pair| pair[0] != pair[1]));
+        assert_eq!(kept, select(total, Some(1_000), Some(&labels)), "always the same");
+        let even = kept.iter().filter(|&index| index % 2 == 0).count();
+        assert!((420..580).contains(&even), "five deviations around a half: {even}");
+        for class in [0, 1, 2, 3] {
+            let count = kept.iter().filter(|&&index| labels[index] == class).count();
+            assert!((180..320).contains(&count), "five deviations around a quarter: {count}");
+        }
+        for limit in [5, 6, 100] {
+            let classes: BTreeSet<u8> =
+                select(total, Some(limit), Some(&labels)).into_iter().map(|index| labels[index]).collect();
+            assert_eq!(classes.len(), 5, "{limit}");
+        }
     }
 
     #[test]
@@ -98,6 +134,8 @@ mod tests {
         let dataset =
             Dataset { name: String::new(), images: vec![0, 1, 2, 3], labels: Some(vec![0, 1, 2, 3]), shape: [1, 1, 1] };
         let kept = fit(dataset, 1, 3, Some(2));
-        assert_eq!((kept.images, kept.labels, kept.shape), (vec![0, 0, 0, 2, 2, 2], Some(vec![0, 2]), [1, 1, 3]));
+        assert_eq!((kept.len(), kept.shape), (2, [1, 1, 3]));
+        let labels = kept.labels.unwrap();
+        assert_eq!(kept.images, labels.iter().flat_map(|&label| [label; 3]).collect::<Vec<_>>());
     }
 }

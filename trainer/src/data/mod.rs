@@ -1,7 +1,7 @@
 //! Images to train on.
 //!
-//! A data set is named (`mnist`, `fashion-mnist`, `emoji`, `glyphs`, `icons`) or is a path: an IDX file, a folder of IDX files, or a folder of PNG and
-//! JPEG files. Whatever the source, the result is one block of bytes of the size and channel count that the recipe asks for.
+//! A data set is named (`mnist`, `fashion-mnist`, `emoji`, `stacked-mnist`, `glyphs`, `icons`) or is a path: an IDX file, a folder of IDX files, or a
+//! folder of PNG and JPEG files. Whatever the source, the result is one block of bytes of the size and channel count that the recipe asks for.
 //!
 //! | file | what |
 //! | --- | --- |
@@ -11,6 +11,7 @@
 //! | `fit.rs` | crop, resample, grey ↔ RGB, limit |
 //! | `catalogue.rs` | the named sets: licence, sizes, checksums, sources |
 //! | `fetch.rs`, `source.rs` | bring a named set into the cache folder and check it |
+//! | `stacked.rs` | three digits of `mnist` in one colour image, for counting modes |
 //! | `glyphs.rs` | digits drawn by the program itself, for a machine without sources |
 //! | `icons.rs` | icons of 5 × 5 pixels drawn by the program itself |
 
@@ -23,8 +24,9 @@ mod glyphs;
 mod icons;
 mod idx;
 mod source;
+mod stacked;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail, ensure};
 
@@ -34,6 +36,7 @@ pub use catalogue::{DatasetInfo, RawFile, cache_folder, list};
 pub use fetch::{FetchOptions, fetch};
 pub use glyphs::glyphs;
 pub use source::Source;
+pub use stacked::{NAME as STACKED, SOURCE as STACKED_SOURCE};
 
 /// Images of one size in memory, with labels where the source has them.
 #[derive(Clone, PartialEq, Eq)]
@@ -102,8 +105,8 @@ pub enum Split {
 /// Loads the training images that `config` tells of, as `size`×`size` images of `channels` channels, at most `limit` of them.
 ///
 /// They come from the known set `config.name`, else from `config.name` taken as a path.
-/// Images of another size are cropped to their central square and resampled. A limit takes evenly spaced images, so that it leaves
-/// every class in.
+/// Images of another size are cropped to their central square and resampled. A limit takes images at random, always the same
+/// ones, and leaves every class in if it can.
 ///
 /// # Errors
 /// One sentence with what was expected, what was found and what to do. A named set must have been fetched before.
@@ -125,20 +128,28 @@ pub fn load_split(config: &DataConfig, split: Split) -> Result<Dataset> {
         fit::fit(glyphs(count, glyphs::seed(split), size), size, channels, None)
     } else if name == icons::NAME {
         fit::fit(icons::icons(icons::count(split), icons::seed(split)), size, channels, limit)
-    } else if let Some(info) = catalogue::find(name) {
-        let folder = cache_folder()?.join(name);
-        ensure!(
-            info.is_complete_in(&folder),
-            "expected the data set {name} in {}, found it missing or incomplete: run `edgegen data fetch {name}` once",
-            folder.display()
-        );
-        fit::fit((info.load)(&folder, split)?, size, channels, limit)
+    } else if name == stacked::NAME {
+        let source = catalogue::find(stacked::SOURCE).expect("the catalogue has it");
+        fit::fit(stacked::load(&here(source)?, split)?, size, channels, limit)
+    } else if let Some(known) = catalogue::find(name) {
+        fit::fit((known.load)(&here(known)?, split)?, size, channels, limit)
     } else {
         load_path(Path::new(name), split, config)?
     };
     name.clone_into(&mut dataset.name);
     ensure!(!dataset.is_empty(), "expected at least one image in {name}, found none: check data.name and data.limit");
     Ok(dataset)
+}
+
+/// The folder of a set that has been fetched.
+fn here(known: &catalogue::Known) -> Result<PathBuf> {
+    let (name, folder) = (known.name, cache_folder()?.join(known.name));
+    ensure!(
+        known.is_complete_in(&folder),
+        "expected the data set {name} in {}, found it missing or incomplete: run `edgegen data fetch {name}` once",
+        folder.display()
+    );
+    Ok(folder)
 }
 
 fn load_path(path: &Path, split: Split, config: &DataConfig) -> Result<Dataset> {
@@ -197,7 +208,7 @@ mod tests {
     #[test]
     fn a_name_that_is_nothing_says_what_there_is() {
         let error = load(&config("mnits")).unwrap_err().to_string();
-        for part in ["mnist, fashion-mnist, emoji, glyphs, icons", "'mnits'", "[data]"] {
+        for part in ["mnist, fashion-mnist, emoji, stacked-mnist, glyphs, icons", "'mnits'", "[data]"] {
             assert!(error.contains(part), "{error}");
         }
     }

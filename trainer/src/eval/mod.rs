@@ -4,6 +4,8 @@
 //! |---|---|
 //! | `judge.rs` | a frozen classifier: features, classes, the hash of its weights |
 //! | `figures.rs` | all measures of one set of images |
+//! | `gan_train.rs` | a classifier that learns from generated images |
+//! | `stacked.rs` | modes of stacked digits |
 //! | `controls.rs` | samplers that are bad on purpose, which the figures must give away |
 //!
 //! The measures themselves are in `edgegen-metrics`; here is what they are given. Distances are to the test images, which no
@@ -11,7 +13,9 @@
 
 pub mod controls;
 pub mod figures;
+pub mod gan_train;
 pub mod judge;
+pub mod stacked;
 
 pub use figures::{Figures, Flag, Reference};
 pub use judge::Judge;

@@ -97,3 +97,76 @@ fn dropout_keeps_the_mean_and_rests_when_evaluating() {
     assert!(dropped.iter().all(|&x| x == 0.0 || (x - 1.25).abs() < 1e-6));
     assert!(values(net.forward(ones, &mut Mode::Eval)).iter().all(|&x| x == 1.0));
 }
+
+/// The convolution to `stride`² times the channels whose depth to space is a transposed convolution: tap k of phase φ, the position modulo the stride, reads
+/// the input (φ + padding − k) / stride places away, where that is whole.
+fn as_depth_to_space(transposed: &ConvTranspose, device: &Device) -> (Tensor<4>, usize) {
+    let [input, output, kernel, _] = transposed.weight.dims();
+    let (stride, padding) = (transposed.stride, transposed.padding);
+    let away = |phase: usize, tap: usize| {
+        let places = (phase + padding) as isize - tap as isize;
+        (places % stride as isize == 0).then_some(places / stride as isize)
+    };
+    let all = (0..stride).flat_map(|phase| (0..kernel).filter_map(move |tap| away(phase, tap)));
+    let reach = all.map(isize::unsigned_abs).max().unwrap();
+    let side = 2 * reach + 1;
+    let from = values(transposed.weight.val());
+    let mut weight = vec![0.0; output * stride * stride * input * side * side];
+    for (at, value) in from.into_iter().enumerate() {
+        let [i, o, ky, kx] =
+            [at / (output * kernel * kernel), at / (kernel * kernel) % output, at / kernel % kernel, at % kernel];
+        for (fy, fx) in (0..stride * stride).map(|phase| (phase / stride, phase % stride)) {
+            if let (Some(y), Some(x)) = (away(fy, ky), away(fx, kx)) {
+                let [y, x] = [y, x].map(|places| (places + reach as isize) as usize);
+                let feature = (o * stride + fy) * stride + fx;
+                weight[((feature * input + i) * side + y) * side + x] = value;
+            }
+        }
+    }
+    (Tensor::from_data(TensorData::new(weight, [output * stride * stride, input, side, side]), device), reach)
+}
+
+#[test]
+fn a_transposed_convolution_is_depth_to_space_of_more_features() {
+    let device = Device::flex();
+    let mut rng = Rng::new(8, 0);
+    // Where the kernel is the stride and twice the padding, the output is `stride` times the input. A kernel its stride divides has the same taps in each phase.
+    for (kernel, stride, padding) in [(4, 2, 1), (2, 2, 0), (6, 2, 2), (3, 1, 1), (5, 3, 1), (8, 4, 2)] {
+        let net =
+            NetBuilder::new([3, 5, 7], Init::He, &device, &mut rng).conv_transpose(2, kernel, stride, padding).build();
+        let Layer::ConvTranspose(transposed) = &net.layers[0] else { panic!("built above") };
+        let (weight, reach) = as_depth_to_space(transposed, &device);
+        let features = weight.dims()[0];
+        let conv = Layer::Conv(Conv {
+            weight: Param::initialized(ParamId::from(1), weight),
+            bias: Param::initialized(ParamId::from(2), Tensor::zeros([features], &device)),
+            spectral: None,
+            stride: 1,
+            padding: reach,
+        });
+        let shuffle = Layer::PixelShuffle(PixelShuffle { factor: stride });
+        let x = image([2, 3, 5, 7], &mut rng);
+        let expected = net.forward(x.clone(), &mut Mode::Eval);
+        let found = shuffle.forward(conv.forward(x, &mut Mode::Eval), &mut Mode::Eval);
+        assert_eq!(found.dims(), expected.dims());
+        let (found, expected) = (values(found), values(expected));
+        let most = found.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(most <= 1e-5, "kernel {kernel}, stride {stride}: {most}");
+        assert!(expected.iter().any(|x| x.abs() > 0.1), "blank maps prove nothing");
+    }
+}
+
+#[test]
+fn filters_before_a_pixel_shuffle_start_equal_in_groups() {
+    let device = Device::flex();
+    let mut rng = Rng::new(9, 0);
+    for factor in [2, 3] {
+        let net = NetBuilder::new([4, 3, 3], Init::He, &device, &mut rng).conv_pixel_shuffle(5, factor).build();
+        let Layer::Conv(conv) = &net.layers[0] else { panic!("built above") };
+        let weight = values(conv.weight.val());
+        let groups: Vec<&[f32]> = weight.chunks(factor * factor * 4 * 9).collect();
+        assert_eq!(groups.len(), 5);
+        assert!(groups.iter().all(|group| group.chunks(4 * 9).all(|filter| filter == &group[..4 * 9])));
+        assert!(groups.windows(2).all(|pair| pair[0] != pair[1]), "groups differ from each other");
+    }
+}

@@ -20,13 +20,30 @@ pub mod began;
 pub mod cgan;
 pub mod dcgan;
 pub mod gan;
+pub mod gaussian;
+pub mod gmm;
 pub mod judge;
+pub mod kmeans;
 pub mod learner;
+pub mod linear;
 pub mod penalty;
 pub mod vae;
 
 /// All systems.
-pub const SYSTEMS: &[&Kind] = &[&gan::KIND, &dcgan::KIND, &cgan::KIND, &began::KIND, &vae::KIND, &judge::KIND];
+pub const SYSTEMS: &[&Kind] = &[
+    &gan::KIND,
+    &dcgan::KIND,
+    &cgan::KIND,
+    &began::KIND,
+    &vae::KIND,
+    &judge::KIND,
+    &gaussian::KIND,
+    &kmeans::KIND,
+    &gmm::KIND,
+];
+
+/// Systems whose classes are parts that they found by themselves, not the classes of their data.
+pub const CLUSTERING: &[&str] = &[kmeans::KIND.name, gmm::KIND.name];
 
 /// What a recipe's `system = "…"` may name.
 #[derive(Debug)]

@@ -18,6 +18,9 @@ fn recipe(system: &str, steps: u64) -> Recipe {
         "vae" => "channels = [6, 4]\nencoder_channels = [4]\nlatent = 5",
         "began" => "channels = [6, 4]\nhidden = 5\nlatent = 5\nlambda = 0.5",
         "judge" => "channels = [4]\nfeatures = 5",
+        "gaussian" => "latent = 5",
+        "kmeans" => "centres = 3",
+        "gmm" => "components = 2\nlatent = 5",
         _ => "head = \"conv3\"\nchannels = [8, 6, 4]\nlatent = 5\ncritic_channels = [6, 8]",
     };
     Recipe::parse(&format!(
@@ -111,7 +114,7 @@ fn data_with_other_classes_or_none_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let labelled = dataset(16);
     for (labels, found) in [(None, "found 0 classes"), (Some(vec![200; labelled.len()]), "found 201 classes")] {
-        let dataset = crate::data::Dataset { labels, ..labelled.clone() };
+        let dataset = Dataset { labels, ..labelled.clone() };
         let error = train_on(&recipe("cgan", 20), &dataset, &options(folder.path())).unwrap_err().to_string();
         assert!(error.contains(found) && error.contains("[cgan]"), "{error}");
     }

@@ -3,16 +3,20 @@
     python3 -m venv V && V/bin/pip install numpy scipy prdc scikit-learn && V/bin/python make.py
 
 SciPy: matrix square root of the Frechet distance. prdc (Naeem et al.'s own package): precision, recall, density, coverage.
-scikit-learn: kernel density and the polynomial kernel. NumPy: Fourier transform of the checkerboard energy.
+scikit-learn: kernel density and the polynomial kernel, k-means and EM from given beginnings. NumPy: Fourier transform of the checkerboard energy.
 """
 
 import json
+import warnings
 from pathlib import Path
 
 import numpy as np
 import scipy.linalg
+import scipy.stats
 from prdc import compute_prdc
+from sklearn.cluster import KMeans
 from sklearn.metrics.pairwise import polynomial_kernel, rbf_kernel
+from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import KernelDensity
 
 rng = np.random.default_rng(7)
@@ -55,8 +59,29 @@ pattern = [energy[3, 0], energy[0, 4], energy[3, 4]]
 others = energy.sum() - energy[0, 0] - sum(pattern)
 checkerboard = np.mean(pattern) / (others / (energy.size - 4))
 
+# Three passes from the first four samples, and five steps of EM from the first three with unit covariances. Neither converges by then.
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    passes = KMeans(4, init=x[:4], n_init=1, max_iter=3, tol=0, algorithm="lloyd").fit(x)
+    mixtures = {}
+    for kind, precisions in [("full", np.stack([np.eye(6)] * 3)), ("tied", np.eye(6))]:
+        weights = np.array([0.5, 0.3, 0.2])
+        em = GaussianMixture(
+            3, covariance_type=kind, reg_covar=0.5, max_iter=5, tol=0, means_init=x[:3], precisions_init=precisions, weights_init=weights
+        ).fit(x)
+        mixtures[kind] = {
+            "weights": em.weights_.tolist(),
+            "means": em.means_.ravel().tolist(),
+            "covariances": em.covariances_.ravel().tolist(),
+            "score": em.score(y),
+        }
+
 vectors = {
     "dims": 6,
+    "kmeans": {"centres": passes.cluster_centers_.ravel().tolist(), "inertia": passes.inertia_},
+    "gmm": mixtures,
+    "eigenvalues": np.linalg.eigvalsh(np.cov(x, rowvar=False, bias=True)).tolist(),
+    "normal": scipy.stats.multivariate_normal(x.mean(0), np.cov(x, rowvar=False, bias=True)).logpdf(y).mean(),
     "real": real.ravel().tolist(),
     "fake": fake.ravel().tolist(),
     "frechet": frechet,
