@@ -1,5 +1,7 @@
 //! `edgegen eval RUN|MODEL`: the measures, float and int8 side by side.
 
+pub mod plane;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -18,6 +20,9 @@ use crate::recipe::{DataConfig, Recipe};
 use crate::rng::Rng;
 use crate::{checkpoint, device, lower, run, systems};
 
+/// Images that are looked at by default.
+const COUNT: u32 = 10_000;
+
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// A run folder (float, and the int8 it exports to) or a model file (int8)
@@ -26,9 +31,9 @@ pub struct Args {
     /// The judge to look through [default: the shipped one of the data set]
     #[arg(long, value_name = "FOLDER")]
     judge: Option<PathBuf>,
-    /// Generated images, and training images for the floor
-    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(100..))]
-    count: u32,
+    /// Generated images, and training images for the floor [default: 10000, of points of the plane 20000]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(100..))]
+    count: Option<u32>,
     /// Seed of the first image and of everything that is drawn
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -73,8 +78,12 @@ struct Report {
 }
 
 pub fn run(args: &Args, console: Console) -> Result<Ending> {
-    let count = args.count as usize;
-    let Made { data, classes, mut sets } = images(args, count)?;
+    let source = Source::open(&args.source)?;
+    if let Some(mixture) = plane::find(&source)? {
+        return plane::run(args, source, &mixture, console);
+    }
+    let count = args.count.unwrap_or(COUNT) as usize;
+    let Made { data, classes, mut sets } = images(args, source, count)?;
     // Without a choice, the seeds take the classes in turn.
     let asked = (classes > 0).then(|| {
         (0..count as u64).map(|index| (args.seed.wrapping_add(index) % classes as u64) as usize).collect::<Vec<_>>()
@@ -141,10 +150,23 @@ struct Made {
     sets: Vec<(String, Vec<Vec<u8>>)>,
 }
 
+/// The name of the data set that `source` learned; a model file may not say it.
+fn data_of(source: &Source) -> Result<Option<String>> {
+    match source {
+        Source::Run(run) => Ok(Some(run.recipe.data.name.clone())),
+        Source::Model(file) => {
+            let model = Model::parse(file.bytes())?;
+            Ok(model.graph().metadata.iter().find(|(key, _)| *key == "data").map(|(_, value)| (*value).to_owned()))
+        }
+    }
+}
+
 /// Draws them.
-fn images(args: &Args, count: usize) -> Result<Made> {
-    let source = Source::open(&args.source)?;
+fn images(args: &Args, source: Source, count: usize) -> Result<Made> {
     let classes = source.classes()?;
+    let data = data_of(&source)?.with_context(|| {
+        format!("expected the data set's name in {}, found none: export it from its run", args.source.display())
+    })?;
     match source {
         source @ Source::Run(_) => {
             let (float, _) = source.images(args.seed, count, None)?;
@@ -154,17 +176,10 @@ fn images(args: &Args, count: usize) -> Result<Made> {
             let exported = edgegen_export::export(&network, super::export::CALIBRATION, label)?;
             let (int8, _) = Source::Model(exported.file).images(args.seed, count, None)?;
             let sets = vec![("float".into(), float), ("int8".into(), int8)];
-            Ok(Made { data: run.recipe.data.name.clone(), classes, sets })
+            Ok(Made { data, classes, sets })
         }
         source @ Source::Model(_) => {
             let (int8, _) = source.images(args.seed, count, None)?;
-            let Source::Model(file) = source else { bail!("matched above") };
-            let model = Model::parse(file.bytes())?;
-            let data =
-                model.graph().metadata.iter().find(|(key, _)| *key == "data").map(|(_, value)| (*value).to_owned());
-            let data = data.with_context(|| {
-                format!("expected the data set's name in {}, found none: export it from its run", args.source.display())
-            })?;
             Ok(Made { data, classes, sets: vec![("int8".into(), int8)] })
         }
     }

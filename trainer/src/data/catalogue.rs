@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use serde::Serialize;
 
 use super::source::Source;
-use super::{Dataset, Split, emoji, glyphs, idx};
+use super::{Dataset, Plane, Split, emoji, glyphs, idx};
 
 /// One file of a data set as it lies in the cache: unpacked.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +29,7 @@ pub struct DatasetInfo {
     pub what: &'static str,
     /// Licence, as its publishers state it.
     pub licence: &'static str,
-    /// Numbers of training and test images.
+    /// Numbers of training and test images; both 0 where points are drawn without end.
     pub count: [usize; 2],
     /// `[H, W, C]`.
     pub shape: [usize; 3],
@@ -206,7 +206,7 @@ pub fn list() -> Vec<DatasetInfo> {
             folder,
         }
     });
-    fetched.chain([glyphs::info()]).collect()
+    fetched.chain([glyphs::info()]).chain(Plane::all().iter().map(Plane::info)).collect()
 }
 
 /// The folder that holds one sub-folder for each fetched set: `$EDGEGEN_DATA`, else `$XDG_CACHE_HOME/edgegen/data`, else
@@ -241,7 +241,7 @@ mod tests {
             assert!(!known.is_complete_in(Path::new("no/such/folder")));
         }
         let names: Vec<_> = list().into_iter().map(|info| info.name).collect();
-        assert_eq!(names, ["mnist", "fashion-mnist", "emoji", "glyphs"]);
-        assert!(list()[3].present);
+        assert_eq!(names, ["mnist", "fashion-mnist", "emoji", "glyphs", "ring", "grid"]);
+        assert!(list()[3..].iter().all(|info| info.present));
     }
 }

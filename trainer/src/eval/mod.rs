@@ -5,6 +5,7 @@
 //! | `judge.rs` | a frozen classifier: features, classes, the hash of its weights |
 //! | `figures.rs` | all measures of one set of images |
 //! | `controls.rs` | samplers that are bad on purpose, which the figures must give away |
+//! | `plane.rs` | measures of points of the plane, without a judge |
 //!
 //! The measures themselves are in `edgegen-metrics`; here is what they are given. Distances are to the test images, which no
 //! generator has seen; the floor is what training images, as many as are generated, come to.
@@ -12,6 +13,7 @@
 pub mod controls;
 pub mod figures;
 pub mod judge;
+pub mod plane;
 
 pub use figures::{Figures, Flag, Reference};
 pub use judge::Judge;

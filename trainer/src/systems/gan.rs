@@ -12,7 +12,8 @@
 //! in place of SGD with momentum.
 //!
 //! Knobs: `loss` (`minimax` saturates early on, `non-saturating` is what the paper trains with, §3), the sizes,
-//! `maxout_pieces` (0 for LeakyReLU), the dropout, and k as `[train] critic_steps`.
+//! `maxout_pieces` (0 for LeakyReLU), the dropout, and k as `[train] critic_steps`. For points of the plane, take `output = "linear"`. A `penalty`
+//! needs a critic of LeakyReLUs without dropout.
 
 use anyhow::{Result, ensure};
 use burn::tensor::Device;
@@ -45,8 +46,33 @@ pub struct Config {
     pub keep_input: f32,
     /// Probability that a hidden unit of the critic takes part while it trains.
     pub keep_hidden: f32,
+    /// Range and last layer of the generator.
+    pub output: Output,
     /// What the players minimize.
     pub loss: Loss,
+    /// What else the critic minimizes: `"none"`, `{ gradient = 10.0 }` (WGAN-GP) or `{ zero-centred = 1.0 }` (R1 and R2).
+    pub penalty: Penalty,
+}
+
+/// The generator's last layer, and with it what its values mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Output {
+    /// Values in [0, 1], as in the paper.
+    Sigmoid,
+    /// Values in [−1, 1].
+    Tanh,
+    /// Values around [−1, 1]: points of the plane.
+    Linear,
+}
+
+impl Output {
+    fn pixels(self) -> PixelRange {
+        match self {
+            Self::Sigmoid => PixelRange::Unit,
+            Self::Tanh | Self::Linear => PixelRange::Symmetric,
+        }
+    }
 }
 
 impl Default for Config {
@@ -59,7 +85,9 @@ impl Default for Config {
             maxout_pieces: 5,
             keep_input: 0.8,
             keep_hidden: 0.5,
+            output: Output::Sigmoid,
             loss: Loss::NonSaturating,
+            penalty: Penalty::None,
         }
     }
 }
@@ -67,7 +95,7 @@ impl Default for Config {
 /// The entry in [`SYSTEMS`](super::SYSTEMS).
 pub const KIND: Kind = Kind {
     name: "gan",
-    about: "the MLP game of 2014: minimax or non-saturating, maxout critic with dropout",
+    about: "the MLP game of 2014 for images and points of the plane, maxout critic with dropout",
     normalize,
     generator: |recipe, device, rng| {
         let config: Config = recipe.settings()?;
@@ -75,7 +103,7 @@ pub const KIND: Kind = Kind {
             net: generator(&config, image(recipe), device, rng),
             prior: config.prior,
             classes: 0,
-            pixels: PixelRange::Unit,
+            pixels: config.output.pixels(),
         })
     },
     build,
@@ -91,6 +119,12 @@ fn normalize(recipe: &Recipe) -> Result<Table> {
     for (key, keep) in [("keep_input", config.keep_input), ("keep_hidden", config.keep_hidden)] {
         ensure!(keep > 0.0 && keep <= 1.0, "[gan] {key} must be above 0 and at most 1 (no dropout), found {keep}");
     }
+    config.penalty.check("gan")?;
+    ensure!(
+        config.penalty == Penalty::None
+            || config.maxout_pieces == 0 && config.keep_input == 1.0 && config.keep_hidden == 1.0,
+        "[gan] a penalty needs a critic with a slope everywhere: set maxout_pieces = 0, keep_input = 1.0 and keep_hidden = 1.0"
+    );
     Ok(Table::try_from(config)?)
 }
 
@@ -100,10 +134,10 @@ fn build(recipe: &Recipe, device: &Device, rng: &mut Rng) -> Result<Box<dyn Syst
         generator: generator(&config, image(recipe), device, rng),
         critic: critic(&config, image(recipe), device, rng),
         loss: config.loss,
-        penalty: Penalty::None,
+        penalty: config.penalty,
         classes: 0,
         prior: config.prior,
-        pixels: PixelRange::Unit,
+        pixels: config.output.pixels(),
     };
     Ok(Box::new(Adversarial::new(players, &recipe.train, device)))
 }
@@ -117,7 +151,13 @@ fn generator(config: &Config, image: [usize; 3], device: &Device, rng: &mut Rng)
     for &units in &config.hidden {
         net = net.linear([units, 1, 1]).relu();
     }
-    net.linear(image).sigmoid().build()
+    let net = net.linear(image);
+    match config.output {
+        Output::Sigmoid => net.sigmoid(),
+        Output::Tanh => net.tanh(),
+        Output::Linear => net,
+    }
+    .build()
 }
 
 fn critic(config: &Config, image: [usize; 3], device: &Device, rng: &mut Rng) -> Net {
@@ -160,6 +200,7 @@ mod tests {
         for (table, expected) in [
             ("latent = 0", "latent must be at least 1"),
             ("keep_hidden = 0.0", "keep_hidden must be above 0"),
+            ("penalty = { zero-centred = 1.0 }", "set maxout_pieces = 0"),
             ("loss = \"earth-mover\"", "[gan] unknown variant `earth-mover`"),
         ] {
             let message = format!("{:#}", recipe(table).unwrap_err());

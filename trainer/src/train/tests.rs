@@ -79,6 +79,23 @@ fn ten_and_ten_are_twenty_bit_for_bit() {
 }
 
 #[test]
+fn points_resume_bit_for_bit() {
+    let recipe = |steps: u64| {
+        Recipe::parse(&format!(
+            "system = \"gan\"\n[data]\nname = \"grid\"\n[train]\nsteps = {steps}\nbatch = 8\nschedule = \"constant\"\n[gan]\noutput = \"linear\"\nhidden = [8]"
+        ))
+        .unwrap()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let [straight, resumed] = ["straight", "resumed"].map(|name| folder.path().join(name));
+    train(&recipe(10), &options(&straight)).unwrap();
+    train(&recipe(5), &options(&resumed)).unwrap();
+    let summary = train(&recipe(10), &Options { resume: true, ..options(&resumed) }).unwrap();
+    assert_eq!(summary.session_steps, 5);
+    assert!(learned(&straight) == learned(&resumed));
+}
+
+#[test]
 fn two_runs_are_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let dataset = dataset(16);
