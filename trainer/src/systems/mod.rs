@@ -23,10 +23,12 @@ pub mod gan;
 pub mod judge;
 pub mod learner;
 pub mod penalty;
+pub mod unrolled;
 pub mod vae;
 
 /// All systems.
-pub const SYSTEMS: &[&Kind] = &[&gan::KIND, &dcgan::KIND, &cgan::KIND, &began::KIND, &vae::KIND, &judge::KIND];
+pub const SYSTEMS: &[&Kind] =
+    &[&gan::KIND, &dcgan::KIND, &cgan::KIND, &began::KIND, &unrolled::KIND, &vae::KIND, &judge::KIND];
 
 /// What a recipe's `system = "…"` may name.
 #[derive(Debug)]

@@ -17,6 +17,7 @@ fn recipe(system: &str, steps: u64) -> Recipe {
         "gan" => "critic_hidden = [12]\nhidden = [16]\nlatent = 5",
         "vae" => "channels = [6, 4]\nencoder_channels = [4]\nlatent = 5",
         "began" => "channels = [6, 4]\nhidden = 5\nlatent = 5\nlambda = 0.5",
+        "unrolled" => "critic_hidden = [6]\nhidden = [8]\nlatent = 5\nunroll = 2",
         "judge" => "channels = [4]\nfeatures = 5",
         _ => "head = \"conv3\"\nchannels = [8, 6, 4]\nlatent = 5\ncritic_channels = [6, 8]",
     };
