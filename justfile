@@ -68,6 +68,10 @@ bench-train *args:
     fi
     cargo run --quiet --package edgegen-bench-train -- --python .tools/torch/bin/python --record benches/record {{args}}
 
+# Train on the ring with one thing changed at a time and keep a record: tricks, learning rates, looking ahead (about an hour; `tricks --steps 500` is quick)
+ablation *args:
+    cargo run --quiet --package edgegen-bench-lab -- --record benches/record {{args}}
+
 # Count instructions on emulated Cortex-M, layer by layer and whole, and keep a record; one processor's name: without a record
 bench-arm *args:
     cargo run --quiet --package edgegen-bench-arm -- {{args}}

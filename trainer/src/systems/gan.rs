@@ -13,7 +13,8 @@
 //!
 //! Knobs: `loss` (`minimax` saturates early on, `non-saturating` is what the paper trains with, §3), the sizes,
 //! `maxout_pieces` (0 for LeakyReLU), the dropout, and k as `[train] critic_steps`. For points of the plane, take `output = "linear"`. A `penalty`
-//! needs a critic of LeakyReLUs without dropout.
+//! needs a critic of LeakyReLUs without dropout. With `classes`, the generator draws the class it is asked for, as in [`cgan`](super::cgan).
+//! `[gan.tricks]` is for all games ([`tricks`](super::tricks)).
 
 use anyhow::{Result, ensure};
 use burn::tensor::Device;
@@ -23,6 +24,7 @@ use toml::Table;
 
 use super::adversarial::{Adversarial, Loss, Players};
 use super::penalty::Penalty;
+use super::tricks::Tricks;
 use super::{Generator, Kind, System};
 use crate::nets::{Init, Net, NetBuilder};
 use crate::recipe::{Prior, Recipe};
@@ -52,6 +54,10 @@ pub struct Config {
     pub loss: Loss,
     /// What else the critic minimizes: `"none"`, `{ gradient = 10.0 }` (WGAN-GP) or `{ zero-centred = 1.0 }` (R1 and R2).
     pub penalty: Penalty,
+    /// Classes that the generator can be asked for; 0 for none.
+    pub classes: usize,
+    /// What else is done.
+    pub tricks: Tricks,
 }
 
 /// The generator's last layer, and with it what its values mean.
@@ -88,6 +94,8 @@ impl Default for Config {
             output: Output::Sigmoid,
             loss: Loss::NonSaturating,
             penalty: Penalty::None,
+            classes: 0,
+            tricks: Tricks::default(),
         }
     }
 }
@@ -102,7 +110,7 @@ pub const KIND: Kind = Kind {
         Ok(Generator {
             net: generator(&config, image(recipe), device, rng),
             prior: config.prior,
-            classes: 0,
+            classes: config.classes,
             pixels: config.output.pixels(),
         })
     },
@@ -120,6 +128,8 @@ fn normalize(recipe: &Recipe) -> Result<Table> {
         ensure!(keep > 0.0 && keep <= 1.0, "[gan] {key} must be above 0 and at most 1 (no dropout), found {keep}");
     }
     config.penalty.check("gan")?;
+    config.tricks.check("gan", config.loss, config.penalty, config.classes)?;
+    ensure!(config.classes <= 256, "[gan] classes must be at most 256, found {}", config.classes);
     ensure!(
         config.penalty == Penalty::None
             || config.maxout_pieces == 0 && config.keep_input == 1.0 && config.keep_hidden == 1.0,
@@ -135,7 +145,8 @@ fn build(recipe: &Recipe, device: &Device, rng: &mut Rng) -> Result<Box<dyn Syst
         critic: critic(&config, image(recipe), device, rng),
         loss: config.loss,
         penalty: config.penalty,
-        classes: 0,
+        tricks: config.tricks,
+        classes: config.classes,
         prior: config.prior,
         pixels: config.output.pixels(),
     };
@@ -147,9 +158,9 @@ fn image(recipe: &Recipe) -> [usize; 3] {
 }
 
 fn generator(config: &Config, image: [usize; 3], device: &Device, rng: &mut Rng) -> Net {
-    let mut net = NetBuilder::new([config.latent, 1, 1], Init::He, device, rng);
+    let mut net = NetBuilder::new([config.latent + config.classes, 1, 1], Init::He, device, rng);
     for &units in &config.hidden {
-        net = net.linear([units, 1, 1]).relu();
+        net = net.linear([units, 1, 1]).relu().dropout(config.tricks.keep_generator);
     }
     let net = net.linear(image);
     match config.output {
@@ -169,7 +180,7 @@ fn critic(config: &Config, image: [usize; 3], device: &Device, rng: &mut Rng) ->
         };
         net = net.dropout(config.keep_hidden);
     }
-    net.linear([1, 1, 1]).build()
+    net.batch_deviation(config.tricks.minibatch_deviation).linear([1 + config.classes, 1, 1]).build()
 }
 
 #[cfg(test)]
@@ -201,6 +212,7 @@ mod tests {
             ("latent = 0", "latent must be at least 1"),
             ("keep_hidden = 0.0", "keep_hidden must be above 0"),
             ("penalty = { zero-centred = 1.0 }", "set maxout_pieces = 0"),
+            ("[gan.tricks]\nauxiliary_classifier = true", "[gan.tricks] auxiliary_classifier needs classes"),
             ("loss = \"earth-mover\"", "[gan] unknown variant `earth-mover`"),
         ] {
             let message = format!("{:#}", recipe(table).unwrap_err());

@@ -23,6 +23,7 @@ pub mod gan;
 pub mod judge;
 pub mod learner;
 pub mod penalty;
+pub mod tricks;
 pub mod unrolled;
 pub mod vae;
 

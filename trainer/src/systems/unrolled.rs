@@ -339,6 +339,7 @@ mod tests {
     use crate::systems::Batch;
     use crate::systems::adversarial::{Adversarial, Players};
     use crate::systems::penalty::Penalty;
+    use crate::systems::tricks::Tricks;
     use burn::tensor::{DType, TensorData};
 
     const ADAM: Adam = Adam { beta1: 0.5, beta2: 0.999, rate: 0.02 };
@@ -447,6 +448,7 @@ mod tests {
                 critic: unrolled.critic[0].clone().train(),
                 loss,
                 penalty: Penalty::None,
+                tricks: Tricks::default(),
                 classes: 0,
                 prior: Prior::Gaussian,
                 pixels: PixelRange::Symmetric,
