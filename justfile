@@ -24,7 +24,7 @@ check:
 # Compile all tests; the first time takes minutes, which is why it shows what it does
 build-tests:
     cargo test --no-run --package edgegen-runtime --package edgegen-export --package edgegen-app --package edgegen-board --package edgegen-sim --package edgegen-tests --package edgegen-bench-arm
-    cargo test --no-run --package edgegen --package edgegen-metrics
+    cargo test --no-run --package edgegen --package edgegen-metrics --package edgegen-bench-lab
 
 # All tests that need no Burn: kernels, files, golden bytes, drawing, emulated boards
 test-fast:
@@ -32,7 +32,7 @@ test-fast:
 
 # The tests of the trainer, of the measures and of the command line
 test-trainer:
-    cargo test --quiet --package edgegen --package edgegen-metrics
+    cargo test --quiet --package edgegen --package edgegen-metrics --package edgegen-bench-lab
 
 # What tract says of our ONNX files (compiles tract, about six minutes the first time, once for bench-host, too)
 test-onnx:

@@ -31,11 +31,12 @@ pub struct Experiment {
 }
 
 const PLAIN: &str = include_str!("../ring-plain.toml");
+const RING: &str = include_str!("../../../trainer/recipes/ring.toml");
 const UNROLLED: &str = include_str!("../../../trainer/recipes/ring-unrolled.toml");
 
 /// All of them.
 pub fn experiments() -> Vec<Experiment> {
-    vec![tricks(), rates(), unrolled()]
+    vec![tricks(), rates(), unrolled(), course()]
 }
 
 fn case(name: &str, change: &str) -> Case {
@@ -94,6 +95,19 @@ fn unrolled() -> Experiment {
     }
 }
 
+fn course() -> Experiment {
+    // A run of n steps is the beginning of a longer one, bit for bit.
+    let after =
+        |steps: u32| case(&format!("{steps} steps"), &format!("[train]\nschedule = \"constant\"\nsteps = {steps}"));
+    Experiment {
+        name: "course",
+        about: "How training goes on: recipes/ring.toml with constant learning rates.",
+        base: RING,
+        cases: [125, 250, 500, 1000, 2000, 4000].map(after).into(),
+        seeds: 1,
+    }
+}
+
 impl Experiment {
     /// The recipe of one case; `steps` in place of its own, if given.
     pub fn recipe(&self, case: &Case, seed: u64, steps: Option<u64>) -> Result<Recipe> {
@@ -126,8 +140,9 @@ mod tests {
     fn every_case_is_a_recipe_of_its_own() {
         for experiment in experiments() {
             let recipes: Vec<Recipe> =
-                experiment.cases.iter().map(|case| experiment.recipe(case, 1, Some(7)).unwrap()).collect();
-            assert!(recipes.iter().all(|recipe| recipe.train.steps == 7 && recipe.data.name == "ring"));
+                experiment.cases.iter().map(|case| experiment.recipe(case, 1, None).unwrap()).collect();
+            assert!(recipes.iter().all(|recipe| recipe.data.name == "ring"));
+            assert_eq!(experiment.recipe(&experiment.cases[0], 1, Some(7)).unwrap().train.steps, 7);
             for (index, recipe) in recipes.iter().enumerate() {
                 assert!(!recipes[..index].contains(recipe), "{} changes nothing", experiment.cases[index].name);
             }

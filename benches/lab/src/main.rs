@@ -26,7 +26,7 @@ const POINTS: (usize, u64) = (20_000, 0);
 #[derive(Debug, Parser)]
 #[command(about = "Train on the ring with one thing changed at a time")]
 struct Args {
-    /// tricks, rates or unrolled [default: all]
+    /// tricks, rates, unrolled or course [default: all]
     experiments: Vec<String>,
     /// Steps of each run, instead of the experiment's
     #[arg(long)]
@@ -57,7 +57,7 @@ fn run(args: &Args) -> Result<()> {
     for name in &args.experiments {
         ensure!(
             all.iter().any(|experiment| experiment.name == name),
-            "expected tricks, rates or unrolled, found {name}: give names of experiments"
+            "expected tricks, rates, unrolled or course, found {name}: give names of experiments"
         );
     }
     for experiment in
@@ -72,12 +72,18 @@ fn run(args: &Args) -> Result<()> {
 }
 
 fn experiment_table(experiment: &Experiment, args: &Args) -> Result<Table> {
-    let first = experiment.cases.first().context("an experiment has cases")?;
-    let train = experiment.recipe(first, 1, args.steps)?.train;
     let Experiment { name, about, .. } = *experiment;
-    let mut table = Table { name, about, steps: train.steps, batch: train.batch, points: POINTS.0, rows: Vec::new() };
+    let mut table = Table { name, about, points: POINTS.0, rows: Vec::new() };
     for case in experiment.cases.iter().filter(|case| case.name.contains(&args.only)) {
-        let mut row = Row { name: case.name.clone(), column: case.column.clone(), found: Vec::new(), seconds: 0.0 };
+        let train = experiment.recipe(case, 1, args.steps)?.train;
+        let mut row = Row {
+            name: case.name.clone(),
+            column: case.column.clone(),
+            steps: train.steps,
+            batch: train.batch,
+            found: Vec::new(),
+            seconds: 0.0,
+        };
         for seed in 1..=args.seeds.unwrap_or(experiment.seeds) {
             let (spread, seconds) = measured(&experiment.recipe(case, seed, args.steps)?)?;
             row.found.push(spread);

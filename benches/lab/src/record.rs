@@ -16,10 +16,6 @@ pub struct Table {
     pub name: &'static str,
     /// What it asks.
     pub about: &'static str,
-    /// Steps of each run.
-    pub steps: u64,
-    /// Images of a batch.
-    pub batch: usize,
     /// Points that each run was measured on.
     pub points: usize,
     /// Its runs.
@@ -33,6 +29,10 @@ pub struct Row {
     pub name: String,
     /// The column, where there are several.
     pub column: String,
+    /// Steps of each run.
+    pub steps: u64,
+    /// Points of a batch.
+    pub batch: usize,
     /// How the points of each seed do, from seed 1 on.
     pub found: Vec<Spread>,
     /// Seconds of all its trainings.
@@ -48,9 +48,10 @@ impl Row {
     /// The row as a line of a table.
     pub fn line(&self) -> String {
         format!(
-            "| {} {} | {} | {} | {} | {} | {:.0} |",
-            self.name,
-            self.column,
+            "| {} | {} × {} | {} | {} | {} | {} | {:.0} |",
+            format!("{} {}", self.name, self.column).trim_end(),
+            self.steps,
+            self.batch,
             self.all(|spread| spread.modes.to_string()),
             self.all(|spread| format!("{:.1}", 100.0 * spread.high_quality)),
             self.all(|spread| format!("{:.3}", spread.reverse_kl)),
@@ -63,10 +64,8 @@ impl Row {
 impl Table {
     /// The table in Markdown: a list, or a map where there are columns.
     fn text(&self) -> String {
-        let mut text = format!(
-            "## {}\n\n{} {} steps of {}, then {} points.\n\n",
-            self.name, self.about, self.steps, self.batch, self.points
-        );
+        let mut text =
+            format!("## {}\n\n{} Each run is measured on {} points.\n\n", self.name, self.about, self.points);
         let mut columns: Vec<&str> = Vec::new();
         for row in &self.rows {
             if !row.column.is_empty() && !columns.contains(&&*row.column) {
@@ -74,11 +73,12 @@ impl Table {
             }
         }
         if columns.is_empty() {
-            text += "| | modes | within 3 σ, % | reverse KL | energy distance | s |\n|---|---|---|---|---|---|\n";
+            text += "| | steps × batch | modes | within 3 σ, % | reverse KL | energy distance | s |\n|---|---|---|---|---|---|---|\n";
             self.rows.iter().for_each(|row| text += &(row.line() + "\n"));
             return text;
         }
-        text += "Modes · within 3 σ, % · reverse KL:\n\n";
+        let Row { steps, batch, .. } = &self.rows[0];
+        let _ = writeln!(text, "Modes · within 3 σ, % · reverse KL after {steps} steps of {batch}:\n");
         let _ = writeln!(text, "| | {} |\n|---|{}", columns.join(" | "), "---|".repeat(columns.len()));
         for line in self.rows.chunks(columns.len()) {
             let cell = |row: &Row| {
