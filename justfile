@@ -50,7 +50,7 @@ msrv:
 # Compile all tests; the first time takes minutes, which is why it shows what it does
 build-tests:
     cargo test --no-run --package edgegen-runtime --package edgegen-export --package edgegen-app --package edgegen-board --package edgegen-sim --package edgegen-tests --package edgegen-bench-arm
-    cargo test --no-run --package edgegen --package edgegen-metrics
+    cargo test --no-run --package edgegen --package edgegen-metrics --package edgegen-bench-lab
 
 # All tests that need no Burn: kernels, files, golden bytes, drawing, emulated boards
 test-fast:
@@ -58,7 +58,7 @@ test-fast:
 
 # The tests of the trainer, of the measures and of the command line
 test-trainer:
-    cargo test --quiet --package edgegen --package edgegen-metrics
+    cargo test --quiet --package edgegen --package edgegen-metrics --package edgegen-bench-lab
 
 # What tract says of our ONNX files (compiles tract, about six minutes the first time, once for bench-host, too)
 test-onnx:
@@ -93,6 +93,10 @@ bench-train *args:
             $pip install --quiet --requirement benches/train/requirements.txt
     fi
     cargo run --quiet --package edgegen-bench-train -- --python .tools/torch/bin/python --record benches/record {{args}}
+
+# Train on the ring with one thing changed at a time and keep a record: tricks, learning rates, looking ahead (about an hour; `tricks --steps 500` is quick)
+ablation *args:
+    cargo run --quiet --package edgegen-bench-lab -- --record benches/record {{args}}
 
 # Count instructions on emulated Cortex-M, layer by layer and whole, and keep a record; one processor's name: without a record
 bench-arm *args:

@@ -71,6 +71,11 @@ pub fn lower(generator: &Generator) -> Result<Network> {
             Layer::Maxout(_) => {
                 bail!("expected layers that a device can run, found maxout: only generators can be exported")
             }
+            Layer::BatchDeviation(_) => {
+                bail!(
+                    "expected layers that a device can run, found a batch's deviation: only generators can be exported"
+                )
+            }
         });
     }
     Ok(Network { input: generator.input(), layers: list, pixels: *pixels })

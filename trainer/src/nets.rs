@@ -24,8 +24,8 @@ mod gradient;
 pub mod layer;
 
 use layer::{
-    BatchNorm, Conv, ConvTranspose, Dropout, Layer, Linear, Maxout, PixelShuffle, Pointwise, PointwiseKind,
-    UpsampleNearest,
+    BatchDeviation, BatchNorm, Conv, ConvTranspose, Dropout, Layer, Linear, Maxout, PixelShuffle, Pointwise,
+    PointwiseKind, UpsampleNearest,
 };
 
 /// Whether a pass trains (batch statistics, dropout) or only evaluates.
@@ -91,6 +91,11 @@ impl Net {
     /// Whether some layer keeps statistics that [`Net::estimate_statistics`] has to fill.
     pub fn has_batch_norm(&self) -> bool {
         self.layers.iter().any(|layer| matches!(layer, Layer::BatchNorm(_)))
+    }
+
+    /// Whether what it says of a sample depends on the rest of the batch while it trains.
+    pub fn looks_at_batch(&self) -> bool {
+        self.layers.iter().any(|layer| matches!(layer, Layer::BatchNorm(_) | Layer::BatchDeviation(_)))
     }
 
     /// Moves every parameter a little towards those of `source`: `self ← decay · self + (1 − decay) · source`.
@@ -262,6 +267,16 @@ impl<'a> NetBuilder<'a> {
     /// Keeps each value with probability `keep`, scaled by 1 / `keep`, while training (Srivastava et al., 2014).
     pub fn dropout(self, keep: f32) -> Self {
         if keep < 1.0 { self.push(Layer::Dropout(Dropout { keep })) } else { self }
+    }
+
+    /// One more channel, the same number everywhere: how much the samples of the batch differ (Karras et al., "Progressive Growing of GANs",
+    /// 2018, §3).
+    pub fn batch_deviation(mut self, on: bool) -> Self {
+        if !on {
+            return self;
+        }
+        self.shape[0] += 1;
+        self.push(Layer::BatchDeviation(BatchDeviation { epsilon: 1e-8 }))
     }
 
     /// `[C, H, W]` so far.

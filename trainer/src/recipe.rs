@@ -21,6 +21,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
+use crate::data::plane::{self, Plane};
 use crate::systems;
 
 /// A checked recipe.
@@ -42,12 +43,12 @@ pub struct Recipe {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
-    /// A named set (`mnist`, `fashion-mnist`, `emoji`, `stacked-mnist`, `glyphs`, `icons`) or the path of an IDX file or of a folder of images.
+    /// A named set (`mnist`, `fashion-mnist`, `emoji`, `stacked-mnist`, `glyphs`, `icons`, `ring`, `grid`) or the path of an IDX file or of a folder of images.
     pub name: String,
-    /// Side of the square images in pixels.
+    /// Side of the square images in pixels; 1 for points of the plane.
     #[serde(default = "defaults::size")]
     pub size: usize,
-    /// 1 for grey, 3 for colour.
+    /// 1 for grey, 3 for colour; 2 for points of the plane.
     #[serde(default = "defaults::channels")]
     pub channels: usize,
     /// Take only so many images: at random, always the same ones, with every class in.
@@ -179,7 +180,12 @@ impl Recipe {
         };
         let kind = systems::find(&system)?;
         let settings = sub_table(&mut table, &system)?;
-        let data = sub_table(&mut table, "data")?;
+        let mut data = sub_table(&mut table, "data")?;
+        if data.get("name").and_then(Value::as_str).is_some_and(|name| Plane::named(name).is_some()) {
+            let [size, _, channels] = plane::SHAPE.map(|value| Value::Integer(value as i64));
+            data.entry("size").or_insert(size);
+            data.entry("channels").or_insert(channels);
+        }
         let train = sub_table(&mut table, "train")?;
         let seed = match table.remove("seed") {
             Some(Value::Integer(seed)) if seed >= 0 => seed.unsigned_abs(),
@@ -227,11 +233,18 @@ impl Recipe {
     /// With the first value that is out of range.
     pub fn check(&self) -> Result<()> {
         ensure!(i64::try_from(self.seed).is_ok(), "`seed` must be an integer from 0 to 2^63 - 1, found {}", self.seed);
-        let DataConfig { size, channels, .. } = self.data;
-        ensure!((4..=512).contains(&size), "[data] size must be 4 to 512 pixels, found {size}");
-        ensure!(channels == 1 || channels == 3, "[data] channels must be 1 (grey) or 3 (colour), found {channels}");
-        ensure!(self.data.limit != Some(0), "[data] limit must be at least 1: leave it out to take all images");
+        let DataConfig { ref name, size, channels, limit } = self.data;
         let train = &self.train;
+        if Plane::named(name).is_some() {
+            ensure!(
+                [size, size, channels] == plane::SHAPE && limit.is_none() && !train.flip && train.shift == 0,
+                "[data] {name} has endless points of size 1 and 2 channels, found size {size}, {channels} channels, or a limit, flip or shift: leave all of them out"
+            );
+        } else {
+            ensure!((4..=512).contains(&size), "[data] size must be 4 to 512 pixels, found {size}");
+            ensure!(channels == 1 || channels == 3, "[data] channels must be 1 (grey) or 3 (colour), found {channels}");
+        }
+        ensure!(limit != Some(0), "[data] limit must be at least 1: leave it out to take all images");
         ensure!(
             train.shift < size,
             "[train] shift must be less than the {size} pixels of a side, found {}",
@@ -326,6 +339,8 @@ mod tests {
             ("system = \"dcgan\"\n[data]\nname = \"mnist\"\n[train]\nshift = 28", "less than the 28 pixels"),
             ("system = \"dcgan\"\n[data]\nname = \"mnist\"\n[dcgan]\nlatents = 3", "[dcgan] unknown field `latents`"),
             ("system = \"dcgan\"\n[data", "line 2"),
+            ("system = \"gan\"\n[data]\nname = \"ring\"\nsize = 28", "leave all of them out"),
+            ("system = \"gan\"\n[data]\nname = \"ring\"\n[train]\nflip = true", "leave all of them out"),
         ] {
             let found = message(text);
             assert!(found.contains(expected), "{text}\n→ {found}");

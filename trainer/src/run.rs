@@ -66,13 +66,19 @@ impl Run {
         [h, w, c]
     }
 
-    /// Images of latent vectors: C × H × W values each, in the range of `generator.pixels`.
+    /// Images of what [`Run::inputs`] gives: C × H × W values each, in the range of `generator.pixels`.
     ///
     /// # Panics
     ///
     /// If an input has another length than the generator's.
     pub fn generate(&self, latents: &[Vec<f32>]) -> Vec<Vec<f32>> {
         self.generator.generate(latents, &self.device)
+    }
+
+    /// What the generator reads for `count` seeds from `seed` on, of all classes in turn.
+    pub fn inputs(&self, seed: u64, count: usize) -> Vec<Vec<f32>> {
+        let input = self.generator.input();
+        (0..count as u64).map(|index| input.vector(seed.wrapping_add(index))).collect()
     }
 
     /// The same as bytes, H × W × C, 0 black to 255 white.

@@ -6,7 +6,8 @@
 //! | --- | --- |
 //! | `recipe.toml` | the recipe as run, with all defaults written out |
 //! | `metrics.jsonl` | one line a step: losses, scores, learning rates |
-//! | `samples/step-N.png` | the averaged generator on the same latents each time |
+//! | `samples/step-N.png` | the averaged generator on the same latents each time; points of the plane over real ones |
+//! | `samples/film.gif` | of points, all of these in turn |
 //! | `generator.safetensors` | the averaged weights, as they ship; of a judge, `judge.safetensors` |
 //! | `checkpoint/` | everything that [`Options::resume`] needs to go on bit for bit |
 
@@ -23,6 +24,7 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::checkpoint::{self, State};
+use crate::data::plane::{Plane, in_view};
 use crate::data::{self, Dataset};
 use crate::recipe::Recipe;
 use crate::rng::Rng;
@@ -30,9 +32,11 @@ use crate::run::{GENERATOR, JUDGE, RECIPE, to_pixels};
 use crate::systems::{self, Losses, Step, System, Trained};
 use crate::{device, files, images};
 
+mod feed;
 mod order;
 mod progress;
 
+use feed::{Feed, Points};
 use order::Order;
 use progress::Progress;
 
@@ -40,6 +44,10 @@ const METRICS: &str = "metrics.jsonl";
 const SAMPLES: &str = "samples";
 /// Columns and rows of a sample sheet.
 const GRID: usize = 8;
+/// Generated and real points on a picture of the plane.
+const SCATTERED: usize = 2_000;
+/// Milliseconds that the film shows each of them.
+const FILM_DELAY_MS: u32 = 500;
 
 /// How a run is done, apart from what it makes.
 #[derive(Clone, Debug)]
@@ -86,7 +94,10 @@ fn as_map<S: Serializer>(losses: &Losses, serializer: S) -> Result<S::Ok, S::Err
 ///
 /// If the data, the device or the run folder cannot be used, or a loss is no longer finite.
 pub fn train(recipe: &Recipe, options: &Options) -> Result<Summary> {
-    train_on(recipe, &data::load(&recipe.data)?, options)
+    match Plane::named(&recipe.data.name) {
+        Some(plane) => in_pool(recipe, Data::Points(&plane), options),
+        None => train_on(recipe, &data::load(&recipe.data)?, options),
+    }
 }
 
 /// Trains on `dataset`, whose images must have the size the recipe says.
@@ -95,14 +106,6 @@ pub fn train(recipe: &Recipe, options: &Options) -> Result<Summary> {
 ///
 /// As [`train`].
 pub fn train_on(recipe: &Recipe, dataset: &Dataset, options: &Options) -> Result<Summary> {
-    // Rayon's threads help a thread of their own pool that works, too, but another one they would only let wait: twice a
-    // layer, and long on a machine that has more to do. A pool for each run keeps runs from helping each other.
-    let threads = rayon::ThreadPoolBuilder::new().build().context("cannot start threads")?;
-    threads.install(|| run(recipe, dataset, options))
-}
-
-fn run(recipe: &Recipe, dataset: &Dataset, options: &Options) -> Result<Summary> {
-    recipe.check()?;
     let config = &recipe.train;
     let [h, w, c] = dataset.shape;
     let (size, channels) = (recipe.data.size, recipe.data.channels);
@@ -118,8 +121,38 @@ fn run(recipe: &Recipe, dataset: &Dataset, options: &Options) -> Result<Summary>
         dataset.len(),
         dataset.name
     );
+    in_pool(recipe, Data::Images(dataset), options)
+}
+
+/// What a run learns from.
+#[derive(Clone, Copy)]
+enum Data<'a> {
+    Images(&'a Dataset),
+    Points(&'a Plane),
+}
+
+impl Data<'_> {
+    /// Number of classes, 0 without labels.
+    fn classes(self) -> usize {
+        match self {
+            Self::Images(dataset) => dataset.classes(),
+            Self::Points(plane) => plane.mixture.centres.len(),
+        }
+    }
+}
+
+fn in_pool(recipe: &Recipe, data: Data<'_>, options: &Options) -> Result<Summary> {
+    // Rayon's threads help a thread of their own pool that works, too, but another one they would only let wait: twice a
+    // layer, and long on a machine that has more to do. A pool for each run keeps runs from helping each other.
+    let threads = rayon::ThreadPoolBuilder::new().build().context("cannot start threads")?;
+    threads.install(|| run(recipe, data, options))
+}
+
+fn run(recipe: &Recipe, data: Data<'_>, options: &Options) -> Result<Summary> {
+    recipe.check()?;
+    let config = &recipe.train;
     let plain = device::open(&options.device)?;
-    let mut session = Session::open(recipe, dataset, options, &plain)?;
+    let mut session = Session::open(recipe, data, options, &plain)?;
     let mut losses = Losses::new();
     let mut stopped = false;
     let first = session.state.step;
@@ -144,6 +177,9 @@ fn run(recipe: &Recipe, dataset: &Dataset, options: &Options) -> Result<Summary>
     }
     session.save()?;
     let sheet = session.sample()?;
+    if let (Data::Points(_), Some(_)) = (data, &sheet) {
+        session.film()?;
+    }
     let seconds = start.elapsed().as_secs_f64();
     let session_steps = session.state.step - first;
     progress.finish(stopped, &options.out);
@@ -165,7 +201,8 @@ struct Session<'a> {
     out: &'a Path,
     device: &'a Device,
     system: Box<dyn System>,
-    order: Order<'a>,
+    data: Data<'a>,
+    feed: Feed<'a>,
     state: State,
     metrics: Vec<u8>,
     grid: Vec<Vec<f32>>,
@@ -173,7 +210,7 @@ struct Session<'a> {
 
 impl<'a> Session<'a> {
     /// Begins a run, or goes on where its folder's checkpoint left off.
-    fn open(recipe: &'a Recipe, dataset: &'a Dataset, options: &'a Options, device: &'a Device) -> Result<Self> {
+    fn open(recipe: &'a Recipe, data: Data<'a>, options: &'a Options, device: &'a Device) -> Result<Self> {
         let out = options.out.as_path();
         // One stream of the seed for each use: a change of one does not shift the others.
         let [mut weights, latents, order, mut grid] = [0, 1, 2, 3].map(|stream| Rng::new(recipe.seed, stream));
@@ -194,28 +231,28 @@ impl<'a> Session<'a> {
         fs::create_dir_all(out.join(SAMPLES)).with_context(|| format!("cannot create {}", out.display()))?;
         files::replace_bytes(&out.join(RECIPE), recipe.to_toml().as_bytes())?;
         truncate_metrics(&out.join(METRICS), state.step)?;
+        let count = match data {
+            Data::Images(_) => GRID * GRID,
+            Data::Points(_) => SCATTERED,
+        };
         let (classes, grid) = match system.trained() {
             Trained::Judge(net) => (net.output[0], Vec::new()),
-            Trained::Generator(generator) => (generator.classes, generator.draw(GRID * GRID, &mut grid)),
+            Trained::Generator(generator) => (generator.classes, generator.draw(count, &mut grid)),
         };
         // Without labels there are 0 classes.
         ensure!(
-            classes == 0 || (1..=classes).contains(&dataset.classes()),
+            classes == 0 || (1..=classes).contains(&data.classes()),
             "expected images labelled with at most {classes} classes, as [{}] says, found {} classes in {}: change the data or `classes`",
             recipe.system,
-            dataset.classes(),
-            dataset.name
+            data.classes(),
+            recipe.data.name
         );
-        Ok(Self {
-            recipe,
-            out,
-            device,
-            system,
-            order: Order::new(dataset, &recipe.train, state.order.clone(), state.position),
-            state,
-            metrics: Vec::new(),
-            grid,
-        })
+        let train = &recipe.train;
+        let feed = match data {
+            Data::Images(dataset) => Feed::Images(Order::new(dataset, train, state.order.clone(), state.position)),
+            Data::Points(plane) => Feed::Points(Points { plane, batch: train.batch, rng: state.order.clone() }),
+        };
+        Ok(Self { recipe, out, device, system, data, feed, state, metrics: Vec::new(), grid })
     }
 
     fn step(&mut self) -> Result<Losses> {
@@ -223,13 +260,13 @@ impl<'a> Session<'a> {
         let step = self.state.step;
         let rate = train.schedule.factor(step, train.steps);
         let ramp = (1 + step) as f64 / (10 + step) as f64;
-        let (device, order) = (self.device, &mut self.order);
+        let (device, feed) = (self.device, &mut self.feed);
         let losses = self.system.step(&mut Step {
             lr_generator: rate * train.lr_generator,
             lr_critic: rate * train.lr_critic,
             ema: train.ema.min(ramp),
             rng: &mut self.state.rng,
-            next_batch: &mut || order.next_batch(device),
+            next_batch: &mut || feed.next_batch(device),
         });
         self.state.step += 1;
         for (name, value) in &losses {
@@ -275,20 +312,42 @@ impl<'a> Session<'a> {
 
     fn sample(&self) -> Result<Option<PathBuf>> {
         let Trained::Generator(generator) = self.system.trained() else { return Ok(None) };
-        let [c, h, w] = generator.net.output;
-        let sheet: Vec<Vec<u8>> = generator
-            .generate(&self.grid, self.device)
-            .iter()
-            .map(|image| to_pixels(image, [c, h, w], generator.pixels))
-            .collect();
+        let outputs = generator.generate(&self.grid, self.device);
         let path = self.out.join(SAMPLES).join(format!("step-{}.png", self.state.step));
-        images::save_grid(&path, &sheet, [h, w, c], GRID)?;
+        match self.data {
+            Data::Images(_) => {
+                let [c, h, w] = generator.net.output;
+                let pixels = |image: &Vec<f32>| to_pixels(image, [c, h, w], generator.pixels);
+                let sheet: Vec<Vec<u8>> = outputs.iter().map(pixels).collect();
+                images::save_grid(&path, &sheet, [h, w, c], GRID)?;
+            }
+            Data::Points(plane) => {
+                // Always the same real points, so that only what moves in the film has changed.
+                let (real, _) = plane.draw(SCATTERED, &mut Rng::new(self.recipe.seed, 4));
+                let picture = images::scatter(&real, &in_view(&outputs, generator.pixels));
+                images::save_grid(&path, &[picture], [images::SCATTER, images::SCATTER, 3], 1)?;
+            }
+        }
         Ok(Some(path))
+    }
+
+    /// Makes a film of the pictures of points so far.
+    fn film(&self) -> Result<()> {
+        let folder = self.out.join(SAMPLES);
+        let steps = (0..=self.state.step).map(|step| folder.join(format!("step-{step}.png")));
+        let mut frames = Vec::new();
+        let mut shape = [0; 3];
+        for path in steps.filter(|path| path.is_file()) {
+            let picture = image::open(&path).with_context(|| format!("cannot read {}", path.display()))?.into_rgb8();
+            shape = [picture.height() as usize, picture.width() as usize, 3];
+            frames.push(picture.into_raw());
+        }
+        images::save_gif(&folder.join("film.gif"), &frames, shape, FILM_DELAY_MS)
     }
 
     fn save(&mut self) -> Result<()> {
         self.flush_metrics()?;
-        (self.state.order, self.state.position) = self.order.position();
+        (self.state.order, self.state.position) = self.feed.position();
         let system = &self.system;
         checkpoint::save(self.out, &self.state, |folder| system.save(folder))?;
         let trained = system.trained();

@@ -85,6 +85,33 @@ fn the_game_of_2014_ships_too() {
 }
 
 #[test]
+fn points_of_the_plane_go_the_whole_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let recipe = "system = \"gan\"\n[data]\nname = \"ring\"\n[train]\nsteps = 4\nbatch = 8\nsample_every = 2\n[gan]\noutput = \"linear\"\nhidden = [8]\n";
+    write(at, "ring.toml", recipe);
+    done(at, &["train", "ring.toml", "--out", "run", "--quiet"]);
+    for file in ["step-2.png", "step-4.png", "film.gif"] {
+        assert!(at.join("run/samples").join(file).is_file(), "{file}");
+    }
+    done(at, &["export", "run", "-o", "ring.egm"]);
+    for (source, sets) in [("run", 3), ("ring.egm", 2)] {
+        let report: Value =
+            serde_json::from_str(&done(at, &["eval", source, "--count", "2000", "--seed", "7", "--json"])).unwrap();
+        assert_eq!((&report["count"], &report["seed"], &report["modes"]), (&2000.into(), &7.into(), &8.into()));
+        let rows = report["rows"].as_array().unwrap();
+        assert_eq!(rows.len(), sets);
+        assert_eq!(rows[0]["modes"], 8, "the mixture itself");
+        assert!(rows[1]["energy"].as_f64().unwrap() > 0.05, "four steps teach nothing: {report}");
+    }
+    assert!(refused(at, &["eval", "run", "--controls"]).contains("whose modes are known"));
+    done(at, &["sample", "run", "--out", "points.png"]);
+    assert_eq!(image::open(at.join("points.png")).unwrap().width(), 604);
+    assert!(refused(at, &["sample", "ring.egm", "--out", "points.png"]).contains("save as .npy instead"));
+    assert!(refused(at, &["train", "ring.toml", "--data", "mnist"]).contains("size must be 4 to 512 pixels"));
+}
+
+#[test]
 fn train_export_inspect_sample_and_sim() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();

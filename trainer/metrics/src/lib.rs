@@ -5,6 +5,7 @@
 //! |---|---|---|
 //! | [`frechet`] | Fréchet distance of two Gaussians | Dowson and Landau, 1982; Heusel et al., 2017 |
 //! | [`mmd`] | KID; MMD² with a Gaussian kernel and a permutation test | Gretton et al., 2012; Bińkowski et al., 2018 |
+//! | [`energy`] | energy distance | Székely and Rizzo, 2013 |
 //! | [`neighbours`] | precision, recall, density, coverage; nearest training images, memorisation | Kynkäänniemi et al., 2019; Naeem et al., 2020 |
 //! | [`classes`] | histogram of classes, number of modes, KL divergence of histograms | Metz et al., 2017; Lin et al., 2018 |
 //! | [`mixture`] | modes and high-quality share of 2-D mixtures | Srivastava et al., 2017 |
@@ -21,6 +22,7 @@
 
 pub mod baselines;
 pub mod classes;
+pub mod energy;
 pub mod frechet;
 pub mod mixture;
 pub mod mmd;

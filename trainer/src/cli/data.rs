@@ -38,7 +38,7 @@ pub fn run(command: &Command, console: Console) -> Result<Ending> {
                     let [train, test] = set.count.map(|count| count.to_string());
                     let [h, w, c] = set.shape;
                     let present = if set.present { "yes" } else { "no" };
-                    let images = format!("{train} + {test}");
+                    let images = if set.count == [0, 0] { "endless".to_owned() } else { format!("{train} + {test}") };
                     [
                         set.name.to_owned(),
                         images,

@@ -1,5 +1,7 @@
 //! `edgegen eval RUN|MODEL`: the measures, float and int8 side by side.
 
+pub mod plane;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -18,6 +20,9 @@ use crate::recipe::{DataConfig, Recipe};
 use crate::rng::Rng;
 use crate::{checkpoint, device, lower, run, systems};
 
+/// Images that are looked at by default.
+const COUNT: usize = 10_000;
+
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// A run folder (float, and the int8 it exports to) or a model file (int8)
@@ -26,7 +31,7 @@ pub struct Args {
     /// The judge to look through [default: the shipped one of the data set]
     #[arg(long, value_name = "FOLDER")]
     judge: Option<PathBuf>,
-    /// Generated images, and training images for the floor [default: 10000; of stacked-mnist 26000]
+    /// Generated images, and training images for the floor [default: 10000; of stacked-mnist 26000, of points of the plane 20000]
     #[arg(long, value_parser = clap::value_parser!(u32).range(100..))]
     count: Option<u32>,
     /// Seed of the first image and of everything that is drawn
@@ -79,7 +84,11 @@ struct Report {
 }
 
 pub fn run(args: &Args, console: Console) -> Result<Ending> {
-    let Made { data, classes, mut sets } = images(args)?;
+    let source = Source::open(&args.source)?;
+    if let Some(mixture) = plane::find(&source)? {
+        return plane::run(args, source, &mixture, console);
+    }
+    let Made { data, classes, mut sets } = images(args, &source)?;
     let count = sets[0].1.len();
     // Without a choice, the seeds take the classes in turn.
     let asked = (classes > 0).then(|| {
@@ -171,22 +180,34 @@ struct Made {
     sets: Vec<(String, Vec<Vec<u8>>)>,
 }
 
+/// What is noted of `source`: its "data" or its "system"; a model file may not say it.
+fn fact_of(source: &Source, name: &str) -> Result<Option<String>> {
+    match source {
+        Source::Run(run) => Ok(match name {
+            "data" => Some(run.recipe.data.name.clone()),
+            "system" => Some(run.recipe.system.clone()),
+            _ => None,
+        }),
+        Source::Model(file) => {
+            let model = Model::parse(file.bytes())?;
+            Ok(model.graph().metadata.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
+        }
+    }
+}
+
 /// Draws them.
-fn images(args: &Args) -> Result<Made> {
-    let count_for = |data: &str| {
-        let usual = if data == data::STACKED { eval_stacked::COUNT } else { 10_000 };
-        args.count.map_or(usual, |count| count as usize)
-    };
+fn images(args: &Args, source: &Source) -> Result<Made> {
+    let data = fact_of(source, "data")?.with_context(|| {
+        format!("expected the data set's name in {}, found none: export it from its run", args.source.display())
+    })?;
     // What a mixture calls its classes the data's labels know nothing of.
-    let classes_of = |source: &Source, system: &str| {
-        if systems::CLUSTERING.contains(&system) { Ok(0) } else { source.classes() }
-    };
-    let source = Source::open(&args.source)?;
-    match &source {
+    let is_clustering = fact_of(source, "system")?.is_some_and(|system| systems::CLUSTERING.contains(&&*system));
+    let classes = if is_clustering { 0 } else { source.classes()? };
+    check(args, &data, classes)?;
+    let usual = if data == data::STACKED { eval_stacked::COUNT } else { COUNT };
+    let count = args.count.map_or(usual, |count| count as usize);
+    match source {
         Source::Run(run) => {
-            let (data, classes) = (run.recipe.data.name.clone(), classes_of(&source, &run.recipe.system)?);
-            check(args, &data, classes)?;
-            let count = count_for(&data);
             let (float, _) = source.images(args.seed, count, None)?;
             let network = lower::lower(&run.generator)?;
             let label = Label { name: "eval", metadata: &[] };
@@ -195,16 +216,8 @@ fn images(args: &Args) -> Result<Made> {
             let sets = vec![("float".into(), float), ("int8".into(), int8)];
             Ok(Made { data, classes, sets })
         }
-        Source::Model(file) => {
-            let model = Model::parse(file.bytes())?;
-            let graph = model.graph();
-            let fact = |name: &str| graph.metadata.iter().find(|(key, _)| *key == name).map(|(_, value)| *value);
-            let data = fact("data").map(ToOwned::to_owned).with_context(|| {
-                format!("expected the data set's name in {}, found none: export it from its run", args.source.display())
-            })?;
-            let classes = classes_of(&source, fact("system").unwrap_or_default())?;
-            check(args, &data, classes)?;
-            let (int8, _) = source.images(args.seed, count_for(&data), None)?;
+        Source::Model(_) => {
+            let (int8, _) = source.images(args.seed, count, None)?;
             Ok(Made { data, classes, sets: vec![("int8".into(), int8)] })
         }
     }

@@ -4,9 +4,13 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
+use super::eval::plane;
 use super::source::Source;
 use super::{Console, Ending};
+use crate::data::plane::{Plane, in_view};
 use crate::images;
+use crate::rng::Rng;
+use crate::run::Run;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -25,26 +29,40 @@ pub struct Args {
     /// Columns of the sheet [default: one for each class, else a square]
     #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u32).range(1..))]
     grid: Option<u32>,
-    /// Where to: .png is a sheet, .gif one image after the other, .npy uint8 [N, H, W, C]
+    /// Where to: .png is a sheet, or of a run on points of the plane a picture of them, .gif one image after the other, .npy uint8 [N, H, W, C]
     #[arg(long, default_value = "samples.png")]
     out: PathBuf,
 }
 
 pub fn run(args: &Args, console: Console) -> Result<Ending> {
     let source = Source::open(&args.source)?;
+    let plane = plane::find(&source)?;
     // Seed after seed the classes come in turn.
-    let classes = if args.class.is_none() { source.classes()? } else { 0 };
+    let classes = if args.class.is_none() && plane.is_none() { source.classes()? } else { 0 };
     let count = args.count.map_or(if classes > 0 { 10 * classes } else { 64 }, |count| count as usize);
+    let (images, shape) = match (&source, plane) {
+        (Source::Run(run), Some(plane)) => scattered(run, &plane, args.seed, count),
+        _ => source.images(args.seed, count, args.class)?,
+    };
     let columns = match args.grid {
         Some(columns) => columns as usize,
         None if classes > 0 => classes,
-        None => square(count),
+        None => square(images.len()),
     };
-    let (images, shape) = source.images(args.seed, count, args.class)?;
     images::save(&args.out, &images, shape, columns)?;
     let seeds = [args.seed, args.seed.wrapping_add(count as u64 - 1)];
     let value = serde_json::json!({ "file": args.out, "count": count, "seeds": seeds, "shape": shape });
-    console.show(&value, || format!("{}: {count} images of {}×{}×{}", args.out.display(), shape[0], shape[1], shape[2]))
+    console.show(&value, || {
+        format!("{}: {} images of {}×{}×{}", args.out.display(), images.len(), shape[0], shape[1], shape[2])
+    })
+}
+
+/// All points on one picture, over as many real ones.
+fn scattered(run: &Run, plane: &Plane, seed: u64, count: usize) -> (Vec<Vec<u8>>, [usize; 3]) {
+    let outputs = run.generate(&run.inputs(seed, count));
+    let (real, _) = plane.draw(outputs.len(), &mut Rng::new(seed, 0));
+    let picture = images::scatter(&real, &in_view(&outputs, run.generator.pixels));
+    (vec![picture], [images::SCATTER, images::SCATTER, 3])
 }
 
 /// Columns of the sheet nearest to a square.

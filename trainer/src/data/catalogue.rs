@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use serde::Serialize;
 
 use super::source::Source;
-use super::{Dataset, Split, emoji, glyphs, icons, idx, stacked};
+use super::{Dataset, Plane, Split, emoji, glyphs, icons, idx, stacked};
 
 /// One file of a data set as it lies in the cache: unpacked.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +29,7 @@ pub struct DatasetInfo {
     pub what: &'static str,
     /// Licence, as its publishers state it.
     pub licence: &'static str,
-    /// Numbers of training and test images.
+    /// Numbers of training and test images; both 0 where points are drawn without end.
     pub count: [usize; 2],
     /// `[H, W, C]`.
     pub shape: [usize; 3],
@@ -191,7 +191,8 @@ pub(super) fn find(name: &str) -> Option<&'static Known> {
 
 /// Every data set with a name: those that can be fetched, what is drawn from them, what needs nothing.
 pub fn list() -> Vec<DatasetInfo> {
-    KNOWN.iter().map(info).chain([stacked::info(), glyphs::info(), icons::info()]).collect()
+    let drawn = [stacked::info(), glyphs::info(), icons::info()];
+    KNOWN.iter().map(info).chain(drawn).chain(Plane::all().iter().map(Plane::info)).collect()
 }
 
 pub(super) fn info(known: &Known) -> DatasetInfo {
@@ -242,7 +243,7 @@ mod tests {
             assert!(!known.is_complete_in(Path::new("no/such/folder")));
         }
         let names: Vec<_> = list().into_iter().map(|info| info.name).collect();
-        assert_eq!(names, ["mnist", "fashion-mnist", "emoji", "stacked-mnist", "glyphs", "icons"]);
+        assert_eq!(names, ["mnist", "fashion-mnist", "emoji", "stacked-mnist", "glyphs", "icons", "ring", "grid"]);
         assert!(list()[4..].iter().all(|drawn| drawn.present));
     }
 }

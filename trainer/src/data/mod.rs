@@ -1,7 +1,8 @@
 //! Images to train on.
 //!
 //! A data set is named (`mnist`, `fashion-mnist`, `emoji`, `stacked-mnist`, `glyphs`, `icons`) or is a path: an IDX file, a folder of IDX files, or a
-//! folder of PNG and JPEG files. Whatever the source, the result is one block of bytes of the size and channel count that the recipe asks for.
+//! folder of PNG and JPEG files. Whatever the source, the result is one block of bytes of the size and channel count that the recipe asks for. Two
+//! names, `ring` and `grid`, are no images but points of the plane, which training draws as it needs them.
 //!
 //! | file | what |
 //! | --- | --- |
@@ -14,6 +15,7 @@
 //! | `stacked.rs` | three digits of `mnist` in one colour image, for counting modes |
 //! | `glyphs.rs` | digits drawn by the program itself, for a machine without sources |
 //! | `icons.rs` | icons of 5 × 5 pixels drawn by the program itself |
+//! | `plane.rs` | points of the plane, drawn while training |
 
 mod catalogue;
 mod emoji;
@@ -23,6 +25,7 @@ mod folder;
 mod glyphs;
 mod icons;
 mod idx;
+pub mod plane;
 mod source;
 mod stacked;
 
@@ -35,6 +38,7 @@ use crate::recipe::DataConfig;
 pub use catalogue::{DatasetInfo, RawFile, cache_folder, list};
 pub use fetch::{FetchOptions, fetch};
 pub use glyphs::glyphs;
+pub use plane::Plane;
 pub use source::Source;
 pub use stacked::{NAME as STACKED, SOURCE as STACKED_SOURCE};
 
@@ -117,6 +121,10 @@ pub fn load(config: &DataConfig) -> Result<Dataset> {
 /// [`load`] for either part. For paths, the test part is the IDX files named `t10k…` or `test…`, or the images in a sub-folder `test`.
 pub fn load_split(config: &DataConfig, split: Split) -> Result<Dataset> {
     let &DataConfig { ref name, size, channels, limit } = config;
+    ensure!(
+        Plane::named(name).is_none(),
+        "expected a data set of images, found {name}, points that are drawn while training: choose another data.name"
+    );
     ensure!(size > 0, "expected an image size of at least one pixel, found 0: set data.size in the recipe");
     ensure!(
         matches!(channels, 1 | 3),
@@ -208,7 +216,7 @@ mod tests {
     #[test]
     fn a_name_that_is_nothing_says_what_there_is() {
         let error = load(&config("mnits")).unwrap_err().to_string();
-        for part in ["mnist, fashion-mnist, emoji, stacked-mnist, glyphs, icons", "'mnits'", "[data]"] {
+        for part in ["mnist, fashion-mnist, emoji, stacked-mnist, glyphs, icons, ring, grid", "'mnits'", "[data]"] {
             assert!(error.contains(part), "{error}");
         }
     }
@@ -260,5 +268,7 @@ mod tests {
         assert!(error.contains("found 0"), "{error}");
         let error = load(&DataConfig { limit: Some(0), ..config("glyphs") }).unwrap_err().to_string();
         assert!(error.contains("data.limit"), "{error}");
+        let error = load(&config("ring")).unwrap_err().to_string();
+        assert!(error.contains("found ring, points"), "{error}");
     }
 }

@@ -7,6 +7,7 @@
 //! | `gan_train.rs` | a classifier that learns from generated images |
 //! | `stacked.rs` | modes of stacked digits |
 //! | `controls.rs` | samplers that are bad on purpose, which the figures must give away |
+//! | `plane.rs` | measures of points of the plane, without a judge |
 //!
 //! The measures themselves are in `edgegen-metrics`; here is what they are given. Distances are to the test images, which no
 //! generator has seen; the floor is what training images, as many as are generated, come to.
@@ -15,6 +16,7 @@ pub mod controls;
 pub mod figures;
 pub mod gan_train;
 pub mod judge;
+pub mod plane;
 pub mod stacked;
 
 pub use figures::{Figures, Flag, Reference};

@@ -1,9 +1,10 @@
-//! Pixels to files: sheets, animations and arrays.
+//! Pixels to files: sheets, animations and arrays; points to pixels.
 //!
 //! Images are byte vectors of `H·W·C`, row-major, channels innermost, `C` = 1 (grey) or 3 (RGB), 0 = black. Every file appears by rename.
 
 mod gif;
 mod npy;
+mod scatter;
 mod sheet;
 
 use std::path::Path;
@@ -12,6 +13,7 @@ use anyhow::{Result, bail, ensure};
 
 pub use gif::save_gif;
 pub use npy::save_npy;
+pub use scatter::{SIDE as SCATTER, scatter};
 pub use sheet::save_grid;
 
 /// Delay between two frames when [`save`] writes a GIF, in milliseconds.

@@ -28,6 +28,8 @@ pub enum Layer {
     Maxout(Maxout),
     /// Random zeros while training.
     Dropout(Dropout),
+    /// How much the batch differs.
+    BatchDeviation(BatchDeviation),
 }
 
 impl Layer {
@@ -44,6 +46,7 @@ impl Layer {
             Self::Pointwise(layer) => layer.forward(x),
             Self::Maxout(layer) => layer.forward(x),
             Self::Dropout(layer) => layer.forward(x, mode),
+            Self::BatchDeviation(layer) => layer.forward(x),
         }
     }
 
@@ -276,6 +279,22 @@ impl Dropout {
             (0..shape.iter().product()).map(|_| if rng.unit() < self.keep { 1.0 / self.keep } else { 0.0 }).collect();
         let device: Device = x.device().inner();
         x * Tensor::from_data(TensorData::new(mask, shape), &device)
+    }
+}
+
+/// One more channel, on which every value is the mean over all places of the standard deviation over the batch.
+#[derive(Module, Debug)]
+pub struct BatchDeviation {
+    /// Added to the variance: the root's slope at 0 is infinite.
+    pub epsilon: f64,
+}
+
+impl BatchDeviation {
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let [batch, _, h, w] = x.dims();
+        let variance = (x.clone() - x.clone().mean_dim(0)).square().mean_dim(0);
+        let deviation = variance.add_scalar(self.epsilon).sqrt().mean().reshape([1, 1, 1, 1]);
+        Tensor::cat(vec![x, deviation.expand([batch, 1, h, w])], 1)
     }
 }
 

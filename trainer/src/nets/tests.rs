@@ -170,3 +170,21 @@ fn filters_before_a_pixel_shuffle_start_equal_in_groups() {
         assert!(groups.windows(2).all(|pair| pair[0] != pair[1]), "groups differ from each other");
     }
 }
+
+#[test]
+fn batch_deviation_says_how_much_the_samples_differ() {
+    let device = Device::flex();
+    let mut rng = Rng::new(1, 0);
+    let net = NetBuilder::new([2, 1, 2], Init::He, &device, &mut rng).batch_deviation(true).build();
+    assert_eq!((net.output, net.looks_at_batch(), net.has_batch_norm()), ([3, 1, 2], true, false));
+    // Standard deviations over the batch of two: 1, 3, 0 and 0, on average 1.
+    let x =
+        Tensor::<4>::from_data(TensorData::new(vec![1.0f32, 0.0, 5.0, 5.0, 3.0, 6.0, 5.0, 5.0], [2, 2, 1, 2]), &device);
+    let y = values(net.forward(x.clone(), &mut Mode::Eval));
+    assert_eq!((&y[..4], &y[6..10]), (&[1.0, 0.0, 5.0, 5.0][..], &[3.0, 6.0, 5.0, 5.0][..]));
+    assert!([y[4], y[5], y[10], y[11]].iter().all(|deviation| (deviation - 1.0).abs() < 1e-3), "{y:?}");
+    // Samples that are all the same have a gradient, too.
+    let same = Tensor::<4>::ones([2, 2, 1, 2], &device.autodiff()).require_grad();
+    let gradient = same.grad(&net.forward(same.clone(), &mut Mode::Eval).sum().backward()).unwrap();
+    assert!(values(gradient).iter().all(|value| (value - 1.0).abs() < 1e-3));
+}

@@ -15,7 +15,7 @@
 //!
 //! Where there are classes, G reads the class behind the latent vector and D has a score s₀ for any image and one for each class: D(x, y) =
 //! s₀(x) + s_y(x). With a linear last layer that is the projection critic of Miyato and Koyama, "cGANs with Projection Discriminator" (2018), eq. 7. Generated
-//! images are of the classes of the real ones they are compared with.
+//! images are of the classes of the real ones they are compared with. What else can be done to a game, and has been, is in [`tricks`](super::tricks).
 
 use std::path::Path;
 
@@ -27,6 +27,7 @@ use serde::{Deserialize, Serialize};
 
 use super::learner::{Average, Learner};
 use super::penalty::Penalty;
+use super::tricks::{Bag, Tricks, classification};
 use super::{Batch, Generator, Losses, Step, System, Trained, latents, one_hot};
 use crate::nets::{Mode, Net};
 use crate::recipe::{Prior, TrainConfig};
@@ -83,7 +84,7 @@ impl Loss {
 }
 
 /// log(1 + eˣ) = −log σ(−x), without overflow.
-fn softplus(x: Tensor<4>) -> Tensor<4> {
+pub(super) fn softplus(x: Tensor<4>) -> Tensor<4> {
     // Not from |x|, whose gradient at a score of exactly 0 is NaN in Burn.
     activation::log_sigmoid(x.neg()).neg()
 }
@@ -99,6 +100,8 @@ pub struct Players {
     pub loss: Loss,
     /// What else D minimizes.
     pub penalty: Penalty,
+    /// What else is done.
+    pub tricks: Tricks,
     /// Classes that G can be asked for, 0 for none.
     pub classes: usize,
     /// How latents are drawn.
@@ -114,6 +117,7 @@ pub struct Adversarial {
     critic: Learner,
     average: Average,
     game: Game,
+    bag: Bag,
 }
 
 /// What does not change while they play.
@@ -127,6 +131,10 @@ struct Game {
     pixels: PixelRange,
     critic_steps: usize,
     batch: usize,
+    /// Whether real and generated images go through the critic one after the other.
+    apart: bool,
+    /// Whether the critic tells classes instead of scoring them.
+    auxiliary: bool,
     device: Device,
 }
 
@@ -137,7 +145,7 @@ impl Adversarial {
     ///
     /// If the critic has not one score, and one for each class.
     pub fn new(players: Players, train: &TrainConfig, device: &Device) -> Self {
-        let Players { generator, critic, loss, penalty, classes, prior, pixels } = players;
+        let Players { generator, critic, loss, penalty, tricks, classes, prior, pixels } = players;
         assert_eq!(critic.output, [1 + classes, 1, 1], "a critic has one score, and one for each class");
         let game = Game {
             loss,
@@ -148,49 +156,57 @@ impl Adversarial {
             pixels,
             critic_steps: train.critic_steps,
             batch: train.batch,
+            apart: tricks.separate_batches || critic.looks_at_batch(),
+            auxiliary: tricks.auxiliary_classifier,
             device: device.clone().inner(),
         };
+        let critic =
+            if tricks.sgd_critic { Learner::sgd("critic", critic) } else { Learner::new("critic", critic, train) };
         Self {
             average: Average::of(&generator),
             generator: Learner::new("generator", generator, train),
-            critic: Learner::new("critic", critic, train),
+            critic,
             game,
+            bag: Bag::new(tricks, train.steps),
         }
     }
 
-    /// One update of the critic; returns its loss, the mean scores of real and generated images, and the penalty.
-    fn step_critic(&mut self, step: &mut Step<'_>) -> [f32; 4] {
+    /// One update of the critic; returns its loss, the mean scores of real and generated images, the penalty, and the gradient's norm.
+    fn step_critic(&mut self, step: &mut Step<'_>) -> [f32; 5] {
         self.critic.net.power_iteration();
         let Batch { images, labels } = (step.next_batch)();
-        let real = self.game.pixels(images);
+        let real = self.bag.seen(self.game.pixels(images), step.rng);
         let inputs = self.game.inputs(&labels, step.rng);
         let fake = self.generator.net.valid().forward(inputs, &mut Mode::Train(step.rng));
+        let fake = self.bag.replayed(fake, step.rng);
+        let fake = self.bag.seen(fake, step.rng);
         let head = self.game.head(&labels);
 
         let critic = &self.critic.net;
         let mut score = |images: Tensor<4>| critic.forward(images, &mut Mode::Train(step.rng));
-        let [of_real, of_fake] = if critic.has_batch_norm() {
+        let both = if self.game.apart {
             [real.clone(), fake.clone()].map(&mut score)
         } else {
             let batch = self.game.batch;
             let scores = score(Tensor::cat(vec![real.clone(), fake.clone()], 0));
             [0, batch].map(|start| scores.clone().narrow(0, start, batch))
         };
-        let [of_real, of_fake] = [of_real, of_fake].map(|scores| select(scores, &head));
+        let told = self.game.auxiliary.then(|| both.each_ref().map(|scores| self.game.told(scores, &labels)));
+        let [of_real, of_fake] = both.map(|scores| select(scores, &head));
         let scores = [&of_real, &of_fake].map(|score| scalar(score.clone().mean()));
-        let loss = self.game.loss.critic(of_real, of_fake);
+        let loss = self.bag.critic_loss(self.game.loss, of_real, of_fake, step.rng);
         let penalty = self.game.penalty.of(critic, real, fake, &head, step.rng);
         let values = [scalar(loss.clone()), scores[0], scores[1], penalty.clone().map_or(0.0, scalar)];
-        let whole = match penalty {
-            Some(penalty) => loss + penalty,
-            None => loss,
-        };
-        self.critic.update(&mut whole.backward(), step.lr_critic);
-        values
+        let whole = told.into_iter().flatten().chain(penalty).fold(loss, |whole, part| whole + part);
+        let mut gradients = whole.backward();
+        let norm = if self.bag.tricks.watch { self.critic.gradient_norm(&gradients) } else { 0.0 };
+        self.critic.update(&mut gradients, step.lr_critic);
+        let [loss, real, fake, penalty] = values;
+        [loss, real, fake, penalty, norm]
     }
 
-    /// One update of the generator and of its average; returns its loss.
-    fn step_generator(&mut self, step: &mut Step<'_>) -> f32 {
+    /// One update of the generator and of its average; returns its loss and the gradient's norm.
+    fn step_generator(&mut self, step: &mut Step<'_>) -> [f32; 2] {
         // Labels and opponents come with real images; else none are fetched.
         let needs_real = self.game.classes > 0 || self.game.loss == Loss::Relativistic;
         let batch = needs_real.then(|| (step.next_batch)());
@@ -199,16 +215,20 @@ impl Adversarial {
         let head = self.game.head(labels);
         let fake = self.generator.net.forward(inputs, &mut Mode::Train(step.rng));
         let fixed = self.critic.net.clone().no_grad();
-        let mut score = |images: Tensor<4>| select(fixed.forward(images, &mut Mode::Train(step.rng)), &head);
-        let fake = score(fake);
+        let mut scores = |images: Tensor<4>| fixed.forward(self.bag.seen(images, step.rng), &mut Mode::Train(step.rng));
+        let fake = scores(fake);
+        let told = self.game.auxiliary.then(|| self.game.told(&fake, labels));
         let real = match (self.game.loss, &batch) {
-            (Loss::Relativistic, Some(batch)) => Some(score(self.game.pixels(batch.images.clone()))),
+            (Loss::Relativistic, Some(batch)) => Some(scores(self.game.pixels(batch.images.clone()))),
             _ => None,
         };
-        let loss = self.game.loss.generator(fake, real);
-        self.generator.update(&mut loss.backward(), step.lr_generator);
+        let loss = self.game.loss.generator(select(fake, &head), real.map(|real| select(real, &head)));
+        let value = scalar(loss.clone());
+        let mut gradients = told.into_iter().fold(loss, |whole, part| whole + part).backward();
+        let norm = if self.bag.tricks.watch { self.generator.gradient_norm(&gradients) } else { 0.0 };
+        self.generator.update(&mut gradients, step.lr_generator);
         self.average.0.average(&self.generator.net, step.ema);
-        scalar(loss)
+        [value, norm]
     }
 }
 
@@ -228,7 +248,13 @@ impl Game {
         if self.classes == 0 {
             return first;
         }
-        Tensor::cat(vec![first, one_hot(labels, self.classes, &self.device)], 1)
+        let classes = one_hot(labels, self.classes, &self.device);
+        Tensor::cat(vec![first, if self.auxiliary { classes.zeros_like() } else { classes }], 1)
+    }
+
+    /// How badly the critic's scores `[batch, 1 + classes, 1, 1]` tell the classes, `[1]`.
+    fn told(&self, scores: &Tensor<4>, labels: &[u8]) -> Tensor<1> {
+        classification(scores, one_hot(labels, self.classes, &self.device))
     }
 
     /// Images in [−1, 1] in the range of the generator's output.
@@ -247,16 +273,18 @@ fn select(scores: Tensor<4>, head: &Tensor<4>) -> Tensor<4> {
 
 impl System for Adversarial {
     fn step(&mut self, step: &mut Step<'_>) -> Losses {
-        let mut critic = [0.0; 4];
+        let mut critic = [0.0; 5];
         for _ in 0..self.game.critic_steps {
             critic = self.step_critic(step);
         }
-        let generator = self.step_generator(step);
-        let [loss, real, fake, penalty] = critic;
+        let [generator, norm] = self.step_generator(step);
+        self.bag.count();
+        let [loss, real, fake, penalty, norm_critic] = critic;
         let mut losses = vec![("critic", loss), ("generator", generator), ("score_real", real), ("score_fake", fake)];
         if self.game.penalty != Penalty::None {
             losses.push(("penalty", penalty));
         }
+        losses.extend(self.bag.report(self.game.loss, loss, [norm_critic, norm]));
         losses
     }
 
@@ -276,13 +304,15 @@ impl System for Adversarial {
     fn save(&self, folder: &Path) -> Result<()> {
         self.generator.save(folder)?;
         self.critic.save(folder)?;
-        self.average.save(folder)
+        self.average.save(folder)?;
+        self.bag.save(folder)
     }
 
     fn load(&mut self, folder: &Path) -> Result<()> {
         self.generator.load(folder)?;
         self.critic.load(folder)?;
-        self.average.load(folder)
+        self.average.load(folder)?;
+        self.bag.load(folder)
     }
 }
 

@@ -22,6 +22,7 @@ use toml::Table;
 
 use super::adversarial::{Adversarial, Loss, Players};
 use super::penalty::Penalty;
+use super::tricks::Tricks;
 use super::{Generator, Kind, System};
 use crate::nets::{Init, Net, NetBuilder};
 use crate::recipe::{Prior, Recipe};
@@ -55,6 +56,8 @@ pub struct Config {
     pub penalty: Penalty,
     /// Classes that the generator can be asked for; 0 in a `dcgan`, see [`cgan`](super::cgan).
     pub classes: usize,
+    /// What else is done, for all games ([`tricks`](super::tricks)).
+    pub tricks: Tricks,
 }
 
 impl Default for Config {
@@ -72,6 +75,7 @@ impl Default for Config {
             loss: Loss::Hinge,
             penalty: Penalty::None,
             classes: 0,
+            tricks: Tricks::default(),
         }
     }
 }
@@ -136,6 +140,7 @@ fn normalize(recipe: &Recipe) -> Result<Table> {
 pub(super) fn check(config: &Config, recipe: &Recipe) -> Result<()> {
     let table = &recipe.system;
     config.penalty.check(table)?;
+    config.tricks.check(table, config.loss, config.penalty, config.classes)?;
     ensure!(config.latent >= 1, "[{table}] latent must be at least 1, found 0");
     ensure!(
         (1..=6).contains(&config.channels.len()) && !config.channels.contains(&0),
@@ -177,6 +182,7 @@ pub(super) fn build(recipe: &Recipe, device: &Device, rng: &mut Rng) -> Result<B
         critic: critic(&config, recipe, device, rng),
         loss: config.loss,
         penalty: config.penalty,
+        tricks: config.tricks,
         classes: config.classes,
         prior: config.prior,
         pixels: PixelRange::Symmetric,
@@ -214,7 +220,8 @@ fn hidden<'a>(config: &Config, net: NetBuilder<'a>) -> NetBuilder<'a> {
         Norm::Batch => net.batch_norm(),
         Norm::None => net,
     };
-    if config.leak > 0.0 { net.leaky_relu(config.leak) } else { net.relu() }
+    let net = if config.leak > 0.0 { net.leaky_relu(config.leak) } else { net.relu() };
+    net.dropout(config.tricks.keep_generator)
 }
 
 fn critic(config: &Config, recipe: &Recipe, device: &Device, rng: &mut Rng) -> Net {
@@ -228,7 +235,7 @@ fn critic(config: &Config, recipe: &Recipe, device: &Device, rng: &mut Rng) -> N
             if side.is_multiple_of(2) && side > 4 { net.conv(channels, 4, 2, 1) } else { net.conv(channels, 3, 1, 1) };
         net = net.leaky_relu(0.2);
     }
-    net.linear([1 + config.classes, 1, 1]).build()
+    net.batch_deviation(config.tricks.minibatch_deviation).linear([1 + config.classes, 1, 1]).build()
 }
 
 #[cfg(test)]

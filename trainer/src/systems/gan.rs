@@ -12,7 +12,9 @@
 //! in place of SGD with momentum.
 //!
 //! Knobs: `loss` (`minimax` saturates early on, `non-saturating` is what the paper trains with, §3), the sizes,
-//! `maxout_pieces` (0 for LeakyReLU), the dropout, `penalty`, `classes`, and k as `[train] critic_steps`.
+//! `maxout_pieces` (0 for LeakyReLU), the dropout, and k as `[train] critic_steps`. For points of the plane, take `output = "linear"`. A `penalty`
+//! needs a critic of LeakyReLUs without dropout. With `classes`, the generator draws the class it is asked for, as in [`cgan`](super::cgan).
+//! `[gan.tricks]` is for all games ([`tricks`](super::tricks)).
 
 use anyhow::{Result, ensure};
 use burn::tensor::Device;
@@ -22,6 +24,7 @@ use toml::Table;
 
 use super::adversarial::{Adversarial, Loss, Players};
 use super::penalty::Penalty;
+use super::tricks::Tricks;
 use super::{Generator, Kind, System};
 use crate::nets::{Init, Net, NetBuilder};
 use crate::recipe::{Prior, Recipe};
@@ -45,12 +48,37 @@ pub struct Config {
     pub keep_input: f32,
     /// Probability that a hidden unit of the critic takes part while it trains.
     pub keep_hidden: f32,
+    /// Range and last layer of the generator.
+    pub output: Output,
     /// What the players minimize.
     pub loss: Loss,
-    /// What else the critic minimizes, as in a [`dcgan`](super::dcgan).
+    /// What else the critic minimizes: `"none"`, `{ gradient = 10.0 }` (WGAN-GP) or `{ zero-centred = 1.0 }` (R1 and R2).
     pub penalty: Penalty,
-    /// Classes that the generator can be asked for, 0 for none; the critic then judges by projection, as in a [`cgan`](super::cgan).
+    /// Classes that the generator can be asked for; 0 for none.
     pub classes: usize,
+    /// What else is done.
+    pub tricks: Tricks,
+}
+
+/// The generator's last layer, and with it what its values mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Output {
+    /// Values in [0, 1], as in the paper.
+    Sigmoid,
+    /// Values in [−1, 1].
+    Tanh,
+    /// Values around [−1, 1]: points of the plane.
+    Linear,
+}
+
+impl Output {
+    fn pixels(self) -> PixelRange {
+        match self {
+            Self::Sigmoid => PixelRange::Unit,
+            Self::Tanh | Self::Linear => PixelRange::Symmetric,
+        }
+    }
 }
 
 impl Default for Config {
@@ -63,9 +91,11 @@ impl Default for Config {
             maxout_pieces: 5,
             keep_input: 0.8,
             keep_hidden: 0.5,
+            output: Output::Sigmoid,
             loss: Loss::NonSaturating,
             penalty: Penalty::None,
             classes: 0,
+            tricks: Tricks::default(),
         }
     }
 }
@@ -73,7 +103,7 @@ impl Default for Config {
 /// The entry in [`SYSTEMS`](super::SYSTEMS).
 pub const KIND: Kind = Kind {
     name: "gan",
-    about: "the MLP game of 2014: minimax or non-saturating, maxout critic with dropout",
+    about: "the MLP game of 2014 for images and points of the plane, maxout critic with dropout",
     normalize,
     generator: |recipe, device, rng| {
         let config: Config = recipe.settings()?;
@@ -81,7 +111,7 @@ pub const KIND: Kind = Kind {
             net: generator(&config, image(recipe), device, rng),
             prior: config.prior,
             classes: config.classes,
-            pixels: PixelRange::Unit,
+            pixels: config.output.pixels(),
         })
     },
     build,
@@ -90,14 +120,6 @@ pub const KIND: Kind = Kind {
 fn normalize(recipe: &Recipe) -> Result<Table> {
     let config: Config = recipe.settings()?;
     ensure!(config.latent >= 1, "[gan] latent must be at least 1, found 0");
-    ensure!(config.classes <= 256, "[gan] classes must be 0 (none) to 256, found {}", config.classes);
-    config.penalty.check("gan")?;
-    // The gradient network knows linear layers and leaky ReLUs.
-    ensure!(
-        config.penalty == Penalty::None
-            || config.maxout_pieces == 0 && config.keep_input == 1.0 && config.keep_hidden == 1.0,
-        "[gan] a penalty needs a critic without maxout and dropout: set maxout_pieces = 0, keep_input = 1.0, keep_hidden = 1.0"
-    );
     ensure!(
         !config.hidden.contains(&0) && !config.critic_hidden.contains(&0),
         "[gan] hidden layers must have at least 1 unit: remove the 0"
@@ -105,6 +127,14 @@ fn normalize(recipe: &Recipe) -> Result<Table> {
     for (key, keep) in [("keep_input", config.keep_input), ("keep_hidden", config.keep_hidden)] {
         ensure!(keep > 0.0 && keep <= 1.0, "[gan] {key} must be above 0 and at most 1 (no dropout), found {keep}");
     }
+    config.penalty.check("gan")?;
+    config.tricks.check("gan", config.loss, config.penalty, config.classes)?;
+    ensure!(config.classes <= 256, "[gan] classes must be at most 256, found {}", config.classes);
+    ensure!(
+        config.penalty == Penalty::None
+            || config.maxout_pieces == 0 && config.keep_input == 1.0 && config.keep_hidden == 1.0,
+        "[gan] a penalty needs a critic with a slope everywhere: set maxout_pieces = 0, keep_input = 1.0 and keep_hidden = 1.0"
+    );
     Ok(Table::try_from(config)?)
 }
 
@@ -115,9 +145,10 @@ fn build(recipe: &Recipe, device: &Device, rng: &mut Rng) -> Result<Box<dyn Syst
         critic: critic(&config, image(recipe), device, rng),
         loss: config.loss,
         penalty: config.penalty,
+        tricks: config.tricks,
         classes: config.classes,
         prior: config.prior,
-        pixels: PixelRange::Unit,
+        pixels: config.output.pixels(),
     };
     Ok(Box::new(Adversarial::new(players, &recipe.train, device)))
 }
@@ -129,9 +160,15 @@ fn image(recipe: &Recipe) -> [usize; 3] {
 fn generator(config: &Config, image: [usize; 3], device: &Device, rng: &mut Rng) -> Net {
     let mut net = NetBuilder::new([config.latent + config.classes, 1, 1], Init::He, device, rng);
     for &units in &config.hidden {
-        net = net.linear([units, 1, 1]).relu();
+        net = net.linear([units, 1, 1]).relu().dropout(config.tricks.keep_generator);
     }
-    net.linear(image).sigmoid().build()
+    let net = net.linear(image);
+    match config.output {
+        Output::Sigmoid => net.sigmoid(),
+        Output::Tanh => net.tanh(),
+        Output::Linear => net,
+    }
+    .build()
 }
 
 fn critic(config: &Config, image: [usize; 3], device: &Device, rng: &mut Rng) -> Net {
@@ -143,7 +180,7 @@ fn critic(config: &Config, image: [usize; 3], device: &Device, rng: &mut Rng) ->
         };
         net = net.dropout(config.keep_hidden);
     }
-    net.linear([1 + config.classes, 1, 1]).build()
+    net.batch_deviation(config.tricks.minibatch_deviation).linear([1 + config.classes, 1, 1]).build()
 }
 
 #[cfg(test)]
@@ -174,8 +211,9 @@ mod tests {
         for (table, expected) in [
             ("latent = 0", "latent must be at least 1"),
             ("keep_hidden = 0.0", "keep_hidden must be above 0"),
-            ("classes = 257", "classes must be 0 (none) to 256"),
-            ("penalty = { zero-centred = 1.0 }", "a penalty needs a critic without maxout"),
+            ("classes = 257", "classes must be at most 256"),
+            ("penalty = { zero-centred = 1.0 }", "set maxout_pieces = 0"),
+            ("[gan.tricks]\nauxiliary_classifier = true", "[gan.tricks] auxiliary_classifier needs classes"),
             ("loss = \"earth-mover\"", "[gan] unknown variant `earth-mover`"),
         ] {
             let message = format!("{:#}", recipe(table).unwrap_err());

@@ -27,6 +27,8 @@ pub mod kmeans;
 pub mod learner;
 pub mod linear;
 pub mod penalty;
+pub mod tricks;
+pub mod unrolled;
 pub mod vae;
 
 /// All systems.
@@ -35,6 +37,7 @@ pub const SYSTEMS: &[&Kind] = &[
     &dcgan::KIND,
     &cgan::KIND,
     &began::KIND,
+    &unrolled::KIND,
     &vae::KIND,
     &judge::KIND,
     &gaussian::KIND,

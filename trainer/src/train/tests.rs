@@ -17,6 +17,7 @@ fn recipe(system: &str, steps: u64) -> Recipe {
         "gan" => "critic_hidden = [12]\nhidden = [16]\nlatent = 5",
         "vae" => "channels = [6, 4]\nencoder_channels = [4]\nlatent = 5",
         "began" => "channels = [6, 4]\nhidden = 5\nlatent = 5\nlambda = 0.5",
+        "unrolled" => "critic_hidden = [6]\nhidden = [8]\nlatent = 5\nunroll = 2",
         "judge" => "channels = [4]\nfeatures = 5",
         "gaussian" => "latent = 5",
         "kmeans" => "centres = 3",
@@ -79,6 +80,23 @@ fn ten_and_ten_are_twenty_bit_for_bit() {
         let inputs = run.generator.draw(1, &mut Rng::new(1, 0));
         assert_eq!((run.shape(), run.generate_pixels(&inputs)[0].len()), ([16, 16, 1], 256));
     }
+}
+
+#[test]
+fn points_resume_bit_for_bit() {
+    let recipe = |steps: u64| {
+        Recipe::parse(&format!(
+            "system = \"gan\"\n[data]\nname = \"grid\"\n[train]\nsteps = {steps}\nbatch = 8\nschedule = \"constant\"\n[gan]\noutput = \"linear\"\nhidden = [8]"
+        ))
+        .unwrap()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let [straight, resumed] = ["straight", "resumed"].map(|name| folder.path().join(name));
+    train(&recipe(10), &options(&straight)).unwrap();
+    train(&recipe(5), &options(&resumed)).unwrap();
+    let summary = train(&recipe(10), &Options { resume: true, ..options(&resumed) }).unwrap();
+    assert_eq!(summary.session_steps, 5);
+    assert!(learned(&straight) == learned(&resumed));
 }
 
 #[test]
