@@ -22,7 +22,7 @@ FORMATS = {"": torch.contiguous_format, " last": torch.channels_last}
 
 
 def generator(table):
-    """Linear, then 4×4 transposed convolutions with stride 2 up to 28 × 28, as recipes/mnist-dcgan.toml has it."""
+    """Linear, then 4×4 transposed convolutions with stride 2 up to 28 × 28, as recipes/fashion-dcgan.toml has it."""
     first, *rest = table["channels"]
     layers = [nn.Linear(table["latent"], first * 49), nn.Unflatten(1, (first, 7, 7)), nn.BatchNorm2d(first), nn.ReLU()]
     for before, after in zip([first, *rest], rest):

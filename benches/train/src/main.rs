@@ -19,8 +19,8 @@ use record::{CaseRecord, HEAD, Record};
 /// Time a training step and its layers beside PyTorch and Burn's own operations
 #[derive(Debug, Parser)]
 struct Args {
-    /// The recipe; the layers are always those of mnist-dcgan
-    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../../trainer/recipes/mnist-dcgan.toml"))]
+    /// The recipe; the layers are always those of fashion-dcgan
+    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../../trainer/recipes/fashion-dcgan.toml"))]
     recipe: PathBuf,
     /// Python with PyTorch
     #[arg(long, default_value = "python3")]
