@@ -104,7 +104,8 @@ fn points_of_the_plane_go_the_whole_way() {
         assert_eq!(rows[0]["modes"], 8, "the mixture itself");
         assert!(rows[1]["energy"].as_f64().unwrap() > 0.05, "four steps teach nothing: {report}");
     }
-    assert!(refused(at, &["eval", "run", "--controls"]).contains("whose modes are known"));
+    assert!(refused(at, &["eval", "run", "--parzen"]).contains("whose modes are known"));
+    assert!(done(at, &["eval", "run", "--count", "2000", "--controls"]).contains("ModesMissing, Uneven"));
     done(at, &["sample", "run", "--out", "points.png"]);
     assert_eq!(image::open(at.join("points.png")).unwrap().width(), 604);
     assert!(refused(at, &["sample", "ring.egm", "--out", "points.png"]).contains("save as .npy instead"));

@@ -43,7 +43,7 @@ pub struct Args {
     /// Also train a classifier on the generated images of each class, and one on as many real ones, and test both on real images
     #[arg(long)]
     gan_train: bool,
-    /// Also samplers that are bad on purpose: memorising, collapsed, one class missing, blurred, noisy
+    /// Also samplers that are bad on purpose: memorising, collapsed, one class missing, blurred, noisy; of points collapsed, uneven, wide
     #[arg(long)]
     controls: bool,
 }

@@ -1,6 +1,7 @@
-//! Measures of points of the plane, which need no judge: their modes are known.
+//! Measures of points of the plane, which need no judge: their modes are known. And samplers that are bad on purpose, which the measures must give
+//! away.
 
-use edgegen_metrics::mixture::Modes;
+use edgegen_metrics::mixture::{Mixture, Modes};
 use edgegen_metrics::{Features, energy, mmd};
 use serde::Serialize;
 
@@ -27,6 +28,30 @@ pub struct Spread {
     pub mmd_p: f64,
 }
 
+/// What is wrong with a set of points.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Flag {
+    /// Not all modes are found.
+    ModesMissing,
+    /// The reverse KL divergence is above 0.05: some modes are much rarer than others.
+    Uneven,
+    /// Under two thirds of the points lie within 3 deviations of a mode.
+    BetweenModes,
+}
+
+/// Samplers that are bad on purpose: half of the modes only, half of them ten times rarer, and modes five times too wide.
+pub fn controls(plane: &Plane, count: usize, seed: u64) -> [(&'static str, Features); 3] {
+    let Mixture { centres, deviation } = &plane.mixture;
+    let half = &centres[..centres.len() / 2];
+    let of = |centres: Vec<[f32; 2]>, deviation: f32| Mixture { centres, deviation }.sample(count, seed);
+    [
+        ("collapsed", of(half.to_vec(), *deviation)),
+        ("uneven", of([&half.repeat(9), &centres[..]].concat(), *deviation)),
+        ("wide", of(centres.clone(), 5.0 * deviation)),
+    ]
+}
+
 impl Spread {
     /// Measures `points`, which are in the mixture's units; `seed` draws the mixture's own.
     ///
@@ -45,23 +70,35 @@ impl Spread {
             mmd_p: mmd::test(&real.first(TESTED), &points.first(TESTED), PERMUTATIONS, seed).p_value,
         }
     }
+
+    /// What is wrong with the points.
+    pub fn flags(&self, plane: &Plane) -> Vec<Flag> {
+        let wrong = [
+            (Flag::ModesMissing, self.modes < plane.mixture.centres.len()),
+            (Flag::Uneven, self.reverse_kl > 0.05),
+            (Flag::BetweenModes, self.high_quality < 2.0 / 3.0),
+        ];
+        wrong.into_iter().filter_map(|(flag, is_so)| is_so.then_some(flag)).collect()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use edgegen_metrics::mixture::Mixture;
 
     #[test]
-    fn the_mixture_passes_and_what_is_collapsed_does_not() {
-        let ring = Plane::named("ring").unwrap();
-        let itself = Spread::of(&ring, &ring.mixture.sample(5_000, 1), 2);
-        assert!(itself.modes == 8 && itself.high_quality > 0.98 && itself.reverse_kl < 0.01, "{itself:?}");
-        assert!(itself.energy < 0.01 && itself.mmd_p > 0.05, "{itself:?}");
-        let three = Mixture { centres: ring.mixture.centres[..3].to_vec(), deviation: 0.01 };
-        let collapsed = Spread::of(&ring, &three.sample(5_000, 1), 2);
-        assert!(collapsed.modes == 3 && collapsed.high_quality > 0.98, "{collapsed:?}");
-        assert!((collapsed.reverse_kl - (8f64 / 3.0).ln()).abs() < 0.01, "{collapsed:?}");
-        assert!(collapsed.energy > 0.1 && collapsed.mmd_p < 0.01, "{collapsed:?}");
+    fn the_mixtures_pass_and_bad_samplers_are_flagged() {
+        for plane in Plane::all() {
+            let itself = Spread::of(&plane, &plane.mixture.sample(20_000, 1), 2);
+            assert!(itself.high_quality > 0.98 && itself.reverse_kl < 0.01 && itself.mmd_p > 0.05, "{itself:?}");
+            assert_eq!(itself.flags(&plane), []);
+            let [collapsed, uneven, wide] =
+                controls(&plane, 20_000, 1).map(|(_, points)| Spread::of(&plane, &points, 2));
+            assert_eq!(collapsed.modes, plane.mixture.centres.len() / 2);
+            assert_eq!(collapsed.flags(&plane), [Flag::ModesMissing, Flag::Uneven], "{collapsed:?}");
+            assert_eq!(uneven.flags(&plane), [Flag::Uneven], "{uneven:?}");
+            assert_eq!(wide.flags(&plane), [Flag::BetweenModes], "{wide:?}");
+            assert!(collapsed.energy > 10.0 * itself.energy && collapsed.mmd_p < 0.01, "{collapsed:?}");
+        }
     }
 }

@@ -13,8 +13,8 @@ use crate::cli::export::CALIBRATION;
 use crate::cli::source::Source;
 use crate::cli::{Console, Ending, table};
 use crate::data::plane::Plane;
-use crate::eval::plane::Spread;
-use crate::lower;
+use crate::eval::plane::{Flag, Spread};
+use crate::{eval, lower};
 
 /// Points that are looked at by default: the literature's number.
 const COUNT: u32 = 20_000;
@@ -24,6 +24,7 @@ struct Row {
     name: &'static str,
     #[serde(flatten)]
     spread: Spread,
+    flags: Vec<Flag>,
 }
 
 #[derive(Debug, Serialize)]
@@ -43,8 +44,8 @@ pub fn find(source: &Source) -> Result<Option<Plane>> {
 
 pub fn run(args: &Args, source: Source, plane: &Plane, console: Console) -> Result<Ending> {
     ensure!(
-        args.judge.is_none() && !args.parzen && !args.controls,
-        "expected no --judge, --parzen or --controls for points of {}, whose modes are known: leave them out",
+        args.judge.is_none() && !args.parzen && !args.gan_train,
+        "expected no --judge, --parzen or --gan-train for points of {}, whose modes are known: leave them out",
         plane.name
     );
     let count = args.count.unwrap_or(COUNT);
@@ -59,7 +60,13 @@ pub fn run(args: &Args, source: Source, plane: &Plane, console: Console) -> Resu
         }
     };
     sets.push(("int8", int8(model, plane, args.seed, count as usize)?));
-    let rows = sets.iter().map(|(name, points)| Row { name, spread: Spread::of(plane, points, args.seed) });
+    if args.controls {
+        sets.extend(eval::plane::controls(plane, count as usize, args.seed.wrapping_add(2)));
+    }
+    let rows = sets.iter().map(|(name, points)| {
+        let spread = Spread::of(plane, points, args.seed);
+        Row { name, spread, flags: spread.flags(plane) }
+    });
     let report = Report {
         source: args.source.clone(),
         data: plane.name,
@@ -80,7 +87,7 @@ fn int8(file: ModelFile, plane: &Plane, seed: u64, count: usize) -> Result<Featu
 }
 
 fn text(report: &Report) -> String {
-    let rows = report.rows.iter().map(|Row { name, spread }| {
+    let rows = report.rows.iter().map(|Row { name, spread, flags }| {
         [
             (*name).to_owned(),
             format!("{} of {}", spread.modes, report.modes),
@@ -88,9 +95,10 @@ fn text(report: &Report) -> String {
             format!("{:.4}", spread.reverse_kl),
             format!("{:.4}", spread.energy),
             format!("{:.3}", spread.mmd_p),
+            flags.iter().map(|flag| format!("{flag:?}")).collect::<Vec<_>>().join(", "),
         ]
     });
-    let head = ["points", "modes", "within 3 σ", "reverse KL", "energy distance", "p: MMD"];
+    let head = ["points", "modes", "within 3 σ", "reverse KL", "energy distance", "p: MMD", "flags"];
     format!(
         "{}\n{}: {} points from seed {}, against the mixture {}",
         table(head, rows),
