@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `judge.rs` | a frozen classifier: features, classes, the hash of its weights |
 //! | `figures.rs` | all measures of one set of images |
+//! | `inversion.rs` | whether latent vectors are found for images |
 //! | `controls.rs` | samplers that are bad on purpose, which the figures must give away |
 //!
 //! The measures themselves are in `edgegen-metrics`; here is what they are given. Distances are to the test images, which no
@@ -11,7 +12,9 @@
 
 pub mod controls;
 pub mod figures;
+pub mod inversion;
 pub mod judge;
 
 pub use figures::{Figures, Flag, Reference};
+pub use inversion::{Inversion, inversion};
 pub use judge::Judge;
