@@ -14,6 +14,7 @@
 //! | [`checkpoint`] | everything a run needs to go on bit for bit |
 //! | [`run`] | a finished run, ready to draw |
 //! | [`eval`] | how good it is: the measures of `edgegen-metrics`, through a judge |
+//! | [`invert`](mod@invert) | from an image to a latent vector that makes it |
 //! | [`lower`](mod@lower) | Burn's layers → the exporter's float layers |
 //! | [`images`] | sample sheets, GIFs, NumPy arrays |
 //! | [`cli`] | the `edgegen` command |
@@ -25,6 +26,7 @@ pub mod device;
 pub mod eval;
 pub mod files;
 pub mod images;
+pub mod invert;
 pub mod lower;
 pub mod nets;
 pub mod recipe;

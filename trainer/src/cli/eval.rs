@@ -5,7 +5,7 @@ pub mod plane;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use burn::tensor::{Device, Tensor, TensorData};
 use edgegen_export::Label;
 use edgegen_metrics::pixels::{self, Difference};
@@ -15,7 +15,8 @@ use serde::Serialize;
 use super::source::{Source, project};
 use super::{Console, Ending, stacked, table};
 use crate::data::{self, Dataset, Split};
-use crate::eval::{Figures, Flag, Judge, Reference, controls, gan_train, stacked as eval_stacked};
+use crate::eval::{self, Figures, Flag, Inversion, Judge, Reference, controls, gan_train, stacked as eval_stacked};
+use crate::invert::Search;
 use crate::recipe::{DataConfig, Recipe};
 use crate::rng::Rng;
 use crate::{checkpoint, device, lower, run, systems};
@@ -46,7 +47,13 @@ pub struct Args {
     /// Also samplers that are bad on purpose: memorising, collapsed, one class missing, blurred, noisy; of points collapsed, uneven, wide
     #[arg(long)]
     controls: bool,
+    /// Also latent vectors for 50 images of its own and 50 test images (needs the float weights of a run)
+    #[arg(long)]
+    inversion: bool,
 }
+
+/// Images of each kind that are inverted.
+const INVERTED: usize = 50;
 
 /// One row: a set of images and what is said of it.
 #[derive(Debug, Serialize)]
@@ -81,6 +88,8 @@ struct Report {
     /// Share of latent vectors whose float and int8 images the judge puts into one class.
     #[serde(skip_serializing_if = "Option::is_none")]
     int8_same_class: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inversion: Option<Inversion>,
 }
 
 pub fn run(args: &Args, console: Console) -> Result<Ending> {
@@ -88,7 +97,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     if let Some(mixture) = plane::find(&source)? {
         return plane::run(args, source, &mixture, console);
     }
-    let Made { data, classes, mut sets } = images(args, &source)?;
+    let Made { data, classes, shape, mut sets } = images(args, &source)?;
     let count = sets[0].1.len();
     // Without a choice, the seeds take the classes in turn.
     let asked = (classes > 0).then(|| {
@@ -102,12 +111,17 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     }
     let folder = args.judge.clone().unwrap_or_else(|| Judge::shipped(&project(), &data));
     let judge = Judge::load(&folder, &device)?;
-    let [h, w, c] = judge.shape();
+    let ([h, w, c], seen) = (shape, judge.shape());
     ensure!(
-        sets.iter().flat_map(|(_, images)| images).all(|image| image.len() == h * w * c),
-        "expected images of {h}×{w}×{c}, as the judge {} looks at, found other ones: give --judge one for them",
+        h == w && c == seen[2],
+        "expected square images of {} channels, as the judge {} looks at, found {h}×{w}×{c}: give --judge one for them",
+        seen[2],
         folder.display()
     );
+    if seen != shape {
+        console.say(&format!("images of {h}×{w} are fitted to the judge's {}×{}, real ones too", seen[0], seen[1]));
+    }
+    let judge = judge.shown(shape);
     let config = DataConfig { name: data.clone(), size: h, channels: c, limit: None };
     let (train, test) = (data::load_split(&config, Split::Train)?, data::load_split(&config, Split::Test)?);
     console.say("looking at the real images");
@@ -125,7 +139,12 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         int8_psnr_db: None,
         int8_p999_levels: None,
         int8_same_class: None,
+        inversion: None,
     };
+    if args.inversion {
+        console.say("looking for latent vectors");
+        report.inversion = Some(inverted(args, &source, [&train, &test], &device)?);
+    }
     if let [(_, float), (_, int8)] = &sets[..] {
         let Difference { psnr, p999, .. } = pixels::difference(float, int8);
         let same = edgegen_metrics::classes::accuracy(&judge.look(int8).classes, &judge.look(float).classes);
@@ -176,6 +195,8 @@ struct Made {
     data: String,
     /// Classes of the data that could be asked for.
     classes: usize,
+    /// `[H, W, C]` of an image.
+    shape: [usize; 3],
     /// Sets of images by name, of equal lengths: float and int8 of a run, int8 of a model.
     sets: Vec<(String, Vec<Vec<u8>>)>,
 }
@@ -208,17 +229,17 @@ fn images(args: &Args, source: &Source) -> Result<Made> {
     let count = args.count.map_or(usual, |count| count as usize);
     match source {
         Source::Run(run) => {
-            let (float, _) = source.images(args.seed, count, None)?;
+            let (float, shape) = source.images(args.seed, count, None)?;
             let network = lower::lower(&run.generator)?;
             let label = Label { name: "eval", metadata: &[] };
             let exported = edgegen_export::export(&network, super::export::CALIBRATION, label)?;
             let (int8, _) = Source::Model(exported.file).images(args.seed, count, None)?;
             let sets = vec![("float".into(), float), ("int8".into(), int8)];
-            Ok(Made { data, classes, sets })
+            Ok(Made { data, classes, shape, sets })
         }
         Source::Model(_) => {
-            let (int8, _) = source.images(args.seed, count, None)?;
-            Ok(Made { data, classes, sets: vec![("int8".into(), int8)] })
+            let (int8, shape) = source.images(args.seed, count, None)?;
+            Ok(Made { data, classes, shape, sets: vec![("int8".into(), int8)] })
         }
     }
 }
@@ -226,14 +247,32 @@ fn images(args: &Args, source: &Source) -> Result<Made> {
 /// Refuses what cannot be measured, before thousands of images are drawn for it.
 fn check(args: &Args, data: &str, classes: usize) -> Result<()> {
     ensure!(
-        data != data::STACKED || !(args.parzen || args.gan_train || args.controls),
-        "expected no --parzen, --gan-train or --controls with {data}, whose modes are counted: leave them out"
+        data != data::STACKED || !(args.parzen || args.gan_train || args.controls || args.inversion),
+        "expected no --parzen, --gan-train, --controls or --inversion with {data}, whose modes are counted: leave them out"
     );
     ensure!(
         !args.gan_train || classes > 0,
         "expected a generator of the data's classes with --gan-train, found one without: give a cgan"
     );
     Ok(())
+}
+
+/// How inversion does on a run.
+fn inverted(args: &Args, source: &Source, data: [&Dataset; 2], device: &Device) -> Result<Inversion> {
+    let Source::Run(run) = source else {
+        bail!(
+            "expected a run folder with --inversion, found the model file {}: gradients need float weights, give its run",
+            args.source.display()
+        );
+    };
+    let [_, test] = data;
+    ensure!(
+        test.len() >= INVERTED,
+        "expected at least {INVERTED} test images for --inversion, found {} in {}",
+        test.len(),
+        test.name
+    );
+    Ok(eval::inversion(run, data, INVERTED, &Search::default(), args.seed, device))
 }
 
 /// What a run's system says of the test images: the bound of a VAE. Shipped folders, which have no checkpoint, and model files say nothing.
@@ -318,6 +357,15 @@ fn text(report: &Report) -> String {
         text += &format!(
             "\nint8 against float: {psnr:.1} dB PSNR, 99.9 % of pixels within {p999} levels, {} in the same class",
             percent(same)
+        );
+    }
+    if let Some(inversion) = &report.inversion {
+        let Inversion { count, own_found, own_median_db, test_nearer, test_median_db, nearest_median_db } = inversion;
+        text += &format!(
+            "\ninversion: {} of {count} own images to 30 dB, median {own_median_db:.1} dB; {} of {count} test images nearer than the nearest \
+             training image, median {test_median_db:.1} dB against {nearest_median_db:.1} dB",
+            percent(*own_found),
+            percent(*test_nearer)
         );
     }
     text

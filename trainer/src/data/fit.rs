@@ -41,7 +41,11 @@ pub(super) fn select(total: usize, limit: Option<usize>, labels: Option<&[u8]>) 
 }
 
 /// Crops the central square of an image `[H, W, C]`, resamples it to `size`×`size` and changes its channels (1 or 3).
-pub(super) fn fit_image(pixels: &[u8], shape: [usize; 3], size: usize, channels: usize) -> Vec<u8> {
+///
+/// # Panics
+///
+/// If `pixels` are not H · W · C bytes.
+pub fn fit_image(pixels: &[u8], shape: [usize; 3], size: usize, channels: usize) -> Vec<u8> {
     let [height, width, _] = shape;
     let pixels = convert(pixels, shape[2], channels);
     match channels {

@@ -7,12 +7,12 @@ use burn::tensor::{Device, Tensor, TensorData, activation};
 use edgegen_metrics::Features;
 use sha2::{Digest, Sha256};
 
-use crate::checkpoint;
 use crate::nets::{Mode, Net};
 use crate::recipe::Recipe;
 use crate::rng::Rng;
 use crate::run::{JUDGE, RECIPE};
 use crate::systems::judge;
+use crate::{checkpoint, data};
 
 /// What [`Judge::look`] sees in images.
 #[derive(Clone, Debug)]
@@ -34,6 +34,8 @@ pub struct Judge {
     pub hash: String,
     body: Net,
     head: Net,
+    /// `[H, W, C]` of the images it is shown.
+    shown: [usize; 3],
     device: Device,
 }
 
@@ -68,7 +70,13 @@ impl Judge {
         let features = recipe.settings::<judge::Config>()?.features;
         let head = Net { layers: vec![last], input: [features, 1, 1], output: body.output };
         let body = Net { input: [c, h, w], output: [features, 1, 1], ..body };
-        Ok(Self { data: recipe.data.name, hash, body, head, device })
+        Ok(Self { data: recipe.data.name, hash, body, head, shown: [h, w, c], device })
+    }
+
+    /// The same judge for images of `[H, W, C]`, which it fits to what it looks at as [`data`] fits images to a recipe: real and generated ones alike.
+    #[must_use]
+    pub fn shown(self, shape: [usize; 3]) -> Self {
+        Self { shown: shape, ..self }
     }
 
     /// The shipped judge of a data set: `trainer/judges/NAME`.
@@ -87,22 +95,25 @@ impl Judge {
         [h, w, c]
     }
 
-    /// Looks at images of H × W × C bytes.
+    /// Looks at images of H × W × C bytes, of [`Judge::shape`] unless [`Judge::shown`] said otherwise.
     ///
     /// # Panics
     ///
-    /// If an image has another length than [`Judge::shape`] says.
+    /// If an image has another length.
     pub fn look(&self, images: &[Vec<u8>]) -> Seen {
         const BATCH: usize = 250;
         let [h, w, c] = self.shape();
         let (mut features, mut classes, mut confidence) = (Vec::new(), Vec::new(), 0.0);
         for batch in images.chunks(BATCH) {
-            let planes = batch.iter().flat_map(|image| {
-                assert_eq!(image.len(), h * w * c, "images of {h}×{w}×{c}");
-                let channel = move |channel: usize| image.iter().skip(channel).step_by(c);
-                (0..c).flat_map(channel).map(|&byte| f32::from(byte) / 127.5 - 1.0)
-            });
-            let data = TensorData::new(planes.collect::<Vec<f32>>(), [batch.len(), c, h, w]);
+            let mut planes = Vec::with_capacity(batch.len() * h * w * c);
+            for image in batch {
+                let length: usize = self.shown.iter().product();
+                assert_eq!(image.len(), length, "images of {:?}", self.shown);
+                let image = data::fit_image(image, self.shown, h, c);
+                let channel = |channel: usize| image.iter().skip(channel).step_by(c);
+                planes.extend((0..c).flat_map(channel).map(|&byte| f32::from(byte) / 127.5 - 1.0));
+            }
+            let data = TensorData::new(planes, [batch.len(), c, h, w]);
             let hidden = self.body.forward(Tensor::from_data(data, &self.device), &mut Mode::Eval);
             let scores = self.head.forward(hidden.clone(), &mut Mode::Eval).reshape([batch.len(), self.classes()]);
             let values =

@@ -6,6 +6,7 @@
 //! | `figures.rs` | all measures of one set of images |
 //! | `gan_train.rs` | a classifier that learns from generated images |
 //! | `stacked.rs` | modes of stacked digits |
+//! | `inversion.rs` | whether latent vectors are found for images |
 //! | `controls.rs` | samplers that are bad on purpose, which the figures must give away |
 //! | `plane.rs` | measures of points of the plane, without a judge |
 //!
@@ -15,9 +16,11 @@
 pub mod controls;
 pub mod figures;
 pub mod gan_train;
+pub mod inversion;
 pub mod judge;
 pub mod plane;
 pub mod stacked;
 
 pub use figures::{Figures, Flag, Reference};
+pub use inversion::{Inversion, inversion};
 pub use judge::Judge;
