@@ -9,9 +9,11 @@ use rand_xoshiro::Xoshiro128PlusPlus;
 use crate::graph::Prior;
 
 mod gaussian;
+pub mod keyframes;
 mod point;
 mod walk;
 
+pub use keyframes::Keyframes;
 pub use point::Point;
 pub use walk::{STEPS, walk};
 

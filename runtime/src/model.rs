@@ -18,6 +18,7 @@ use crate::error::ParseError;
 use crate::fixed;
 use crate::graph::{Graph, Latent, Shape};
 use crate::kernels::{self, Kernel, Native};
+use crate::latent::{Keyframes, keyframes};
 use crate::packing::{Matrix, Packing};
 use crate::parts::Parts;
 use crate::rules::{self, Needs};
@@ -156,6 +157,13 @@ impl<'a> Model<'a> {
     /// How many classes can be drawn by choice, 0 for a model without classes: see [`Point::class`](crate::latent::Point::class).
     pub fn classes(&self) -> u16 {
         self.parts().edges.next().map_or(0, |edge| edge.shape.c.saturating_sub(self.latent.dims))
+    }
+
+    /// The walk that the file brings along, if it does.
+    pub fn keyframes(&self) -> Option<Keyframes<'a>> {
+        let Parts { mut edges, mut metadata, .. } = self.parts();
+        let (_, text) = metadata.find(|&(key, _)| key == keyframes::KEY)?;
+        Keyframes::read(text, edges.next()?.shape.c.into())
     }
 
     /// Bytes of RAM that a [`Generator`](crate::Generator) needs: all rings together, what the kernel works in, 64 bytes for

@@ -148,9 +148,13 @@ impl<'a, K: Kernel> Generator<'a, K> {
         self.sample_at(Point::seed(seed))
     }
 
-    /// The image at a point of the latent space: on the way between two seeds, or of a chosen class.
+    /// The image at a point of the latent space: on the way between two seeds or two keyframes, or of a chosen class.
     pub fn sample_at(&mut self, point: Point) -> Rows<'_, 'a, K> {
-        point.fill(self.model.latent(), self.latent());
+        let model = self.model;
+        match if point.of_keyframes { model.keyframes() } else { None } {
+            Some(keyframes) => keyframes.fill(point, self.latent()),
+            None => point.fill(model.latent(), self.latent()),
+        }
         self.rows()
     }
 

@@ -26,7 +26,7 @@ use crate::run::to_pixels;
 use crate::systems::{Generator, one_hot};
 
 /// p of the distance between images.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Distance {
     /// Mean square, p = 2.
     Squared,

@@ -15,6 +15,7 @@
 //! | [`run`] | a finished run, ready to draw |
 //! | [`eval`] | how good it is: the measures of `edgegen-metrics`, through a judge |
 //! | [`invert`](mod@invert) | from an image to a latent vector that makes it |
+//! | [`morph`](mod@morph) | the way between two points of latent space |
 //! | [`lower`](mod@lower) | Burn's layers → the exporter's float layers |
 //! | [`images`] | sample sheets, GIFs, NumPy arrays |
 //! | [`cli`] | the `edgegen` command |
@@ -28,6 +29,7 @@ pub mod files;
 pub mod images;
 pub mod invert;
 pub mod lower;
+pub mod morph;
 pub mod nets;
 pub mod recipe;
 pub mod rng;

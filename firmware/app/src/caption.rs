@@ -88,8 +88,10 @@ fn font(panel: Rectangle) -> &'static MonoFont<'static> {
 pub struct Caption {
     /// What is shown.
     pub act: Act,
-    /// Seed of the picture, or of the first picture of the gallery.
+    /// Seed of the picture, or of the first picture of the gallery; on the model's own way the keyframe that the picture comes from.
     pub seed: u64,
+    /// Whether it is on the model's own way.
+    pub of_keyframes: bool,
     /// Milliseconds that making and drawing the image took.
     pub millis: u64,
     /// Tenths of images a second.
@@ -135,7 +137,7 @@ impl Caption {
         let mut words = [const { String::new() }; 4];
         let [seed, class, time, rate] = &mut words;
         // 2⁶⁴ has 20 digits: everything fits.
-        let _ = write!(seed, "seed {}", self.seed);
+        let _ = write!(seed, "{} {}", if self.of_keyframes { "key" } else { "seed" }, self.seed);
         if let Act::Class(index) = self.act {
             let _ = write!(class, "class {index}");
         }
@@ -193,7 +195,8 @@ mod tests {
     use embedded_graphics::mock_display::MockDisplay;
     use embedded_graphics::pixelcolor::BinaryColor;
 
-    const CAPTION: Caption = Caption { act: Act::Class(3), seed: 7, millis: 31, tenths_per_second: 123 };
+    const CAPTION: Caption =
+        Caption { act: Act::Class(3), seed: 7, of_keyframes: false, millis: 31, tenths_per_second: 123 };
 
     fn line(caption: Caption, columns: usize) -> String<MAX_LETTERS> {
         one_line(&caption.words(), columns)
@@ -213,6 +216,7 @@ mod tests {
     #[test]
     fn nothing_is_told_of_what_is_not_there() {
         assert_eq!(line(Caption { act: Act::Gallery, ..CAPTION }, 20), "seed 7  31 ms 12.3/s");
+        assert_eq!(line(Caption { act: Act::Walk, of_keyframes: true, ..CAPTION }, 19), "key 7  31 ms 12.3/s");
         assert_eq!(line(Caption { act: Act::Walk, tenths_per_second: 12_345, ..CAPTION }, 20), "seed 7  31 ms 1234/s");
     }
 

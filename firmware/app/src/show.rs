@@ -81,7 +81,8 @@ impl Show {
 pub enum Act {
     /// A grid of images, one seed each, drawn one after the other; then the next seeds.
     Gallery,
-    /// One large image on its way from seed to seed, [`STEPS`](edgegen_runtime::latent::STEPS) steps each.
+    /// One large image on its way from seed to seed, [`STEPS`](edgegen_runtime::latent::STEPS) steps each; of a model with
+    /// [`Keyframes`](edgegen_runtime::latent::Keyframes) on the way through them.
     Walk,
     /// As [`Act::Walk`], with the class held.
     Class(u16),

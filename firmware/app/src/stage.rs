@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use edgegen_runtime::latent::keyframes::LEG;
 use edgegen_runtime::latent::{self, STEPS};
 use edgegen_runtime::{Generator, Shape};
 use embedded_graphics::draw_target::DrawTarget;
@@ -41,6 +42,9 @@ pub struct Stage<'a, P> {
     act: Act,
     /// Seed of the next image, or where its walk starts.
     seed: u64,
+    /// How many keyframes the model has, and the one from which the next image of its own way comes.
+    keyframes: u16,
+    keyframe: u16,
     /// Step of the walk, or cell of the gallery.
     step: u32,
     /// Whether the panel has to be cleared first.
@@ -70,6 +74,8 @@ impl<'a, P: Platform> Stage<'a, P> {
             show: *show,
             act,
             seed: show.seed,
+            keyframes: model.keyframes().map_or(0, |keyframes| keyframes.count()),
+            keyframe: 0,
             step: 0,
             fresh: true,
             due: now,
@@ -122,8 +128,12 @@ impl<'a, P: Platform> Stage<'a, P> {
 
     /// Starts an act.
     fn enter(&mut self, act: Act, now: u64) {
-        self.platform.report(format_args!("{act} from seed {}", self.seed));
-        (self.act, self.step, self.fresh, self.began) = (act, 0, true, None);
+        (self.act, self.step, self.keyframe, self.fresh, self.began) = (act, 0, 0, true, None);
+        if self.is_keyed() {
+            self.platform.report(format_args!("{act} through {} keyframes", self.keyframes));
+        } else {
+            self.platform.report(format_args!("{act} from seed {}", self.seed));
+        }
         (self.due, self.entered) = (now, now);
     }
 
@@ -137,6 +147,9 @@ impl<'a, P: Platform> Stage<'a, P> {
         let (layout, placement, cells) = self.place(panel, shape);
         let point = match self.act {
             Act::Gallery => latent::Point::seed(self.seed.wrapping_add(u64::from(self.step))),
+            Act::Walk if self.is_keyed() => {
+                latent::Point::keyframe(self.keyframe.into(), u64::from(self.keyframe) + 1, self.step as u16)
+            }
             Act::Walk => latent::Point::walk(self.seed, self.seed.wrapping_add(1), self.step as u16),
             Act::Class(class) => {
                 latent::Point::walk(self.seed, self.seed.wrapping_add(1), self.step as u16).of_class(class)
@@ -168,9 +181,15 @@ impl<'a, P: Platform> Stage<'a, P> {
         Ok(Frame::Drawn { act: self.act, point, placement })
     }
 
+    /// Whether it goes the way that the model brings along.
+    fn is_keyed(&self) -> bool {
+        self.act == Act::Walk && self.keyframes > 0
+    }
+
     /// Where the next image goes, and how many there are before a pause.
     fn place(&self, panel: Rectangle, shape: Shape) -> (Layout, Placement, u32) {
         let bare = Layout { picture: panel, caption: None };
+        let steps = u32::from(if self.is_keyed() { LEG } else { STEPS });
         match (self.act, self.show.caption) {
             (Act::Gallery, captioned) => {
                 let (layout, grid) =
@@ -179,9 +198,9 @@ impl<'a, P: Platform> Stage<'a, P> {
             }
             (_, true) => {
                 let (layout, placement) = Layout::single(panel, shape);
-                (layout, placement, u32::from(STEPS))
+                (layout, placement, steps)
             }
-            (_, false) => (bare, Placement::centred(panel, shape), u32::from(STEPS)),
+            (_, false) => (bare, Placement::centred(panel, shape), steps),
         }
     }
 
@@ -191,7 +210,9 @@ impl<'a, P: Platform> Stage<'a, P> {
         let millis = self.platform.millis(ended - began);
         let period = self.platform.millis(self.began.map_or(ended - began, |last| began - last)).max(1);
         self.began = Some(began);
-        Caption { act: self.act, seed: self.seed, millis, tenths_per_second: 10_000 / period }
+        let of_keyframes = self.is_keyed();
+        let seed = if of_keyframes { self.keyframe.into() } else { self.seed };
+        Caption { act: self.act, seed, of_keyframes, millis, tenths_per_second: 10_000 / period }
     }
 
     /// On to the next image.
@@ -207,6 +228,12 @@ impl<'a, P: Platform> Stage<'a, P> {
                 self.seed = self.seed.wrapping_add(u64::from(images));
                 self.due = self.platform.turn() + self.platform.ticks(u64::from(self.show.gallery_millis));
                 self.began = None;
+            }
+            Act::Walk if self.is_keyed() => {
+                self.keyframe += 1;
+                if self.keyframe >= self.keyframes {
+                    self.keyframe = 0;
+                }
             }
             Act::Walk | Act::Class(_) => self.seed = self.seed.wrapping_add(1),
         }

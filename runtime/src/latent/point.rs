@@ -3,7 +3,8 @@
 use crate::graph::{Latent, Prior};
 use crate::latent::{STEPS, walk};
 
-/// A point of the latent space: a seed, or a step of the way between two, and a class where the model has classes.
+/// A point of the latent space: a seed, or a step of the way between two, and a class where the model has classes. Or one on the way that the
+/// model brings along.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Point {
     /// Seed at the start of the way.
@@ -16,17 +17,25 @@ pub struct Point {
     /// other a mixture of both. A model without classes passes it over; of a class that a model does not have it knows
     /// nothing and draws what no class at all gives.
     pub class: Option<u16>,
+    /// Whether `from` and `to` are numbers of the model's [`Keyframes`](crate::latent::Keyframes) and `step` counts to
+    /// [`LEG`](crate::latent::keyframes::LEG); classes then come from there. Of a model without keyframes it is passed over.
+    pub of_keyframes: bool,
 }
 
 impl Point {
     /// The latent vector of a seed.
     pub const fn seed(seed: u64) -> Self {
-        Self { from: seed, to: seed, step: 0, class: None }
+        Self::walk(seed, seed, 0)
     }
 
     /// `step` of [`STEPS`] on the way from one seed to another.
     pub const fn walk(from: u64, to: u64, step: u16) -> Self {
-        Self { from, to, step, class: None }
+        Self { from, to, step, class: None, of_keyframes: false }
+    }
+
+    /// `step` of [`LEG`](crate::latent::keyframes::LEG) on the way from one keyframe of the model to another.
+    pub const fn keyframe(from: u64, to: u64, step: u16) -> Self {
+        Self { of_keyframes: true, ..Self::walk(from, to, step) }
     }
 
     /// The same place with a class.
@@ -63,7 +72,7 @@ impl Point {
 }
 
 /// `seed` modulo `count`, which fits 16 bits, without a division of 64 bits: that would be a kilobyte of code on a small CPU.
-fn remainder(seed: u64, count: u32) -> Option<usize> {
+pub(super) fn remainder(seed: u64, count: u32) -> Option<usize> {
     let rest = [48, 32, 16, 0].into_iter().try_fold(0u32, |rest, shift| {
         let digit = (seed >> shift) as u32 & 0xFFFF;
         (rest << 16 | digit).checked_rem(count)

@@ -82,7 +82,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
 
     let model = out.join("model.egm");
     let run = Run::load(&folder, &device::open("flex")?)?;
-    let report = export::export(&run, "demo", Packing::Portable, &model)?;
+    let report = export::export(&run, "demo", &[], Packing::Portable, &model)?;
     let mut pictures = vec![out.join("float.png"), out.join("int8.png")];
     draw_sheet(&Source::Run(Box::new(run)), &pictures[0])?;
     draw_sheet(&Source::Model(read_model(&model)?), &pictures[1])?;

@@ -69,7 +69,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         if let Some(path) = &args.onnx {
             files::replace_bytes(path, &onnx::to_bytes(&network, &name)?)?;
         }
-        export(&run, &name, args.target, &args.out)?
+        export(&run, &name, &[], args.target, &args.out)?
     } else {
         let what = args.source.display();
         ensure!(args.onnx.is_none(), "expected a run folder with --onnx, found {what}: give the run that it came from");
@@ -107,10 +107,11 @@ fn write_packed(packed: &ModelFile, args: &Args, console: Console) -> Result<End
     })
 }
 
-/// Exports a run, writes the file, and compares it with the float generator.
-pub fn export(run: &Run, name: &str, target: Packing, out: &Path) -> Result<Report> {
+/// Exports a run, writes the file, and compares it with the float generator. `more` joins the metadata.
+pub fn export(run: &Run, name: &str, more: &[(&str, &str)], target: Packing, out: &Path) -> Result<Report> {
     let network = lower(run)?;
-    let metadata = [("system", run.recipe.system.as_str()), ("data", run.recipe.data.name.as_str())];
+    let mut metadata = vec![("system", run.recipe.system.as_str()), ("data", run.recipe.data.name.as_str())];
+    metadata.extend(more);
     let report = export_network(&network, Label { name, metadata: &metadata }, target, out)?;
     Ok(Report { lower_error: Some(lower_error(run, &network, COMPARED.1)), ..report })
 }

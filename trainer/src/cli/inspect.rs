@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, ensure};
 use edgegen_export::cost::{self, Cost};
 use edgegen_export::{ExportError, ModelFile};
+use edgegen_runtime::latent::keyframes::KEY;
 use edgegen_runtime::{Model, Prior};
 use edgegen_sim::emulator::Scene;
 use edgegen_sim::{Cpu, boards};
@@ -30,6 +31,8 @@ pub struct Args {
 struct Report<'a> {
     name: &'a str,
     metadata: Vec<(&'a str, &'a str)>,
+    /// Stations of the walk that it brings along, if it does.
+    keyframes: Option<u16>,
     /// What its weights are packed for.
     packing: &'static str,
     latent: String,
@@ -69,6 +72,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     let report = Report {
         name: model.name(),
         metadata: graph.metadata.to_vec(),
+        keyframes: model.keyframes().map(|keyframes| keyframes.count()),
         packing: model.packing().name(),
         latent: format!("{} {prior} values", graph.latent.dims),
         image: model.output().to_string(),
@@ -87,7 +91,12 @@ fn text(report: &Report<'_>) -> String {
         let ring = format!("{} × {}", op.ring_rows, op.ring_bytes / usize::from(op.ring_rows.max(1)));
         [op.op.clone(), op.output.clone(), grouped(op.macs), grouped(op.weight_bytes), grouped(op.channel_bytes), ring]
     });
-    let facts: Vec<String> = report.metadata.iter().map(|(key, value)| format!("{key} {value}")).collect();
+    let fact = |&(key, value): &(&str, &str)| match (key, report.keyframes) {
+        (KEY, Some(count)) => format!("{count} keyframes"),
+        (KEY, None) => "keyframes that cannot be read: walks go by seeds".to_owned(),
+        _ => format!("{key} {value}"),
+    };
+    let facts: Vec<String> = report.metadata.iter().map(fact).collect();
     format!(
         "{} ({}), packed as {}: {} → image of {}\n{}\n\
          {} products an image, {} weights\n\

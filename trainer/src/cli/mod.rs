@@ -14,6 +14,7 @@ mod fit;
 mod flash;
 mod inspect;
 mod interrupt;
+mod morph;
 mod sample;
 mod sim;
 mod source;
@@ -59,6 +60,8 @@ enum Command {
     Sample(sample::Args),
     /// Measure how good a generator is, float and int8 side by side
     Eval(eval::Args),
+    /// Find two images in a generator's latent space, and go from one to the other
+    Morph(morph::Args),
     /// Turn a run into an int8 model file
     Export(export::Args),
     /// Show what a model file costs, operator by operator, and where it fits
@@ -85,6 +88,7 @@ pub fn main() -> ExitCode {
         Command::Train(args) => train::run(&args, console),
         Command::Sample(args) => sample::run(&args, console),
         Command::Eval(args) => eval::run(&args, console),
+        Command::Morph(args) => morph::run(&args, console),
         Command::Export(args) => export::run(&args, console),
         Command::Inspect(args) => inspect::run(&args, console),
         Command::Boards(args) => boards::run(&args, console),

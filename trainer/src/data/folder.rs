@@ -100,6 +100,17 @@ fn labels(root: &Path, paths: &[PathBuf]) -> Result<Option<Vec<u8>>> {
     Ok(Some(classes.iter().map(label).collect()))
 }
 
+/// One PNG or JPEG file, fitted to `size`×`size`×`channels`; transparent pixels are laid over black.
+///
+/// # Errors
+///
+/// If there is none at `path`, or it cannot be decoded.
+pub fn load_image(path: &Path, size: usize, channels: usize) -> Result<Vec<u8>> {
+    ensure!(path.is_file(), "expected a PNG or JPEG image at {}, found none: check the name", path.display());
+    let (pixels, shape) = decode(path)?;
+    Ok(fit_image(&pixels, shape, size, channels))
+}
+
 /// Pixels and `[H, W, C]` of one file; `C` = 1 where the file is grey without transparency.
 fn decode(path: &Path) -> Result<(Vec<u8>, [usize; 3])> {
     let image = open(path)?;

@@ -38,6 +38,7 @@ use crate::recipe::DataConfig;
 pub use catalogue::{DatasetInfo, RawFile, cache_folder, list};
 pub use fetch::{FetchOptions, fetch};
 pub use fit::fit_image;
+pub use folder::load_image;
 pub use glyphs::glyphs;
 pub use plane::Plane;
 pub use source::Source;
