@@ -51,7 +51,7 @@ pub struct Search {
 
 impl Default for Search {
     fn default() -> Self {
-        Self { steps: 300, rate: 0.1, starts: 8, distance: Distance::Squared, prior: 1e-4 }
+        Self { steps: 600, rate: 0.1, starts: 8, distance: Distance::Squared, prior: 1e-4 }
     }
 }
 
