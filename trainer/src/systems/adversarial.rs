@@ -167,7 +167,7 @@ impl Adversarial {
             generator: Learner::new("generator", generator, train),
             critic,
             game,
-            bag: Bag::new(tricks, train.steps),
+            bag: Bag::new(tricks, pixels, train.steps),
         }
     }
 

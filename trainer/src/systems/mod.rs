@@ -16,6 +16,7 @@ use crate::recipe::{Prior, Recipe};
 use crate::rng::Rng;
 
 pub mod adversarial;
+pub mod augment;
 pub mod began;
 pub mod cgan;
 pub mod dcgan;

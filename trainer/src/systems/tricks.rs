@@ -15,9 +15,11 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use burn::tensor::{Device, Tensor, TensorData, activation};
+use edgegen_export::layers::PixelRange;
 use serde::{Deserialize, Serialize};
 
 use super::adversarial::{Loss, softplus};
+use super::augment::Augmentation;
 use super::penalty::Penalty;
 use crate::files;
 use crate::rng::Rng;
@@ -50,6 +52,11 @@ pub struct Tricks {
     /// The critic also tells classes, and both players want them told right (Odena et al., "Conditional Image Synthesis with Auxiliary Classifier GANs",
     /// 2017, eq. 2 and 3), in place of the projection. Needs classes.
     pub auxiliary_classifier: bool,
+    /// Changes through which the critic sees all images, real and generated ones ([`augment`](super::augment)); a penalty is taken where the critic
+    /// sees them.
+    pub augment: Vec<Augmentation>,
+    /// Probability of each of these changes.
+    pub augment_share: f32,
     /// Signs of failure are logged: the norms of both gradients, and whether the critic's loss is near 0 or a norm above 100.
     pub watch: bool,
 }
@@ -66,6 +73,8 @@ impl Default for Tricks {
             minibatch_deviation: false,
             keep_generator: 1.0,
             auxiliary_classifier: false,
+            augment: Vec::new(),
+            augment_share: 1.0,
             watch: false,
         }
     }
@@ -109,6 +118,11 @@ impl Tricks {
             self.keep_generator
         );
         ensure!(
+            (0.0..=1.0).contains(&self.augment_share),
+            "[{table}.tricks] augment_share must be 0 to 1, found {}",
+            self.augment_share
+        );
+        ensure!(
             !self.minibatch_deviation || penalty == Penalty::None,
             "[{table}.tricks] minibatch_deviation goes with no penalty, which needs the slope at each image alone: set one of both"
         );
@@ -125,6 +139,8 @@ impl Tricks {
 pub struct Bag {
     /// Which there are.
     pub tricks: Tricks,
+    /// Of the images.
+    range: PixelRange,
     /// Steps of the whole run, and those done.
     steps: u64,
     done: u64,
@@ -133,13 +149,16 @@ pub struct Bag {
 }
 
 impl Bag {
-    /// Before the first of `steps` steps.
-    pub fn new(tricks: Tricks, steps: u64) -> Self {
-        Self { tricks, steps, done: 0, kept: Vec::new() }
+    /// Before the first of `steps` steps, with images in `range`.
+    pub fn new(tricks: Tricks, range: PixelRange, steps: u64) -> Self {
+        Self { tricks, range, steps, done: 0, kept: Vec::new() }
     }
 
-    /// Images as the critic sees them at this step: with noise.
+    /// Images as the critic sees them at this step: changed, and with noise.
     pub fn seen(&self, images: Tensor<4>, rng: &mut Rng) -> Tensor<4> {
+        let Tricks { augment, augment_share, .. } = &self.tricks;
+        let images =
+            augment.iter().fold(images, |images, change| change.apply(images, self.range, *augment_share, rng));
         let sigma = self.noise();
         if sigma == 0.0 {
             return images;

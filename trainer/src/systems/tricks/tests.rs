@@ -13,7 +13,7 @@ fn values(tensor: Tensor<4>) -> Vec<f32> {
 }
 
 fn bag(tricks: Tricks) -> Bag {
-    Bag::new(tricks, 10)
+    Bag::new(tricks, PixelRange::Symmetric, 10)
 }
 
 #[test]
