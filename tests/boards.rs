@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use edgegen_app::Show;
-use edgegen_export::repack;
+use edgegen_export::{ModelFile, repack};
 use edgegen_runtime::{Model, Packing};
 use edgegen_sim::qemu::{self, Boot};
 use edgegen_sim::report::Ending;
@@ -11,6 +11,8 @@ use edgegen_sim::{Cpu, PanelColors, PanelSpec, boards, difference, firmware::Fir
 use edgegen_sim::{panel_levels, photo_levels, picture_difference};
 use edgegen_tests::shipped;
 use image::RgbImage;
+
+use crate::keyframes;
 
 /// The board with a panel, and the model that fits it.
 const DIGITS: (&str, &str) = ("lm3s6965evb", "mnist-dcgan");
@@ -71,21 +73,21 @@ fn differs(spec: PanelSpec, png: &[u8], host: &RgbImage) -> Option<String> {
 }
 
 /// Looks at the show on the board after so many images, without captions, which tell times of the emulated clock.
-fn shows((board, model): (&str, &str), cpu: Cpu, words: &str, images: usize) {
+fn shows(board: &str, model: &ModelFile, cpu: Cpu, words: &str, images: usize) {
     if skipped(cpu) {
         return;
     }
     let board = boards::find(board).unwrap();
     let spec = board.panels[0].spec();
-    let file = repack(&shipped(model), cpu.packing()).unwrap();
+    let file = repack(model, cpu.packing()).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.egm");
     std::fs::write(&path, file.bytes()).unwrap();
     let boot = Boot { show: Some((words, images)), ..Boot::default() };
     let shot = qemu::run(&path, &board, cpu, boot).unwrap();
     assert_eq!(shot.report.ending, Some(Ending::Shown(images as u64)), "{}", shot.text);
-    let host = stage::record(shipped(model).bytes(), &Show::parse(words), spec, images);
-    let first = host.lines.iter().find(|line| line.contains("from seed")).unwrap();
+    let host = stage::record(model.bytes(), &Show::parse(words), spec, images);
+    let first = host.lines.iter().find(|line| line.contains("from seed") || line.contains("through")).unwrap();
     assert!(shot.text.lines().any(|line| line == first), "expected {first}, found {}", shot.text);
     assert_eq!(host.pictures.len(), images);
     assert!(host.pictures[0] != host.pictures[images - 1], "the show has gone on");
@@ -94,13 +96,15 @@ fn shows((board, model): (&str, &str), cpu: Cpu, words: &str, images: usize) {
 
 #[test]
 fn a_walk_on_the_oled() {
-    shows(DIGITS, Cpu::CortexM3, "walk seed=7 auto=0 bare", 5);
+    shows(DIGITS.0, &shipped(DIGITS.1), Cpu::CortexM3, "walk seed=7 auto=0 bare", 5);
+    let file = keyframes::with_keyframes(&keyframes::text());
+    shows(DIGITS.0, &file, Cpu::CortexM4, "walk seed=7 auto=0 bare", 11);
 }
 
 #[test]
 fn a_class_and_a_gallery_on_the_frame() {
-    shows((FACES.0, "mnist-cgan"), Cpu::CortexM55, "class=3 seed=2 auto=0 bare", 4);
-    shows((FACES.0, "mnist-cgan"), Cpu::CortexM55, "gallery seed=2 auto=0 bare", 3);
+    shows(FACES.0, &shipped("mnist-cgan"), Cpu::CortexM55, "class=3 seed=2 auto=0 bare", 4);
+    shows(FACES.0, &shipped("mnist-cgan"), Cpu::CortexM55, "gallery seed=2 auto=0 bare", 3);
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod example;
 mod fold;
 mod gallery;
 mod golden;
+mod keyframes;
 mod latent;
 mod onnx;
 mod packings;

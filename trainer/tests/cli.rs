@@ -408,3 +408,30 @@ fn flash_takes_the_best_way() {
     assert_eq!(output.status.code(), Some(1), "{message}");
     assert!(message.contains("probe-rs download failed: Error: Connecting to the chip"), "{message}");
 }
+
+#[test]
+fn two_images_are_found_and_walked_between() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    for (name, column) in [("a.png", 1), ("b.png", 3)] {
+        let bar = image::GrayImage::from_fn(10, 10, |x, _| image::Luma([if x / 2 == column { 255 } else { 0 }]));
+        bar.save(at.join(name)).unwrap();
+    }
+    let icons = shipped("icons").replace("/model.egm", "");
+    let text = done(at, &["morph", "a.png", "b.png", "--run", &icons, "--legs", "4", "--out", "way.png", "--json"]);
+    let report: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((&report["images"], &report["animation"]), (&Value::from(64), &Value::from("way.gif")), "{text}");
+    for end in 0..2 {
+        assert!(report["ends"][end]["int8_db"].as_f64().unwrap() > 8.0, "{text}");
+        assert!(report["ends"][end]["class"].as_u64().unwrap() < 10);
+    }
+    assert!(done(at, &["inspect", "way.egm"]).contains("8 keyframes"));
+    // Seven images of five pixels, enlarged by a whole factor, and eight gaps of two.
+    assert_eq!((image::open(at.join("way.png")).unwrap().width() - 8 * 2) % (7 * 5), 0);
+    assert!(refused(at, &["morph", "a.png", "c.png"]).contains("expected a PNG or JPEG image at c.png, found none"));
+    assert!(
+        refused(at, &["morph", "a.png", "icons:99999"]).contains("expected a test image of icons from icons:0 to ")
+    );
+    assert!(refused(at, &["morph", "a.png", "b.png", "--run", "way.egm"]).contains("gradients need float weights"));
+    assert!(refused(at, &["morph", "a.png", "b.png", "--out", "way.gif"]).contains("ends in .png"));
+}

@@ -21,12 +21,12 @@ const MAX_LEGS: i64 = 64;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The image at the beginning of the way, PNG or JPEG; it is fitted to the generator's size
+    /// The image at the beginning of the way, fitted to the generator's size: a PNG or JPEG file, or a test image of a data set, such as mnist:7
     #[arg(value_name = "A")]
-    from: PathBuf,
+    from: String,
     /// The image at its end
     #[arg(value_name = "B")]
-    to: PathBuf,
+    to: String,
     /// The run or shipped model whose generator draws the way [default: the shipped mnist-dcgan]
     #[arg(long, value_name = "RUN")]
     run: Option<PathBuf>,
@@ -51,7 +51,7 @@ pub struct Args {
 /// One end of the way.
 #[derive(Debug, Serialize)]
 struct End {
-    image: PathBuf,
+    image: String,
     /// The class that was found, where there are classes.
     class: Option<usize>,
     /// How near to the image, fitted to the generator's size, its float generator comes, in dB.
@@ -93,9 +93,8 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         shape[2],
         source.display()
     );
-    let given = [&args.from, &args.to].map(|path| data::load_image(path, shape[0], shape[2]));
-    let [from, to] = given;
-    let given = vec![from?, to?];
+    let given = [&args.from, &args.to].map(|name| data::load_image(name, shape[0], shape[2]));
+    let given = given.into_iter().collect::<Result<Vec<_>>>()?;
 
     console.say("looking for latent vectors");
     let search = Search { distance: args.distance, ..Search::default() };
@@ -114,7 +113,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     images::save_grid(&args.out, &strip, shape, strip.len())?;
 
     let middle = frames.len() / 2;
-    let end = |index: usize, image: &Path| End {
+    let end = |index: usize, image: &str| End {
         image: image.to_owned(),
         class: found[index].class,
         float_db: found[index].psnr_db,
@@ -138,7 +137,7 @@ fn text(report: &Report) -> String {
     let Report { strip, animation, model, images, ends } = report;
     let rows = ends.iter().map(|End { image, class, float_db, int8_db }| {
         let class = class.map_or_else(String::new, |class| class.to_string());
-        [image.display().to_string(), class, format!("{float_db:.1} dB"), format!("{int8_db:.1} dB")]
+        [image.clone(), class, format!("{float_db:.1} dB"), format!("{int8_db:.1} dB")]
     });
     format!(
         "{}\n{}: the strip\n{}: {images} images, there and back\n{}: the model; `edgegen sim` or `flash` with --mode walk shows the way on a board",

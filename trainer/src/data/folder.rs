@@ -106,7 +106,11 @@ fn labels(root: &Path, paths: &[PathBuf]) -> Result<Option<Vec<u8>>> {
 ///
 /// If there is none at `path`, or it cannot be decoded.
 pub fn load_image(path: &Path, size: usize, channels: usize) -> Result<Vec<u8>> {
-    ensure!(path.is_file(), "expected a PNG or JPEG image at {}, found none: check the name", path.display());
+    ensure!(
+        path.is_file(),
+        "expected a PNG or JPEG image at {}, found none: check the name, or give a test image of a data set, such as mnist:7",
+        path.display()
+    );
     let (pixels, shape) = decode(path)?;
     Ok(fit_image(&pixels, shape, size, channels))
 }

@@ -38,7 +38,6 @@ use crate::recipe::DataConfig;
 pub use catalogue::{DatasetInfo, RawFile, cache_folder, list};
 pub use fetch::{FetchOptions, fetch};
 pub use fit::fit_image;
-pub use folder::load_image;
 pub use glyphs::glyphs;
 pub use plane::Plane;
 pub use source::Source;
@@ -151,6 +150,22 @@ pub fn load_split(config: &DataConfig, split: Split) -> Result<Dataset> {
     Ok(dataset)
 }
 
+/// One image of `size`×`size`×`channels`: the PNG or JPEG file of that name, else `SET:NUMBER`, a test image of a data set, such as `mnist:7`.
+///
+/// # Errors
+///
+/// If there is neither, or a file that cannot be decoded.
+pub fn load_image(name: &str, size: usize, channels: usize) -> Result<Vec<u8>> {
+    let numbered = name.rsplit_once(':').and_then(|(set, number)| Some((set, number.parse::<usize>().ok()?)));
+    let Some((set, number)) = numbered.filter(|_| !Path::new(name).is_file()) else {
+        return folder::load_image(Path::new(name), size, channels);
+    };
+    let tested = load_split(&DataConfig { name: set.to_owned(), size, channels, limit: None }, Split::Test)?;
+    let count = tested.len();
+    ensure!(number < count, "expected a test image of {set} from {set}:0 to {set}:{}, found {name}", count - 1);
+    Ok(tested.image(number).to_vec())
+}
+
 /// The folder of a set that has been fetched.
 fn here(known: &catalogue::Known) -> Result<PathBuf> {
     let (name, folder) = (known.name, cache_folder()?.join(known.name));
@@ -234,6 +249,24 @@ mod tests {
             assert_eq!((&dataset.name, dataset.shape, dataset.images), (&config.name, [8, 8, 1], vec![9; 64]));
             assert!(load_split(&config, Split::Test).unwrap_err().to_string().contains("test"));
             assert!(load_or_glyphs(&config, &FetchOptions::default()).unwrap().1.is_none());
+        }
+    }
+
+    #[test]
+    fn one_image_is_a_file_or_a_number_in_a_set() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("grey:1");
+        image::GrayImage::from_pixel(8, 8, image::Luma([9])).save_with_format(&file, image::ImageFormat::Png).unwrap();
+        assert_eq!(load_image(file.to_str().unwrap(), 8, 1).unwrap(), [9; 64]);
+        let tested = load_split(&config("icons"), Split::Test).unwrap();
+        assert_eq!(load_image("icons:7", 8, 1).unwrap(), tested.image(7));
+        for (name, expected) in [
+            ("icons:4000", "expected a test image of icons from icons:0 to icons:3999, found icons:4000"),
+            ("icons", "expected a PNG or JPEG image at icons, found none"),
+            ("mnits:7", "expected a data set name"),
+        ] {
+            let error = load_image(name, 8, 1).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
         }
     }
 
