@@ -7,6 +7,7 @@ use std::path::Path;
 
 use edgegen_export::{Label, export, repack};
 use edgegen_runtime::kernels::{Kernel, Native};
+use edgegen_runtime::latent::keyframes::KEY;
 use edgegen_runtime::model::{HEADER_LEN, field};
 use edgegen_runtime::{Model, Packing};
 use edgegen_tests::{network, plan};
@@ -23,9 +24,12 @@ fn main() {
         std::fs::create_dir_all(folder.join(corpus)).unwrap();
     }
     let mut runner = TestRunner::deterministic();
-    let label = Label { name: "seed", metadata: &[("key", "value")] };
-    let files =
-        (0..).map(|_| export(&network(&plan().new_tree(&mut runner).unwrap().current()), 2, label).unwrap().file);
+    let files = (0..).map(|_| {
+        let plan = plan().new_tree(&mut runner).unwrap().current();
+        // With three keyframes, for the fuzzer to tear apart.
+        let label = Label { name: "seed", metadata: &[(KEY, &"07f981".repeat(plan.latent))] };
+        export(&network(&plan), 2, label).unwrap().file
+    });
     let small = files.filter(|file| {
         let operators = Model::parse(file.bytes()).map_or(0, |model| model.graph().ops.len());
         operators >= 2 && file.bytes().len() <= SEEDS.1

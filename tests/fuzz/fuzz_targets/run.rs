@@ -6,7 +6,7 @@
 #![no_main]
 
 use edgegen_export::{ModelFile, pack};
-use edgegen_runtime::{Generator, Model, Packing};
+use edgegen_runtime::{Generator, Model, Packing, Point};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -23,8 +23,13 @@ fuzz_target!(|bytes: &[u8]| {
     {
         let mut arena = vec![0; model.arena_bytes()];
         let mut generator = Generator::new(&model, &mut arena).expect("the arena is large enough");
-        let mut count = 0;
-        generator.draw(1, |row| count += row.len());
-        assert_eq!(count, model.output().len());
+        for point in [Point::seed(1), Point::keyframe(1, 2, 3)] {
+            let mut count = 0;
+            let mut rows = generator.sample_at(point);
+            while let Some(row) = rows.next_row() {
+                count += row.len();
+            }
+            assert_eq!(count, model.output().len());
+        }
     }
 });
