@@ -79,3 +79,38 @@ fn median(values: &[f64]) -> f64 {
     sorted.sort_by(f64::total_cmp);
     sorted[sorted.len() / 2]
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::data::{Split, load_split};
+    use crate::recipe::DataConfig;
+
+    #[test]
+    fn own_images_are_found_again_and_others_less_well() {
+        let device = Device::flex();
+        let run = Run::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/icons"), &device).unwrap();
+        let icons = DataConfig { name: "icons".to_owned(), size: 5, channels: 1, limit: Some(300) };
+        let [train, test] = [Split::Train, Split::Test].map(|split| load_split(&icons, split).unwrap());
+        let of = |train: &Dataset, steps: usize| {
+            let search = Search { steps, ..Search::default() };
+            inversion(&run, [train, &test], 24, &search, 1, &device)
+        };
+        let found = of(&train, 600);
+        assert_eq!(found.count, 24);
+        assert!(found.own_found >= 0.5 && found.own_median_db > found.test_median_db, "{found:?}");
+        assert!(found.test_nearer > 0.0 && found.test_nearer < 1.0, "{found:?}");
+
+        let hurried = of(&train, 1);
+        assert!(
+            hurried.own_found < found.own_found && hurried.own_median_db < found.own_median_db - 10.0,
+            "{hurried:?}"
+        );
+        assert_eq!(hurried.nearest_median_db, found.nearest_median_db, "the neighbours do not depend on the search");
+        // Where all test images are training images, too, nothing can be nearer.
+        let known = of(&test, 1);
+        assert!(known.nearest_median_db > 90.0 && known.test_nearer == 0.0, "{known:?}");
+    }
+}
