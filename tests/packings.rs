@@ -1,10 +1,11 @@
 //! Every packing, read by a tile in plain Rust: the driver of blocked kernels, the order of weights and the planned memory
 //! are right before any instruction set comes in.
 
-use edgegen_export::layers::Input;
-use edgegen_export::{Label, ModelFile, export, native, reference, repack};
+use edgegen_export::layers::{Activation, Input, Layer, Network, PixelRange};
+use edgegen_export::{Label, ModelFile, cost, export, native, reference, repack};
 use edgegen_kernel_check::{Workbench, check};
 use edgegen_runtime::fixed::Output;
+use edgegen_runtime::graph::{Prior, Shape};
 use edgegen_runtime::kernels::blocked::{self, Tile};
 use edgegen_runtime::kernels::{Channels, Kernel, Native, Row, Window, scalar::Scalar};
 use edgegen_runtime::packing::{Blocking, Matrix, Packing};
@@ -190,6 +191,7 @@ fn confined<K: Kernel>(kernel: K) {
         (Matrix::Windows, 9, 3, 21, 1),
         (Matrix::Vector, 64, 64, 1, 70),
         (Matrix::Vector, 10, 10, 1, 1),
+        (Matrix::Vector, 300, 300, 1, 150),
     ] {
         let reach = (pixels - 1) * step + run;
         let lanes = [0, reach];
@@ -277,15 +279,47 @@ proptest! {
     }
 }
 
+/// The last layer of a perceptron: each pixel has one value, a bias and a multiplier of its own, and its channels lie together with those of its row.
+#[test]
+fn rows_of_single_channels_are_packed_together() {
+    let mut values = Values(9);
+    let (inputs, shape) = (70, Shape { h: 3, w: 37, c: 1 });
+    let layers = vec![
+        Layer::Dense { shape, weight: values.take(shape.len() * inputs), bias: values.take(shape.len()) },
+        Layer::Activation(Activation::Tanh),
+    ];
+    let input = Input::new(Prior::Gaussian, inputs);
+    let network = Network { input, layers, pixels: PixelRange::Symmetric };
+    let file = export(&network, 4, Label { name: "test", metadata: &[] }).unwrap().file;
+    for seed in 0..5 {
+        let latent = input.codes(seed);
+        let expected = reference::trace(&Model::parse(file.bytes()).unwrap(), &latent).pop().unwrap();
+        assert_eq!(image(&file, Scalar, &latent), expected);
+        assert_eq!(image(&file, Plain::<1>, &latent), expected);
+        assert_eq!(image(&file, Plain::<2>, &latent), expected);
+        assert_eq!(image(&file, Plain::<3>, &latent), expected);
+        with_host_kernels!(draws(&file, &latent, &expected));
+    }
+    // 37 channels become 38 or 40, not four times as many.
+    for packing in [Packing::Armv6m, Packing::Dsp, Packing::Mve, Packing::Simd128] {
+        let packed = repack(&file, packing).unwrap();
+        let weights = cost::cost(&Model::parse_any(packed.bytes()).unwrap()).ops[0].weight_bytes;
+        assert!(weights <= 3 * 40 * 80, "{}: {weights} bytes", packing.name());
+    }
+}
+
 #[test]
 fn shipped_models_draw_the_same_with_every_kernel_of_the_host() {
-    let file = edgegen_tests::shipped("mnist-dcgan");
-    let model = Model::parse(file.bytes()).unwrap();
-    for seed in 0..20 {
-        let graph = model.graph();
-        let latent = Input::new(graph.latent.prior, usize::from(graph.latent.dims)).codes(seed);
-        let expected = image(&file, Scalar, &latent);
-        with_host_kernels!(draws(&file, &latent, &expected));
+    for name in ["mnist-dcgan", "icons"] {
+        let file = edgegen_tests::shipped(name);
+        let graph = Model::parse(file.bytes()).unwrap().graph();
+        let input =
+            Input { classes: graph.classes().into(), ..Input::new(graph.latent.prior, graph.latent.dims.into()) };
+        for seed in 0..20 {
+            let latent = input.codes(seed);
+            let expected = image(&file, Scalar, &latent);
+            with_host_kernels!(draws(&file, &latent, &expected));
+        }
     }
 }
 

@@ -199,8 +199,18 @@ impl Op {
 pub struct Dense {
     /// The edge it reads, of shape 1 × 1 × n and without padding.
     pub source: u8,
-    /// Weights `[h, w, c, n]`; a block is a position.
+    /// Weights `[h, w, c, n]`; the blocks are those of [`Dense::blocks`].
     pub bank: Bank,
+}
+
+impl Dense {
+    /// How many blocks the bank has for an output of `shape`, and channels in each. Where blocks share their channels, a block is a position; else it is
+    /// a row, `[w, c]` of them, so that nothing is lost where kernels take several channels together and a position has one.
+    pub fn blocks(shape: Shape, shared: bool) -> (usize, usize) {
+        let Shape { h, w, c } = shape;
+        let [h, w, c] = [h, w, c].map(usize::from);
+        if shared { (h * w, c) } else { (h, w * c) }
+    }
 }
 
 /// A convolution whose output pixels fall into phases: `output[P·m + p]` reads the input from `step·m + start[p]` on.

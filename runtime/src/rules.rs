@@ -79,8 +79,8 @@ fn check_ops(graph: &Parts<'_>, packing: Packing, data: &[u8]) -> Result<(usize,
         } else if output.padding != Padding::default() {
             return Err(at(Fault::Padding));
         }
-        let (matrix, depth) = ops::matrix(&op, &source);
-        most = packing.scratch_bytes(matrix, usize::from(output.shape.c), depth).max(most);
+        let (matrix, channels, depth) = ops::matrix(&op, &source, &output);
+        most = packing.scratch_bytes(matrix, channels, depth).max(most);
         image = output.shape;
     }
     Ok((most, image))
@@ -139,7 +139,7 @@ pub(crate) fn check_bank(
     bank: &Bank,
     weights: u64,
     blocks: usize,
-    channels: u16,
+    channels: usize,
     data_len: usize,
 ) -> Result<(), Fault> {
     if bank.low > bank.high {
@@ -149,7 +149,7 @@ pub(crate) fn check_bank(
         |offset: u32, len: u64| offset.is_multiple_of(ALIGNMENT as u32) && u64::from(offset) + len <= data_len as u64;
     let sets = if bank.shared { 1 } else { blocks as u64 };
     let table = bank.table.is_none_or(|table| inside(table, 256));
-    if inside(bank.weights, weights) && inside(bank.channels, 8 * sets * u64::from(channels)) && table {
+    if inside(bank.weights, weights) && inside(bank.channels, 8 * sets * channels as u64) && table {
         Ok(())
     } else {
         Err(Fault::Data)

@@ -17,26 +17,25 @@ pub(crate) fn check(op: &Dense, source: &Edge, output: &Edge, packing: Packing, 
     if source.padding != Padding::default() {
         return Err(Fault::Padding);
     }
-    let positions = usize::from(output.shape.h) * usize::from(output.shape.w);
-    let matrix = packing.matrix_bytes(Matrix::Vector, usize::from(output.shape.c), usize::from(source.shape.c));
-    let weights = matrix.saturating_mul(positions as u64);
-    check_bank(&op.bank, weights, positions, output.shape.c, data_len)
+    let (blocks, channels) = Dense::blocks(output.shape, op.bank.shared);
+    let matrix = packing.matrix_bytes(Matrix::Vector, channels, usize::from(source.shape.c));
+    let weights = matrix.saturating_mul(blocks as u64);
+    check_bank(&op.bank, weights, blocks, channels, data_len)
 }
 
 pub(crate) fn run<K: Kernel>(job: Job<'_, K>) {
     let Job { model, kernel, node, source, y, row, scratch, .. } = job;
     let inputs = usize::from(source.node.shape.c);
     let window = Window { values: source.values, lanes: &[source.row(0)], run: inputs, step: 0 };
-    let (width, channels) = (usize::from(node.shape.w), usize::from(node.shape.c));
-    let positions = usize::from(node.shape.h) * width;
+    let (blocks, channels) = Dense::blocks(node.shape, node.bank.shared != 0);
     let matrix = model.matrix_bytes(Matrix::Vector, channels, inputs);
-    for (x, pixel) in row.chunks_exact_mut(channels.max(1)).enumerate() {
-        let position = usize::from(y) * width + x;
+    let first = usize::from(y) * (row.len() / channels.max(1));
+    for (block, part) in (first..).zip(row.chunks_exact_mut(channels.max(1))) {
         let row = Row {
             window,
-            weights: model.weights(&node.bank, position * matrix, matrix),
-            channels: model.channels(&node.bank, positions, position, channels),
-            pixels: pixel,
+            weights: model.weights(&node.bank, block * matrix, matrix),
+            channels: model.channels(&node.bank, blocks, block, channels),
+            pixels: part,
             stride: channels,
             scratch: &mut *scratch,
         };

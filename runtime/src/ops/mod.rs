@@ -7,7 +7,7 @@ pub mod dense;
 pub mod phase_conv;
 
 use crate::error::Fault;
-use crate::graph::{Axis, Edge, Op};
+use crate::graph::{Axis, Dense, Edge, Op};
 use crate::kernels::scalar::Scalar;
 use crate::kernels::{Kernel, Row};
 use crate::model::Model;
@@ -22,12 +22,15 @@ pub(crate) fn check(op: &Op, source: &Edge, output: &Edge, packing: Packing, dat
     }
 }
 
-/// Which matrix an operator multiplies with, and the most values that a pixel reads.
-pub(crate) fn matrix(op: &Op, source: &Edge) -> (Matrix, usize) {
-    let channels = usize::from(source.shape.c);
+/// Which matrix an operator multiplies with, its channels, and the most values that a pixel reads.
+pub(crate) fn matrix(op: &Op, source: &Edge, output: &Edge) -> (Matrix, usize, usize) {
+    let inputs = usize::from(source.shape.c);
     match op {
-        Op::Dense(_) => (Matrix::Vector, channels),
-        Op::PhaseConv(conv) => (Matrix::Windows, conv.vertical.most_taps() * conv.horizontal.most_taps() * channels),
+        Op::Dense(dense) => (Matrix::Vector, Dense::blocks(output.shape, dense.bank.shared).1, inputs),
+        Op::PhaseConv(conv) => {
+            let taps = conv.vertical.most_taps() * conv.horizontal.most_taps();
+            (Matrix::Windows, usize::from(output.shape.c), taps * inputs)
+        }
     }
 }
 

@@ -42,7 +42,7 @@ pub(crate) fn check(
     });
     let weights = matrices.map(|taps| packing.matrix_bytes(Matrix::Windows, channels, taps * inputs)).sum();
     let blocks = op.vertical.phases.len() * op.horizontal.phases.len();
-    check_bank(&op.bank, weights, blocks, out.c, data_len)
+    check_bank(&op.bank, weights, blocks, channels, data_len)
 }
 
 #[inline(never)]

@@ -1,6 +1,6 @@
 //! What a model costs: products, bytes and rows of each operator, counted from its graph.
 
-use edgegen_runtime::graph::{Axis, Op, Shape};
+use edgegen_runtime::graph::{Axis, Dense, Op, Shape};
 use edgegen_runtime::packing::Matrix;
 use edgegen_runtime::{Model, model::HEADER_LEN};
 use serde::Serialize;
@@ -50,17 +50,18 @@ pub fn cost(model: &Model<'_>) -> Cost {
         .zip(&graph.edges[1..])
         .map(|(op, edge)| {
             let source = graph.edges[op.source()].shape;
-            let matrix_bytes = |matrix, depth| model.packing().matrix_bytes(matrix, usize::from(edge.shape.c), depth);
-            let (name, macs, weights, blocks, bank) = match op {
+            let matrix_bytes = |matrix, channels, depth| model.packing().matrix_bytes(matrix, channels, depth);
+            let (name, macs, weights, [blocks, channels], bank) = match op {
                 Op::Dense(dense) => {
                     let products = (source.len() * edge.shape.len()) as u64;
-                    let positions = usize::from(edge.shape.h) * usize::from(edge.shape.w);
-                    let weights = positions as u64 * matrix_bytes(Matrix::Vector, source.len());
-                    ("dense".to_owned(), products, weights, positions, &dense.bank)
+                    let (blocks, channels) = Dense::blocks(edge.shape, dense.bank.shared);
+                    let weights = blocks as u64 * matrix_bytes(Matrix::Vector, channels, source.len());
+                    ("dense".to_owned(), products, weights, [blocks, channels], &dense.bank)
                 }
                 Op::PhaseConv(conv) => {
                     let blocks = conv.vertical.phases.len() * conv.horizontal.phases.len();
-                    let pairs = u64::from(source.c) * u64::from(edge.shape.c);
+                    let (inputs, channels) = (usize::from(source.c), usize::from(edge.shape.c));
+                    let pairs = (inputs * channels) as u64;
                     let pairs_of_phases = conv.vertical.phases.iter().flat_map(|vertical| {
                         conv.horizontal
                             .phases
@@ -68,19 +69,19 @@ pub fn cost(model: &Model<'_>) -> Cost {
                             .map(|horizontal| vertical.taps as usize * horizontal.taps as usize)
                     });
                     let weights =
-                        pairs_of_phases.map(|taps| matrix_bytes(Matrix::Windows, taps * usize::from(source.c))).sum();
+                        pairs_of_phases.map(|taps| matrix_bytes(Matrix::Windows, channels, taps * inputs)).sum();
                     let Shape { h, w, .. } = edge.shape;
                     let macs = taps(&conv.vertical, h) * taps(&conv.horizontal, w) * pairs;
-                    (describe(&conv.vertical, &conv.horizontal), macs, weights, blocks, &conv.bank)
+                    (describe(&conv.vertical, &conv.horizontal), macs, weights, [blocks, channels], &conv.bank)
                 }
             };
-            let sets = if bank.shared { 1 } else { blocks as u64 };
+            let sets = if bank.shared { 1 } else { blocks };
             OpCost {
                 op: name,
                 output: edge.shape.to_string(),
                 macs,
                 weight_bytes: weights,
-                channel_bytes: 8 * sets * u64::from(edge.shape.c) + if bank.table.is_some() { 256 } else { 0 },
+                channel_bytes: (8 * sets * channels) as u64 + if bank.table.is_some() { 256 } else { 0 },
                 ring_rows: edge.ring_rows,
                 ring_bytes: edge.ring_bytes(),
             }

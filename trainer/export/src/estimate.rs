@@ -5,7 +5,7 @@
 //! squares of the relative errors of its layers; `benches/arm/tests/estimate.rs` holds the
 //! formula to within 10 % of every layer and whole model of the newest record.
 
-use edgegen_runtime::graph::{Axis, Op};
+use edgegen_runtime::graph::{Axis, Dense, Op};
 use edgegen_runtime::packing::Matrix;
 use edgegen_runtime::{Model, Packing};
 
@@ -24,8 +24,10 @@ pub struct Rates {
     pub dense: f64,
     /// For making a value of a fully connected layer; 0 where the products tell as much.
     pub dense_value: f64,
-    /// For a call of the kernel: a row of one horizontal phase, or one position of a fully connected layer.
+    /// For a call of the kernel: a row of one horizontal phase, or one block of a fully connected layer.
     pub call: f64,
+    /// For drawing a value of the latent vector, as counted.
+    pub latent: f64,
 }
 
 /// The work of a model in the units of [`Rates`].
@@ -51,30 +53,33 @@ impl Rates {
         Some(match packing {
             Packing::Armv6m => Self {
                 pixels: 2,
-                product: 1.959,
-                gathered: 0.471,
-                value: 85.33,
-                dense: 3.686,
+                product: 1.948,
+                gathered: 0.1175,
+                value: 88.79,
+                dense: 3.769,
                 dense_value: 0.0,
-                call: 1205.0,
+                call: 1637.0,
+                latent: 96.6,
             },
             Packing::Dsp => Self {
                 pixels: 4,
-                product: 0.7462,
-                gathered: 0.2584,
-                value: 25.81,
-                dense: 0.5383,
-                dense_value: 34.24,
-                call: 892.5,
+                product: 0.7398,
+                gathered: 0.1585,
+                value: 27.79,
+                dense: 0.4782,
+                dense_value: 42.06,
+                call: 912.5,
+                latent: 80.6,
             },
             Packing::Mve => Self {
                 pixels: 2,
-                product: 0.1139,
-                gathered: 0.3944,
-                value: 5.127,
-                dense: 0.1081,
-                dense_value: 6.961,
-                call: 436.3,
+                product: 0.1122,
+                gathered: 0.2368,
+                value: 5.99,
+                dense: 0.2214,
+                dense_value: 0.5021,
+                call: 673.7,
+                latent: 75.6,
             },
             _ => return None,
         })
@@ -93,7 +98,9 @@ impl Rates {
 /// Instructions for an image of a model, with the kernel that its packing is for; `None` where none was counted.
 pub fn instructions(model: &Model<'_>) -> Option<u64> {
     let rates = Rates::of(model.packing())?;
-    Some((0..model.graph().ops.len()).map(|op| rates.instructions(&work(model, op, &rates))).sum())
+    let graph = model.graph();
+    let operators: u64 = (0..graph.ops.len()).map(|op| rates.instructions(&work(model, op, &rates))).sum();
+    Some(operators + (rates.latent * f64::from(graph.latent.dims)) as u64)
 }
 
 /// The work of one operator.
@@ -101,12 +108,13 @@ pub fn work(model: &Model<'_>, op: usize, rates: &Rates) -> Work {
     let graph = model.graph();
     let (op, shape) = (&graph.ops[op], graph.edges[op + 1].shape);
     let source = graph.edges[op.source()].shape;
-    let tiles = |matrix, depth| model.packing().matrix_bytes(matrix, usize::from(shape.c), depth);
+    let tiles = |matrix, channels, depth| model.packing().matrix_bytes(matrix, channels, depth);
     let mut work = Work::default();
     match op {
-        Op::Dense(_) => {
-            work.calls = u64::from(shape.h) * u64::from(shape.w);
-            work.dense = work.calls * tiles(Matrix::Vector, source.len());
+        Op::Dense(dense) => {
+            let (blocks, channels) = Dense::blocks(shape, dense.bank.shared);
+            work.calls = blocks as u64;
+            work.dense = work.calls * tiles(Matrix::Vector, channels, source.len());
             work.dense_values = shape.len() as u64;
         }
         Op::PhaseConv(conv) => {
@@ -115,7 +123,7 @@ pub fn work(model: &Model<'_>, op: usize, rates: &Rates) -> Work {
                     let depth = down * across * usize::from(source.c);
                     work.calls += rows as u64;
                     let pixels = (rows * columns.next_multiple_of(rates.pixels)) as u64;
-                    work.products += pixels * tiles(Matrix::Windows, depth);
+                    work.products += pixels * tiles(Matrix::Windows, usize::from(shape.c), depth);
                     work.gathered += pixels * depth as u64;
                     work.values += pixels * u64::from(shape.c);
                 }

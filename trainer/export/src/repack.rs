@@ -1,6 +1,6 @@
 //! A portable model file made into one for a CPU: the same model with its weights in another order.
 
-use edgegen_runtime::graph::{Bank, Op};
+use edgegen_runtime::graph::{Bank, Dense, Op};
 use edgegen_runtime::packing::Matrix;
 use edgegen_runtime::{Model, Packing};
 
@@ -28,20 +28,21 @@ pub fn repack(file: &ModelFile, packing: Packing) -> Result<ModelFile, ExportErr
     let mut graph = model.graph();
     let mut data = Vec::new();
     for index in 0..graph.ops.len() {
-        let (channels, area) = {
-            let shape = graph.edges[index + 1].shape;
-            (usize::from(shape.c), usize::from(shape.h) * usize::from(shape.w))
-        };
+        let output = graph.edges[index + 1].shape;
         let op = &mut graph.ops[index];
         let inputs = usize::from(graph.edges[op.source()].shape.c);
-        let (matrix, depths) = match op {
-            Op::Dense(_) => (Matrix::Vector, vec![inputs; area]),
+        // Channels of a block, and what each block's read.
+        let (matrix, channels, depths) = match op {
+            Op::Dense(dense) => {
+                let (blocks, channels) = Dense::blocks(output, dense.bank.shared);
+                (Matrix::Vector, channels, vec![inputs; blocks])
+            }
             Op::PhaseConv(conv) => {
                 let rows = conv.vertical.phases.iter().map(|phase| usize::from(phase.taps));
                 let depth = |rows: usize| {
                     conv.horizontal.phases.iter().map(move |phase| rows * usize::from(phase.taps) * inputs)
                 };
-                (Matrix::Windows, rows.flat_map(depth).collect())
+                (Matrix::Windows, usize::from(output.c), rows.flat_map(depth).collect())
             }
         };
         let bank = match op {
