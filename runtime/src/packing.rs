@@ -36,7 +36,7 @@ pub enum Packing {
 pub enum Matrix {
     /// One phase of a convolution: many pixels meet it.
     Windows,
-    /// One position of a fully connected layer: a single pixel meets it.
+    /// One block of a fully connected layer, a row or a position: a single pixel meets it.
     Vector,
 }
 
