@@ -13,8 +13,8 @@ use embedded_graphics::primitives::Rectangle;
 use embedded_graphics::text::{Baseline, Text};
 use heapless::String;
 
+use crate::act::Act;
 use crate::gallery::Grid;
-use crate::show::Act;
 use crate::{PanelColor, Placement};
 
 /// Panels at least this wide, in pixels, get the larger font.

@@ -28,7 +28,8 @@
 //! | [`gallery`] | a grid of images, one seed each |
 //! | [`fault`] | an error on the panel |
 //! | [`report`] | the text that a board sends to its host |
-//! | [`show`](mod@show) | the show that goes on for ever: acts, button, faults |
+//! | [`act`] | what the show shows, and how fast |
+//! | [`show`](mod@show) | the show that goes on for ever: button, faults |
 //! | [`stage`] | the show one frame at a time |
 //! | [`caption`] | the words beside a picture, and the room for them |
 //! | [`platform`] | what the show asks of a board besides its panel |
@@ -41,6 +42,7 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod act;
 pub mod caption;
 pub mod color;
 pub mod fault;
@@ -53,6 +55,7 @@ pub mod screen;
 pub mod show;
 pub mod stage;
 
+pub use act::{Act, Show};
 pub use color::PanelColor;
 pub use gallery::GalleryReport;
 pub use image::{Placement, RowSource};
@@ -60,7 +63,7 @@ pub use overlap::{DoubleBuffered, Polled, RowBus};
 pub use platform::{Plain, Platform};
 pub use report::{Reporter, Request};
 pub use screen::{Buffered, Screen};
-pub use show::{Act, Show, show, show_images, show_while};
+pub use show::{show, show_images, show_while};
 pub use stage::{Frame, Stage};
 
 use core::fmt::{Display, Write};

@@ -10,12 +10,15 @@ use embedded_graphics::geometry::{Dimensions, Point};
 use embedded_graphics::primitives::Rectangle;
 
 use crate::PanelColor;
+use crate::act::{Act, Show};
 use crate::caption::{Caption, Layout};
 use crate::gallery::Grid;
 use crate::image::{Placement, RowSource};
 use crate::platform::{Platform, Watched};
 use crate::screen::{ErrorOf, Screen};
-use crate::show::{Act, RETRY_MILLIS, Show};
+
+/// How long a refused model or a failing panel is left alone.
+pub(crate) const RETRY_MILLIS: u64 = 1000;
 
 /// What [`Stage::frame`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

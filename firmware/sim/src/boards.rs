@@ -7,9 +7,9 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
 use crate::cpu::Cpu;
-use crate::firmware::root;
+use crate::folder::root;
 use crate::formats::Format;
-use crate::panel::{PanelColors, PanelSpec};
+use crate::spec::{PanelColors, PanelSpec};
 
 /// A board, as the linker and a person see it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]

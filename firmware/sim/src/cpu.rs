@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use edgegen_runtime::Packing;
 use serde::{Deserialize, Serialize};
 
-use crate::firmware::{lock, root};
+use crate::folder::{lock, root};
 
 /// A processor of a board.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]

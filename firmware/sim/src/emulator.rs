@@ -18,10 +18,11 @@ use crate::Report;
 use crate::boards::{Board, Emulator, Panel};
 use crate::cpu::Cpu;
 use crate::firmware::{self, Firmware};
-use crate::panel::{self, PanelColors, PanelSpec};
+use crate::panel;
 use crate::photo::to_png;
 use crate::qemu::Boot;
 use crate::report::Ending;
+use crate::spec::{PanelColors, PanelSpec};
 use crate::{qemu, raspi, rp2040, stage};
 
 /// What to look at.

@@ -1,6 +1,6 @@
 //! Building a board's firmware around a model.
 
-use std::fs::{self, File};
+use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,8 @@ use tempfile::TempDir;
 use crate::binary::sizes;
 use crate::boards::{Board, Panel};
 use crate::cpu::Cpu;
-use crate::panel::PanelSpec;
+use crate::folder::{lock, root};
+use crate::spec::PanelSpec;
 
 /// A firmware image, in a folder of its own that goes when it goes.
 #[derive(Debug)]
@@ -121,15 +122,6 @@ fn overflow(text: &str) -> Option<(&str, u64)> {
     surplus.max_by_key(|(_, bytes)| *bytes)
 }
 
-/// Held while a firmware is built.
-pub(crate) fn lock() -> Result<File> {
-    let target_dir = root()?.join("target");
-    fs::create_dir_all(&target_dir).with_context(|| format!("could not make {}", target_dir.display()))?;
-    let lock = File::create(target_dir.join(".edgegen-lock")).context("could not make the lock file")?;
-    lock.lock().context("could not wait for other builds of the firmware")?;
-    Ok(lock)
-}
-
 /// A copy of `bytes` in `folder`, named after its content. Cargo goes by names and dates, so with it another content is
 /// always built anew, also in a file of the same name and an older date; and the same content never is.
 fn keep(folder: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
@@ -143,19 +135,6 @@ fn keep(folder: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
         fs::rename(&part, &path)?;
     }
     Ok(path)
-}
-
-/// The firmware folder of this repository, or `EDGEGEN_FIRMWARE`.
-pub(crate) fn root() -> Result<PathBuf> {
-    let root = std::env::var_os("EDGEGEN_FIRMWARE")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join(".."), PathBuf::from);
-    match root.canonicalize() {
-        Ok(root) if root.join("arm").is_file() => Ok(root),
-        _ => bail!(
-            "there is no firmware folder at {}: set EDGEGEN_FIRMWARE to the folder `firmware` of edgegen's source",
-            root.display()
-        ),
-    }
 }
 
 #[cfg(test)]

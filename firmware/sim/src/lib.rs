@@ -2,6 +2,7 @@
 //!
 //! | module | what it gives |
 //! |---|---|
+//! | [`spec`] | what a panel is: size and colours |
 //! | [`panel`] | the app on a simulated panel of any size: a picture and the report, in milliseconds |
 //! | [`stage`] | the show on such a panel: a picture of each frame |
 //! | [`qemu`] | the real firmware on an emulated board: a photo of its panel and the report |
@@ -37,14 +38,16 @@ pub mod qemu;
 pub mod raspi;
 pub mod report;
 pub mod rp2040;
+pub mod spec;
 pub mod ssd1306;
 pub mod st7789;
 pub mod stage;
 
+mod folder;
 mod qmp;
 
 pub use boards::Board;
 pub use cpu::Cpu;
-pub use panel::{PanelColors, PanelSpec};
 pub use photo::{difference, panel_levels, photo_levels, picture_difference};
 pub use report::Report;
+pub use spec::{PanelColors, PanelSpec};

@@ -8,7 +8,7 @@ use embedded_graphics::pixelcolor::{Rgb565, Rgb888};
 use embedded_graphics::prelude::RgbColor;
 use image::{ImageFormat, Rgb, RgbImage};
 
-use crate::PanelSpec;
+use crate::spec::PanelSpec;
 
 /// Panel pixels are this many photo pixels wide and high in QEMU.
 const MAGNIFY: u32 = 4;

@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail, ensure};
 use image::RgbImage;
 
-use crate::firmware::root;
+use crate::folder::root;
 use crate::ssd1306::Ssd1306;
 use crate::st7789::{Mounting, St7789};
 

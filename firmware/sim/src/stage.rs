@@ -11,7 +11,8 @@ use embedded_graphics::pixelcolor::{BinaryColor, Gray4, Gray8, Rgb565, Rgb888};
 use embedded_graphics_simulator::SimulatorDisplay;
 use image::RgbImage;
 
-use crate::panel::{PanelColors, PanelSpec, aligned, picture};
+use crate::panel::{aligned, picture};
+use crate::spec::{PanelColors, PanelSpec};
 
 /// What a show did.
 #[derive(Clone, Debug, Default)]
