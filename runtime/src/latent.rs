@@ -58,17 +58,65 @@ fn normal(bits: u32) -> i8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::graph::Latent;
     use std::vec;
+
+    // Computed by an independent program from the papers' definitions, with erf and sine in float64. They never change: one seed gives
+    // the same bytes on every target and for ever.
+
+    /// Seed, its first nine Gaussian codes, its first nine uniform ones.
+    const FILLED: [(u64, [i8; 9], [i8; 9]); 6] = [
+        (0, [-11, 19, -35, -46, -10, -4, 41, 6, 58], [-57, -12, 56, 90, -67, -99, 76, -88, 109]),
+        (1, [22, -27, 47, 27, -12, -35, -58, -24, -30], [0, 26, 90, 24, -51, 58, 109, 11, 40]),
+        (2, [12, -1, 10, -10, -31, -46, 54, -27, 9], [-51, -121, -67, -65, 42, 88, 105, 25, -72]),
+        (7, [-4, 2, 16, -14, -2, -41, 16, 36, 19], [-103, -113, -32, -43, -112, 75, -27, 62, -11]),
+        (1 << 32, [-9, -17, -9, 5, 71, -29, -18, 25, 2], [-69, -23, -70, -95, 121, 35, -19, 15, -117]),
+        (u64::MAX, [28, -12, 26, -6, 13, 1, -26, -1, -4], [30, -52, 23, -93, -47, -124, 22, -123, -105]),
+    ];
+
+    /// Seeds at both ends of a way, the step, and the codes there: Gaussian ones in as many as are written, uniform ones likewise.
+    const WALKED: [(u64, u64, u16, &[i8], &[i8]); 4] = [
+        (1, 2, 1, &[22, -27, 47, 27, -13], &[-1, 24, 88, 23, -50]),
+        (2, 1, 32, &[24, -20, 40, 12, -30, -57, -3], &[-25, -47, 12, -20, -4, 73, 107]),
+        (u64::MAX, 0, 45, &[3, 12, -20, -44, -3, -3, 25, 5, 50], &[-31, -24, 46, 36, -61, -106, 60, -98, 45]),
+        (7, 1 << 32, 63, &[-9, -17, -9], &[-70, -24, -69]),
+    ];
 
     #[test]
     fn known_vectors() {
-        let mut codes = [0; 8];
-        fill(Prior::Gaussian, 1, &mut codes);
-        let first = codes;
-        fill(Prior::Gaussian, 1, &mut codes);
-        assert_eq!(first, codes);
-        fill(Prior::Gaussian, 2, &mut codes);
-        assert_ne!(first, codes);
+        for (seed, gaussian, uniform) in FILLED {
+            for (prior, known) in [(Prior::Gaussian, gaussian), (Prior::Uniform, uniform)] {
+                // A shorter vector is the start of a longer one, so every length, odd ones too, is known.
+                for dims in 0..=known.len() {
+                    let mut codes = vec![99; dims];
+                    fill(prior, seed, &mut codes);
+                    assert_eq!(codes, known[..dims], "{prior:?}, seed {seed}, {dims} values");
+                }
+            }
+        }
+        for (from, to, step, gaussian, uniform) in WALKED {
+            for (prior, known) in [(Prior::Gaussian, gaussian), (Prior::Uniform, uniform)] {
+                let mut codes = vec![99; known.len()];
+                walk(prior, from, to, step, &mut codes);
+                assert_eq!(codes, known, "{prior:?}, step {step} from {from} to {to}");
+            }
+        }
+    }
+
+    #[test]
+    fn known_vectors_with_classes() {
+        let known: [(Prior, u16, Point, &[i8]); 4] = [
+            // Seeds 2⁶⁴ − 1 and 0 are both of class 0 of three.
+            (Prior::Gaussian, 5, Point::walk(u64::MAX, 0, 45), &[3, 12, -20, -44, -3, 32, 0, 0]),
+            (Prior::Uniform, 3, Point::walk(7, 8, 20), &[-106, -85, -36, 0, 0, 87, 40, 0]),
+            (Prior::Gaussian, 1, Point::seed(2).of_class(1), &[12, 0, 32]),
+            (Prior::Uniform, 3, Point::walk(1, 2, 32).of_class(3), &[-25, -47, 12, 0, 0, 0, 127]),
+        ];
+        for (prior, dims, point, known) in known {
+            let mut codes = vec![99; known.len()];
+            point.fill(Latent { prior, dims }, &mut codes);
+            assert_eq!(codes, known, "{prior:?} {point:?}");
+        }
     }
 
     #[test]
