@@ -7,6 +7,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`recipe`] | the TOML file that decides everything about a run |
+//! | `parse` | reads and checks that file |
 //! | [`data`] | images by name, from IDX files or from folders |
 //! | [`nets`] | the layers that networks are made of |
 //! | [`systems`] | one file for each way of training a generator |
@@ -31,6 +32,7 @@ pub mod invert;
 pub mod lower;
 pub mod morph;
 pub mod nets;
+mod parse;
 pub mod recipe;
 pub mod rng;
 pub mod run;

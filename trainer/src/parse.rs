@@ -1,0 +1,183 @@
+//! Recipes from TOML, checked against the data and the systems that there are: [`Recipe::load`], [`Recipe::parse`] and [`Recipe::check`].
+//!
+//! They stand apart from [`recipe`](crate::recipe), which data and systems read.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail, ensure};
+use toml::{Table, Value};
+
+use crate::data::plane::{self, Plane};
+use crate::recipe::{DataConfig, Recipe, TrainConfig, section};
+use crate::systems;
+
+impl Recipe {
+    /// Reads and checks the recipe at `path`.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read, is not TOML, or asks for something that no system can do.
+    pub fn load(path: &Path) -> Result<Self> {
+        let text =
+            std::fs::read_to_string(path).with_context(|| format!("cannot read the recipe {}", path.display()))?;
+        Self::parse(&text).with_context(|| format!("recipe {}", path.display()))
+    }
+
+    /// [`Recipe::load`] from text.
+    ///
+    /// # Errors
+    ///
+    /// If `text` is not TOML or asks for something that no system can do.
+    pub fn parse(text: &str) -> Result<Self> {
+        let mut table: Table = toml::from_str(text).map_err(|error| {
+            // The parser's own display is a drawing over several lines; a message with a line number is enough.
+            let line = error.span().map_or(1, |span| 1 + text[..span.start.min(text.len())].matches('\n').count());
+            anyhow::anyhow!("line {line}: {}", error.message().replace('\n', ", "))
+        })?;
+        let system = match table.remove("system") {
+            Some(Value::String(name)) => name,
+            Some(other) => bail!("`system` must be a string, found {}", other.type_str()),
+            None => bail!("`system` is missing: name one of {}, like system = \"dcgan\"", systems::names()),
+        };
+        let kind = systems::find(&system)?;
+        let settings = sub_table(&mut table, &system)?;
+        let mut data = sub_table(&mut table, "data")?;
+        if data.get("name").and_then(Value::as_str).is_some_and(|name| Plane::named(name).is_some()) {
+            let [size, _, channels] = plane::SHAPE.map(|value| Value::Integer(value as i64));
+            data.entry("size").or_insert(size);
+            data.entry("channels").or_insert(channels);
+        }
+        let train = sub_table(&mut table, "train")?;
+        let seed = match table.remove("seed") {
+            Some(Value::Integer(seed)) if seed >= 0 => seed.unsigned_abs(),
+            None => 0,
+            Some(other) => {
+                bail!("`seed` must be an integer from 0 to 2^63 - 1, found {other}")
+            }
+        };
+        if let Some(unknown) = table.keys().next() {
+            bail!("unknown key `{unknown}`, expected one of `system`, `seed`, `data`, `train`, `{system}`");
+        }
+        let data: DataConfig = section("data", data)?;
+        let train: TrainConfig = section("train", train)?;
+        let mut recipe = Self { system, seed, data, train, settings };
+        recipe.check()?;
+        recipe.settings = (kind.normalize)(&recipe)?;
+        Ok(recipe)
+    }
+
+    /// Checks what does not depend on the system; the command line calls it after its overrides.
+    ///
+    /// # Errors
+    ///
+    /// With the first value that is out of range.
+    pub fn check(&self) -> Result<()> {
+        ensure!(i64::try_from(self.seed).is_ok(), "`seed` must be an integer from 0 to 2^63 - 1, found {}", self.seed);
+        let DataConfig { ref name, size, channels, limit } = self.data;
+        let train = &self.train;
+        if Plane::named(name).is_some() {
+            ensure!(
+                [size, size, channels] == plane::SHAPE && limit.is_none() && !train.flip && train.shift == 0,
+                "[data] {name} has endless points of size 1 and 2 channels, found size {size}, {channels} channels, or a limit, flip or shift: leave all of them out"
+            );
+        } else {
+            ensure!((4..=512).contains(&size), "[data] size must be 4 to 512 pixels, found {size}");
+            ensure!(channels == 1 || channels == 3, "[data] channels must be 1 (grey) or 3 (colour), found {channels}");
+        }
+        ensure!(limit != Some(0), "[data] limit must be at least 1: leave it out to take all images");
+        ensure!(
+            train.shift < size,
+            "[train] shift must be less than the {size} pixels of a side, found {}",
+            train.shift
+        );
+        for (key, value) in [
+            ("steps", train.steps),
+            ("batch", train.batch as u64),
+            ("critic_steps", train.critic_steps as u64),
+            ("sample_every", train.sample_every),
+            ("checkpoint_every", train.checkpoint_every),
+        ] {
+            ensure!(value >= 1, "[train] {key} must be at least 1, found {value}");
+        }
+        for (key, rate) in [("lr_generator", train.lr_generator), ("lr_critic", train.lr_critic)] {
+            ensure!(rate > 0.0 && rate < 1.0, "[train] {key} must lie between 0 and 1, found {rate}");
+        }
+        for (key, decay) in [("beta1", train.beta1), ("beta2", train.beta2), ("ema", train.ema)] {
+            ensure!((0.0..1.0).contains(&decay), "[train] {key} must be at least 0 and below 1, found {decay}");
+        }
+        Ok(())
+    }
+}
+
+/// Takes the table `name` out of `table`; a missing one is empty.
+fn sub_table(table: &mut Table, name: &str) -> Result<Table> {
+    match table.remove(name) {
+        Some(Value::Table(inner)) => Ok(inner),
+        None => Ok(Table::new()),
+        Some(other) => bail!("`{name}` must be a table, written as [{name}], found {}", other.type_str()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHORT: &str = "system = \"dcgan\"\n[data]\nname = \"mnist\"\n";
+
+    fn message(text: &str) -> String {
+        format!("{:#}", Recipe::parse(text).unwrap_err())
+    }
+
+    #[test]
+    fn short_recipe_round_trips_with_defaults() {
+        let recipe = Recipe::parse(SHORT).unwrap();
+        assert_eq!(recipe.train, TrainConfig::default());
+        assert!(recipe.settings.contains_key("latent"), "defaults are written out");
+        assert_eq!(Recipe::parse(&recipe.to_toml()).unwrap(), recipe);
+    }
+
+    #[test]
+    fn shipped_recipes_load() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("recipes");
+        let mut count = 0;
+        for entry in std::fs::read_dir(folder).unwrap() {
+            Recipe::load(&entry.unwrap().path()).unwrap();
+            count += 1;
+        }
+        assert!(count >= 4);
+    }
+
+    #[test]
+    fn shipped_models_come_from_the_recipes_of_their_name() {
+        let trainer = Path::new(env!("CARGO_MANIFEST_DIR"));
+        for entry in std::fs::read_dir(trainer.join("../models")).unwrap() {
+            let model = entry.unwrap().path();
+            if model.is_dir() {
+                let recipe = trainer.join("recipes").join(model.file_name().unwrap()).with_extension("toml");
+                assert_eq!(Recipe::load(&model.join("recipe.toml")).unwrap(), Recipe::load(&recipe).unwrap());
+            }
+        }
+    }
+
+    #[test]
+    fn errors_name_the_place_and_the_choices() {
+        for (text, expected) in [
+            ("seed = 1", "`system` is missing"),
+            ("system = \"dcgam\"\n[data]\nname=\"mnist\"", "unknown system \"dcgam\""),
+            ("system = \"dcgan\"\n[data]\nname = \"mnist\"\nsiez = 3", "unknown field `siez`, expected one of `name`"),
+            ("system = \"dcgan\"\n[data]\nname = \"mnist\"\n[train]\nsteps = \"x\"", "[train] invalid type"),
+            ("system = \"dcgan\"\nsede = 1\n[data]\nname = \"mnist\"", "unknown key `sede`"),
+            ("system = \"dcgan\"\n[data]\nname = \"mnist\"\nchannels = 2", "channels must be 1 (grey) or 3"),
+            ("system = \"dcgan\"\n[data]\nname = \"mnist\"\nsize = 30", "28"),
+            ("system = \"dcgan\"\n[data]\nname = \"mnist\"\n[train]\nshift = 28", "less than the 28 pixels"),
+            ("system = \"dcgan\"\n[data]\nname = \"mnist\"\n[dcgan]\nlatents = 3", "[dcgan] unknown field `latents`"),
+            ("system = \"dcgan\"\n[data", "line 2"),
+            ("system = \"gan\"\n[data]\nname = \"ring\"\nsize = 28", "leave all of them out"),
+            ("system = \"gan\"\n[data]\nname = \"ring\"\n[train]\nflip = true", "leave all of them out"),
+        ] {
+            let found = message(text);
+            assert!(found.contains(expected), "{text}\n→ {found}");
+            assert!(!found.contains('\n'), "{found}");
+        }
+    }
+}
