@@ -4,7 +4,7 @@ use edgegen_export::{Label, ModelFile, export, pack};
 use edgegen_runtime::graph::{Edge, Graph, Op, Phase, Phases};
 use edgegen_runtime::model::{HEADER_LEN, field};
 use edgegen_runtime::{Generator, Model, ParseError, error::Fault};
-use edgegen_tests::{Plan, network, plan};
+use edgegen_tests::{Plan, cases, network, plan};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
@@ -183,7 +183,7 @@ fn mutate(graph: &mut Graph<'_>, place: usize, value: u32) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(3000))]
 
     #[test]
     fn changed_graphs_are_refused_or_run(changes in prop::collection::vec((any::<usize>(), prop_oneof![0u32..300, any::<u32>()]), 1..4)) {

@@ -3,11 +3,11 @@
 use edgegen_export::fold::fold;
 use edgegen_export::layers::{Activation, Input, Layer, Network, PixelRange, Window};
 use edgegen_runtime::{Prior, Shape};
-use edgegen_tests::{Values, network, plan};
+use edgegen_tests::{Values, cases, network, plan};
 use proptest::prelude::*;
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(300))]
 
     #[test]
     fn stages_give_what_layers_give(plan in plan()) {

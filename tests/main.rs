@@ -17,6 +17,7 @@ mod pico;
 mod proof;
 mod raspi;
 mod raspi_linux;
+mod regressions;
 mod rows;
 mod show;
 mod targets;

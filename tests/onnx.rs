@@ -4,7 +4,7 @@
 use edgegen_export::layers::{Activation, Input, Layer, Network, PixelRange};
 use edgegen_export::onnx;
 use edgegen_runtime::{Prior, Shape};
-use edgegen_tests::{Values, network, plan, rgb64};
+use edgegen_tests::{Values, cases, network, plan, rgb64};
 use proptest::prelude::*;
 
 /// What a file can tell: an identity is no operator.
@@ -14,7 +14,7 @@ fn without_identities(mut network: Network) -> Network {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(300))]
 
     #[test]
     fn a_file_gives_back_its_network(plan in plan()) {

@@ -10,7 +10,7 @@ use edgegen_runtime::kernels::blocked::{self, Tile};
 use edgegen_runtime::kernels::{Channels, Kernel, Native, Row, Window, scalar::Scalar};
 use edgegen_runtime::packing::{Blocking, Matrix, Packing};
 use edgegen_runtime::{Generator, GeneratorError, Model, ParseError};
-use edgegen_tests::{Values, network, plan};
+use edgegen_tests::{Values, cases, network, plan};
 use proptest::prelude::*;
 
 /// Reads the packing with this code.
@@ -262,7 +262,7 @@ fn draws<K: Kernel>(kernel: K, file: &ModelFile, latent: &[i8], expected: &[i8])
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(150))]
 
     #[test]
     fn repacked_models_draw_the_same(plan in plan()) {

@@ -7,6 +7,7 @@ use edgegen_export::ModelFile;
 use edgegen_export::layers::{Activation, Input, Layer, Network, PixelRange, Window};
 use edgegen_runtime::{Prior, Shape};
 use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
 
 /// Values from −1 to 1 that depend on nothing but a seed.
 #[derive(Debug)]
@@ -36,6 +37,13 @@ pub fn shipped(name: &str) -> ModelFile {
         Ok(file) => file,
         Err(error) => panic!("models/{name}: {error}"),
     }
+}
+
+/// How property tests run: the cases that failed before, then `count` new ones. Of a failing case the seed is written
+/// beside the test, such as `rows.regressions` beside `rows.rs`; that file belongs into the repository.
+pub fn cases(count: u32) -> ProptestConfig {
+    let beside_the_test = FileFailurePersistence::WithSource("regressions");
+    ProptestConfig { cases: count, failure_persistence: Some(Box::new(beside_the_test)), ..ProptestConfig::default() }
 }
 
 /// What a random network is made of.

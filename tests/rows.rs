@@ -3,7 +3,7 @@
 use edgegen_export::layers::Input;
 use edgegen_export::{Exported, Label, cost, export, reference};
 use edgegen_runtime::{Generator, GeneratorError, Model, Prior, Shape};
-use edgegen_tests::{network, plan, rgb64};
+use edgegen_tests::{cases, network, plan, rgb64};
 use proptest::prelude::*;
 
 const LABEL: Label<'_> = Label { name: "test", metadata: &[] };
@@ -25,7 +25,7 @@ fn stream(model: &Model<'_>, latent: &[i8]) -> Vec<i8> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(400))]
 
     #[test]
     fn rows_give_what_whole_maps_give(plan in plan()) {

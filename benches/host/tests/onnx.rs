@@ -4,11 +4,11 @@
 
 use edgegen_bench_host::contender::{Contender, FLOAT_ERROR, Task};
 use edgegen_bench_host::tract::{Apart, Tract};
-use edgegen_tests::{network, plan, rgb64};
+use edgegen_tests::{cases, network, plan, rgb64};
 use proptest::prelude::*;
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(300))]
 
     #[test]
     fn tract_says_what_the_interpreter_says(plan in plan()) {
