@@ -5,6 +5,7 @@
 mod boards;
 mod boards_link;
 mod damage;
+mod direction;
 mod example;
 mod fold;
 mod gallery;
