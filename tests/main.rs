@@ -6,6 +6,7 @@ mod boards;
 mod boards_link;
 mod damage;
 mod direction;
+mod documents;
 mod example;
 mod fold;
 mod gallery;

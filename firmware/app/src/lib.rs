@@ -84,7 +84,7 @@ pub enum Ending {
 /// Draws the gallery of `model` and reports on `out`; a model that cannot be run gives an error screen instead.
 ///
 /// * `model`: the bytes of an `.egm` file, 16-byte aligned.
-/// * `arena`: working memory. A model says in its header how many bytes it needs.
+/// * `arena`: working memory, at least as many bytes as the model's `Model::arena_bytes` or `edgegen inspect` says.
 /// * `clock`: a free-running counter, wrapping at 2³²; only differences are used.
 ///
 /// # Errors

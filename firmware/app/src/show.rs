@@ -31,7 +31,7 @@ const FAULT_MILLIS: u64 = 10_000;
 ///
 /// * `screen`: any display, or [`Buffered`](crate::Buffered).
 /// * `model`: the bytes of an `.egm` file, 16-byte aligned.
-/// * `arena`: working memory. A model says in its header how many bytes it needs.
+/// * `arena`: working memory, at least as many bytes as the model's `Model::arena_bytes` or `edgegen inspect` says.
 pub fn show<S>(screen: &mut S, model: &[u8], arena: &mut [i8], show: &Show, platform: impl Platform) -> !
 where
     S: Screen,
