@@ -61,8 +61,8 @@ mod tests {
     use crate::graph::Latent;
     use std::vec;
 
-    // Computed by an independent program from the papers' definitions, with erf and sine in float64. They never change: one seed gives
-    // the same bytes on every target and for ever.
+    // Computed by an independent program from the papers' definitions, with erf and sine in float64. They never change:
+    // one seed gives the same bytes on every target and for ever.
 
     /// Seed, its first nine Gaussian codes, its first nine uniform ones.
     const FILLED: [(u64, [i8; 9], [i8; 9]); 6] = [
@@ -74,7 +74,7 @@ mod tests {
         (u64::MAX, [28, -12, 26, -6, 13, 1, -26, -1, -4], [30, -52, 23, -93, -47, -124, 22, -123, -105]),
     ];
 
-    /// Seeds at both ends of a way, the step, and the codes there: Gaussian ones in as many as are written, uniform ones likewise.
+    /// Seeds at both ends of a way, the step, and the Gaussian and the uniform codes there.
     const WALKED: [(u64, u64, u16, &[i8], &[i8]); 4] = [
         (1, 2, 1, &[22, -27, 47, 27, -13], &[-1, 24, 88, 23, -50]),
         (2, 1, 32, &[24, -20, 40, 12, -30, -57, -3], &[-25, -47, 12, -20, -4, 73, 107]),
