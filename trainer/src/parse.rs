@@ -1,4 +1,5 @@
-//! Recipes from TOML, checked against the data and the systems that there are: [`Recipe::load`], [`Recipe::parse`] and [`Recipe::check`].
+//! Recipes from TOML, checked against the data and the systems that there are: [`Recipe::load`], [`Recipe::parse`] and
+//! [`Recipe::check`].
 //!
 //! They stand apart from [`recipe`](crate::recipe), which data and systems read.
 
