@@ -20,3 +20,4 @@ mod raspi_linux;
 mod rows;
 mod show;
 mod targets;
+mod toolchain;
