@@ -2,6 +2,10 @@
 
 edgegen := "cargo run --quiet --package edgegen --"
 
+# What needs no Burn
+libraries := "-p edgegen-runtime -p edgegen-export -p edgegen-app -p edgegen-board -p edgegen-sim"
+fast := libraries + " -p edgegen-kernel-check -p edgegen-tests -p edgegen-bench-arm"
+
 # List the recipes
 default:
     @just --list
@@ -51,12 +55,12 @@ msrv:
 
 # Compile all tests; the first time takes minutes, which is why it shows what it does
 build-tests:
-    cargo test --no-run --package edgegen-runtime --package edgegen-export --package edgegen-app --package edgegen-board --package edgegen-sim --package edgegen-tests --package edgegen-bench-arm
+    cargo test --no-run {{fast}}
     cargo test --no-run --package edgegen --package edgegen-metrics --package edgegen-bench-lab
 
 # All tests that need no Burn: kernels, files, golden bytes, drawing, emulated boards
 test-fast:
-    cargo test --quiet --package edgegen-runtime --package edgegen-export --package edgegen-app --package edgegen-board --package edgegen-sim --package edgegen-tests --package edgegen-bench-arm
+    cargo test --quiet {{fast}}
 
 # The tests of the trainer, of the measures and of the command line
 test-trainer:
@@ -161,10 +165,9 @@ asan:
         exit 0
     fi
     host=$(rustc --print host-tuple)
+    # By test programs, not by words of a test's name, which others may have, too.
     RUSTFLAGS=-Zsanitizer=address cargo +nightly test --quiet --target "$host" --target-dir target/asan \
-        --package edgegen-runtime --lib
-    RUSTFLAGS=-Zsanitizer=address cargo +nightly test --quiet --target "$host" --target-dir target/asan \
-        --package edgegen-tests -- packings rows damage
+        --package edgegen-runtime --package edgegen-kernel-check --lib --test sanitized
     if cargo +nightly miri --version >/dev/null 2>&1; then
         cargo +nightly miri test --quiet --package edgegen-runtime --lib
     else

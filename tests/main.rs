@@ -4,7 +4,6 @@
 
 mod boards;
 mod boards_link;
-mod damage;
 mod example;
 mod fold;
 mod gallery;
@@ -12,12 +11,10 @@ mod golden;
 mod keyframes;
 mod latent;
 mod onnx;
-mod packings;
 mod pico;
 mod proof;
 mod raspi;
 mod raspi_linux;
-mod rows;
 mod show;
 mod targets;
 mod toolchain;

@@ -225,9 +225,9 @@ fn only_one_function_starts_cargo_and_compilers() {
             let line = text.lines().find(|line| line.contains(word) && !line.contains("context("));
             assert!(
                 line.is_none(),
-                "{}: expected edgegen_sim::toolchain to start it, found{}",
+                "{}: expected edgegen_sim::toolchain to start it, found {}",
                 name.display(),
-                line.unwrap()
+                line.unwrap().trim()
             );
         }
     }
