@@ -18,12 +18,65 @@ demo *args:
 # Everything that CI checks
 test: check publish-check build-tests test-fast test-trainer asan
 
+# Everything that CI checks, and what takes long, needs more tools or the network; at the end says what was left out
+test-all:
+    #!/bin/sh
+    set -eu
+    log=$(mktemp -d)
+    trap 'rm -r "$log"' EXIT
+    for recipe in test lint-firmware lint-peers test-onnx msrv check-devices deny; do
+        # A pipe ends with the status of its last command, and `tee` always succeeds.
+        { just "$recipe" 2>&1 && echo passed >"$log/$recipe.status" || echo failed >"$log/$recipe.status"; } |
+            tee "$log/$recipe"
+    done
+    echo "test-all:"
+    for status in "$log"/*.status; do
+        recipe=$(basename "$status" .status)
+        echo "  $recipe: $(cat "$status")"
+        # Recipes and tests that leave something out say so in these words.
+        grep -oE "([a-z-]+: )?skipped .*" "$log/$recipe" | sort -u | sed 's/^/    /' || :
+    done
+    ! grep -q failed "$log"/*.status
+
 # Formatting, lints and documentation
 check:
     cargo fmt --check
     for folder in firmware/bench firmware/boards/*/ firmware/examples/*/ firmware/check firmware/emulated firmware/lm3s6965 firmware/proof tests/fuzz benches/host; do (cd $folder && cargo fmt --check) || exit 1; done
     cargo clippy --workspace --all-targets -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --package edgegen-runtime --package edgegen-export --package edgegen-app --package edgegen-sim
+
+# Lints of firmware, each board with each of its panels (needs the Rust targets that ./x installs)
+lint-firmware:
+    #!/bin/sh
+    set -eu
+    for lock in firmware/*/Cargo.lock firmware/*/*/Cargo.lock; do
+        folder=$(dirname "$lock")
+        target=$(sed -n 's/^target *= *"\(.*\)".*/\1/p' "$folder/.cargo/config.toml")
+        target=${target:-aarch64-unknown-linux-gnu} # a program of Linux has none of its own
+        # Clippy goes with rustup's compiler: Debian's Rust, which also builds firmware, has none that fits.
+        case $(sh firmware/arm --check "$target" 2>&1) in
+        *", target installed") ;;
+        *) echo "lint-firmware: skipped $folder: rustup target add $target" >&2; continue ;;
+        esac
+        arm=$PWD/firmware/arm
+        lint() { (cd "$folder" && "$arm" clippy --release --quiet --workspace --target "$target" "$@" -- -D warnings); }
+        lint
+        # Each feature is a panel that is not the first, or something that a test puts in.
+        for feature in $(sed -n '/^\[features\]/,/^$/s/^\([a-z0-9]*\) = .*/\1/p' "$folder/Cargo.toml"); do
+            [ "$feature" = default ] || lint --no-default-features --features "$feature"
+        done
+    done
+
+# Lints of what stands beside the workspace because others should not wait for it: fuzz targets and the host benchmark
+lint-peers:
+    #!/bin/sh
+    set -eu
+    if command -v c++ >/dev/null 2>&1; then
+        (cd tests/fuzz && cargo clippy --quiet -- -D warnings)
+    else
+        echo "lint-peers: skipped tests/fuzz, which needs a C++ compiler: on Debian, apt-get install g++" >&2
+    fi
+    cd benches/host && cargo clippy --release --quiet --all-targets -- -D warnings
 
 # Are the crates for other people's firmware fit for crates.io? `--online` asks its index, too; neither uploads anything
 publish-check *args:
@@ -174,9 +227,20 @@ asan:
         echo "asan: skipped Miri, which this nightly does not have: rustup +nightly component add miri" >&2
     fi
 
-# Licences and advisories of all dependencies (needs cargo-deny)
+# Licences and advisories of all dependencies (needs cargo-deny; advisories need the network)
 deny:
-    cargo deny check
+    #!/bin/sh
+    set -eu
+    if ! cargo deny --version >/dev/null 2>&1; then
+        echo "deny: skipped, there is no cargo-deny here: cargo install --locked cargo-deny" >&2
+        exit 0
+    fi
+    cargo deny check bans licenses sources
+    if cargo deny fetch db >/dev/null 2>&1; then
+        cargo deny check --disable-fetch advisories
+    else
+        echo "deny: skipped advisories, whose database cannot be fetched here" >&2
+    fi
 
 # Build on Burn's other devices (each over ten minutes)
 check-devices:
