@@ -1,10 +1,16 @@
 //! Tests that need an emulator or a compiler which is not everywhere.
 
+use std::collections::BTreeSet;
 use std::io::Write;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 use anyhow::Result;
 
-/// What a test needs, when it was found. Otherwise says on the terminal that `test` is skipped, and why.
+/// The lines that have been said.
+static TOLD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+/// What a test needs, when it was found. Otherwise says on the terminal that the test is skipped, what it is, and why.
 ///
 /// # Panics
 ///
@@ -15,8 +21,13 @@ pub fn or_skip<T>(found: Result<T>, test: &str, required: &str) -> Option<T> {
         Ok(found) => Some(found),
         Err(missing) => {
             assert!(std::env::var_os(required).is_none(), "{required} is set, and {test} cannot run: {missing:#}");
+            // libtest names the thread after the test.
+            let line = format!("skipped {}, {test}: {missing:#}", thread::current().name().unwrap_or_default());
             // Not by `eprintln!`, which libtest takes for output of the test: that of a passing test is not shown.
-            let _ = writeln!(std::io::stderr(), "skipped {test}: {missing:#}");
+            // A test may ask again and again; if another one has failed while it told, that matters to nobody.
+            if TOLD.lock().unwrap_or_else(PoisonError::into_inner).insert(line.clone()) {
+                let _ = writeln!(std::io::stderr(), "{line}");
+            }
             None
         }
     }
