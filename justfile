@@ -82,9 +82,11 @@ lint-peers:
 publish-check *args:
     #!/bin/sh
     set -eu
-    # Packs both, unpacks them and compiles what was packed; edgegen-app against the packed runtime, which no registry has yet. Cargo takes that
-    # runtime, unpacked and compiled, for the same as long as its version is, so what an earlier run left has to go.
-    rm -rf target/publish "${CARGO_HOME:-$HOME/.cargo}"/registry/src/-*/edgegen-runtime-*
+    # Packs both, unpacks them and compiles what was packed; edgegen-app against the packed runtime, which no registry has
+    # yet. Cargo takes that runtime, unpacked and compiled, for the same as long as its version is, so what an earlier run
+    # left of both has to go; what others publish may stay.
+    rm -rf target/publish/package target/publish/debug/.fingerprint/edgegen-*
+    rm -rf "${CARGO_HOME:-$HOME/.cargo}"/registry/src/-*/edgegen-runtime-*
     crates="--allow-dirty --quiet --target-dir target/publish --package edgegen-runtime --package edgegen-app"
     case "{{args}}" in
         --online) cargo publish --dry-run $crates ;;
