@@ -2,6 +2,10 @@
 
 edgegen := "cargo run --quiet --package edgegen --"
 
+# What needs no Burn
+libraries := "-p edgegen-runtime -p edgegen-export -p edgegen-app -p edgegen-board -p edgegen-sim"
+fast := libraries + " -p edgegen-kernel-check -p edgegen-tests -p edgegen-bench-arm"
+
 # List the recipes
 default:
     @just --list
@@ -14,6 +18,26 @@ demo *args:
 # Everything that CI checks
 test: check publish-check build-tests test-fast test-trainer asan
 
+# Everything that CI checks, and what takes long, needs more tools or the network; at the end says what was left out
+test-all:
+    #!/bin/sh
+    set -eu
+    log=$(mktemp -d)
+    trap 'rm -r "$log"' EXIT
+    for recipe in test lint-firmware lint-peers test-onnx msrv check-devices deny; do
+        # A pipe ends with the status of its last command, and `tee` always succeeds.
+        { just "$recipe" 2>&1 && echo passed >"$log/$recipe.status" || echo failed >"$log/$recipe.status"; } |
+            tee "$log/$recipe"
+    done
+    echo "test-all:"
+    for status in "$log"/*.status; do
+        recipe=$(basename "$status" .status)
+        echo "  $recipe: $(cat "$status")"
+        # Recipes and tests that leave something out say so in these words.
+        grep -oE "([a-z-]+: )?skipped .*" "$log/$recipe" | sort -u | sed 's/^/    /' || :
+    done
+    ! grep -q failed "$log"/*.status
+
 # Formatting, lints and documentation
 check:
     cargo fmt --check
@@ -21,13 +45,48 @@ check:
     cargo clippy --workspace --all-targets -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --package edgegen-runtime --package edgegen-export --package edgegen-app --package edgegen-sim
 
+# Lints of firmware, each board with each of its panels (needs the Rust targets that ./x installs)
+lint-firmware:
+    #!/bin/sh
+    set -eu
+    for lock in firmware/*/Cargo.lock firmware/*/*/Cargo.lock; do
+        folder=$(dirname "$lock")
+        target=$(sed -n 's/^target *= *"\(.*\)".*/\1/p' "$folder/.cargo/config.toml")
+        target=${target:-aarch64-unknown-linux-gnu} # a program of Linux has none of its own
+        # Clippy goes with rustup's compiler: Debian's Rust, which also builds firmware, has none that fits.
+        case $(sh firmware/arm --check "$target" 2>&1) in
+        *", target installed") ;;
+        *) echo "lint-firmware: skipped $folder: rustup target add $target" >&2; continue ;;
+        esac
+        arm=$PWD/firmware/arm
+        lint() { (cd "$folder" && "$arm" clippy --release --quiet --workspace --target "$target" "$@" -- -D warnings); }
+        lint
+        # Each feature is a panel that is not the first, or something that a test puts in.
+        for feature in $(sed -n '/^\[features\]/,/^$/s/^\([a-z0-9]*\) = .*/\1/p' "$folder/Cargo.toml"); do
+            [ "$feature" = default ] || lint --no-default-features --features "$feature"
+        done
+    done
+
+# Lints of what stands beside the workspace because others should not wait for it: fuzz targets and the host benchmark
+lint-peers:
+    #!/bin/sh
+    set -eu
+    if command -v c++ >/dev/null 2>&1; then
+        (cd tests/fuzz && cargo clippy --quiet -- -D warnings)
+    else
+        echo "lint-peers: skipped tests/fuzz, which needs a C++ compiler: on Debian, apt-get install g++" >&2
+    fi
+    cd benches/host && cargo clippy --release --quiet --all-targets -- -D warnings
+
 # Are the crates for other people's firmware fit for crates.io? `--online` asks its index, too; neither uploads anything
 publish-check *args:
     #!/bin/sh
     set -eu
-    # Packs both, unpacks them and compiles what was packed; edgegen-app against the packed runtime, which no registry has yet. Cargo takes that
-    # runtime, unpacked and compiled, for the same as long as its version is, so what an earlier run left has to go.
-    rm -rf target/publish "${CARGO_HOME:-$HOME/.cargo}"/registry/src/-*/edgegen-runtime-*
+    # Packs both, unpacks them and compiles what was packed; edgegen-app against the packed runtime, which no registry has
+    # yet. Cargo takes that runtime, unpacked and compiled, for the same as long as its version is, so what an earlier run
+    # left of both has to go; what others publish may stay.
+    rm -rf target/publish/package target/publish/debug/.fingerprint/edgegen-*
+    rm -rf "${CARGO_HOME:-$HOME/.cargo}"/registry/src/-*/edgegen-runtime-*
     crates="--allow-dirty --quiet --target-dir target/publish --package edgegen-runtime --package edgegen-app"
     case "{{args}}" in
         --online) cargo publish --dry-run $crates ;;
@@ -51,12 +110,12 @@ msrv:
 
 # Compile all tests; the first time takes minutes, which is why it shows what it does
 build-tests:
-    cargo test --no-run --package edgegen-runtime --package edgegen-export --package edgegen-app --package edgegen-board --package edgegen-sim --package edgegen-tests --package edgegen-bench-arm
+    cargo test --no-run {{fast}}
     cargo test --no-run --package edgegen --package edgegen-metrics --package edgegen-bench-lab
 
 # All tests that need no Burn: kernels, files, golden bytes, drawing, emulated boards
 test-fast:
-    cargo test --quiet --package edgegen-runtime --package edgegen-export --package edgegen-app --package edgegen-board --package edgegen-sim --package edgegen-tests --package edgegen-bench-arm
+    cargo test --quiet {{fast}}
 
 # The tests of the trainer, of the measures and of the command line
 test-trainer:
@@ -161,19 +220,29 @@ asan:
         exit 0
     fi
     host=$(rustc --print host-tuple)
+    # By test programs, not by words of a test's name, which others may have, too.
     RUSTFLAGS=-Zsanitizer=address cargo +nightly test --quiet --target "$host" --target-dir target/asan \
-        --package edgegen-runtime --lib
-    RUSTFLAGS=-Zsanitizer=address cargo +nightly test --quiet --target "$host" --target-dir target/asan \
-        --package edgegen-tests -- packings rows damage
+        --package edgegen-runtime --package edgegen-kernel-check --lib --test sanitized
     if cargo +nightly miri --version >/dev/null 2>&1; then
         cargo +nightly miri test --quiet --package edgegen-runtime --lib
     else
         echo "asan: skipped Miri, which this nightly does not have: rustup +nightly component add miri" >&2
     fi
 
-# Licences and advisories of all dependencies (needs cargo-deny)
+# Licences and advisories of all dependencies (needs cargo-deny; advisories need the network)
 deny:
-    cargo deny check
+    #!/bin/sh
+    set -eu
+    if ! cargo deny --version >/dev/null 2>&1; then
+        echo "deny: skipped, there is no cargo-deny here: cargo install --locked cargo-deny" >&2
+        exit 0
+    fi
+    cargo deny check bans licenses sources
+    if cargo deny fetch db >/dev/null 2>&1; then
+        cargo deny check --disable-fetch advisories
+    else
+        echo "deny: skipped advisories, whose database cannot be fetched here" >&2
+    fi
 
 # Build on Burn's other devices (each over ten minutes)
 check-devices:

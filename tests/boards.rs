@@ -1,12 +1,11 @@
 //! The firmware on emulated boards against the host: the same bytes of every image, the same pixels on the panel.
 
-use std::io::Write;
-
 use edgegen_app::Show;
 use edgegen_export::{ModelFile, repack};
 use edgegen_runtime::{Model, Packing};
 use edgegen_sim::qemu::{self, Boot};
 use edgegen_sim::report::Ending;
+use edgegen_sim::skip::or_skip;
 use edgegen_sim::{Cpu, PanelColors, PanelSpec, boards, difference, firmware::Firmware, panel, stage};
 use edgegen_sim::{panel_levels, photo_levels, picture_difference};
 use edgegen_tests::shipped;
@@ -21,12 +20,7 @@ const FACES: (&str, &str) = ("mps3-an547", "emoji-dcgan");
 
 /// Whether what emulates `cpu` is missing here; says what, and fails where it is required.
 pub fn skipped(cpu: Cpu) -> bool {
-    let Err(missing) = qemu::check(cpu) else { return false };
-    assert!(std::env::var_os("EDGEGEN_BOARDS").is_none(), "{missing:#}");
-    // Straight to the terminal: what a passing test prints is not shown.
-    let mut terminal = std::io::stderr();
-    writeln!(terminal, "skipped on {}: {missing:#}", cpu.name()).unwrap();
-    true
+    or_skip(qemu::check(cpu), &format!("a test on the {cpu}"), "EDGEGEN_BOARDS").is_none()
 }
 
 /// Draws with weights in `packing` on the board, and in the portable packing here.

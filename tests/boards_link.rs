@@ -1,7 +1,6 @@
 //! Boards that no emulator runs, and all others of the same kind: their firmware links with every panel, takes no more than
 //! `board.toml` says, and leaves the room that `edgegen inspect` counts on.
 
-use std::io::Write;
 use std::path::Path;
 
 use edgegen_export::{ModelFile, repack};
@@ -10,6 +9,7 @@ use edgegen_sim::Cpu;
 use edgegen_sim::binary;
 use edgegen_sim::boards::{self, Board, Panel};
 use edgegen_sim::firmware::{self, Firmware};
+use edgegen_sim::skip::or_skip;
 use edgegen_tests::shipped;
 
 /// What `program_ram` keeps for the stack, at least. Reading a model is the deepest that it gets: under 5 KB, as `just bench-arm`
@@ -18,12 +18,7 @@ const STACK_BYTES: u32 = 12 * 1024;
 
 /// Whether the board's compiler is missing here; says what, and fails where it is required.
 fn skipped(board: &Board) -> bool {
-    let Err(missing) = firmware::check(board.cpu) else { return false };
-    assert!(std::env::var_os("EDGEGEN_BOARDS").is_none(), "{missing:#}");
-    // Straight to the terminal: what a passing test prints is not shown.
-    let mut terminal = std::io::stderr();
-    writeln!(terminal, "skipped linking the {}: {missing:#}", board.name).unwrap();
-    true
+    or_skip(firmware::check(board.cpu), &format!("linking the {}", board.name), "EDGEGEN_BOARDS").is_none()
 }
 
 /// Links the board's firmware with a model; gives the bytes of flash that the program takes besides it, and of RAM besides

@@ -18,7 +18,7 @@ const CRATES: [(&str, &[&str]); 3] = [
     (
         "firmware/sim/src",
         &[
-            "binary", "report", "spec", "photo", "panel", "stage", "folder", "formats", "cpu", "boards", "flash",
+            "binary", "report", "spec", "photo", "panel", "stage", "folder", "toolchain", "skip", "formats", "cpu", "boards", "flash",
             "firmware", "machine", "qmp", "qemu", "raspi", "ssd1306", "st7789", "rp2040", "emulator",
         ],
     ),

@@ -4,7 +4,6 @@
 
 mod boards;
 mod boards_link;
-mod damage;
 mod direction;
 mod documents;
 mod example;
@@ -14,12 +13,11 @@ mod golden;
 mod keyframes;
 mod latent;
 mod onnx;
-mod packings;
 mod pico;
 mod proof;
 mod raspi;
 mod raspi_linux;
 mod regressions;
-mod rows;
 mod show;
 mod targets;
+mod toolchain;

@@ -1,6 +1,8 @@
 //! Every packing, read by a tile in plain Rust: the driver of blocked kernels, the order of weights and the planned memory
 //! are right before any instruction set comes in.
 
+use std::io::Write;
+
 use edgegen_export::layers::{Activation, Input, Layer, Network, PixelRange};
 use edgegen_export::{Label, ModelFile, cost, export, native, reference, repack};
 use edgegen_kernel_check::{Workbench, check};
@@ -162,7 +164,8 @@ macro_rules! with_host_kernels {
     (@ $kernel:ty, $function:ident($($argument:expr),*)) => {
         match <$kernel>::available() {
             Some(kernel) => $function(kernel $(, $argument)*),
-            None => println!("skipped: this CPU has no {}", <$kernel>::NAME),
+            // Not by `eprintln!`, which libtest takes for output of the test: that of a passing test is not shown.
+            None => writeln!(std::io::stderr(), "skipped the kernel {}: this CPU lacks it", <$kernel>::NAME).unwrap(),
         }
     };
 }

@@ -1,13 +1,12 @@
 //! The real firmware of the Raspberry Pi Pico in an emulator, and what its panels show: the same pixels as the host draws.
 
-use std::io::Write;
-
 use edgegen_app::Show;
 use edgegen_export::{ModelFile, repack};
 use edgegen_runtime::Model;
 use edgegen_sim::boards::{self, Board};
 use edgegen_sim::firmware::{self, Firmware};
 use edgegen_sim::rp2040::{self, Boot, Outcome, Panel};
+use edgegen_sim::skip::or_skip;
 use edgegen_sim::stage;
 use edgegen_tests::shipped;
 
@@ -19,19 +18,10 @@ const OLED: Boot = Boot { panel: Panel::Ssd1306 { plugged: 0.0 }, ..DISPLAY_PACK
 /// The board, or nothing where the emulator or the compiler is missing; says what, and fails where it is required.
 pub fn pico() -> Option<Board> {
     let board = boards::find("pico").unwrap();
-    let (emulator, compiler) = (rp2040::check(), firmware::check(board.cpu));
     // One variable each: `./x test` goes on where there is no Node.
-    let required = |variable: &str| std::env::var_os(variable).is_some();
-    let (missing, required) = match (emulator, compiler) {
-        (Ok(()), Ok(())) => return Some(board),
-        (Err(missing), _) => (missing, required("EDGEGEN_PICO")),
-        (_, Err(missing)) => (missing, required("EDGEGEN_BOARDS")),
-    };
-    assert!(!required, "{missing:#}");
-    // Straight to the terminal: what a passing test prints is not shown.
-    let mut terminal = std::io::stderr();
-    writeln!(terminal, "skipped on the pico: {missing:#}").unwrap();
-    None
+    or_skip(rp2040::check(), "a test on the pico", "EDGEGEN_PICO")?;
+    or_skip(firmware::check(board.cpu), "a test on the pico", "EDGEGEN_BOARDS")?;
+    Some(board)
 }
 
 /// The firmware for a panel, around a model in the board's packing.

@@ -1,6 +1,5 @@
 //! The real firmware of the Raspberry Pi on an emulated one, and what its screen shows: the same pixels as the host draws.
 
-use std::io::Write;
 use std::time::Duration;
 
 use edgegen_app::Show;
@@ -8,6 +7,7 @@ use edgegen_export::{ModelFile, repack};
 use edgegen_runtime::Model;
 use edgegen_sim::boards::{self, Board};
 use edgegen_sim::firmware::{self, Firmware};
+use edgegen_sim::skip::or_skip;
 use edgegen_sim::{raspi, stage};
 use edgegen_tests::shipped;
 
@@ -19,12 +19,8 @@ const TIMEOUT: Duration = Duration::from_secs(240);
 /// The board, or nothing where the emulator or the compiler is missing; says what, and fails where it is required.
 fn board() -> Option<Board> {
     let board = boards::find("raspi").unwrap();
-    let Err(missing) = raspi::check().and_then(|()| firmware::check(board.cpu)) else { return Some(board) };
-    assert!(std::env::var_os("EDGEGEN_BOARDS").is_none(), "{missing:#}");
-    // Straight to the terminal: what a passing test prints is not shown.
-    let mut terminal = std::io::stderr();
-    writeln!(terminal, "skipped on the raspi: {missing:#}").unwrap();
-    None
+    let ready = raspi::check().and_then(|()| firmware::check(board.cpu));
+    or_skip(ready, "a test on the raspi", "EDGEGEN_BOARDS").map(|()| board)
 }
 
 fn build(board: &Board, model: &[u8]) -> Firmware {

@@ -2,13 +2,14 @@
 //! the system tells of it: the same pixels as the host draws.
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
+use anyhow::ensure;
 use edgegen_app::Show;
-use edgegen_sim::{PanelColors, PanelSpec, stage};
+use edgegen_sim::skip::or_skip;
+use edgegen_sim::{PanelColors, PanelSpec, stage, toolchain};
 use edgegen_tests::shipped;
 use image::{Rgb, RgbImage};
 
@@ -19,40 +20,33 @@ const EMULATOR: &str = "qemu-aarch64";
 /// The C library that the program is linked with and runs with, where Debian's cross compiler has it.
 const LIBRARIES: &str = "/usr/aarch64-linux-gnu";
 
-fn firmware() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../firmware")
-}
-
 /// The program, built once; or nothing where a tool is missing, which is told, and fails where it is required.
 fn program() -> Option<&'static Path> {
-    static PROGRAM: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let built = || {
-        let started = |program: &str| {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    let ready = || {
+        let checked = toolchain::arm("")?.args(["--check", TARGET]).output()?;
+        ensure!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr).trim());
+        for program in [EMULATOR, "aarch64-linux-gnu-gcc"] {
             let status = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-            status.is_ok_and(|status| status.success())
-        };
-        let checked = Command::new(firmware().join("arm")).args(["--check", TARGET]).output();
-        let missing = if !checked.is_ok_and(|output| output.status.success()) {
-            format!("Rust's target {TARGET} (rustup target add {TARGET})")
-        } else if let Some(program) = [EMULATOR, "aarch64-linux-gnu-gcc"].into_iter().find(|program| !started(program))
-        {
-            format!("the program {program} (./x test installs it)")
-        } else {
-            let output = Command::new(firmware().join("arm"))
-                .current_dir(firmware().join("boards/raspi-linux"))
-                .args(["build", "--release", "--quiet", "--locked", "--target", TARGET])
-                .output()
-                .unwrap();
-            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-            return Some(firmware().join("target").join(TARGET).join("release/edgegen-raspi-linux"));
-        };
-        assert!(std::env::var_os("EDGEGEN_TARGETS").is_none(), "{missing} is missing");
-        // Straight to the terminal: what a passing test prints is not shown.
-        let mut terminal = std::io::stderr();
-        writeln!(terminal, "skipped the raspi with Linux: {missing} is missing").unwrap();
-        None
+            ensure!(
+                status.is_ok_and(|status| status.success()),
+                "the program {program} is missing: ./x test installs it"
+            );
+        }
+        Ok(())
     };
-    PROGRAM.get_or_init(built).as_deref()
+    let built = || {
+        let output = toolchain::arm("boards/raspi-linux")
+            .unwrap()
+            .args(["build", "--release", "--quiet", "--locked", "--target", TARGET])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let firmware = Path::new(env!("CARGO_MANIFEST_DIR")).join("../firmware");
+        firmware.join("target").join(TARGET).join("release/edgegen-raspi-linux")
+    };
+    or_skip(ready(), "a test on the raspi with Linux", "EDGEGEN_TARGETS")?;
+    Some(PROGRAM.get_or_init(built))
 }
 
 /// A framebuffer that is a file, rows longer than the picture.

@@ -4,10 +4,12 @@
 //! Skipped with a reason where a target or its emulator is missing, unless `EDGEGEN_TARGETS` is set; `./x test` installs them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use anyhow::ensure;
+use edgegen_sim::skip::or_skip;
+use edgegen_sim::toolchain;
 use edgegen_targets::{MODELS, SEEDS};
 
 const ARM: &str = "aarch64-unknown-linux-gnu";
@@ -62,25 +64,22 @@ fn host() -> Report {
 
 /// Whether all of these are there; otherwise says what is missing, or fails where nothing may be.
 fn ready(test: &str, target: &str, programs: &[&str], library: Option<&Path>) -> bool {
-    let missing = if !has_target(target) {
-        format!("Rust's target {target} (rustup target add {target})")
-    } else if let Some(program) = programs.iter().find(|program| !has_program(program)) {
-        format!("the program {program} (./x test installs it)")
-    } else if let Some(library) = library.filter(|library| !library.exists()) {
-        format!("{} (./x test installs it)", library.display())
-    } else {
-        return true;
+    let found = || {
+        ensure!(has_target(target), "Rust's target {target} is missing: rustup target add {target}");
+        for program in programs {
+            ensure!(has_program(program), "the program {program} is missing: ./x test installs it");
+        }
+        if let Some(library) = library {
+            ensure!(library.exists(), "{} is missing: ./x test installs it", library.display());
+        }
+        Ok(())
     };
-    assert!(std::env::var_os("EDGEGEN_TARGETS").is_none(), "{missing} is missing");
-    // Straight to the terminal: what a passing test prints is not shown.
-    let mut terminal = std::io::stderr();
-    writeln!(terminal, "skipped {test}: {missing} is missing").unwrap();
-    false
+    or_skip(found(), test, "EDGEGEN_TARGETS").is_some()
 }
 
 /// Whether the compiler on the path has the target's libraries.
 fn has_target(target: &str) -> bool {
-    let found = Command::new("rustc").args(["--print", "target-libdir", "--target", target]).output();
+    let found = toolchain::host("rustc").unwrap().args(["--print", "target-libdir", "--target", target]).output();
     found.is_ok_and(|found| found.status.success() && Path::new(String::from_utf8_lossy(&found.stdout).trim()).is_dir())
 }
 
@@ -90,18 +89,13 @@ fn has_program(program: &str) -> bool {
 }
 
 /// Builds `tests/targets` for a target, beside this test; gives the folder of what was built.
-fn build(target: &str, flags: &str, arguments: &[&str]) -> PathBuf {
+fn build(target: &str, flags: &str, command: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("..");
-    let name = target.to_uppercase().replace('-', "_");
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    // Flags meant for the host's compiler (say -C target-cpu=native) would break another target.
-    for variable in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_RUSTFLAGS", "CARGO_BUILD_TARGET"] {
-        cargo.env_remove(variable);
-    }
-    let status = cargo
-        .env(format!("CARGO_TARGET_{name}_RUSTFLAGS"), flags)
-        .env(format!("CARGO_TARGET_{}_LINKER", ARM.to_uppercase().replace('-', "_")), ARM_LINKER)
-        .args(arguments)
+    let status = toolchain::host("cargo")
+        .unwrap()
+        .args(command.split(' '))
+        .args(["--config", &format!("target.{target}.rustflags = {flags:?}")])
+        .args(["--config", &format!("target.{ARM}.linker = {ARM_LINKER:?}")])
         .args(["--quiet", "--locked", "--package", "edgegen-targets", "--target", target, "--target-dir"])
         .arg(&folder)
         .args(["--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml")])
@@ -119,7 +113,7 @@ fn output(command: &mut Command) -> Report {
 }
 
 fn in_node(flags: &str) -> Report {
-    let module = build(WASM, flags, &["rustc", "--lib", "--crate-type", "cdylib"]).join("edgegen_targets.wasm");
+    let module = build(WASM, flags, "rustc --lib --crate-type cdylib").join("edgegen_targets.wasm");
     output(Command::new("node").arg(concat!(env!("CARGO_MANIFEST_DIR"), "/targets/run.mjs")).arg(module))
 }
 
@@ -136,7 +130,7 @@ fn aarch64_draws_as_the_host() {
     if !ready("aarch64", ARM, &[ARM_LINKER, "qemu-aarch64"], Some(&library)) {
         return;
     }
-    let program = build(ARM, "", &["build"]).join("edgegen-targets");
+    let program = build(ARM, "", "build").join("edgegen-targets");
     let on = |cpu| output(Command::new("qemu-aarch64").args(["-cpu", cpu, "-L", ARM_LIBRARIES]).arg(&program));
 
     let a53 = on("cortex-a53");

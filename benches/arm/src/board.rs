@@ -155,7 +155,7 @@ fn number(text: &str, name: &str) -> Result<u64> {
 }
 
 /// The first line of what a program says of its version.
-pub fn version(program: &str) -> Result<String> {
-    let output = Command::new(program).arg("--version").output().with_context(|| format!("cannot start {program}"))?;
+pub fn version(mut program: Command) -> Result<String> {
+    let output = program.arg("--version").output().with_context(|| format!("cannot start {program:?}"))?;
     Ok(String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().to_owned())
 }

@@ -12,7 +12,7 @@ use edgegen_bench_arm::record::{Cell, Core, Record, Whole};
 use edgegen_bench_arm::workload::{self, LAYERS, WHOLE};
 use edgegen_bench_arm::{boards, goals, loops, mca, size};
 use edgegen_runtime::Packing;
-use edgegen_sim::Cpu;
+use edgegen_sim::{Cpu, toolchain};
 
 /// Models of `models/`.
 const SHIPPED: [&str; 6] = ["mnist-dcgan", "mnist-cgan", "mnist-vae", "fashion-dcgan", "emoji-dcgan", "icons"];
@@ -44,8 +44,8 @@ fn record(cores: &[Cpu]) -> Result<Record> {
     Ok(Record {
         date: says("date", &["-u", "+%Y-%m-%d"])?,
         commit: says("git", &["describe", "--always", "--dirty=+"]).unwrap_or_default(),
-        rustc: version("rustc")?,
-        qemu: version("qemu-system-arm")?,
+        rustc: version(toolchain::host("rustc")?)?,
+        qemu: version(Command::new("qemu-system-arm"))?,
         cores: cores.iter().map(|&cpu| core(cpu)).collect::<Result<_>>()?,
     })
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
-use edgegen_sim::Cpu;
+use edgegen_sim::{Cpu, toolchain};
 
 use crate::board::Bench;
 use crate::loops::{self, LLVM, Loop};
@@ -147,10 +147,8 @@ impl Model {
 
 /// The runtime compiled for a target with operating system, as an archive of object files.
 fn aarch64(target: &str) -> Result<PathBuf> {
-    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
-    let folder = root.join("target/mca");
-    let status = Command::new("cargo")
-        .current_dir(root)
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/mca"));
+    let status = toolchain::host("cargo")?
         .args([
             "build",
             "--release",
@@ -163,8 +161,7 @@ fn aarch64(target: &str) -> Result<PathBuf> {
             target,
             "--target-dir",
         ])
-        .arg(&folder)
-        .stdin(Stdio::null())
+        .arg(folder)
         .status()
         .context("cannot start cargo")?;
     ensure!(status.success(), "cannot compile for {target}: rustup target add {target}");

@@ -40,8 +40,8 @@ fn main() -> ! {
     let mut line = [0; 128];
     let line = host::command_line(&mut line);
     let number = |name: &str| {
-        let values = line.split_ascii_whitespace().filter_map(|word| word.strip_prefix(name)?.parse::<u32>().ok());
-        values.last().unwrap_or(0)
+        let mut words = line.split_ascii_whitespace().rev();
+        words.find_map(|word| word.strip_prefix(name)?.parse::<u32>().ok()).unwrap_or(0)
     };
     // SAFETY: the host put this many bytes there, in flash that the program does not fill; nobody writes to it.
     let file = unsafe { core::slice::from_raw_parts(number("model=") as *const u8, number("length=") as usize) };

@@ -40,7 +40,7 @@ fn main() -> ! {
             black_box(row);
         }
         #[cfg(feature = "panic")]
-        black_box::<&[u8]>(&[0])[black_box(1)];
+        black_box(black_box::<&[u8]>(&[0])[black_box(1)]);
     }
     loop {
         core::hint::spin_loop();

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::str::FromStr;
 
 use anyhow::{Context, Result, ensure};
@@ -10,6 +10,7 @@ use edgegen_runtime::Packing;
 use serde::{Deserialize, Serialize};
 
 use crate::folder::{lock, root};
+use crate::toolchain;
 
 /// A processor of a board.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -92,9 +93,7 @@ impl Cpu {
     ///
     /// When that folder is not there.
     pub fn cargo(self, folder: &str) -> Result<Command> {
-        let root = root()?;
-        let mut command = Command::new(root.join("arm"));
-        command.current_dir(root.join(folder)).stdin(Stdio::null());
+        let mut command = toolchain::arm(folder)?;
         match self.target_cpu() {
             Some(cpu) => command.env("EDGEGEN_CPU", cpu),
             None => command.env_remove("EDGEGEN_CPU"),

@@ -71,7 +71,7 @@ impl Firmware {
         if board.panels.first() != Some(panel) {
             build.args(["--no-default-features", "--features", &panel.name]);
         }
-        let output = build.output().with_context(|| format!("could not start {}", root.join("arm").display()))?;
+        let output = build.output().context("could not start firmware/arm")?;
         if !output.status.success() {
             let text = String::from_utf8_lossy(&output.stderr).trim().to_owned();
             if let Some((region, bytes)) = overflow(&text) {
@@ -101,12 +101,8 @@ impl Firmware {
 ///
 /// When not, with a sentence that says what to install.
 pub fn check(cpu: Cpu) -> Result<()> {
-    let root = root()?;
-    let Output { status, stderr, .. } = cpu
-        .cargo("")?
-        .args(["--check", cpu.target()])
-        .output()
-        .with_context(|| format!("could not start {}", root.join("arm").display()))?;
+    let Output { status, stderr, .. } =
+        cpu.cargo("")?.args(["--check", cpu.target()]).output().context("could not start firmware/arm")?;
     ensure!(status.success(), "{}", String::from_utf8_lossy(&stderr).trim());
     Ok(())
 }

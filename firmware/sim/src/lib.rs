@@ -10,6 +10,7 @@
 //! | [`emulator`] | one door to all of these: what `board.toml` names, or the simulated panel |
 //! | [`firmware`] | building that firmware for a model, a panel and a processor |
 //! | [`cpu`] | processors: targets and packings |
+//! | [`toolchain`] | Cargo and Rust's compiler in a clean environment |
 //! | [`binary`] | what a linked program puts where |
 //! | [`formats`] | a linked program as UF2, Intel HEX and plain bytes |
 //! | [`flash`] | how a program gets onto a board from here |
@@ -19,6 +20,7 @@
 //! | [`photo`] | pictures back to panel levels, to compare the two pixel for pixel |
 //! | [`boards`] | what boards have: memory, panels, how they are flashed; read from each board.toml |
 //! | [`report`] | the report as data |
+//! | [`skip`] | tests that need what is not everywhere |
 //!
 //! Both ways run the same [`edgegen_app`], so for one seed the reports agree byte for byte (but for the ticks).
 
@@ -38,10 +40,12 @@ pub mod qemu;
 pub mod raspi;
 pub mod report;
 pub mod rp2040;
+pub mod skip;
 pub mod spec;
 pub mod ssd1306;
 pub mod st7789;
 pub mod stage;
+pub mod toolchain;
 
 mod folder;
 mod qmp;
