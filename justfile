@@ -10,10 +10,13 @@ fast := libraries + " -p edgegen-kernel-check -p edgegen-tests -p edgegen-bench-
 default:
     @just --list
 
-# Train, export, run on the emulated board and draw, in about three minutes after the build
+# The shipped model on the emulated board first, built without Burn; then train, export, run and draw with a model of your own
 demo *args:
+    cargo build --package edgegen --no-default-features
+    cargo run --quiet --package edgegen --no-default-features -- demo --only shipped {{args}}
+    @echo "demo: now the trainer is built, the first time about ten minutes on two cores; then a model of your own is trained in about one" >&2
     cargo build --package edgegen
-    {{edgegen}} demo {{args}}
+    {{edgegen}} demo --only trained {{args}}
 
 # Everything that CI checks
 test: check publish-check build-tests test-fast test-trainer asan
@@ -111,6 +114,7 @@ msrv:
 # Compile all tests; the first time takes minutes, which is why it shows what it does
 build-tests:
     cargo test --no-run {{fast}}
+    cargo test --no-run --package edgegen --no-default-features --test no_training
     cargo test --no-run --package edgegen --package edgegen-metrics --package edgegen-bench-lab
 
 # All tests that need no Burn: kernels, files, golden bytes, drawing, emulated boards
@@ -119,6 +123,7 @@ test-fast:
 
 # The tests of the trainer, of the measures and of the command line
 test-trainer:
+    cargo test --quiet --package edgegen --no-default-features --test no_training
     cargo test --quiet --package edgegen --package edgegen-metrics --package edgegen-bench-lab
 
 # What tract says of our ONNX files (compiles tract, about six minutes the first time, once for bench-host, too)

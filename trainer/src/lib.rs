@@ -20,21 +20,38 @@
 //! | [`lower`](mod@lower) | Burn's layers → the exporter's float layers |
 //! | [`images`] | sample sheets, GIFs, NumPy arrays |
 //! | [`cli`] | the `edgegen` command |
+//!
+//! The cargo feature `train`, a default, brings everything that only training needs, Burn above all. Without it there are `cli`, `files`, `images` and
+//! `morph`, and the command draws, inspects, exports, flashes and simulates what is trained already.
 
-pub mod checkpoint;
 pub mod cli;
-pub mod data;
-pub mod device;
-pub mod eval;
 pub mod files;
 pub mod images;
-pub mod invert;
-pub mod lower;
 pub mod morph;
+
+#[cfg(feature = "train")]
+pub mod checkpoint;
+#[cfg(feature = "train")]
+pub mod data;
+#[cfg(feature = "train")]
+pub mod device;
+#[cfg(feature = "train")]
+pub mod eval;
+#[cfg(feature = "train")]
+pub mod invert;
+#[cfg(feature = "train")]
+pub mod lower;
+#[cfg(feature = "train")]
 pub mod nets;
+#[cfg(feature = "train")]
 mod parse;
+#[cfg(feature = "train")]
 pub mod recipe;
+#[cfg(feature = "train")]
 pub mod rng;
+#[cfg(feature = "train")]
 pub mod run;
+#[cfg(feature = "train")]
 pub mod systems;
+#[cfg(feature = "train")]
 pub mod train;

@@ -4,12 +4,12 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
-use edgegen_export::layers::PixelRange;
+use edgegen_export::layers::{Input, Network, PixelRange};
 
-use crate::checkpoint;
 use crate::recipe::Recipe;
 use crate::rng::Rng;
 use crate::systems::{self, Generator};
+use crate::{checkpoint, lower};
 
 /// Name of the recipe in a run folder.
 pub const RECIPE: &str = "recipe.toml";
@@ -60,6 +60,30 @@ impl Run {
         Ok(Self { recipe, generator, device })
     }
 
+    /// What a model file notes of it.
+    pub fn facts(&self) -> [(&str, &str); 2] {
+        [("system", &self.recipe.system), ("data", &self.recipe.data.name)]
+    }
+
+    /// What the generator reads.
+    pub fn input(&self) -> Input {
+        self.generator.input()
+    }
+
+    /// What its output means as pixels.
+    pub fn pixels(&self) -> PixelRange {
+        self.generator.pixels
+    }
+
+    /// The generator as the exporter's float layers.
+    ///
+    /// # Errors
+    ///
+    /// As [`lower`](lower::lower()).
+    pub fn network(&self) -> Result<Network> {
+        lower::lower(&self.generator)
+    }
+
     /// `[H, W, C]` of an image.
     pub fn shape(&self) -> [usize; 3] {
         let [c, h, w] = self.generator.net.output;
@@ -77,7 +101,7 @@ impl Run {
 
     /// What the generator reads for `count` seeds from `seed` on, of all classes in turn.
     pub fn inputs(&self, seed: u64, count: usize) -> Vec<Vec<f32>> {
-        let input = self.generator.input();
+        let input = self.input();
         (0..count as u64).map(|index| input.vector(seed.wrapping_add(index))).collect()
     }
 

@@ -1,30 +1,20 @@
-//! `edgegen demo`: the whole way. Draws with the shipped model first, then trains a small one and takes it to the panel.
+//! `edgegen demo`: the whole way. The shipped model draws, then a small one is trained and taken to the panel.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
-use edgegen_runtime::Packing;
+use anyhow::Result;
+use edgegen_export::ModelFile;
 use edgegen_sim::emulator::{Scene, Seen};
 use edgegen_sim::qemu;
 use edgegen_sim::{Cpu, PanelSpec, boards, panel};
 use serde::Serialize;
-use serde_json::Value;
 
-use super::export::{self, Report};
 use super::source::{Source, emulate, project, read_model};
-use super::{Console, Ending, bytes, grouped, interrupt, table};
-use crate::data::{self, FetchOptions};
-use crate::recipe::Recipe;
-use crate::run::{RECIPE as RECIPE_FILE, Run};
-use crate::{device, files, images, train};
+use super::{Console, Ending, grouped, training};
+use crate::{files, images};
 
-/// The recipe that is trained, part of the program.
-const RECIPE: &str = include_str!("../../recipes/demo.toml");
 /// The model that is drawn before anything is trained.
 const SHIPPED: &str = "models/mnist-dcgan/model.egm";
-/// Every figure, in the folder of the pictures.
-const SUMMARY: &str = "summary.json";
 /// Images on a sample sheet.
 const SHEET: usize = 64;
 /// The board that the firmware is run on, and its processor.
@@ -33,157 +23,108 @@ const CPU: Cpu = Cpu::CortexM4;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
+    /// One half alone; a build without training has only the first
+    #[arg(long, value_enum)]
+    pub only: Option<Half>,
     /// Steps to train, instead of the recipe's
     #[arg(long)]
-    steps: Option<u64>,
+    pub steps: Option<u64>,
     /// Where the pictures go
     #[arg(long, default_value = "out/demo")]
-    out: PathBuf,
+    pub out: PathBuf,
 }
 
-/// Every figure that the demo prints.
-#[derive(Serialize)]
-struct Summary {
-    data: String,
-    /// Of the session that trained: a second demo finds the run finished.
-    training: Value,
-    export: Report,
-    /// `None` where no board can be emulated.
-    board: Option<BoardFigures>,
-    pictures: Vec<PathBuf>,
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Half {
+    /// The shipped model draws, here and on the emulated board
+    Shipped,
+    /// A model of your own is trained, exported, and drawn by the same board
+    Trained,
 }
 
-#[derive(Serialize)]
-struct BoardFigures {
+/// What the emulated board counted.
+#[derive(Debug, Serialize)]
+pub struct BoardFigures {
     cpu: &'static str,
     instructions_per_sample: u64,
 }
 
+impl std::fmt::Display for BoardFigures {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} instructions on {}", grouped(self.instructions_per_sample), self.cpu)
+    }
+}
+
+/// What the first half shows.
+#[derive(Debug, Serialize)]
+struct Shipped {
+    pictures: [PathBuf; 2],
+    /// `None` where no board can be emulated; the panel then is simulated.
+    board: Option<BoardFigures>,
+}
+
 pub fn run(args: &Args, console: Console) -> Result<Ending> {
-    let out = &args.out;
-    let shipped = project().join(SHIPPED);
-    if shipped.exists() {
-        let (sheet, photo) = (out.join("shipped.png"), out.join("shipped-panel.png"));
-        let file = read_model(&shipped)?;
-        draw_sheet(&Source::Model(file.clone()), &sheet)?;
-        files::replace_bytes(&photo, &panel::photo(file.bytes(), 0, PanelSpec::OLED)?.png()?)?;
-        console.say(&format!("the shipped model draws: {} and {}", sheet.display(), photo.display()));
+    let only = args.only.or((!training::BUILT_IN).then_some(Half::Shipped));
+    if only != Some(Half::Trained) {
+        let shipped = shipped(&args.out, console)?;
+        if only == Some(Half::Shipped) {
+            return console.show(&shipped, || shipped_text(&shipped, args.only.is_none()));
+        }
+        console.say(&shipped_text(&shipped, false));
     }
-    let missing = qemu::check(CPU).err();
-    if let Some(missing) = &missing {
-        console.say(&format!("the emulated board will be left out: {missing:#}"));
-    }
-
-    let folder = out.join("run");
-    let (dataset, training) = match train_or_resume(args, &folder, console)? {
-        Some(trained) => trained,
-        None => return Ok(Ending::Interrupted),
-    };
-
-    let model = out.join("model.egm");
-    let run = Run::load(&folder, &device::open("flex")?)?;
-    let report = export::export(&run, "demo", &[], Packing::Portable, &model)?;
-    let mut pictures = vec![out.join("float.png"), out.join("int8.png")];
-    draw_sheet(&Source::Run(Box::new(run)), &pictures[0])?;
-    draw_sheet(&Source::Model(read_model(&model)?), &pictures[1])?;
-
-    let mut board = None;
-    if missing.is_none() {
-        console.say(&format!("building the firmware and booting it on an emulated {}", CPU.name()));
-        let emulated = boards::find(BOARD)?;
-        let scene = Scene { seed: 0, act: None };
-        let Seen { png, instructions, .. } =
-            emulate(&read_model(&model)?, &emulated, emulated.panel(None)?, CPU, scene)?;
-        let photo = out.join("panel.png");
-        files::replace_bytes(&photo, &png)?;
-        pictures.push(photo);
-        let instructions_per_sample = instructions.iter().sum::<u64>() / instructions.len().max(1) as u64;
-        board = Some(BoardFigures { cpu: CPU.name(), instructions_per_sample });
-    }
-
-    let summary = Summary { data: dataset, training, export: report, board, pictures };
-    files::replace_bytes(&out.join(SUMMARY), &serde_json::to_vec_pretty(&summary)?)?;
-    console.show(&summary, || text(&summary, out))
+    training::demo::run(args, console)
 }
 
-/// Trains in `folder`, or goes on with a run of the same recipe there. Gives the data's name and the figures of the training;
-/// `None` if it was interrupted.
-fn train_or_resume(args: &Args, folder: &Path, console: Console) -> Result<Option<(String, Value)>> {
-    let mut recipe = Recipe::parse(RECIPE).context("demo recipe")?;
-    recipe.train.steps = args.steps.unwrap_or(recipe.train.steps);
-    recipe.check()?;
-    let fetch = FetchOptions { report: Box::new(move |line| console.say(line)), ..FetchOptions::default() };
-    let (dataset, notice) = data::load_or_glyphs(&recipe.data, &fetch)?;
-    notice.iter().for_each(|notice| console.say(notice));
-    recipe.data.name.clone_from(&dataset.name);
-    // Of another recipe, an older demo's or one on other data, nothing is kept.
-    let same = Recipe::load(&folder.join(RECIPE_FILE)).is_ok_and(|before| before == recipe);
-    if !same && folder.join(RECIPE_FILE).exists() {
-        fs::remove_dir_all(folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+/// The shipped model, as a sheet and on the panel.
+fn shipped(out: &Path, console: Console) -> Result<Shipped> {
+    let model = read_model(&project().join(SHIPPED))?;
+    let [sheet, photo] = ["shipped.png", "shipped-panel.png"].map(|name| out.join(name));
+    draw_sheet(&Source::Model(model.clone()), &sheet)?;
+    let board = photograph(&model, &photo, console)?;
+    if board.is_none() {
+        files::replace_bytes(&photo, &panel::photo(model.bytes(), 0, PanelSpec::OLED)?.png()?)?;
     }
-    let images = grouped(dataset.len() as u64);
-    console.say(&format!("training on {images} images of {}: {} steps", dataset.name, recipe.train.steps));
-    let options = train::Options {
-        device: "flex".into(),
-        out: folder.to_owned(),
-        resume: same,
-        quiet: console.quiet,
-        stop: interrupt::stop_flag(),
-    };
-    let training = train::train_on(&recipe, &dataset, &options)?;
-    if training.stopped {
-        console.say(&format!("stopped at step {}; the run is in {}", training.steps, folder.display()));
-        return Ok(None);
-    }
-    let figures = folder.join("training.json");
-    if training.session_steps > 0 {
-        files::replace_bytes(&figures, &serde_json::to_vec_pretty(&training)?)?;
-    } else {
-        console.say("the run is finished already: remove its folder to train again");
-    }
-    let figures =
-        fs::read(&figures).map_or(Ok(serde_json::to_value(&training)?), |bytes| serde_json::from_slice(&bytes))?;
-    Ok(Some((dataset.name, figures)))
+    Ok(Shipped { pictures: [sheet, photo], board })
 }
 
-fn draw_sheet(source: &Source, path: &Path) -> Result<()> {
+fn shipped_text(shipped: &Shipped, is_all: bool) -> String {
+    let Shipped { pictures: [sheet, photo], board } = shipped;
+    let panel = match board {
+        Some(board) => format!("on the panel of an emulated board: {} ({board})", photo.display()),
+        None => format!("on a simulated panel: {}", photo.display()),
+    };
+    let next = match is_all {
+        true => {
+            "\nnext: an edgegen with training, `cargo build --package edgegen`, trains a model of your own and takes it the same way"
+        }
+        false => "",
+    };
+    format!("digits drawn by the shipped model: {}\n{panel}{next}", sheet.display())
+}
+
+pub fn draw_sheet(source: &Source, path: &Path) -> Result<()> {
     let (pictures, shape) = source.images(0, SHEET, None)?;
     images::save(path, &pictures, shape, SHEET.isqrt())
 }
 
-fn text(summary: &Summary, out: &Path) -> String {
-    let Summary { training, export, board, .. } = summary;
-    let pictures: Vec<String> = summary.pictures.iter().map(|path| path.display().to_string()).collect();
-    let speed = training["images_per_second"].as_f64().unwrap_or(0.0);
-    let instructions = board.as_ref().map_or("not counted".to_owned(), |board| {
-        format!("{} instructions on {}", grouped(board.instructions_per_sample), board.cpu)
-    });
-    let comparison = &export.float_vs_int8;
-    let rows = [
-        ("trained on", format!("{}, {} steps, {speed:.0} images/s", summary.data, training["steps"])),
-        ("weights in flash", bytes(export.cost.weight_bytes)),
-        ("model file", bytes(export.cost.file_bytes)),
-        ("arena (RAM)", bytes(export.cost.arena_bytes as u64)),
-        ("float against int8", format!("{:.1} dB PSNR over {} latents", comparison.psnr_db, comparison.images)),
-        ("a sample takes", format!("{instructions}, {} products", grouped(export.cost.macs))),
-    ];
-    let rows = rows.map(|(what, figure)| [what.to_owned(), figure]);
-    format!(
-        "{}\npictures: {}\nfigures: {}",
-        table(["figure", "value"], rows),
-        pictures.join(", "),
-        out.join(SUMMARY).display()
-    )
+/// Boots the firmware with `model` on the emulated board and photographs its panel; `None`, with a line that says why, where there is no emulator.
+pub fn photograph(model: &ModelFile, photo: &Path, console: Console) -> Result<Option<BoardFigures>> {
+    if let Err(missing) = qemu::check(CPU) {
+        console.say(&format!("the emulated board is left out: {missing:#}"));
+        return Ok(None);
+    }
+    console.say(&format!("building the firmware and booting it on an emulated {}", CPU.name()));
+    let board = boards::find(BOARD)?;
+    let scene = Scene { seed: 0, act: None };
+    let Seen { png, instructions, .. } = emulate(model, &board, board.panel(None)?, CPU, scene)?;
+    files::replace_bytes(photo, &png)?;
+    let instructions_per_sample = instructions.iter().sum::<u64>() / instructions.len().max(1) as u64;
+    Ok(Some(BoardFigures { cpu: CPU.name(), instructions_per_sample }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_recipe_is_valid() {
-        Recipe::parse(RECIPE).unwrap();
-    }
 
     #[test]
     fn shipped_model_is_there() {

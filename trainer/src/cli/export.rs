@@ -12,9 +12,9 @@ use edgegen_runtime::{Model, Packing};
 use serde::Serialize;
 
 use super::source::{packing, read_any_model};
+use super::training::{self, Run};
 use super::{Console, Ending, bytes, grouped, table};
-use crate::run::Run;
-use crate::{device, files, lower};
+use crate::files;
 
 /// Latent vectors that ranges are calibrated on.
 pub const CALIBRATION: usize = 256;
@@ -64,8 +64,8 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     let stem = args.out.file_stem().map(|stem| stem.to_string_lossy().into_owned());
     let name = args.name.clone().or(stem).unwrap_or_default();
     let mut report = if args.source.is_dir() {
-        let run = Run::load(&args.source, &device::open("flex")?)?;
-        let network = lower(&run)?;
+        let run = training::open(&args.source)?;
+        let network = run.network()?;
         if let Some(path) = &args.onnx {
             files::replace_bytes(path, &onnx::to_bytes(&network, &name)?)?;
         }
@@ -109,9 +109,8 @@ fn write_packed(packed: &ModelFile, args: &Args, console: Console) -> Result<End
 
 /// Exports a run, writes the file, and compares it with the float generator. `more` joins the metadata.
 pub fn export(run: &Run, name: &str, more: &[(&str, &str)], target: Packing, out: &Path) -> Result<Report> {
-    let network = lower(run)?;
-    let mut metadata = vec![("system", run.recipe.system.as_str()), ("data", run.recipe.data.name.as_str())];
-    metadata.extend(more);
+    let network = run.network()?;
+    let metadata = [&run.facts()[..], more].concat();
     let report = export_network(&network, Label { name, metadata: &metadata }, target, out)?;
     Ok(Report { lower_error: Some(lower_error(run, &network, COMPARED.1)), ..report })
 }
@@ -129,10 +128,6 @@ fn export_network(network: &Network, label: Label<'_>, target: Packing, out: &Pa
         lower_error: None,
         float_vs_int8: compare(network, &exported, images, seed)?,
     })
-}
-
-fn lower(run: &Run) -> Result<Network> {
-    lower::lower(&run.generator)
 }
 
 /// What lowering alone changes: the same latent vectors through Burn and through the layers it was lowered to.

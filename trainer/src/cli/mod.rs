@@ -3,23 +3,25 @@
 //! Results go to standard output, as tables or with `--json` as one JSON value; progress and errors go to standard error.
 //! Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 
+#![cfg_attr(not(feature = "train"), expect(dead_code, reason = "training alone can be interrupted and end well"))]
+
 mod boards;
 mod completions;
-mod data;
 mod demo;
-mod devices;
-mod eval;
 mod export;
 mod fit;
 mod flash;
 mod inspect;
 mod interrupt;
-mod morph;
 mod sample;
 mod sim;
 mod source;
-mod stacked;
-mod train;
+
+#[cfg(feature = "train")]
+mod training;
+#[cfg(not(feature = "train"))]
+#[path = "no_training.rs"]
+mod training;
 
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
@@ -27,6 +29,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use serde::Serialize;
+
+use training::{data, devices, eval, morph, train};
 
 /// Train a generative model, export it to int8, run it on a microcontroller and see it on the display
 #[derive(Debug, Parser)]
@@ -52,8 +56,7 @@ struct Console {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Fetch data sets, or list them
-    #[command(subcommand)]
-    Data(data::Command),
+    Data(data::Args),
     /// Train what a recipe describes
     Train(train::Args),
     /// Draw samples of a run (float) or of a model file (int8)
@@ -72,7 +75,7 @@ enum Command {
     Flash(flash::Args),
     /// Run a model file on a simulated or emulated board and photograph its display
     Sim(sim::Args),
-    /// Train, export, run and draw: the whole way in three minutes
+    /// The whole way: the shipped model on an emulated board, then one that is trained for it
     Demo(demo::Args),
     /// List what can train
     Devices,
@@ -84,7 +87,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let Cli { command, console } = Cli::parse();
     let result = interrupt::listen().and_then(|()| match command {
-        Command::Data(command) => data::run(&command, console),
+        Command::Data(args) => data::run(&args, console),
         Command::Train(args) => train::run(&args, console),
         Command::Sample(args) => sample::run(&args, console),
         Command::Eval(args) => eval::run(&args, console),

@@ -4,13 +4,9 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use super::eval::plane;
 use super::source::Source;
-use super::{Console, Ending};
-use crate::data::plane::{Plane, in_view};
+use super::{Console, Ending, training};
 use crate::images;
-use crate::rng::Rng;
-use crate::run::Run;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -34,14 +30,17 @@ pub struct Args {
     out: PathBuf,
 }
 
+/// `[H, W, C]` of points of the plane, and of nothing else.
+const POINT: [usize; 3] = [1, 1, 2];
+
 pub fn run(args: &Args, console: Console) -> Result<Ending> {
     let source = Source::open(&args.source)?;
-    let plane = plane::find(&source)?;
+    let are_points = source.shape()? == POINT;
     // Seed after seed the classes come in turn.
-    let classes = if args.class.is_none() && plane.is_none() { source.classes()? } else { 0 };
+    let classes = if args.class.is_none() && !are_points { source.classes()? } else { 0 };
     let count = args.count.map_or(if classes > 0 { 10 * classes } else { 64 }, |count| count as usize);
-    let (images, shape) = match (&source, plane) {
-        (Source::Run(run), Some(plane)) => scattered(run, &plane, args.seed, count),
+    let (images, shape) = match &source {
+        Source::Run(run) if are_points => training::scattered(run, args.seed, count)?,
         _ => source.images(args.seed, count, args.class)?,
     };
     let columns = match args.grid {
@@ -55,14 +54,6 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     console.show(&value, || {
         format!("{}: {} images of {}×{}×{}", args.out.display(), images.len(), shape[0], shape[1], shape[2])
     })
-}
-
-/// All points on one picture, over as many real ones.
-fn scattered(run: &Run, plane: &Plane, seed: u64, count: usize) -> (Vec<Vec<u8>>, [usize; 3]) {
-    let outputs = run.generate(&run.inputs(seed, count));
-    let (real, _) = plane.draw(outputs.len(), &mut Rng::new(seed, 0));
-    let picture = images::scatter(&real, &in_view(&outputs, run.generator.pixels));
-    (vec![picture], [images::SCATTER, images::SCATTER, 3])
 }
 
 /// Columns of the sheet nearest to a square.

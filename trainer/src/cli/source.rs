@@ -10,8 +10,8 @@ use edgegen_sim::boards::{Board, Panel};
 use edgegen_sim::emulator::{self, Scene, Seen};
 
 use super::fit::pack_for;
-use crate::run::Run;
-use crate::{device, files};
+use super::training::{self, Run};
+use crate::files;
 
 /// Values of an image at most. The runtime streams rows and has no limit; this command keeps whole images.
 const MAX_IMAGE: usize = 1 << 26;
@@ -28,15 +28,26 @@ impl Source {
     /// Opens a folder as a run and a file as a model.
     pub fn open(path: &Path) -> Result<Self> {
         if path.is_dir() {
-            return Ok(Self::Run(Box::new(Run::load(path, &device::open("flex")?)?)));
+            return training::open(path).map(Box::new).map(Self::Run);
         }
         Ok(Self::Model(read_model(path)?))
+    }
+
+    /// `[H, W, C]` of an image.
+    pub fn shape(&self) -> Result<[usize; 3]> {
+        Ok(match self {
+            Self::Run(run) => run.shape(),
+            Self::Model(file) => {
+                let shape = Model::parse_any(file.bytes())?.output();
+                [shape.h, shape.w, shape.c].map(usize::from)
+            }
+        })
     }
 
     /// How many classes can be asked for, 0 for none.
     pub fn classes(&self) -> Result<usize> {
         Ok(match self {
-            Self::Run(run) => run.generator.classes,
+            Self::Run(run) => run.input().classes,
             Self::Model(file) => usize::from(Model::parse_any(file.bytes())?.classes()),
         })
     }
@@ -54,20 +65,19 @@ impl Source {
             let point = Point::seed(seed.wrapping_add(index));
             class.map_or(point, |class| point.of_class(class))
         });
-        Ok(match self {
+        let images = match self {
             Self::Run(run) => {
-                let input = run.generator.input();
+                let input = run.input();
                 let inputs: Vec<_> = points.map(|point| input.vector_at(point)).collect();
-                (run.generate_pixels(&inputs), run.shape())
+                run.generate_pixels(&inputs)
             }
             Self::Model(file) => {
                 let file = edgegen_export::native(file)?;
                 let model = Model::parse(file.bytes())?;
-                let shape = model.output();
-                let images = points.map(|point| edgegen_export::image_at(&model, point)).collect();
-                (images, [shape.h, shape.w, shape.c].map(usize::from))
+                points.map(|point| edgegen_export::image_at(&model, point)).collect()
             }
-        })
+        };
+        Ok((images, self.shape()?))
     }
 }
 

@@ -26,6 +26,7 @@ use serde::{Deserialize, Serialize};
 use toml::Table;
 
 use super::learner::{Average, Learner};
+use super::sizes::{advice, nearest_multiple};
 use super::{Generator, Kind, Losses, Step, System, Trained, latents};
 use crate::files;
 use crate::nets::{Init, Mode, Net, NetBuilder};
@@ -79,12 +80,13 @@ fn normalize(recipe: &Recipe) -> Result<Table> {
         config.latent >= 1 && config.hidden >= 1 && !config.channels.is_empty() && !config.channels.contains(&0),
         "[began] latent, hidden and each of channels must be at least 1"
     );
-    let factor = 1 << (config.channels.len() - 1);
+    let (size, channels) = (recipe.data.size, &config.channels);
+    let factor = 1 << (channels.len() - 1);
     ensure!(
-        recipe.data.size.is_multiple_of(factor),
-        "[began] {} maps need [data] size to be a multiple of {factor}, found {}",
-        config.channels.len(),
-        recipe.data.size
+        size.is_multiple_of(factor),
+        "[began] {} channels need [data] size to be a multiple of {factor}, found {size} with channels = {channels:?}: {}",
+        channels.len(),
+        advice("channels", channels, Some(size.trailing_zeros() as usize + 1), size, nearest_multiple(size, factor))
     );
     Ok(Table::try_from(config)?)
 }

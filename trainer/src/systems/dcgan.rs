@@ -14,6 +14,8 @@
 //! hinge with a spectrally normalized critic (Miyato et al., 2018), which needs no other regularizer. A map as large as
 //! the image costs most of the time on a CPU; `head = "transposed"` avoids it, `"conv3"` smooths the last doubling.
 
+use std::ops::RangeInclusive;
+
 use anyhow::{Result, ensure};
 use burn::tensor::Device;
 use edgegen_export::layers::PixelRange;
@@ -22,6 +24,7 @@ use toml::Table;
 
 use super::adversarial::{Adversarial, Loss, Players};
 use super::penalty::Penalty;
+use super::sizes::advice;
 use super::tricks::Tricks;
 use super::{Generator, Kind, System};
 use crate::nets::{Init, Net, NetBuilder};
@@ -112,6 +115,11 @@ pub enum Head {
     Transposed,
 }
 
+/// How many channel counts there may be.
+const COUNTS: RangeInclusive<usize> = 1..=6;
+/// Sides of the first map.
+const FIRST_MAP: RangeInclusive<usize> = 4..=7;
+
 /// The entry in [`SYSTEMS`](super::SYSTEMS).
 pub const KIND: Kind = Kind {
     name: "dcgan",
@@ -143,7 +151,7 @@ pub(super) fn check(config: &Config, recipe: &Recipe) -> Result<()> {
     config.tricks.check(table, config.loss, config.penalty, config.classes)?;
     ensure!(config.latent >= 1, "[{table}] latent must be at least 1, found 0");
     ensure!(
-        (1..=6).contains(&config.channels.len()) && !config.channels.contains(&0),
+        COUNTS.contains(&config.channels.len()) && !config.channels.contains(&0),
         "[{table}] channels must list 1 to 6 positive numbers, found {:?}",
         config.channels
     );
@@ -153,16 +161,21 @@ pub(super) fn check(config: &Config, recipe: &Recipe) -> Result<()> {
         config.critic_channels
     );
     ensure!((0.0..1.0).contains(&config.leak), "[{table}] leak must be at least 0 and below 1, found {}", config.leak);
-    let (size, scale) = (recipe.data.size, 1 << doublings(config));
+    let (size, count) = (recipe.data.size, config.channels.len());
+    let scale = 1 << doublings(config);
+    let fitting = (0..8).find(|times| size.is_multiple_of(1 << times) && FIRST_MAP.contains(&(size >> times)));
+    let fitting = fitting.map(|times| times + count - doublings(config)).filter(|count| COUNTS.contains(count));
+    let nearest = FIRST_MAP.map(|side| side * scale).min_by_key(|possible| possible.abs_diff(size));
     ensure!(
-        size.is_multiple_of(scale) && (4..=7).contains(&(size / scale)),
-        "[{table}] {} channel counts double a map {} times, which makes images of {}, {}, {} or {} pixels, found [data] size = {size}: change the size or the length of channels",
-        config.channels.len(),
-        doublings(config),
+        fitting == Some(count),
+        "[{table}] expected [data] size = {}, {}, {} or {} for {count} channel counts, which double a map {} times, found size = {size} with channels = {:?}: {}",
         4 * scale,
         5 * scale,
         6 * scale,
         7 * scale,
+        doublings(config),
+        config.channels,
+        advice("channels", &config.channels, fitting, size, nearest.unwrap_or(size)),
     );
     Ok(())
 }
@@ -326,7 +339,11 @@ mod tests {
     #[test]
     fn impossible_sizes_are_refused_with_the_possible_ones() {
         let message = format!("{:#}", recipe(30, 1, "").unwrap_err());
-        assert!(message.contains("16, 20, 24 or 28 pixels, found [data] size = 30"), "{message}");
+        assert!(
+            message
+                .contains("size = 16, 20, 24 or 28 for 2 channel counts, which double a map 2 times, found size = 30"),
+            "{message}"
+        );
     }
 
     #[test]

@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use toml::Table;
 
 use super::learner::{Average, Learner};
+use super::sizes::advice;
 use super::{Batch, Kind, Losses, Step, System, Trained};
 use crate::nets::{Init, Mode, Net, NetBuilder};
 use crate::recipe::Recipe;
@@ -63,12 +64,13 @@ fn normalize(recipe: &Recipe) -> Result<Table> {
         !config.channels.contains(&0) && config.features >= 1,
         "[judge] layers must have at least 1 unit: remove the 0"
     );
+    let (size, channels) = (recipe.data.size, &config.channels);
+    let least = 1 << channels.len();
     ensure!(
-        recipe.data.size >> config.channels.len() >= 1,
-        "[judge] {} convolutions of stride 2 need {} pixels, found [data] size = {}",
-        config.channels.len(),
-        1 << config.channels.len(),
-        recipe.data.size
+        size >= least,
+        "[judge] {} channels, convolutions of stride 2, need [data] size of at least {least}, found {size} with channels = {channels:?}: {}",
+        channels.len(),
+        advice("channels", channels, Some(size.ilog2() as usize), size, least)
     );
     ensure!(config.classes >= 2, "[judge] classes must be at least 2, found {}", config.classes);
     Ok(Table::try_from(config)?)
@@ -171,6 +173,10 @@ mod tests {
 
     #[test]
     fn impossible_sizes_are_refused() {
-        assert!(recipe(4).unwrap_err().to_string().contains("need 8 pixels"), "{:#}", recipe(4).unwrap_err());
+        assert!(
+            recipe(4).unwrap_err().to_string().contains("size of at least 8, found 4"),
+            "{:#}",
+            recipe(4).unwrap_err()
+        );
     }
 }

@@ -28,6 +28,7 @@ pub mod kmeans;
 pub mod learner;
 pub mod linear;
 pub mod penalty;
+mod sizes;
 pub mod tricks;
 pub mod unrolled;
 pub mod vae;

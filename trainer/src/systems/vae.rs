@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 use toml::Table;
 
 use super::learner::{Average, Learner};
+use super::sizes::{advice, nearest_multiple};
 use super::{Generator, Kind, Losses, Step, System, Trained, latents};
 use crate::nets::{Init, Mode, Net, NetBuilder};
 use crate::recipe::{Prior, Recipe};
@@ -92,12 +93,14 @@ fn normalize(recipe: &Recipe) -> Result<Table> {
         !config.channels.contains(&0) && !config.encoder_channels.contains(&0),
         "[vae] layers must have at least 1 channel: remove the 0"
     );
-    for (key, count) in [("channels", config.channels.len()), ("encoder_channels", config.encoder_channels.len())] {
-        let factor = 1 << count;
+    let size = recipe.data.size;
+    for (key, channels) in [("channels", &config.channels), ("encoder_channels", &config.encoder_channels)] {
+        let factor = 1 << channels.len();
         ensure!(
-            recipe.data.size.is_multiple_of(factor),
-            "[vae] {count} {key} need [data] size to be a multiple of {factor}, found {}",
-            recipe.data.size
+            size.is_multiple_of(factor),
+            "[vae] {} {key} need [data] size to be a multiple of {factor}, found {size} with {key} = {channels:?}: {}",
+            channels.len(),
+            advice(key, channels, Some(size.trailing_zeros() as usize), size, nearest_multiple(size, factor))
         );
     }
     Ok(Table::try_from(config)?)

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::{Console, Ending, table};
+use crate::cli::{Console, Ending, table};
 use crate::device::DEVICES;
 
 pub fn run(console: Console) -> Result<Ending> {

@@ -12,14 +12,16 @@ use edgegen_metrics::pixels::{self, Difference};
 use edgegen_runtime::Model;
 use serde::Serialize;
 
-use super::source::{Source, project};
-use super::{Console, Ending, stacked, table};
+use super::stacked;
+use crate::cli::export::CALIBRATION;
+use crate::cli::source::{Source, project};
+use crate::cli::{Console, Ending, table};
 use crate::data::{self, Dataset, Split};
 use crate::eval::{self, Figures, Flag, Inversion, Judge, Reference, controls, gan_train, stacked as eval_stacked};
 use crate::invert::Search;
 use crate::recipe::{DataConfig, Recipe};
 use crate::rng::Rng;
-use crate::{checkpoint, device, lower, run, systems};
+use crate::{checkpoint, device, run, systems};
 
 /// Images that are looked at by default.
 const COUNT: usize = 10_000;
@@ -230,9 +232,9 @@ fn images(args: &Args, source: &Source) -> Result<Made> {
     match source {
         Source::Run(run) => {
             let (float, shape) = source.images(args.seed, count, None)?;
-            let network = lower::lower(&run.generator)?;
+            let network = run.network()?;
             let label = Label { name: "eval", metadata: &[] };
-            let exported = edgegen_export::export(&network, super::export::CALIBRATION, label)?;
+            let exported = edgegen_export::export(&network, CALIBRATION, label)?;
             let (int8, _) = Source::Model(exported.file).images(args.seed, count, None)?;
             let sets = vec![("float".into(), float), ("int8".into(), int8)];
             Ok(Made { data, classes, shape, sets })

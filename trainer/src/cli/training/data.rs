@@ -3,11 +3,17 @@
 use anyhow::Result;
 use clap::Subcommand;
 
-use super::{Console, Ending, table};
+use crate::cli::{Console, Ending, table};
 use crate::data::{self, FetchOptions};
 
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
 #[derive(Debug, Subcommand)]
-pub enum Command {
+enum Command {
     /// Fetch a data set into the cache and check it
     Fetch {
         /// Name of the set, see `edgegen data list`
@@ -20,8 +26,8 @@ pub enum Command {
     List,
 }
 
-pub fn run(command: &Command, console: Console) -> Result<Ending> {
-    match command {
+pub fn run(args: &Args, console: Console) -> Result<Ending> {
+    match &args.command {
         Command::Fetch { name, from } => {
             let options = FetchOptions {
                 from: from.clone(),

@@ -6,7 +6,7 @@ use anyhow::Result;
 use burn::tensor::Device;
 use serde::Serialize;
 
-use super::{Console, Ending, table};
+use crate::cli::{Console, Ending, table};
 use crate::data::{self, Split};
 use crate::eval::Judge;
 use crate::eval::stacked::{self, Coverage};

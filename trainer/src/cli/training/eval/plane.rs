@@ -13,8 +13,8 @@ use crate::cli::export::CALIBRATION;
 use crate::cli::source::Source;
 use crate::cli::{Console, Ending, table};
 use crate::data::plane::Plane;
+use crate::eval;
 use crate::eval::plane::{Flag, Spread};
-use crate::{eval, lower};
 
 /// Points that are looked at by default: the literature's number.
 const COUNT: u32 = 20_000;
@@ -55,7 +55,7 @@ pub fn run(args: &Args, source: Source, plane: &Plane, console: Console) -> Resu
         Source::Run(run) => {
             let outputs = run.generate(&run.inputs(args.seed, count as usize));
             sets.push(("float", plane.points(&outputs, run.generator.pixels)));
-            let network = lower::lower(&run.generator)?;
+            let network = run.network()?;
             edgegen_export::export(&network, CALIBRATION, Label { name: "eval", metadata: &[] })?.file
         }
     };

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use super::{Console, Ending, interrupt};
+use crate::cli::{Console, Ending, interrupt};
 use crate::recipe::Recipe;
 use crate::train;
 

@@ -9,8 +9,8 @@ use edgegen_runtime::latent::keyframes::{KEY, LEG};
 use edgegen_runtime::{Model, Packing, Point};
 use serde::Serialize;
 
-use super::source::{Source, project, read_model};
-use super::{Console, Ending, export, table};
+use crate::cli::source::{Source, project, read_model};
+use crate::cli::{Console, Ending, export, table};
 use crate::invert::{Distance, Search, invert};
 use crate::morph::{self, Curve};
 use crate::rng::Rng;

@@ -1,0 +1,101 @@
+//! Stands in for `training.rs` in a build without training: the same sub-commands, each of which says what is missing.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use anyhow::{Result, bail};
+use edgegen_export::layers::{Input, Network};
+
+use super::{Console, Ending};
+
+/// Whether this build can train.
+pub const BUILT_IN: bool = false;
+
+/// Any arguments, so that a command line which is right with training gets an answer about training.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[arg(hide = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    ignored: Vec<OsString>,
+}
+
+/// Stands in for the sub-command of the module that it is called by.
+pub fn run(_: &Args, _: Console) -> Result<Ending> {
+    Err(missing())
+}
+
+pub mod data {
+    pub use super::{Args, run};
+}
+pub mod eval {
+    pub use super::{Args, run};
+}
+pub mod morph {
+    pub use super::{Args, run};
+}
+pub mod train {
+    pub use super::{Args, run};
+}
+
+pub mod devices {
+    use super::*;
+
+    pub fn run(_: Console) -> Result<Ending> {
+        Err(missing())
+    }
+}
+
+pub mod demo {
+    use super::*;
+    use crate::cli::demo::Args;
+
+    pub fn run(_: &Args, _: Console) -> Result<Ending> {
+        Err(missing())
+    }
+}
+
+/// A run that is open, which there cannot be.
+#[derive(Debug)]
+pub enum Run {}
+
+impl Run {
+    pub fn facts(&self) -> [(&str, &str); 2] {
+        match *self {}
+    }
+
+    pub fn input(&self) -> Input {
+        match *self {}
+    }
+
+    pub fn shape(&self) -> [usize; 3] {
+        match *self {}
+    }
+
+    pub fn network(&self) -> Result<Network> {
+        match *self {}
+    }
+
+    pub fn generate(&self, _: &[Vec<f32>]) -> Vec<Vec<f32>> {
+        match *self {}
+    }
+
+    pub fn generate_pixels(&self, _: &[Vec<f32>]) -> Vec<Vec<u8>> {
+        match *self {}
+    }
+}
+
+/// Draws points of an open run.
+pub fn scattered(run: &Run, _: u64, _: usize) -> Result<(Vec<Vec<u8>>, [usize; 3])> {
+    match *run {}
+}
+
+/// Refuses a run folder.
+pub fn open(folder: &Path) -> Result<Run> {
+    bail!("expected a model file, found the folder {}: for runs {HOW}, or give a model file", folder.display())
+}
+
+fn missing() -> anyhow::Error {
+    anyhow::anyhow!("expected an edgegen with training, found one that was built without: {HOW}")
+}
+
+/// What to do about it.
+const HOW: &str = "build edgegen with its default features, `cargo build --package edgegen`";
