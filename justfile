@@ -10,11 +10,11 @@ fast := libraries + " -p edgegen-kernel-check -p edgegen-tests -p edgegen-bench-
 default:
     @just --list
 
-# The shipped model on the emulated board first, built without Burn; then train, export, run and draw with a model of your own
+# Boot the shipped model on the emulated board; then build Burn, train a model of your own and take it the same way
 demo *args:
     cargo build --package edgegen --no-default-features
     cargo run --quiet --package edgegen --no-default-features -- demo --only shipped {{args}}
-    @echo "demo: now the trainer is built, the first time about ten minutes on two cores; then a model of your own is trained in about one" >&2
+    @echo "demo: building the trainer, the first time about ten minutes on two cores; then it trains for one" >&2
     cargo build --package edgegen
     {{edgegen}} demo --only trained {{args}}
 

@@ -21,8 +21,9 @@
 //! | [`images`] | sample sheets, GIFs, NumPy arrays |
 //! | [`cli`] | the `edgegen` command |
 //!
-//! The cargo feature `train`, a default, brings everything that only training needs, Burn above all. Without it there are `cli`, `files`, `images` and
-//! `morph`, and the command draws, inspects, exports, flashes and simulates what is trained already.
+//! The cargo feature `train`, a default, brings everything that only training needs, Burn above all. Without it there
+//! are `cli`, `files`, `images` and `morph`, and the command draws, inspects, exports, flashes and simulates what is
+//! trained already.
 
 pub mod cli;
 pub mod files;

@@ -3,11 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 use std::collections::BTreeSet;
-use std::process::Command;
+
+use edgegen_sim::toolchain;
 
 /// Crates that a build of `edgegen` compiles, each with its version and features.
 fn crates(features: &[&str]) -> BTreeSet<String> {
-    let output = Command::new(env!("CARGO"))
+    let output = toolchain::host("cargo")
+        .unwrap()
         .args(["tree", "--offline", "--locked", "--package", "edgegen", "--edges", "normal,build"])
         .args(["--no-dedupe", "--prefix", "none", "--format", "{p} {f}"])
         .args(features)

@@ -107,7 +107,8 @@ pub fn draw_sheet(source: &Source, path: &Path) -> Result<()> {
     images::save(path, &pictures, shape, SHEET.isqrt())
 }
 
-/// Boots the firmware with `model` on the emulated board and photographs its panel; `None`, with a line that says why, where there is no emulator.
+/// Boots the firmware with `model` on the emulated board and photographs its panel; `None`, with a line that says why,
+/// where there is no emulator.
 pub fn photograph(model: &ModelFile, photo: &Path, console: Console) -> Result<Option<BoardFigures>> {
     if let Err(missing) = qemu::check(CPU) {
         console.say(&format!("the emulated board is left out: {missing:#}"));

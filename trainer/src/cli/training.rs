@@ -1,4 +1,5 @@
-//! The sub-commands and parts of sub-commands that need Burn. In a build without training `no_training.rs` takes the place of this module.
+//! The sub-commands and parts of sub-commands that need Burn. In a build without training `no_training.rs` takes the
+//! place of this module.
 
 pub mod data;
 pub mod demo;

@@ -1,8 +1,9 @@
 //! What to write instead when the size of the images does not fit the number of a system's channel counts.
 
-/// The nearest number of counts that fits, with `channels` cut short or continued by halves, or else the nearest size that fits.
+/// The number of counts that fits, with `channels` cut short or continued by halves, and the nearest size that fits.
 ///
-/// `count` is the number of counts that makes images of `size`, if one does, and `nearest` the size that as many counts as there are make.
+/// `count` is the number of counts that makes images of `size`, if one does, and `nearest` the size that as many counts
+/// as there are make.
 pub fn advice(key: &str, channels: &[usize], count: Option<usize>, size: usize, nearest: usize) -> String {
     let Some(count) = count else {
         return format!("no number of {key} makes images of {size}×{size}, use size = {nearest}");
