@@ -115,7 +115,7 @@ msrv:
 build-tests:
     cargo test --no-run {{fast}}
     cargo test --no-run --package edgegen --no-default-features --test no_training
-    cargo test --no-run --package edgegen --package edgegen-metrics --package edgegen-bench-lab
+    cargo test --no-run --package edgegen --package edgegen-metrics --package edgegen-bench-lab --package edgegen-export
 
 # All tests that need no Burn: kernels, files, golden bytes, drawing, emulated boards
 test-fast:
@@ -124,7 +124,8 @@ test-fast:
 # The tests of the trainer, of the measures and of the command line
 test-trainer:
     cargo test --quiet --package edgegen --no-default-features --test no_training
-    cargo test --quiet --package edgegen --package edgegen-metrics --package edgegen-bench-lab
+    # With the importer of ONNX files, which the command has and the tests without Burn do not.
+    cargo test --quiet --package edgegen --package edgegen-metrics --package edgegen-bench-lab --package edgegen-export
 
 # What tract says of our ONNX files (compiles tract, about six minutes the first time, once for bench-host, too)
 test-onnx:

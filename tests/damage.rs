@@ -1,8 +1,8 @@
 //! Damaged and hostile model files: `parse` answers with an error, never with a panic, and what it accepts runs.
 
 use edgegen_export::{Label, ModelFile, export, pack};
-use edgegen_runtime::graph::{Edge, Graph, Op, Phase, Phases};
-use edgegen_runtime::model::{HEADER_LEN, field};
+use edgegen_runtime::format::{HEADER_LEN, field};
+use edgegen_runtime::graph::{Border, Input, NODE_BYTES, Node, Phase, Phases, Product, Read};
 use edgegen_runtime::{Generator, Model, ParseError, error::Fault};
 use edgegen_tests::{Plan, cases, network, plan};
 use proptest::prelude::*;
@@ -18,8 +18,12 @@ fn valid() -> ModelFile {
     files
         .map(|exported| exported.unwrap().file)
         .find(|file| {
-            let graph = Model::parse(file.bytes()).unwrap().graph();
-            graph.ops.len() >= 3 && graph.edges[1].ring_rows > 1
+            let model = Model::parse(file.bytes()).unwrap();
+            // A fully connected layer, and convolutions one after the other up to the image.
+            let [.., before, image] = model.nodes() else { return false };
+            let is_convolution =
+                |node: &Node| node.parameters().is_some_and(|p: &Product| !p.columns.phases.is_empty());
+            model.nodes()[1].ring_rows > 1 && is_convolution(before) && is_convolution(image)
         })
         .unwrap()
 }
@@ -58,10 +62,10 @@ fn headers_are_refused_by_name() {
         Model::parse(ModelFile::new(&changed).bytes()).unwrap_err()
     };
     assert_eq!(with(field::MAGIC, b"GIF8"), ParseError::Magic { found: *b"GIF8" });
-    assert_eq!(with(field::MAJOR, &[3, 0]), ParseError::Version { major: 3, minor: 0 });
-    assert_eq!(with(field::MINOR, &[1, 0]), ParseError::Version { major: 2, minor: 1 });
+    assert_eq!(with(field::MAJOR, &[2, 0]), ParseError::Version { expected: (3, 0), found: (2, 0) });
+    assert_eq!(with(field::MINOR, &[1, 0]), ParseError::Version { expected: (3, 0), found: (3, 1) });
     for hostile in [u32::MAX, u32::MAX - 15, 1 << 31, 0] {
-        assert!(matches!(with(field::GRAPH_LEN, &hostile.to_le_bytes()), ParseError::Length { .. }));
+        assert!(matches!(with(field::ABOUT_LEN, &hostile.to_le_bytes()), ParseError::Length { .. }));
         assert!(matches!(with(field::DATA_LEN, &hostile.to_le_bytes()), ParseError::Length { .. }));
     }
     assert!(matches!(with(field::CRC, &[0; 4]), ParseError::Checksum { expected: 0, .. }));
@@ -72,12 +76,12 @@ fn headers_are_refused_by_name() {
     assert_eq!(Model::parse(&padded.bytes()[4..]).unwrap_err(), ParseError::Misaligned);
 }
 
-/// Parses a file with a valid checksum whose graph was changed, and runs it if it is accepted.
-fn parse_changed(file: &ModelFile, change: impl FnOnce(&mut Graph<'_>)) -> Result<(), ParseError> {
+/// Parses a file with a valid checksum whose nodes were changed, and runs it if it is accepted.
+fn parse_changed(file: &ModelFile, change: impl FnOnce(&mut Vec<Node>)) -> Result<(), ParseError> {
     let model = Model::parse(file.bytes()).unwrap();
-    let mut graph = model.graph();
-    change(&mut graph);
-    let changed = ModelFile::new(&pack::assemble(&graph, model.packing(), model.data()));
+    let mut nodes = model.nodes().to_vec();
+    change(&mut nodes);
+    let changed = ModelFile::new(&pack::assemble(&nodes, &model.about(), model.packing(), model.data()));
     run(&Model::parse(changed.bytes())?);
     Ok(())
 }
@@ -97,88 +101,135 @@ fn run(model: &Model<'_>) {
     }
 }
 
+/// The fault that is found where `change` was made to a valid file, and the node where it is.
+fn fault_of(change: impl FnOnce(&mut Vec<Node>)) -> (u16, Fault) {
+    match parse_changed(&valid(), change) {
+        Err(ParseError::Node { node, fault }) => (node, fault),
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
 fn rules_of_the_graph() {
-    let file = valid();
-    let fault = |change: fn(&mut Graph<'_>)| match parse_changed(&file, change) {
-        Err(ParseError::Edge { fault, .. }) => fault,
-        other => panic!("{other:?}"),
-    };
-    assert_eq!(fault(|graph| graph.edges.truncate(1)), Fault::Count);
+    let fault = |change: fn(&mut Vec<Node>)| fault_of(change).1;
+    assert_eq!(fault(|nodes| nodes.truncate(0)), Fault::Count);
+    assert_eq!(fault(|nodes| nodes.truncate(1)), Fault::Count);
+    assert_eq!(fault(|nodes| nodes[1].read_count = 0), Fault::Count);
+    assert_eq!(fault(|nodes| nodes[1].read_count = 200), Fault::Count);
+    assert_eq!(fault(|nodes| nodes[1].kind = 77), Fault::Kind);
+    assert_eq!(fault(|nodes| nodes[1].shape.h = 0), Fault::Shape);
+    assert_eq!(fault(|nodes| nodes[1].ring_rows -= 1), Fault::Ring);
+    assert_eq!(fault(|nodes| nodes[1].ring_rows = 0), Fault::Ring);
+    assert_eq!(fault(|nodes| nodes[1].ring_rows = u16::MAX), Fault::Ring);
+    assert_eq!(fault(|nodes| nodes[1].ring += 4), Fault::Ring);
+    assert_eq!(fault(|nodes| nodes.last_mut().unwrap().padding.left = 1), Fault::Padding);
+    assert_eq!(fault(|nodes| nodes[1].border = 9), Fault::Padding);
+    assert_eq!(fault(|nodes| (nodes[1].border, nodes[1].padding.top) = (Border::Reflect as u8, 255)), Fault::Padding);
+    assert_eq!(fault(|nodes| nodes.last_mut().unwrap().rounding.channels = 0xFFFF_FFF0), Fault::Data);
+    assert_eq!(fault(|nodes| nodes.last_mut().unwrap().rounding.table = 0xFFFF_FFF0), Fault::Data);
     assert_eq!(
-        fault(|graph| {
-            graph.ops.clear();
-            graph.edges.truncate(1)
+        fault(|nodes| {
+            let r = &mut nodes.last_mut().unwrap().rounding;
+            (r.low, r.high) = (1, 0)
         }),
-        Fault::Count
+        Fault::Range
     );
-    assert_eq!(fault(|graph| graph.edges[1].shape.h = 0), Fault::Shape);
-    assert_eq!(fault(|graph| graph.latent.dims += 1), Fault::Shape);
-    assert_eq!(fault(|graph| graph.edges[1].ring_rows -= 1), Fault::Ring);
-    assert_eq!(fault(|graph| graph.edges[1].ring_rows = 0), Fault::Ring);
-    assert_eq!(fault(|graph| graph.edges[1].ring_rows = u16::MAX), Fault::Ring);
-    assert_eq!(fault(|graph| graph.edges.last_mut().unwrap().padding.left = 1), Fault::Padding);
-    let conv = |graph: &mut Graph<'_>, change: fn(&mut edgegen_runtime::graph::PhaseConv)| match graph.ops.last_mut() {
-        Some(Op::PhaseConv(conv)) => change(conv),
-        other => panic!("{other:?}"),
+    // The last is the image, whose codes are bytes; another node must not make −128.
+    assert_eq!(fault(|nodes| (nodes[1].rounding.low, nodes[1].rounding.table) = (-128, u32::MAX)), Fault::Range);
+}
+
+#[test]
+fn rules_of_what_is_read() {
+    let fault = |change: fn(&mut Read)| fault_of(|nodes| change(&mut nodes.last_mut().unwrap().reads[0])).1;
+    assert_eq!(fault(|read| read.source = u16::MAX), Fault::Source);
+    // Itself: graphs have no circles.
+    assert_eq!(fault(|read| read.source += 1), Fault::Source);
+    assert_eq!(fault(|read| read.rows.step = 0), Fault::Window);
+    assert_eq!(fault(|read| read.rows.phases = Phases::default()), Fault::Window);
+    assert_eq!(fault(|read| read.rows.dilation = 0), Fault::Window);
+    assert_eq!(fault(|read| read.rows.phases[0].taps = 60_000), Fault::Padding);
+    assert_eq!(fault(|read| read.rows.phases[0].start = i16::MIN), Fault::Padding);
+}
+
+#[test]
+fn rules_of_products_and_inputs() {
+    let fault = |change: fn(&mut Product)| {
+        fault_of(|nodes| {
+            let image = nodes.last_mut().unwrap();
+            let mut product = *image.parameters().unwrap();
+            change(&mut product);
+            image.set_parameters(&product);
+        })
+        .1
     };
-    let fault =
-        |change: fn(&mut edgegen_runtime::graph::PhaseConv)| match parse_changed(&file, |graph| conv(graph, change)) {
-            Err(ParseError::Edge { fault, .. }) => fault,
-            other => panic!("{other:?}"),
-        };
-    assert_eq!(fault(|conv| conv.source = 200), Fault::Source);
-    assert_eq!(fault(|conv| conv.source += 1), Fault::Source);
-    assert_eq!(fault(|conv| conv.vertical.step = 0), Fault::Window);
-    assert_eq!(fault(|conv| conv.horizontal.phases = Phases::default()), Fault::Window);
-    assert_eq!(fault(|conv| conv.vertical.phases[0].taps = 200), Fault::Padding);
-    assert_eq!(fault(|conv| conv.horizontal.phases[0].start = -128), Fault::Padding);
-    assert_eq!(fault(|conv| conv.bank.weights += 1), Fault::Data);
-    assert_eq!(fault(|conv| conv.bank.weights = 0xFFFF_FFF0), Fault::Data);
-    assert_eq!(fault(|conv| conv.bank.channels = 0xFFFF_FFF0), Fault::Data);
-    assert_eq!(fault(|conv| conv.bank.table = Some(0xFFFF_FFF0)), Fault::Data);
-    assert_eq!(fault(|conv| (conv.bank.low, conv.bank.high) = (1, 0)), Fault::Range);
+    assert_eq!(fault(|product| product.weights += 1), Fault::Data);
+    assert_eq!(fault(|product| product.weights = 0xFFFF_FFF0), Fault::Data);
+    assert_eq!(fault(|product| product.groups = 1000), Fault::Shape);
+    assert_eq!(fault(|product| product.columns.step = 0), Fault::Window);
+    assert_eq!(fault(|product| product.columns.phases[0].start = i16::MIN), Fault::Padding);
+    let fault = |change: fn(&mut Input)| {
+        fault_of(|nodes| {
+            let mut input = *nodes[0].parameters().unwrap();
+            change(&mut input);
+            nodes[0].set_parameters(&input);
+        })
+    };
+    assert_eq!(fault(|input| input.source = 99), (0, Fault::Kind));
+    assert_eq!(fault(|input| input.prior = 99), (0, Fault::Shape));
+    assert_eq!(fault(|input| input.dims += 1), (0, Fault::Shape));
+}
+
+#[test]
+fn hostile_graphs_end_soon() {
+    // As many nodes as the header can count, and one that would take minutes to rehearse.
+    let many = |nodes: &mut Vec<Node>| nodes.resize(65_535, nodes[0]);
+    assert_eq!(fault_of(many), (0, Fault::Count));
+    let high = |nodes: &mut Vec<Node>| {
+        nodes.resize(255, nodes[0]);
+        nodes.iter_mut().for_each(|node| (node.shape.h, node.ring) = (65_535, 0));
+    };
+    assert!(matches!(fault_of(high).1, Fault::Size | Fault::Ring));
+    let gigabytes = |nodes: &mut Vec<Node>| (nodes[1].shape.w, nodes[1].shape.c) = (65_535, 65_535);
+    assert_eq!(fault_of(gigabytes), (1, Fault::Size));
 }
 
 /// One random change of a number somewhere in the graph.
-fn mutate(graph: &mut Graph<'_>, place: usize, value: u32) {
-    let (edges, ops) = (graph.edges.len(), graph.ops.len());
-    let edge: &mut Edge = &mut graph.edges[place % edges];
-    match place % 13 {
-        0 => edge.shape.h = value as u16,
-        1 => edge.shape.w = value as u16,
-        2 => edge.shape.c = value as u16,
-        3 => edge.padding.top = value as u8,
-        4 => edge.padding.bottom = value as u8,
-        5 => edge.padding.left = value as u8,
-        6 => edge.padding.right = value as u8,
-        7 => edge.ring_rows = value as u16,
-        8 => edge.zero_point = value as i8,
-        9 => graph.latent.dims = value as u16,
-        _ => match &mut graph.ops[place / 13 % ops] {
-            Op::Dense(dense) => match place % 3 {
-                0 => dense.source = value as u8,
-                1 => dense.bank.weights = value,
-                _ => dense.bank.shared = value.is_multiple_of(2),
-            },
-            Op::PhaseConv(conv) => {
-                let axis = if place.is_multiple_of(2) { &mut conv.vertical } else { &mut conv.horizontal };
-                match place / 26 % 8 {
-                    0 => axis.step = value as u8,
-                    1 => axis.dilation = value as u8,
-                    2 => {
-                        let more =
-                            [&axis.phases[..], &[Phase { start: value as i8, taps: (value >> 8) as u8 }]].concat();
-                        axis.phases = Phases::try_from(&*more).unwrap_or(axis.phases);
-                    }
-                    3 => axis.phases.iter_mut().for_each(|phase| phase.start = value as i8),
-                    4 => axis.phases.iter_mut().for_each(|phase| phase.taps = value as u8),
-                    5 => conv.bank.shared = !conv.bank.shared,
-                    6 => conv.bank.channels = value & !15,
-                    _ => conv.source = value as u8,
-                }
-            }
-        },
+fn mutate(nodes: &mut [Node], place: usize, value: u32) {
+    let count = nodes.len();
+    let node = &mut nodes[place % count];
+    let (byte, short) = (value as u8, value as u16);
+    match place / count % 24 {
+        0 => node.shape.h = short,
+        1 => node.shape.w = short,
+        2 => node.shape.c = short,
+        3 => node.padding.top = byte,
+        4 => node.padding.bottom = byte,
+        5 => node.padding.left = byte,
+        6 => node.padding.right = byte,
+        7 => node.ring_rows = short,
+        8 => node.zero_point = byte as i8,
+        9 => node.border = byte % 4,
+        10 => node.kind = byte % 6,
+        11 => node.read_count = byte % 4,
+        12 => node.ring = value,
+        13 => node.rounding.channels = value & !15,
+        14 => node.rounding.table = value & !15,
+        15 => node.rounding.shared ^= 1,
+        16 => node.rounding.low = byte as i8,
+        17 => node.reads[place % 2].source = short % count as u16,
+        18 => node.reads[0].rows.step = short,
+        19 => node.reads[0].rows.dilation = short,
+        20 => {
+            let phase = Phase { start: short as i16, taps: (value >> 16) as u16 };
+            let more = [&node.reads[0].rows.phases[..], &[phase]].concat();
+            node.reads[0].rows.phases = Phases::try_from(&*more).unwrap_or(node.reads[0].rows.phases);
+        }
+        21 => node.reads[0].rows.phases.iter_mut().for_each(|phase| phase.start = short as i16),
+        22 => node.reads[0].rows.phases.iter_mut().for_each(|phase| phase.taps = short),
+        _ => {
+            let words = node.parameters.len();
+            node.parameters[place / 7 % words] = value;
+        }
     }
 }
 
@@ -188,18 +239,18 @@ proptest! {
     #[test]
     fn changed_graphs_are_refused_or_run(changes in prop::collection::vec((any::<usize>(), prop_oneof![0u32..300, any::<u32>()]), 1..4)) {
         let file = VALID.with(Clone::clone);
-        let _ = parse_changed(&file, |graph| changes.iter().for_each(|&(place, value)| mutate(graph, place, value)));
+        let _ = parse_changed(&file, |nodes| changes.iter().for_each(|&(place, value)| mutate(nodes, place, value)));
     }
 
     #[test]
     fn random_graph_bytes_are_refused_or_run(changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6)) {
         let file = VALID.with(Clone::clone);
         let mut bytes = file.bytes().to_vec();
-        let graph_len = u32::from_le_bytes(bytes[field::GRAPH_LEN].try_into().unwrap()) as usize;
+        let nodes = usize::from(u16::from_le_bytes(bytes[field::NODES].try_into().unwrap()));
         for (index, value) in changes {
-            bytes[HEADER_LEN + index.index(graph_len)] = value;
+            bytes[HEADER_LEN + index.index(nodes * NODE_BYTES)] = value;
         }
-        let crc = edgegen_runtime::model::checksum(&bytes[field::CHECKED..]);
+        let crc = edgegen_runtime::format::checksum(&bytes[field::CHECKED..]);
         bytes[field::CRC].copy_from_slice(&crc.to_le_bytes());
         if let Ok(model) = Model::parse(ModelFile::new(&bytes).bytes()) {
             run(&model);

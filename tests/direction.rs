@@ -7,7 +7,37 @@ use std::path::{Path, PathBuf};
 /// Where a crate's sources are, and its modules from low to high: the files and folders beside its `lib.rs`. A module
 /// with files of its own is one module here. `lib.rs` stands above them all; what it re-exports belongs to the module
 /// that it comes from.
-const CRATES: [(&str, &[&str]); 3] = [
+const CRATES: [(&str, &[&str]); 5] = [
+    (
+        "runtime/src",
+        &[
+            "fixed", "packing", "graph", "error", "walk", "latent", "kernels", "format", "about", "arena", "weights",
+            "ops", "rules", "model", "stream",
+        ],
+    ),
+    (
+        "trainer/export/src",
+        &[
+            "error",
+            "file",
+            "function",
+            "layers",
+            "stage",
+            "fold",
+            "calibrate",
+            "centre",
+            "quantize",
+            "plan",
+            "pack",
+            "repack",
+            "exporter",
+            "reference",
+            "compare",
+            "cost",
+            "estimate",
+            "onnx",
+        ],
+    ),
     (
         "firmware/app/src",
         &[

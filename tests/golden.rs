@@ -2,7 +2,7 @@
 //! checksums breaks the promise "one seed, the same bytes"; a model that was trained anew gets new ones.
 
 use edgegen_export::repack;
-use edgegen_runtime::{Model, Packing, model::checksum};
+use edgegen_runtime::{Model, Packing, format::checksum};
 use edgegen_tests::shipped;
 
 /// Folder in `models/`, seed, CRC-32 of the image.

@@ -12,15 +12,15 @@ use image::Rgb;
 pub fn with_keyframes(text: &str) -> ModelFile {
     let file = shipped("mnist-dcgan");
     let model = Model::parse(file.bytes()).unwrap();
-    let mut graph = model.graph();
-    graph.metadata.push((KEY, text)).unwrap();
-    ModelFile::new(&pack::assemble(&graph, Packing::Portable, model.data()))
+    let mut about = model.about();
+    about.metadata.push((KEY, text)).unwrap();
+    ModelFile::new(&pack::assemble(model.nodes(), &about, Packing::Portable, model.data()))
 }
 
 /// The latent vectors of three seeds.
 fn stations() -> Vec<Vec<i8>> {
     let file = shipped("mnist-dcgan");
-    let latent = Model::parse(file.bytes()).unwrap().graph().latent;
+    let latent = Model::parse(file.bytes()).unwrap().latent().unwrap();
     (1..4)
         .map(|seed| {
             let mut codes = vec![0; usize::from(latent.dims)];

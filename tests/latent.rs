@@ -1,6 +1,6 @@
 //! The integer Gaussian of the runtime against the error function, and what it draws against the normal distribution.
 
-use edgegen_export::layers::Input;
+use edgegen_export::layers::LatentInput;
 use edgegen_runtime::{Prior, latent};
 
 #[test]
@@ -38,8 +38,8 @@ fn uniform_codes_are_equally_likely() {
 
 #[test]
 fn the_first_latent_vector_never_changes() {
-    assert_eq!(Input::new(Prior::Gaussian, 8).codes(0), GAUSSIAN_OF_SEED_0);
-    assert_eq!(Input::new(Prior::Uniform, 8).codes(0), UNIFORM_OF_SEED_0);
+    assert_eq!(LatentInput::new(Prior::Gaussian, 8).codes(0), GAUSSIAN_OF_SEED_0);
+    assert_eq!(LatentInput::new(Prior::Uniform, 8).codes(0), UNIFORM_OF_SEED_0);
 }
 
 // Computed by an independent program from the papers' definitions.

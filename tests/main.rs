@@ -12,7 +12,6 @@ mod gallery;
 mod golden;
 mod keyframes;
 mod latent;
-mod onnx;
 mod pico;
 mod proof;
 mod raspi;

@@ -3,7 +3,8 @@
 
 use std::io::Write;
 
-use edgegen_export::layers::{Activation, Input, Layer, Network, PixelRange};
+use edgegen_export::function::Function;
+use edgegen_export::layers::{LatentInput, Layer, Network, PixelRange};
 use edgegen_export::{Label, ModelFile, cost, export, native, reference, repack};
 use edgegen_kernel_check::{Workbench, check};
 use edgegen_runtime::fixed::Output;
@@ -27,7 +28,7 @@ impl<const CODE: u16> Kernel for Plain<CODE> {
         Some(Self)
     }
 
-    fn windows(self, row: Row<'_>) {
+    fn windows(self, row: &mut Row<'_>) {
         match row.channels.bias.len() {
             1 if Self::PACKING == Packing::X86 => blocked::run(PlainTile::<CODE, false, 1>, row),
             2 if Self::PACKING == Packing::X86 => blocked::run(PlainTile::<CODE, false, 2>, row),
@@ -36,7 +37,7 @@ impl<const CODE: u16> Kernel for Plain<CODE> {
         }
     }
 
-    fn vector(self, row: Row<'_>) {
+    fn vector(self, row: &mut Row<'_>) {
         blocked::run(PlainTile::<CODE, true>, row);
     }
 }
@@ -197,7 +198,7 @@ fn confined<K: Kernel>(kernel: K) {
         (Matrix::Vector, 300, 300, 1, 150),
     ] {
         let reach = (pixels - 1) * step + run;
-        let lanes = [0, reach];
+        let lanes = [0, reach as u32];
         let values = codes(lanes.len() * reach);
         let depth = lanes.len() * run;
         let plain = codes(channels * depth);
@@ -211,7 +212,7 @@ fn confined<K: Kernel>(kernel: K) {
             let values = values[..lengths[1]].to_vec();
             let (bias, multiplier) = (vec![1000; lengths[2]], vec![1 << 16; lengths[3]]);
             let (mut pixels, mut scratch) = (vec![0; lengths[4]], vec![0; lengths[5]]);
-            let row = Row {
+            let row = &mut Row {
                 window: Window { values: &values, lanes: &lanes, run, step },
                 weights: &weights,
                 channels: Channels {
@@ -227,6 +228,7 @@ fn confined<K: Kernel>(kernel: K) {
                 (Packing::Portable, _) => Scalar.windows(row),
                 (_, Matrix::Windows) => kernel.windows(row),
                 (_, Matrix::Vector) => kernel.vector(row),
+                (_, Matrix::Channels) => kernel.channels(row),
             }
             pixels
         };
@@ -271,8 +273,8 @@ proptest! {
     fn repacked_models_draw_the_same(plan in plan()) {
         let network = network(&plan);
         let file = export(&network, 4, Label { name: "test", metadata: &[] }).unwrap().file;
-        let latent = network.input.codes(plan.seed);
-        let expected = reference::trace(&Model::parse(file.bytes()).unwrap(), &latent).pop().unwrap();
+        let latent = network.latent().unwrap().codes(plan.seed);
+        let expected = reference::trace(&Model::parse(file.bytes()).unwrap(), std::slice::from_ref(&latent)).pop().unwrap();
         prop_assert_eq!(&image(&file, Plain::<1>, &latent), &expected);
         prop_assert_eq!(&image(&file, Plain::<2>, &latent), &expected);
         prop_assert_eq!(&image(&file, Plain::<3>, &latent), &expected);
@@ -289,14 +291,15 @@ fn rows_of_single_channels_are_packed_together() {
     let (inputs, shape) = (70, Shape { h: 3, w: 37, c: 1 });
     let layers = vec![
         Layer::Dense { shape, weight: values.take(shape.len() * inputs), bias: values.take(shape.len()) },
-        Layer::Activation(Activation::Tanh),
+        Layer::Activation(Function::tanh()),
     ];
-    let input = Input::new(Prior::Gaussian, inputs);
-    let network = Network { input, layers, pixels: PixelRange::Symmetric };
+    let input = LatentInput::new(Prior::Gaussian, inputs);
+    let network = Network::chain(input, layers, PixelRange::Symmetric);
     let file = export(&network, 4, Label { name: "test", metadata: &[] }).unwrap().file;
     for seed in 0..5 {
         let latent = input.codes(seed);
-        let expected = reference::trace(&Model::parse(file.bytes()).unwrap(), &latent).pop().unwrap();
+        let expected =
+            reference::trace(&Model::parse(file.bytes()).unwrap(), std::slice::from_ref(&latent)).pop().unwrap();
         assert_eq!(image(&file, Scalar, &latent), expected);
         assert_eq!(image(&file, Plain::<1>, &latent), expected);
         assert_eq!(image(&file, Plain::<2>, &latent), expected);
@@ -315,9 +318,10 @@ fn rows_of_single_channels_are_packed_together() {
 fn shipped_models_draw_the_same_with_every_kernel_of_the_host() {
     for name in ["mnist-dcgan", "icons"] {
         let file = edgegen_tests::shipped(name);
-        let graph = Model::parse(file.bytes()).unwrap().graph();
+        let model = Model::parse(file.bytes()).unwrap();
+        let latent = model.latent().unwrap();
         let input =
-            Input { classes: graph.classes().into(), ..Input::new(graph.latent.prior, graph.latent.dims.into()) };
+            LatentInput { classes: model.classes().into(), ..LatentInput::new(latent.prior, latent.dims.into()) };
         for seed in 0..20 {
             let latent = input.codes(seed);
             let expected = image(&file, Scalar, &latent);
@@ -346,7 +350,8 @@ fn a_foreign_packing_is_refused_by_name() {
     let file = edgegen_tests::shipped("mnist-dcgan");
     let mve = repack(&file, Packing::Mve).unwrap();
     let refused = Model::parse(mve.bytes()).unwrap_err();
-    assert_eq!(refused, ParseError::Packing { found: Packing::Mve });
+    let expected = if Native::available().is_some() { Native::PACKING } else { Packing::Portable };
+    assert_eq!(refused, ParseError::Packing { expected, found: Packing::Mve });
     let message = refused.to_string();
     assert!(message.starts_with("expected weights packed as portable") && message.contains("found mve"), "{message}");
     let model = Model::parse_any(mve.bytes()).unwrap();

@@ -1,7 +1,7 @@
 //! Rows against whole maps: the streaming runtime gives what the naive interpreter gives, in exactly the planned memory.
 
-use edgegen_export::layers::Input;
-use edgegen_export::{Exported, Label, cost, export, reference};
+use edgegen_export::layers::LatentInput;
+use edgegen_export::{Exported, Label, ModelFile, cost, export, pack, reference};
 use edgegen_runtime::{Generator, GeneratorError, Model, Prior, Shape};
 use edgegen_tests::{cases, network, plan, rgb64};
 use proptest::prelude::*;
@@ -32,31 +32,36 @@ proptest! {
         let network = network(&plan);
         let Exported { file, .. } = export(&network, 4, LABEL).unwrap();
         let model = Model::parse(file.bytes()).unwrap();
-        let latent = network.input.codes(plan.seed);
-        let expected = reference::trace(&model, &latent).pop().unwrap();
+        let latent = network.latent().unwrap().codes(plan.seed);
+        let expected = reference::trace(&model, std::slice::from_ref(&latent)).pop().unwrap();
         prop_assert_eq!(stream(&model, &latent), expected);
     }
 
     #[test]
-    fn a_graph_is_read_as_the_crate_postcard_writes_it(plan in plan()) {
+    fn a_file_is_read_as_it_was_written(plan in plan()) {
         let label = Label { name: "größer", metadata: &[("key", "value"), ("", "")] };
         let Exported { file, .. } = export(&network(&plan), 1, label).unwrap();
         let model = Model::parse(file.bytes()).unwrap();
-        let graph = model.graph();
-        prop_assert_eq!((model.name(), &graph.metadata[..]), (label.name, label.metadata));
-        prop_assert_eq!(edgegen_export::pack::assemble(&graph, model.packing(), model.data()), file.bytes());
+        let about = model.about();
+        prop_assert_eq!((model.name(), &about.metadata[..]), (label.name, label.metadata));
+        prop_assert_eq!(pack::assemble(model.nodes(), &about, model.packing(), model.data()), file.bytes());
     }
 
     #[test]
     fn rings_are_no_higher_than_needed(plan in plan()) {
         let Exported { file, .. } = export(&network(&plan), 1, LABEL).unwrap();
         let model = Model::parse(file.bytes()).unwrap();
-        for edge in 1..model.graph().edges.len() {
-            let mut graph = model.graph();
-            if graph.edges[edge].ring_rows > 1 {
-                graph.edges[edge].ring_rows -= 1;
-                let lower = edgegen_export::ModelFile::new(&edgegen_export::pack::assemble(&graph, model.packing(), model.data()));
-                prop_assert!(Model::parse(lower.bytes()).is_err(), "edge {}", edge);
+        for index in 0..model.nodes().len() {
+            let mut nodes = model.nodes().to_vec();
+            if nodes[index].ring_rows > 1 {
+                nodes[index].ring_rows -= 1;
+                let mut ring = 0;
+                for node in &mut nodes {
+                    node.ring = ring;
+                    ring += node.ring_bytes() as u32;
+                }
+                let lower = ModelFile::new(&pack::assemble(&nodes, &model.about(), model.packing(), model.data()));
+                prop_assert!(Model::parse(lower.bytes()).is_err(), "node {}", index);
             }
         }
     }
@@ -71,14 +76,14 @@ fn a_64_by_64_rgb_generator_runs_in_8_kilobytes() {
     assert_eq!(cost.macs, 64 * 2048 + 16 * (16 * 128 * 64 + 64 * 64 * 32 + 256 * 32 * 16 + 1024 * 16 * 3));
     assert_eq!(cost.file_bytes, file.bytes().len() as u64);
     assert!(model.arena_bytes() <= 8 * 1024);
-    // Latent 64, and rings of two rows with a pixel of padding at each side; the README has this figure. Beside them 64 bytes for
-    // each edge, and up to 15 because an arena may start anywhere.
+    // Latent 64, and rings of two rows with a pixel of padding at each side; the README has this figure. Beside them 6 bytes for
+    // each node, and up to 15 because an arena may start anywhere.
     let rings = 64 + 2 * (6 * 128 + 10 * 64 + 18 * 32 + 34 * 16) + 64 * 3;
-    assert_eq!(model.arena_bytes(), rings + 6 * 64 + 15);
+    assert_eq!(model.arena_bytes(), rings + 100 + 12 * 6 + 15);
     assert_eq!(cost.whole_maps_bytes, 32 * 32 * 16 + 64 * 64 * 3);
 
-    let latent = Input::new(Prior::Gaussian, 64).codes(1);
-    let expected = reference::trace(&model, &latent).pop().unwrap();
+    let latent = LatentInput::new(Prior::Gaussian, 64).codes(1);
+    let expected = reference::trace(&model, std::slice::from_ref(&latent)).pop().unwrap();
     assert_eq!(stream(&model, &latent), expected);
 
     let needed = model.arena_bytes();
@@ -91,7 +96,8 @@ fn a_64_by_64_rgb_generator_runs_in_8_kilobytes() {
 fn a_sample_is_the_decoding_of_its_latent_vector() {
     let Exported { file, .. } = export(&rgb64(), 2, LABEL).unwrap();
     let model = Model::parse(file.bytes()).unwrap();
-    let decoded: Vec<u8> = stream(&model, &Input::new(Prior::Gaussian, 64).codes(9)).iter().map(|&v| v as u8).collect();
+    let decoded: Vec<u8> =
+        stream(&model, &LatentInput::new(Prior::Gaussian, 64).codes(9)).iter().map(|&v| v as u8).collect();
     assert_eq!(edgegen_export::image(&model, 9), decoded);
     assert_ne!(edgegen_export::image(&model, 10), decoded);
 }

@@ -6,9 +6,10 @@
 use std::path::Path;
 
 use edgegen_export::{Label, export, repack};
+use edgegen_runtime::format::HEADER_LEN;
+use edgegen_runtime::graph::NODE_BYTES;
 use edgegen_runtime::kernels::{Kernel, Native};
 use edgegen_runtime::latent::keyframes::KEY;
-use edgegen_runtime::model::{HEADER_LEN, field};
 use edgegen_runtime::{Model, Packing};
 use edgegen_tests::{network, plan};
 use proptest::strategy::{Strategy, ValueTree};
@@ -31,8 +32,8 @@ fn main() {
         export(&network(&plan), 2, label).unwrap().file
     });
     let small = files.filter(|file| {
-        let operators = Model::parse(file.bytes()).map_or(0, |model| model.graph().ops.len());
-        operators >= 2 && file.bytes().len() <= SEEDS.1
+        let nodes = Model::parse(file.bytes()).map_or(0, |model| model.nodes().len());
+        nodes >= 3 && file.bytes().len() <= SEEDS.1
     });
     for (index, file) in small.take(SEEDS.0).enumerate() {
         for packing in [Packing::Portable, Native::PACKING] {
@@ -41,11 +42,10 @@ fn main() {
             let name = format!("{}-{index}", packing.name());
             std::fs::write(folder.join("parse").join(&name), bytes).unwrap();
 
-            let graph_len = u32::from_le_bytes(bytes[field::GRAPH_LEN].try_into().unwrap()) as usize;
-            let mut parts = (graph_len as u16).to_le_bytes().to_vec();
-            parts.push(packing.code() as u8);
-            parts.extend(&bytes[HEADER_LEN..][..graph_len]);
-            parts.extend(Model::parse(bytes).unwrap().data());
+            let model = Model::parse(bytes).unwrap();
+            let mut parts = vec![model.nodes().len() as u8, packing.code() as u8];
+            parts.extend(&bytes[HEADER_LEN..][..NODE_BYTES * model.nodes().len()]);
+            parts.extend(model.data());
             std::fs::write(folder.join("run").join(&name), parts).unwrap();
         }
     }

@@ -6,6 +6,7 @@ use std::fmt;
 
 use edgegen_app::{Act, DoubleBuffered, Frame, PanelColor, Placement, Platform, RowBus, Show, Stage, show_while};
 use edgegen_export::{ModelFile, native, pack};
+use edgegen_runtime::graph::Input;
 use edgegen_runtime::latent::STEPS;
 use edgegen_runtime::{Generator, Model, Packing, Point, Shape};
 use edgegen_sim::{PanelColors, PanelSpec, stage};
@@ -57,9 +58,11 @@ impl Platform for &Desk {
 fn with_classes() -> ModelFile {
     let file = shipped("mnist-dcgan");
     let model = Model::parse(file.bytes()).unwrap();
-    let mut graph = model.graph().clone();
-    graph.latent.dims -= 10;
-    ModelFile::new(&pack::assemble(&graph, Packing::Portable, model.data()))
+    let mut nodes = model.nodes().to_vec();
+    let mut latent: Input = *nodes[0].parameters().unwrap();
+    latent.dims -= 10;
+    nodes[0].set_parameters(&latent);
+    ModelFile::new(&pack::assemble(&nodes, &model.about(), Packing::Portable, model.data()))
 }
 
 fn image(model: &Model<'_>, point: Point) -> Vec<u8> {
@@ -313,7 +316,7 @@ fn a_damaged_model_gives_its_reason_on_every_panel() {
         assert!(recording.pictures[0] != sound.pictures[0]);
         // From the checksum on, the reason has both numbers.
         if byte >= 16 {
-            let checksum = edgegen_runtime::model::checksum(&damaged[20..]);
+            let checksum = edgegen_runtime::format::checksum(&damaged[20..]);
             let stored = u32::from_le_bytes(damaged[16..20].try_into().unwrap());
             assert!(reason.contains(&format!("expected checksum {stored:08x}, found {checksum:08x}")), "{reason}");
         }

@@ -2,7 +2,6 @@
 
 use core::fmt;
 
-use crate::kernels::{Kernel, Native};
 use crate::packing::Packing;
 
 /// What is wrong with a model file.
@@ -23,13 +22,15 @@ pub enum ParseError {
     },
     /// Written by a version of the exporter that this runtime does not know.
     Version {
-        /// Major version of the file.
-        major: u16,
-        /// Minor version of the file.
-        minor: u16,
+        /// Major and minor version that this runtime reads; older minor ones, too.
+        expected: (u16, u16),
+        /// Those of the file.
+        found: (u16, u16),
     },
     /// The weights are packed for another CPU.
     Packing {
+        /// What this CPU reads besides the portable packing; the portable packing where it reads no other.
+        expected: Packing,
         /// What they are packed for.
         found: Packing,
     },
@@ -47,12 +48,13 @@ pub enum ParseError {
         /// The checksum of the bytes.
         found: u32,
     },
-    /// The graph is not a postcard encoding of [`Graph`](crate::graph::Graph), or has more parts than fit.
-    Graph,
-    /// Edge `edge` breaks a rule. Edge 0 is the latent vector, edge `i + 1` is written by operator `i`.
-    Edge {
-        /// Which edge.
-        edge: u8,
+    /// What the model says about itself is not a postcard encoding of [`About`](crate::graph::About), or has more
+    /// parts than fit.
+    About,
+    /// A node breaks a rule.
+    Node {
+        /// Which one, counted from 0.
+        node: u16,
         /// Which rule.
         fault: Fault,
     },
@@ -62,38 +64,43 @@ pub enum ParseError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// There is not exactly one edge for the latent vector and one for each of one or more operators.
+    /// There are no or too many nodes, or a node does not read as many as its kind does.
     Count,
-    /// An operator reads an edge that is not written before it.
+    /// A node is of no kind that this runtime knows.
+    Kind,
+    /// A node reads one that does not stand before it.
     Source,
-    /// A shape is empty, or does not follow from the operator.
+    /// A shape is empty, or does not follow from what the node reads.
     Shape,
-    /// An operator has no or too many phases, taps or kernel rows.
+    /// A node has no or too many phases, taps or kernel rows.
     Window,
-    /// An operator reads beyond the padding of its input.
+    /// A node reads beyond the padding of its source, or has padding that its map cannot fill.
     Padding,
-    /// A ring is too low for the rows that must be in it together, or higher than the map.
+    /// A ring is too low for the rows that must be in it together, or higher than the map, or lies elsewhere than behind the
+    /// one before.
     Ring,
-    /// Weights, biases, multipliers or a table lie outside the data or at a misaligned offset.
+    /// Weights, biases, multipliers, a table or a constant lie outside the data or at a misaligned offset.
     Data,
-    /// The least output is above the greatest, or an operator would read −128.
+    /// The least output is above the greatest, or a node would read −128.
     Range,
-    /// The rings together are larger than 2 GiB, or an edge has more than 65535 rows with its padding.
+    /// The rings together are larger than 2 GiB, a node has more than 65535 rows with its padding, an image takes too many rows
+    /// in all, or a sum could be too large.
     Size,
 }
 
 impl Fault {
     fn text(self) -> &'static str {
         match self {
-            Fault::Count => "the numbers of edges and operators do not fit together",
-            Fault::Source => "the operator reads an edge that is not written before it",
-            Fault::Shape => "the shape is empty or does not follow from the operator",
-            Fault::Window => "the operator has no or too many phases, taps or kernel rows",
-            Fault::Padding => "the operator reads beyond the padding of its input",
-            Fault::Ring => "the height of the ring does not fit the rows that are needed together",
-            Fault::Data => "weights, channel parameters or table lie outside the data or are misaligned",
+            Fault::Count => "there are no or too many nodes, or it does not read as many as its kind does",
+            Fault::Kind => "it is of no kind that this runtime knows",
+            Fault::Source => "it reads a node that does not stand before it",
+            Fault::Shape => "the shape is empty or does not follow from what it reads",
+            Fault::Window => "it has no or too many phases, taps or kernel rows",
+            Fault::Padding => "it reads beyond the padding of its source, or its padding is larger than its map",
+            Fault::Ring => "the ring does not fit the rows that are needed together, or lies at the wrong place",
+            Fault::Data => "weights, channel parameters, tables or constants lie outside the data or are misaligned",
             Fault::Range => "the output range is empty or has −128 in it",
-            Fault::Size => "an edge or the rings together are too large",
+            Fault::Size => "it or the rings together are too large",
         }
     }
 }
@@ -110,21 +117,19 @@ impl fmt::Display for ParseError {
                     "expected a model file that starts with \"EGM1\", found bytes {found:02x?}: export it with `edgegen export`"
                 )
             }
-            ParseError::Version { major, minor } => {
-                let (ours, least) = (crate::model::VERSION.0, crate::model::VERSION.1);
+            ParseError::Version { expected: (ours, least), found: (major, minor) } => {
                 write!(
                     f,
                     "expected model format {ours}.0 to {ours}.{least}, found {major}.{minor}: update the runtime or export the model again"
                 )
             }
-            ParseError::Packing { found } => {
-                let (found, portable) = (found.name(), Packing::Portable.name());
+            ParseError::Packing { expected, found } => {
+                let (native, found, portable) = (expected.name(), found.name(), Packing::Portable.name());
                 write!(f, "expected weights packed as {portable}")?;
-                let native = if Native::available().is_some() { Native::PACKING } else { Packing::Portable };
-                if native != Packing::Portable {
-                    write!(f, " or {}", native.name())?;
+                if expected != Packing::Portable {
+                    write!(f, " or {native}")?;
                 }
-                write!(f, ", found {found}: export the model with `--target {}`", native.name())
+                write!(f, ", found {found}: export the model with `--target {native}`")
             }
             ParseError::PackingCode { found } => {
                 let last = Packing::ALL.len() - 1;
@@ -142,13 +147,16 @@ impl fmt::Display for ParseError {
             ParseError::Checksum { expected, found } => {
                 write!(f, "expected checksum {expected:08x}, found {found:08x}: the model was damaged, write it again")
             }
-            ParseError::Graph => {
-                write!(f, "expected a graph in postcard encoding, found something else: export the model again")
-            }
-            ParseError::Edge { edge, fault } => {
+            ParseError::About => {
                 write!(
                     f,
-                    "expected a graph that fits together, found at edge {edge} that {}: export the model again",
+                    "expected name and metadata in postcard encoding, found something else: export the model again"
+                )
+            }
+            ParseError::Node { node, fault } => {
+                write!(
+                    f,
+                    "expected a graph that fits together, found at node {node} that {}: export the model again",
                     fault.text()
                 )
             }

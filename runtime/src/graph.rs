@@ -1,21 +1,32 @@
-//! The model as data. The exporter writes these types by serde, the runtime reads them by its own few lines (`parts`); the
-//! postcard encoding of [`Graph`] is the middle part of a model file.
+//! The model as data: a list of nodes, each with the rows that it reads and the ring that holds its own.
 //!
-//! Edge 0 is the latent vector, with a value for each class behind it where there are classes, and operator `i` writes edge `i + 1`, so an operator can only read what stands before
-//! it. Each edge is stored as a ring of rows; a row is `W·C` bytes with C innermost, between its left and right padding.
-
-use core::ops::{Deref, DerefMut};
+//! A node reads only nodes before it; the last one is the image. Each is stored as a ring of rows; a row is `W·C` bytes with
+//! C innermost, between its left and right padding. Nodes lie in the model file as they stand here, 112 bytes each, and
+//! are read in place: nothing of them is copied into RAM.
+//!
+//! | kind | parameters | what a value is |
+//! |---|---|---|
+//! | [`Kind::Input`] | [`Input`] | latent, class, fed from outside, or a constant |
+//! | [`Kind::Product`] | [`Product`] | weights times what a pixel reads |
+//! | [`Kind::Join`] | [`Join`] | the sum or the product of two nodes |
+//! | [`Kind::Copy`] | [`Copy`] | one value of one of two nodes, through a table |
+//! | [`Kind::Reduce`] | [`Reduce`] | a mean, or a mean of squares |
 
 use bytemuck::{Pod, Zeroable};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
-/// Operators of a graph at most; it bounds what parsing takes of the stack.
-pub const MAX_OPS: usize = 16;
-/// Edges of a graph at most: the latent vector and one for each operator.
-pub const MAX_EDGES: usize = MAX_OPS + 1;
-/// Output phases of one axis at most, which is the largest upsampling factor of one operator.
+mod axis;
+
+pub use axis::{Axis, Phase, Phases, Read, TooMany};
+
+/// Nodes of a graph at most; it bounds what parsing takes of the stack.
+pub const MAX_NODES: usize = 255;
+/// Nodes that one node reads at most.
+pub const MAX_READS: usize = 2;
+/// Output phases of one axis at most, which is the largest upsampling factor of one node.
 pub const MAX_PHASES: usize = 4;
-/// Runs of input bytes that one output pixel reads at most: kernel rows, times kernel columns where those are dilated.
+/// Runs of input bytes that one output pixel reads at most: kernel rows, times kernel columns where those are dilated or
+/// channels are grouped.
 pub const MAX_LANES: usize = 25;
 /// Key–value pairs of metadata at most.
 pub const MAX_METADATA: usize = 12;
@@ -23,31 +34,17 @@ pub const MAX_METADATA: usize = 12;
 /// A list of at most `N`, with a length of one byte.
 pub type List<T, const N: usize> = heapless::Vec<T, N, u8>;
 
-/// A whole model, except for its weights.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Graph<'a> {
+/// What a model file says about itself, for people and tools; the postcard encoding of it stands behind the nodes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct About<'a> {
     /// What the model is called, e.g. `mnist-dcgan`.
     pub name: &'a str,
-    /// The input.
-    pub latent: Latent,
-    /// `ops.len() + 1` edges; the last one is the image.
-    pub edges: List<Edge, MAX_EDGES>,
-    /// Operators in an order in which each reads only earlier edges.
-    pub ops: List<Op, MAX_OPS>,
     /// Free-form facts for people: recipe, data, licence, steps.
     pub metadata: List<(&'a str, &'a str), MAX_METADATA>,
 }
 
-impl Graph<'_> {
-    /// How many classes the model can draw by choice: edge 0 has a value for each, behind the [`Latent::dims`] values of
-    /// the latent vector. 0 for a model without classes.
-    pub fn classes(&self) -> u16 {
-        self.edges.first().map_or(0, |edge| edge.shape.c.saturating_sub(self.latent.dims))
-    }
-}
-
 /// Height, width and channels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct Shape {
     /// Rows.
@@ -73,6 +70,11 @@ impl Shape {
     pub fn is_empty(&self) -> bool {
         self.h == 0 || self.w == 0 || self.c == 0
     }
+
+    /// Whether it has one row and one column.
+    pub fn is_vector(&self) -> bool {
+        self.h == 1 && self.w == 1
+    }
 }
 
 impl core::fmt::Display for Shape {
@@ -81,57 +83,94 @@ impl core::fmt::Display for Shape {
     }
 }
 
-/// The latent vector.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Latent {
-    /// The distribution it is drawn from.
-    pub prior: Prior,
-    /// Its length, without the values for classes that [`Graph::classes`] counts.
-    pub dims: u16,
-}
-
-/// The distribution of latent values, with the meaning of one int8 step. The zero point is 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum Prior {
-    /// Standard normal: one step is [`Prior::GAUSSIAN_STEPS`]⁻¹, so codes ±127 are ±3.97 σ, where it is clipped.
-    Gaussian,
-    /// Uniform on [−1, 1]: one step is [`Prior::UNIFORM_STEPS`]⁻¹.
-    Uniform,
-}
-
-impl Prior {
-    /// Codes in one standard deviation of [`Prior::Gaussian`].
-    pub const GAUSSIAN_STEPS: u8 = 32;
-    /// Codes from 0 to 1 of [`Prior::Uniform`].
-    pub const UNIFORM_STEPS: u8 = 127;
-
-    /// Codes in one unit of the latent variable; the scale of edge 0 is its inverse.
-    pub fn steps(self) -> u8 {
-        match self {
-            Prior::Gaussian => Self::GAUSSIAN_STEPS,
-            Prior::Uniform => Self::UNIFORM_STEPS,
-        }
-    }
-}
-
-/// An activation: its shape, and the ring of rows that holds the part of it that is needed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Edge {
-    /// The activation without its padding.
+/// A node: its shape, the ring of rows that holds the part of it that is needed, and how a row is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Node {
+    /// Its values without padding.
     pub shape: Shape,
-    /// Padding that the consumers want. Padding rows pass through the ring like any other row.
+    /// Height of the ring.
+    pub ring_rows: u16,
+    /// Where the ring starts among all rings, in bytes: behind that of the node before.
+    pub ring: u32,
+    /// Padding that its readers want.
     pub padding: Padding,
     /// The code that stands for 0.0, in the padding too.
     pub zero_point: i8,
-    /// Height of the ring.
-    pub ring_rows: u16,
+    /// [`Border`] as a number: what stands in the padding.
+    pub border: u8,
+    /// [`Kind`] as a number: how its values are made.
+    pub kind: u8,
+    /// How many of `reads` count.
+    pub read_count: u8,
+    /// How sums become int8 again.
+    pub rounding: Rounding,
+    /// What it reads; those beyond `read_count` are zeros.
+    pub reads: [Read; MAX_READS],
+    /// [`Input`], [`Product`], [`Join`], [`Copy`] or [`Reduce`] in its first bytes, then zeros.
+    pub parameters: [u32; PARAMETER_WORDS],
 }
 
-impl Edge {
+/// Words of parameters of a node.
+pub const PARAMETER_WORDS: usize = 8;
+/// Bytes of a node in the file.
+pub const NODE_BYTES: usize = size_of::<Node>();
+
+const _: () = assert!(NODE_BYTES == 112, "docs/format.md says so");
+
+/// What stands in the parameters of a kind of node.
+pub trait Parameters: Pod {
+    /// The kind.
+    const KIND: Kind;
+}
+
+/// The first bytes of `words`, which are long enough for all that implement [`Parameters`].
+fn parameter_bytes<P: Parameters>(words: &[u32; PARAMETER_WORDS]) -> &[u8] {
+    const { assert!(size_of::<P>() <= 4 * PARAMETER_WORDS && align_of::<P>() <= 4) };
+    bytemuck::cast_slice(words).get(..size_of::<P>()).unwrap_or_default()
+}
+
+impl Node {
+    /// A node that nothing is known of but its kind and parameters.
+    pub fn new<P: Parameters>(parameters: &P) -> Self {
+        let mut node = Self { kind: P::KIND as u8, ..Self::zeroed() };
+        node.set_parameters(parameters);
+        node
+    }
+
+    /// Puts other parameters in place of those that it has; its kind stays.
+    pub fn set_parameters<P: Parameters>(&mut self, parameters: &P) {
+        let bytes = bytemuck::bytes_of(parameters);
+        bytemuck::cast_slice_mut(&mut self.parameters).iter_mut().zip(bytes).for_each(|(to, &from)| *to = from);
+    }
+
+    /// Its kind; `None` where the number stands for none.
+    pub fn kind(&self) -> Option<Kind> {
+        Kind::ALL.get(usize::from(self.kind)).copied()
+    }
+
+    /// Its parameters, if it is of the kind that has them.
+    pub fn parameters<P: Parameters>(&self) -> Option<&P> {
+        if self.kind != P::KIND as u8 {
+            return None;
+        }
+        bytemuck::try_from_bytes(parameter_bytes::<P>(&self.parameters)).ok()
+    }
+
+    /// What it reads.
+    pub fn reads(&self) -> &[Read] {
+        self.reads.get(..usize::from(self.read_count)).unwrap_or(&self.reads)
+    }
+
     /// Bytes from one row of the ring to the next: padding, row, padding, rounded up to a multiple of 4.
     pub fn row_bytes(&self) -> usize {
         let pixels = usize::from(self.padding.left) + usize::from(self.shape.w) + usize::from(self.padding.right);
         (pixels * usize::from(self.shape.c)).next_multiple_of(4)
+    }
+
+    /// Values from the start of a row of the ring to its first pixel behind the padding.
+    pub(crate) fn left(&self) -> usize {
+        usize::from(self.padding.left) * usize::from(self.shape.c)
     }
 
     /// Bytes of the whole ring.
@@ -139,14 +178,48 @@ impl Edge {
         self.row_bytes() * usize::from(self.ring_rows)
     }
 
-    /// Rows with the padding.
-    pub fn padded_rows(&self) -> u32 {
-        u32::from(self.padding.top) + u32::from(self.shape.h) + u32::from(self.padding.bottom)
+    /// Whether all its rows are there from the start of an image: a latent vector, a class.
+    pub fn is_filled(&self) -> bool {
+        let source = self.parameters::<Input>().map(|input| input.source);
+        source.is_some_and(|source| source == Source::Latent as u16 || source == Source::Class as u16)
+    }
+
+    /// Padding rows above and below that pass through the ring: those of a mirrored or repeated border are rows that are
+    /// there anyway, and their readers find them.
+    pub fn made_padding(&self) -> [u8; 2] {
+        if self.border == Border::Zero as u8 { [self.padding.top, self.padding.bottom] } else { [0; 2] }
+    }
+
+    /// Rows that pass through the ring.
+    pub fn made_rows(&self) -> u32 {
+        let [top, bottom] = self.made_padding();
+        u32::from(top) + u32::from(self.shape.h) + u32::from(bottom)
     }
 }
 
+/// How the values of a node are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Kind {
+    /// See [`Input`].
+    Input,
+    /// See [`Product`].
+    Product,
+    /// See [`Join`].
+    Join,
+    /// See [`Copy`].
+    Copy,
+    /// See [`Reduce`].
+    Reduce,
+}
+
+impl Kind {
+    /// All of them; the position is the number in the file.
+    pub const ALL: [Self; 5] = [Self::Input, Self::Product, Self::Join, Self::Copy, Self::Reduce];
+}
+
 /// Pixels of padding at each side.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct Padding {
     /// Rows above.
@@ -159,211 +232,275 @@ pub struct Padding {
     pub right: u8,
 }
 
-/// One operator.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub enum Op {
-    /// Fully connected, see [`crate::ops::dense`].
-    Dense(Dense),
-    /// Convolution in phases, see [`crate::ops::phase_conv`].
-    PhaseConv(PhaseConv),
+/// What stands in the padding of a node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Border {
+    /// Zeros.
+    #[default]
+    Zero,
+    /// The rows and columns beside the outermost one, mirrored at it: `c b │ a b c │ b a`.
+    Reflect,
+    /// The outermost row or column again: `a a │ a b c │ c c`.
+    Repeat,
 }
 
-impl Op {
-    /// The edge it reads.
-    pub fn source(&self) -> usize {
-        match self {
-            Op::Dense(dense) => usize::from(dense.source),
-            Op::PhaseConv(conv) => usize::from(conv.source),
-        }
-    }
+impl Border {
+    /// All of them; the position is the number in the file.
+    pub const ALL: [Self; 3] = [Self::Zero, Self::Reflect, Self::Repeat];
 
-    /// Its weights.
-    pub fn bank(&self) -> &Bank {
+    /// Where position `at` of an axis of `size` finds its value: within 0 … `size` − 1, but for [`Border::Zero`].
+    pub fn inside(self, at: i32, size: i32) -> i32 {
         match self {
-            Op::Dense(dense) => &dense.bank,
-            Op::PhaseConv(conv) => &conv.bank,
-        }
-    }
-
-    /// Which rows of its source its rows read: [`Axis::reads`].
-    pub fn vertical(&self) -> Axis {
-        match self {
-            Op::Dense(_) => Axis::FIRST,
-            Op::PhaseConv(conv) => conv.vertical,
+            Self::Zero => at,
+            Self::Reflect if at < 0 => -at,
+            Self::Reflect if at >= size => 2 * (size - 1) - at,
+            Self::Reflect => at,
+            // `clamp` would panic where the size is 0.
+            Self::Repeat => at.min(size - 1).max(0),
         }
     }
 }
 
-/// `y = W·x + b`, the result seen as a map of the output edge's shape.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Dense {
-    /// The edge it reads, of shape 1 × 1 × n and without padding.
-    pub source: u8,
-    /// Weights `[h, w, c, n]`; the blocks are those of [`Dense::blocks`].
-    pub bank: Bank,
-}
-
-impl Dense {
-    /// How many blocks the bank has for an output of `shape`, and channels in each. Where blocks share their channels, a block is a position; else it is
-    /// a row, `[w, c]` of them, so that nothing is lost where kernels take several channels together and a position has one.
-    pub fn blocks(shape: Shape, shared: bool) -> (usize, usize) {
-        let Shape { h, w, c } = shape;
-        let [h, w, c] = [h, w, c].map(usize::from);
-        if shared { (h * w, c) } else { (h, w * c) }
-    }
-}
-
-/// A convolution whose output pixels fall into phases: `output[P·m + p]` reads the input from `step·m + start[p]` on.
-///
-/// Both axes work alike. A plain convolution has one phase and `step` is its stride; a transposed convolution of stride
-/// s has s phases and step 1. Upsampling followed by a convolution and pixel shuffle are the same with other weights.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct PhaseConv {
-    /// The edge it reads.
-    pub source: u8,
-    /// Weights: for each vertical phase, for each horizontal phase, `[c, ky, kx, input c]`; a block is such a pair.
-    pub bank: Bank,
-    /// Over rows.
-    pub vertical: Axis,
-    /// Over the pixels of a row.
-    pub horizontal: Axis,
-}
-
-/// One axis of a [`PhaseConv`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable, Serialize)]
+/// How the sums of a [`Product`], a [`Join`] or a [`Reduce`] become int8: see [`crate::fixed`]. Offsets count bytes from the
+/// start of the data part and are multiples of 16.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
-pub struct Axis {
-    /// Input positions from one output position of a phase to the next.
-    pub step: u8,
-    /// Input positions from one tap to the next.
-    pub dilation: u8,
-    /// Output position `o` belongs to phase `o mod phases.len()`.
-    pub phases: Phases,
-}
-
-impl Axis {
-    /// The axis of an operator that reads position 0 for each position: a fully connected layer's, over rows.
-    pub const FIRST: Self = {
-        let none = Phase { start: 0, taps: 0 };
-        let mut all = [none; MAX_PHASES];
-        all[0].taps = 1;
-        Self { step: 0, dilation: 1, phases: Phases { count: 1, all } }
-    };
-
-    /// Phase and index within it of output position `position`.
-    pub fn split(&self, position: u16) -> (usize, u16) {
-        let phases = self.phases.len().max(1);
-        let position = usize::from(position);
-        // Both fit: the quotient is no larger than `position`.
-        (position % phases, (position / phases) as u16)
-    }
-
-    /// First and last input position, padding counted negative, that output position `position` reads.
-    /// `None` where its phase has no tap.
-    pub fn reads(&self, position: u16) -> Option<(i32, i32)> {
-        let (phase, index) = self.split(position);
-        let phase = self.phases.get(phase)?;
-        let first = i32::from(index) * i32::from(self.step) + i32::from(phase.start);
-        let span = i32::from(phase.taps.checked_sub(1)?) * i32::from(self.dilation);
-        Some((first, first + span))
-    }
-
-    /// Taps of the phase that has most.
-    #[inline(never)]
-    pub fn most_taps(&self) -> usize {
-        self.phases.iter().map(|phase| usize::from(phase.taps)).max().unwrap_or(0)
-    }
-
-    /// Taps of all phases.
-    pub fn total_taps(&self) -> usize {
-        self.phases.iter().map(|phase| usize::from(phase.taps)).sum()
-    }
-}
-
-/// The phases of an [`Axis`], at most [`MAX_PHASES`]: bytes and nothing else, so that they can lie in an arena. Made from a
-/// slice by `try_from`.
-#[derive(Clone, Copy, Default, Pod, Zeroable)]
-#[repr(C)]
-pub struct Phases {
-    pub(crate) count: u8,
-    pub(crate) all: [Phase; MAX_PHASES],
-}
-
-impl TryFrom<&[Phase]> for Phases {
-    type Error = TooMany;
-
-    fn try_from(phases: &[Phase]) -> Result<Self, TooMany> {
-        let mut all = [Phase::default(); MAX_PHASES];
-        all.get_mut(..phases.len()).ok_or(TooMany)?.copy_from_slice(phases);
-        Ok(Self { count: phases.len() as u8, all })
-    }
-}
-
-/// There are more than fit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TooMany;
-
-impl Deref for Phases {
-    type Target = [Phase];
-
-    fn deref(&self) -> &[Phase] {
-        self.all.get(..usize::from(self.count)).unwrap_or_default()
-    }
-}
-
-impl DerefMut for Phases {
-    fn deref_mut(&mut self) -> &mut [Phase] {
-        self.all.get_mut(..usize::from(self.count)).unwrap_or_default()
-    }
-}
-
-impl PartialEq for Phases {
-    fn eq(&self, other: &Self) -> bool {
-        **self == **other
-    }
-}
-
-impl Eq for Phases {}
-
-impl core::fmt::Debug for Phases {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        (**self).fmt(f)
-    }
-}
-
-impl Serialize for Phases {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        (**self).serialize(to)
-    }
-}
-
-/// One phase of an [`Axis`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable, Serialize)]
-#[repr(C)]
-pub struct Phase {
-    /// Input position of the first tap of output position 0 of this phase; negative in the padding.
-    pub start: i8,
-    /// Number of taps, 0 where no input reaches this phase.
-    pub taps: u8,
-}
-
-/// Weights and how their sums become int8 again. Weights come in blocks that each make `c` channels; the order within a
-/// block is the model's [`Packing`](crate::packing::Packing), and where the packing is portable as told here. Offsets count bytes
-/// from the start of the data part and are multiples of 16.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Bank {
-    /// Offset of the int8 weights.
-    pub weights: u32,
-    /// Offset of the biases (i32 each), which as many multipliers (i32 each) follow.
+pub struct Rounding {
+    /// Offset of the biases (i32 each), which as many multipliers (i32 each) follow: one of each for each channel of a
+    /// block, or for each channel of each block.
     pub channels: u32,
-    /// Whether all blocks share `c` biases and multipliers; else each block has its own.
-    pub shared: bool,
+    /// Offset of a 256-byte table, indexed with the result + 128; [`Rounding::NO_TABLE`] where there is none.
+    pub table: u32,
+    /// 1 where all blocks share their biases and multipliers; else 0, and each block has its own.
+    pub shared: u8,
     /// Added after the multiplication: the zero point of what the table is indexed with, or of the output.
     pub zero_point: i8,
     /// Least result before the table.
     pub low: i8,
     /// Greatest result before the table.
     pub high: i8,
-    /// Offset of a 256-byte table, indexed with the result + 128.
-    pub table: Option<u32>,
+}
+
+impl Rounding {
+    /// No table starts there, as it would not be at a multiple of 16.
+    pub const NO_TABLE: u32 = u32::MAX;
+    /// Of a node that makes no sums.
+    pub const NONE: Self = Self { channels: 0, table: Self::NO_TABLE, shared: 1, zero_point: 0, low: -128, high: 127 };
+
+    /// Where the table is.
+    pub fn table(&self) -> Option<u32> {
+        Some(self.table).filter(|&table| table != Self::NO_TABLE)
+    }
+}
+
+/// Where a network starts. It reads nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Input {
+    /// [`Source`] as a number.
+    pub source: u16,
+    /// [`Prior`] as a number, of a latent vector.
+    pub prior: u16,
+    /// Values of the latent vector; the rest of the node, which has one row and one column, is a value for each class.
+    pub dims: u16,
+    /// Zeros.
+    pub reserved: u16,
+    /// Offset of a constant's values in the data, `[h, w, c]`, a byte each.
+    pub values: u32,
+}
+
+impl Parameters for Input {
+    const KIND: Kind = Kind::Input;
+}
+
+impl Input {
+    /// Where its values come from; `None` where the number stands for nothing.
+    pub fn source(&self) -> Option<Source> {
+        Source::ALL.get(usize::from(self.source)).copied()
+    }
+
+    /// How it is drawn if it is a latent vector.
+    pub fn latent(&self) -> Option<Latent> {
+        let prior = Prior::ALL.get(usize::from(self.prior)).copied()?;
+        (self.source == Source::Latent as u16).then_some(Latent { prior, dims: self.dims })
+    }
+}
+
+/// Where the values of an [`Input`] come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u16)]
+pub enum Source {
+    /// The latent vector, drawn from the seed, with a value for each class behind it where there are classes.
+    Latent,
+    /// A value for each class, [`Source::CLASS_STEPS`] for the one to draw.
+    Class,
+    /// Rows that the caller hands in, bytes of an image: see [`Source::pixel_code`].
+    Fed,
+    /// The data of the model file.
+    Constant,
+}
+
+impl Source {
+    /// All of them; the position is the number in the file.
+    pub const ALL: [Self; 4] = [Self::Latent, Self::Class, Self::Fed, Self::Constant];
+
+    /// The code of 1.0 of a class.
+    pub const CLASS_STEPS: u8 = 127;
+
+    /// The code of a byte of a fed image: 0 … 255 becomes −127 … 127, 127 and 128 are both 0. With zero point 0 and
+    /// scale 1/127 the image lies in −1 … 1, with zero point −127 and scale 1/254 in 0 … 1.
+    pub fn pixel_code(byte: u8) -> i8 {
+        (i16::from(byte) - 127 - i16::from(byte >= 128)) as i8
+    }
+}
+
+/// How a latent vector is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Latent {
+    /// The distribution.
+    pub prior: Prior,
+    /// Its length, without values for classes.
+    pub dims: u16,
+}
+
+/// The distribution of latent values, with the meaning of one int8 step. The zero point is 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u16)]
+pub enum Prior {
+    /// Standard normal: one step is [`Prior::GAUSSIAN_STEPS`]⁻¹, so codes ±127 are ±3.97 σ, where it is clipped.
+    Gaussian,
+    /// Uniform on [−1, 1]: one step is [`Prior::UNIFORM_STEPS`]⁻¹.
+    Uniform,
+    /// Uniform on [0, 1]: one step is [`Prior::UNIFORM_STEPS`]⁻¹.
+    UnitUniform,
+}
+
+impl Prior {
+    /// All of them; the position is the number in the file.
+    pub const ALL: [Self; 3] = [Self::Gaussian, Self::Uniform, Self::UnitUniform];
+    /// Codes in one standard deviation of [`Prior::Gaussian`].
+    pub const GAUSSIAN_STEPS: u8 = 32;
+    /// Codes from 0 to 1 of [`Prior::Uniform`] and [`Prior::UnitUniform`].
+    pub const UNIFORM_STEPS: u8 = 127;
+
+    /// Codes in one unit of the latent variable; the scale of its node is its inverse.
+    pub fn steps(self) -> u8 {
+        match self {
+            Prior::Gaussian => Self::GAUSSIAN_STEPS,
+            Prior::Uniform | Prior::UnitUniform => Self::UNIFORM_STEPS,
+        }
+    }
+}
+
+/// Weights times what a pixel reads: fully connected layers and convolutions, see [`crate::ops::product`]. It reads one node.
+///
+/// A fully connected layer has [`Axis::NONE`] for its columns and [`Axis::FIRST`] for its rows; it reads a node of one row
+/// and one column, and its result is seen as a map. Weights are `[h, w, c, n]`; its blocks are those of
+/// [`Product::dense_blocks`].
+///
+/// A convolution has weights for each vertical phase, for each horizontal phase, for each group:
+/// `[c / groups, ky, kx, input c / groups]`; a block is such a triple. One with as many groups as input and output
+/// channels (depthwise) has `[ky, kx, c]` for each pair of phases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Product {
+    /// Offset of the int8 weights in the data, in the order of the model's [`Packing`](crate::packing::Packing).
+    pub weights: u32,
+    /// Groups of channels that are convolved apart.
+    pub groups: u16,
+    /// Over the pixels of a row. The one over rows stands in [`Node::reads`].
+    pub columns: Axis,
+}
+
+impl Parameters for Product {
+    const KIND: Kind = Kind::Product;
+}
+
+impl Product {
+    /// How many blocks a fully connected layer has for an output of `shape`, and channels in each. Where blocks share their
+    /// channels, a block is a position; else it is a row, `[w, c]` of them, so that nothing is lost where kernels take several
+    /// channels together and a position has one.
+    pub fn dense_blocks(shape: Shape, shared: bool) -> (usize, usize) {
+        let Shape { h, w, c } = shape;
+        let [h, w, c] = [h, w, c].map(usize::from);
+        if shared { (h * w, c) } else { (h, w * c) }
+    }
+}
+
+/// Two nodes value by value, see [`crate::ops::join`]. Either may have one row, one column or one channel where the result
+/// has more: then it is spread over them. [`Node::rounding`] has one bias and multiplier for each channel.
+///
+/// ```text
+/// add:       sum = factors[0] · a + factors[1] · b + bias[c]
+/// multiply:  sum = (a − its zero point) · (b − its zero point) + bias[c]
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Join {
+    /// 0: add, 1: multiply.
+    pub multiply: u16,
+    /// Factors of a sum, −2¹⁴ … 2¹⁴; 0 for a product.
+    pub factors: [i16; 2],
+    /// Zeros.
+    pub reserved: u16,
+}
+
+impl Parameters for Join {
+    const KIND: Kind = Kind::Join;
+}
+
+/// Each value is one of a source's, through a table: concatenation, part of a map, repeated pixels, depth to space, a vector
+/// seen as a map, any function of one value. See [`crate::ops::copy`].
+///
+/// ```text
+/// value [y, x, k] for k < split, of the first source:
+///     row      as `reads[0].rows` says for y
+///     column   first_column + ⌊x / enlarge[1]⌋
+///     channel  first_channel + k · steps[0] + (y mod enlarge[0]) · steps[1] + (x mod enlarge[1]) · steps[2]
+/// for k ≥ split, of the second source: row as `reads[1].rows` says, column x, channel k − split
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Copy {
+    /// Offset of the table of each source, 256 bytes indexed with the code + 128, or [`Rounding::NO_TABLE`].
+    pub tables: [u32; 2],
+    /// Rows and columns that repeat, or that are one block of depth to space.
+    pub enlarge: [u16; 2],
+    /// Column of the first source that column 0 is.
+    pub first_column: u16,
+    /// Channel of the first source that channel 0 is.
+    pub first_channel: u16,
+    /// Channels of the first source from one channel, row of a block and column of a block to the next.
+    pub steps: [u16; 3],
+    /// Channels that come from the first source; all of them where there is no second.
+    pub split: u16,
+    /// 1 where the first source has a table for each of its channels, one behind the other; else 0.
+    pub channel_tables: u16,
+    /// Zeros.
+    pub reserved: u16,
+}
+
+impl Parameters for Copy {
+    const KIND: Kind = Kind::Copy;
+}
+
+/// A mean of one node, see [`crate::ops::reduce`]: of all pixels (the result has one row and one column), or of each pixel.
+/// Channels are taken together in as many groups as the result has channels. [`Node::rounding`] divides: it has one bias and
+/// multiplier for each channel.
+///
+/// ```text
+/// sum = Σ over pixels and channels of the group (value − zero point)         or of its square
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Reduce {
+    /// 1: over all pixels, 0: of each pixel.
+    pub map: u16,
+    /// 1: of squares, 0: of values.
+    pub square: u16,
+}
+
+impl Parameters for Reduce {
+    const KIND: Kind = Kind::Reduce;
 }

@@ -35,6 +35,7 @@ fn blend(prior: Prior, seed: u64, codes: &mut [i8], keep: i32, take: i32) {
         let drawn = match prior {
             Prior::Gaussian => normal(bits),
             Prior::Uniform => uniform(bits),
+            Prior::UnitUniform => unit_uniform(bits),
         };
         // At most 2 · 128 · 2¹⁵ in magnitude: far from overflow.
         let sum = i32::from(*code) * keep + i32::from(drawn) * take;
@@ -46,6 +47,11 @@ fn blend(prior: Prior, seed: u64, codes: &mut [i8], keep: i32, take: i32) {
 fn uniform(bits: u32) -> i8 {
     let scaled = (u64::from(bits) * 255) >> 32; // 0 … 254
     (scaled as i32 - 127) as i8
+}
+
+/// 32 random bits as one of 128 equally likely codes, 0 … 127.
+fn unit_uniform(bits: u32) -> i8 {
+    (bits >> 25) as i8
 }
 
 /// 32 random bits as a normal code by inversion: the lowest bit is the sign, the other 31 find the magnitude.
@@ -75,7 +81,8 @@ mod tests {
     ];
 
     /// Seeds at both ends of a way, the step, and the Gaussian and the uniform codes there.
-    const WALKED: [(u64, u64, u16, &[i8], &[i8]); 4] = [
+    type Walked = (u64, u64, u16, &'static [i8], &'static [i8]);
+    const WALKED: [Walked; 4] = [
         (1, 2, 1, &[22, -27, 47, 27, -13], &[-1, 24, 88, 23, -50]),
         (2, 1, 32, &[24, -20, 40, 12, -30, -57, -3], &[-25, -47, 12, -20, -4, 73, 107]),
         (u64::MAX, 0, 45, &[3, 12, -20, -44, -3, -3, 25, 5, 50], &[-31, -24, 46, 36, -61, -106, 60, -98, 45]),

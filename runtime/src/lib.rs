@@ -4,13 +4,17 @@
 //!
 //! | module | what it knows |
 //! |---|---|
-//! | [`graph`] | the model as data: shapes, operators, padding, ring heights |
-//! | [`model`] | the file around it |
-//! | `parts`, `rules` | how it is decoded and checked, a part at a time |
-//! | [`walk`] | which row of which edge comes next |
-//! | [`stream`] | the arena, and the rows of an image |
-//! | [`packing`] | the order of weights that each instruction set reads |
+//! | [`graph`] | the model as data: nodes with their shapes, reads, padding, ring heights |
+//! | [`mod@format`] | the file around it |
+//! | `about` | name and metadata, decoded when asked for |
+//! | [`walk`] | which row of which node comes next |
+//! | `arena` | where rows lie in memory |
+//! | `weights` | where weights and tables lie in the file |
 //! | [`ops`] | one file an operator: shapes, never the CPU |
+//! | `rules` | what is checked before anything is drawn |
+//! | [`model`] | a checked model |
+//! | [`stream`] | the rows of an image |
+//! | [`packing`] | the order of weights that each instruction set reads |
 //! | [`kernels`] | one file an instruction set: slices, never a shape |
 //! | [`fixed`] | the arithmetic, written down once |
 //! | [`latent`] | seed to latent vector, and the way from one to the next |
@@ -21,25 +25,28 @@
 #[cfg(any(test, feature = "std"))]
 extern crate std;
 
+mod about;
+mod arena;
 pub mod error;
 pub mod fixed;
+pub mod format;
 pub mod graph;
 pub mod kernels;
 pub mod latent;
 pub mod model;
 pub mod ops;
 pub mod packing;
-mod parts;
 mod rules;
 pub mod stream;
 pub mod walk;
+mod weights;
 
 pub use error::{GeneratorError, ParseError};
 pub use graph::{Prior, Shape};
 pub use latent::Point;
 pub use model::Model;
 pub use packing::Packing;
-pub use stream::{Generator, Rows};
+pub use stream::{Feed, Generator, Rows};
 
 /// Working memory of a [`Generator`], aligned for every instruction set.
 ///

@@ -38,6 +38,8 @@ pub enum Matrix {
     Windows,
     /// One block of a fully connected layer, a row or a position: a single pixel meets it.
     Vector,
+    /// One phase of a depthwise convolution: each channel meets its own input channel. All packings have `[depth][channel]`.
+    Channels,
 }
 
 /// How a kernel cuts its work; see [`Packing::blocking`].
@@ -129,7 +131,7 @@ impl Packing {
     /// How matrices are cut; `None` for [`Packing::Portable`], which is read row by row without working memory.
     pub const fn blocking(self, matrix: Matrix) -> Option<Blocking> {
         let [interleave, group, pixels, channels, depth, value_bytes] = match (self, matrix) {
-            (Self::Portable, _) => return None,
+            (Self::Portable, _) | (_, Matrix::Channels) => return None,
             (Self::Armv6m, Matrix::Windows) => [4, 16, 4, 64, 144, 2],
             (Self::Armv6m, Matrix::Vector) => [4, 8, 1, 128, 256, 4],
             (Self::Dsp, Matrix::Windows) => [1, 8, 4, 64, 144, 2],
@@ -165,6 +167,7 @@ impl Packing {
                 blocking.matrix_bytes(channels, depth) + lows
             }
             Some(blocking) => blocking.matrix_bytes(channels, depth),
+            // Not below, as a file may say anything.
             None => channels as u64 * depth as u64,
         }
     }

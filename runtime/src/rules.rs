@@ -1,14 +1,12 @@
 //! The rules of the graph. What follows them cannot fail when it is drawn.
 
+use crate::arena::fixed_bytes;
 use crate::error::{Fault, ParseError};
-use crate::fixed;
-use crate::graph::{Bank, Edge, MAX_EDGES, Padding, Shape};
-use crate::model::{ALIGNMENT, bytes};
+use crate::fixed::LEAST_CODE;
+use crate::graph::{Border, MAX_NODES, MAX_READS, Node, Padding, Shape};
 use crate::ops;
-use crate::packing::Packing;
-use crate::parts::Parts;
-use crate::stream::fixed_bytes;
-use crate::walk::{self, Progress};
+use crate::walk;
+use crate::weights::Weights;
 
 /// What drawing needs.
 #[derive(Clone, Copy, Debug)]
@@ -21,137 +19,118 @@ pub(crate) struct Needs {
     pub(crate) output: Shape,
 }
 
-/// A fault and the edge where it is.
+/// Steps of the walk at most, rows of all nodes times the longest way: parsing rehearses it, and must end soon.
+const MAX_STEPS: u64 = 1 << 25;
+
+/// A fault and the node where it is.
 type Broken = (usize, Fault);
 
 /// All rules, one after the other: each takes its part of the stack alone.
-pub(crate) fn check(graph: &Parts<'_>, packing: Packing, data: &[u8]) -> Result<Needs, ParseError> {
-    all(graph, packing, data).map_err(|(edge, fault)| ParseError::Edge { edge: edge as u8, fault })
+pub(crate) fn check(nodes: &[Node], weights: &Weights<'_>) -> Result<Needs, ParseError> {
+    find_fault(nodes, weights).map_err(|(node, fault)| ParseError::Node { node: node as u16, fault })
 }
 
-fn all(graph: &Parts<'_>, packing: Packing, data: &[u8]) -> Result<Needs, Broken> {
-    let last = graph.ops.len();
-    if last == 0 || graph.edges.len() != last + 1 {
+fn find_fault(nodes: &[Node], weights: &Weights<'_>) -> Result<Needs, Broken> {
+    let Some((image, before)) = nodes.split_last().filter(|_| nodes.len() <= MAX_NODES) else {
         return Err((0, Fault::Count));
+    };
+    let last = before.len();
+    let rings = check_rings_apart(nodes)?;
+    let scratch = check_ops(nodes, weights)?;
+    if image.reads().is_empty() || image.padding != Padding::default() {
+        return Err((last, if image.reads().is_empty() { Fault::Count } else { Fault::Padding }));
     }
-    let rings = check_edges(graph)?;
-    let (scratch, output) = check_ops(graph, packing, data)?;
-    check_rings(graph)?;
-    if u64::from(rings) + (scratch + fixed_bytes(last + 1)) as u64 > u32::MAX.into() {
+    check_rings_together(nodes)?;
+    if u64::from(rings) + (scratch + fixed_bytes(nodes.len())) as u64 > u32::MAX.into() {
         return Err((last, Fault::Size));
     }
-    Ok(Needs { rings, scratch: scratch as u32, output })
+    Ok(Needs { rings, scratch: scratch as u32, output: image.shape })
 }
 
-/// Each edge for itself. Gives the bytes of all rings.
+/// Each node's ring for itself. Gives the bytes of all rings.
 #[inline(never)]
-fn check_edges(graph: &Parts<'_>) -> Result<u32, Broken> {
-    let mut rings = 0;
-    for (index, edge) in graph.edges.clone().enumerate() {
-        check_edge(&edge).map_err(|fault| (index, fault))?;
+fn check_rings_apart(nodes: &[Node]) -> Result<u32, Broken> {
+    let (mut rings, mut rows) = (0, 0);
+    for (index, node) in nodes.iter().enumerate() {
+        check_ring(node).map_err(|fault| (index, fault))?;
+        if node.ring != rings {
+            return Err((index, Fault::Ring));
+        }
         // Either is below 2³¹.
-        rings += edge.ring_bytes() as u32;
-        if rings > i32::MAX as u32 {
+        rings += node.ring_bytes() as u32;
+        rows += u64::from(node.made_rows());
+        if rings > i32::MAX as u32 || rows * nodes.len() as u64 > MAX_STEPS {
             return Err((index, Fault::Size));
         }
     }
-    let right = graph.edges.clone().next().is_some_and(|edge| {
-        // What edge 0 has beyond the latent vector are classes.
-        let shape = Shape { h: 1, w: 1, c: edge.shape.c.max(graph.latent.dims) };
-        edge.shape == shape && edge.zero_point == 0 && u32::from(edge.ring_rows) == edge.padded_rows()
-    });
-    if right { Ok(rings) } else { Err((0, Fault::Shape)) }
-}
-
-/// Each operator between its edges. Gives the bytes that the kernel works in, and the shape of the image.
-#[inline(never)]
-fn check_ops(graph: &Parts<'_>, packing: Packing, data: &[u8]) -> Result<(usize, Shape), Broken> {
-    let (mut most, mut image) = (0, Shape { h: 0, w: 0, c: 0 });
-    let (mut ops, mut edges) = (graph.ops.clone(), graph.edges.clone());
-    edges.next();
-    for index in 1..=graph.ops.len() {
-        let at = |fault| (index, fault);
-        let (Some(op), Some(output)) = (ops.next(), edges.next()) else { return Err(at(Fault::Count)) };
-        let source = graph.edges.clone().take(index).nth(op.source()).ok_or(at(Fault::Source))?;
-        ops::check(&op, &source, &output, packing, data).map_err(at)?;
-        if index < graph.ops.len() {
-            check_codes(op.bank(), &output, data).map_err(at)?;
-        } else if output.padding != Padding::default() {
-            return Err(at(Fault::Padding));
-        }
-        let (matrix, channels, depth) = ops::matrix(&op, &source, &output);
-        most = packing.scratch_bytes(matrix, channels, depth).max(most);
-        image = output.shape;
-    }
-    Ok((most, image))
-}
-
-/// That rings are high enough, by making an image without making anything.
-#[inline(never)]
-fn check_rings(graph: &Parts<'_>) -> Result<(), Broken> {
-    let mut edges = [Progress::NONE; MAX_EDGES];
-    let Some(edges) = edges.get_mut(..graph.edges.len()) else { return Err((0, Fault::Count)) };
-    walk::fill(edges, &mut graph.edges.clone(), &mut graph.ops.clone());
-    let mut rings = [0; MAX_EDGES];
-    rings.iter_mut().zip(graph.edges.clone()).for_each(|(ring, edge)| *ring = edge.ring_rows);
-    let mut low = None;
-    walk::rehearse_from(edges, |edge, rows| {
-        if rings.get(edge).is_none_or(|&ring| rows > u32::from(ring)) {
-            low = Some(edge);
-        }
-    });
-    low.map_or(Ok(()), |edge| Err((edge, Fault::Ring)))
-}
-
-/// Codes that another operator reads are −127 … 127, whatever the sums: see [`fixed`].
-#[inline(never)]
-fn check_codes(bank: &Bank, output: &Edge, data: &[u8]) -> Result<(), Fault> {
-    let least = match bank.table {
-        Some(table) => bytes(data, table, 0, 256).unwrap_or(&[]).iter().map(|&code| code as i8).min().unwrap_or(0),
-        None => bank.low,
-    };
-    if least.min(output.zero_point) < fixed::LEAST_CODE { Err(Fault::Range) } else { Ok(()) }
+    Ok(rings)
 }
 
 #[inline(never)]
-fn check_edge(edge: &Edge) -> Result<(), Fault> {
-    if edge.shape.is_empty() {
+fn check_ring(node: &Node) -> Result<(), Fault> {
+    let Shape { h, w, c } = node.shape;
+    if node.shape.is_empty() {
         return Err(Fault::Shape);
     }
+    let Padding { top, bottom, left, right } = node.padding;
+    // A row beyond the opposite edge has no mirror image.
+    let most = |sides: [u8; 2]| u16::from(sides[0].max(sides[1]));
+    let fits = match Border::ALL.get(usize::from(node.border)) {
+        Some(Border::Reflect) => most([top, bottom]) < h && most([left, right]) < w,
+        Some(_) => true,
+        None => false,
+    };
+    if !fits {
+        return Err(Fault::Padding);
+    }
     // The largest row has 65535² values, which with its padding does not fit 32 bits.
-    let pixels = u64::from(edge.shape.w) + u64::from(edge.padding.left) + u64::from(edge.padding.right);
-    let row = pixels * u64::from(edge.shape.c) + 3;
-    if row * u64::from(edge.ring_rows) > i32::MAX as u64 {
+    let row = (u64::from(w) + u64::from(left) + u64::from(right)) * u64::from(c) + 3;
+    if row * u64::from(node.ring_rows) > i32::MAX as u64 || node.made_rows() > u16::MAX.into() {
         return Err(Fault::Size);
     }
-    if edge.padded_rows() > u16::MAX.into() {
-        return Err(Fault::Size);
-    }
-    if edge.ring_rows == 0 || u32::from(edge.ring_rows) > edge.padded_rows() {
+    if node.ring_rows == 0 || u32::from(node.ring_rows) > node.made_rows() {
         return Err(Fault::Ring);
     }
     Ok(())
 }
 
-/// The rules of a bank with `blocks` blocks of `channels` channels and `weights` weights in all.
+/// Each node between those that it reads. Gives the bytes that the kernel works in.
 #[inline(never)]
-pub(crate) fn check_bank(
-    bank: &Bank,
-    weights: u64,
-    blocks: usize,
-    channels: usize,
-    data_len: usize,
-) -> Result<(), Fault> {
-    if bank.low > bank.high {
+fn check_ops(nodes: &[Node], weights: &Weights<'_>) -> Result<usize, Broken> {
+    let mut most = 0;
+    for (index, node) in nodes.iter().enumerate() {
+        let work = check_op(nodes, index, node, weights).map_err(|fault| (index, fault))?;
+        most = work.map_or(0, |work| weights.packing.scratch_bytes(work.matrix, work.channels, work.depth)).max(most);
+    }
+    Ok(most)
+}
+
+fn check_op(nodes: &[Node], index: usize, node: &Node, weights: &Weights<'_>) -> Result<Option<ops::Work>, Fault> {
+    if usize::from(node.read_count) > MAX_READS {
+        return Err(Fault::Count);
+    }
+    let mut sources = [node; MAX_READS];
+    for (read, source) in node.reads().iter().zip(&mut sources) {
+        *source = nodes.get(..index).and_then(|before| before.get(usize::from(read.source))).ok_or(Fault::Source)?;
+        let padding = [source.padding.top, source.padding.bottom];
+        ops::check_axis(&read.rows, source.shape.h, node.shape.h, padding)?;
+    }
+    let least = ops::check(node, sources, weights)?;
+    // Codes that another node reads are −127 … 127, whatever the sums: see `fixed`.
+    if index + 1 < nodes.len() && least.min(node.zero_point) < LEAST_CODE {
         return Err(Fault::Range);
     }
-    let inside =
-        |offset: u32, len: u64| offset.is_multiple_of(ALIGNMENT as u32) && u64::from(offset) + len <= data_len as u64;
-    let sets = if bank.shared { 1 } else { blocks as u64 };
-    let table = bank.table.is_none_or(|table| inside(table, 256));
-    if inside(bank.weights, weights) && inside(bank.channels, 8 * sets * channels as u64) && table {
-        Ok(())
-    } else {
-        Err(Fault::Data)
-    }
+    Ok(ops::work(node, sources[0]))
+}
+
+/// That rings are high enough, by making an image without making anything.
+#[inline(never)]
+fn check_rings_together(nodes: &[Node]) -> Result<(), Broken> {
+    let mut low = None;
+    walk::rehearse(nodes, |index, rows| {
+        if nodes.get(index).is_none_or(|node| rows > u32::from(node.ring_rows)) {
+            low = Some(index);
+        }
+    });
+    low.map_or(Ok(()), |node| Err((node, Fault::Ring)))
 }

@@ -1,91 +1,15 @@
-//! Draws images row by row, in memory of the caller. [`walk`] tells which row comes next.
-//!
-//! ```text
-//! arena:  rings of the edges │ up to 15 bytes skipped │ the kernel's working memory │ progress of each edge │ nodes
-//! ```
+//! Draws images row by row, in memory of the caller. [`walk`](crate::walk) tells which row comes next.
 
-use core::ops::Range;
-
-use bytemuck::{Pod, Zeroable};
-
+use crate::arena::{LANE_BYTES, cast, fill_sides, split};
 use crate::error::GeneratorError;
 use crate::fixed::LEAST_CODE;
-use crate::graph::{self, Axis, Edge, Op, Padding, Phases, Shape};
+use crate::graph::{Border, Input, Kind, Node, Source};
 use crate::kernels::{Kernel, Native};
 use crate::latent::Point;
 use crate::model::Model;
-use crate::ops::{self, Job};
+use crate::ops::{self, Job, input};
 use crate::packing::{Packing, SCRATCH_ALIGNMENT};
-use crate::parts::Parts;
 use crate::walk::{self, Progress};
-
-/// Bytes of the arena that do not depend on shapes: what each edge takes besides its ring, and what is skipped because an arena
-/// may start at any address.
-pub(crate) const fn fixed_bytes(edges: usize) -> usize {
-    const { assert!(size_of::<Progress>() + size_of::<Node>() == 64, "the documents of `Model::arena_bytes` say so") };
-    edges * (size_of::<Progress>() + size_of::<Node>()) + SCRATCH_ALIGNMENT - 1
-}
-
-/// An edge and the operator that makes it, decoded for [`ops`]: bytes and nothing else, so that it can lie in the arena.
-#[derive(Clone, Copy, Debug, Pod, Zeroable)]
-#[repr(C)]
-pub(crate) struct Node {
-    /// Where the ring of the edge starts in the arena.
-    start: u32,
-    /// Weights of the operator; of the latent vector, none.
-    pub(crate) bank: Bank,
-    /// The columns that it reads; a fully connected layer has no phases.
-    pub(crate) horizontal: Axis,
-    zero_point: i8,
-    pub(crate) padding: Padding,
-    /// Shape of the edge.
-    pub(crate) shape: Shape,
-    ring_rows: u16,
-}
-
-/// A [`graph::Bank`] as bytes and nothing else.
-#[derive(Clone, Copy, Debug, Pod, Zeroable)]
-#[repr(C)]
-pub(crate) struct Bank {
-    pub(crate) weights: u32,
-    pub(crate) channels: u32,
-    /// [`Bank::NO_TABLE`], or where the table is.
-    pub(crate) table: u32,
-    pub(crate) shared: u8,
-    pub(crate) zero_point: i8,
-    pub(crate) low: i8,
-    pub(crate) high: i8,
-}
-
-impl Bank {
-    /// No table starts there, as it would not be at a multiple of 16.
-    pub(crate) const NO_TABLE: u32 = u32::MAX;
-
-    fn new(bank: &graph::Bank) -> Self {
-        let graph::Bank { weights, channels, shared, zero_point, low, high, table } = *bank;
-        Self { weights, channels, table: table.unwrap_or(Self::NO_TABLE), shared: shared.into(), zero_point, low, high }
-    }
-}
-
-impl Node {
-    fn new(edge: &Edge, op: Option<&Op>, start: u32) -> Self {
-        let Edge { shape, padding, zero_point, ring_rows } = *edge;
-        let horizontal = match op {
-            Some(Op::PhaseConv(conv)) => conv.horizontal,
-            _ => Axis { step: 0, dilation: 1, phases: Phases::default() },
-        };
-        let bank = op.map_or(Bank::zeroed(), |op| Bank::new(op.bank()));
-        Self { start, bank, horizontal, zero_point, padding, shape, ring_rows }
-    }
-
-    /// Where row `index` (padding rows counted) lies in the ring.
-    fn slot(&self, index: u32) -> Range<usize> {
-        let Self { shape, padding, zero_point, ring_rows, .. } = *self;
-        let row_bytes = Edge { shape, padding, zero_point, ring_rows }.row_bytes();
-        let start = (index % u32::from(ring_rows.max(1))) as usize * row_bytes;
-        start..start + row_bytes
-    }
-}
 
 /// Draws images from a model with memory of the caller.
 #[derive(Debug)]
@@ -93,7 +17,7 @@ pub struct Generator<'a, K: Kernel = Native> {
     model: &'a Model<'a>,
     rings: &'a mut [i8],
     progress: &'a mut [Progress],
-    nodes: &'a [Node],
+    /// What the kernel works in, and lanes.
     scratch: &'a mut [i32],
     /// Without one the portable packing is read.
     kernel: Option<K>,
@@ -129,12 +53,16 @@ impl<'a, K: Kernel> Generator<'a, K> {
         let arena = arena.get_mut(..expected).ok_or(GeneratorError::Arena { expected, found })?;
         let (rings, rest) = split(arena, model.rings_bytes());
         let (_, rest) = split(rest, rest.as_ptr().align_offset(SCRATCH_ALIGNMENT));
-        let (scratch, rest) = split(rest, model.scratch_bytes());
-        let (progress, rest) = split(rest, model.edges() * size_of::<Progress>());
-        let (nodes, _) = split(rest, model.edges() * size_of::<Node>());
-        let (scratch, progress, nodes) = (cast(scratch), cast(progress), cast(nodes));
-        unpack(model, rings, progress, nodes);
-        Ok(Self { model, rings, progress, nodes, scratch, kernel })
+        let (scratch, rest) = split(rest, model.scratch_bytes() + LANE_BYTES);
+        let (progress, _) = split(rest, size_of_val(model.nodes()) / size_of::<Node>() * size_of::<Progress>());
+        // Rows are written between their padding, so zeros at the sides are written here and never again.
+        let mut unfilled = &mut *rings;
+        for node in model.nodes() {
+            let (ring, rest) = split(core::mem::take(&mut unfilled), node.ring_bytes());
+            ring.fill(node.zero_point);
+            unfilled = rest;
+        }
+        Ok(Self { model, rings, progress: cast(progress), scratch: cast(scratch), kernel })
     }
 
     /// The model it draws from.
@@ -149,13 +77,17 @@ impl<'a, K: Kernel> Generator<'a, K> {
     }
 
     /// The image at a point of the latent space: on the way between two seeds or two keyframes, or of a chosen class.
+    ///
+    /// A model that reads an image sees black; [`Generator::translate`] hands it one.
     pub fn sample_at(&mut self, point: Point) -> Rows<'_, 'a, K> {
-        let model = self.model;
-        match if point.of_keyframes { model.keyframes() } else { None } {
-            Some(keyframes) => keyframes.fill(point, self.latent()),
-            None => point.fill(model.latent(), self.latent()),
-        }
-        self.rows()
+        self.translate(point, Black)
+    }
+
+    /// The image that comes of another one, which `feed` hands in row by row, each when it is needed and in order. The point is for
+    /// the model's other inputs, if there are any.
+    pub fn translate<F: Feed>(&mut self, point: Point, feed: F) -> Rows<'_, 'a, K, F> {
+        self.fill(point);
+        self.rows(feed)
     }
 
     /// Hands the rows of a seed's image to `take`, top to bottom.
@@ -167,121 +99,124 @@ impl<'a, K: Kernel> Generator<'a, K> {
     }
 
     /// The image of a latent vector in codes of [`Prior::steps`](crate::Prior::steps) to the unit, −127 … 127, with the values
-    /// of the classes behind it. Missing values are taken as 0, surplus ones are left, and −128 is taken as −127.
+    /// of the classes behind it. Missing values are taken as 0, surplus ones are left, and −128 is taken as −127. Inputs other than the
+    /// first latent vector are those of seed 0.
     pub fn decode(&mut self, codes: &[i8]) -> Rows<'_, 'a, K> {
+        self.fill(Point::seed(0));
         let latent = self.latent();
         latent.fill(0);
         latent.iter_mut().zip(codes).for_each(|(to, &from)| *to = from.max(LEAST_CODE));
-        self.rows()
+        self.rows(Black)
     }
 
-    /// Edge 0 without its padding.
+    /// Fills the inputs that are there from the start.
+    #[inline(never)]
+    fn fill(&mut self, point: Point) {
+        let model = self.model;
+        for node in model.nodes().iter().filter(|node| node.is_filled()) {
+            let row = filled_mut(node, self.rings);
+            input::fill(node, point, row);
+        }
+        if let Some(keyframes) = if point.of_keyframes { model.keyframes() } else { None } {
+            keyframes.fill(point, self.latent());
+        }
+    }
+
+    /// The first latent vector without its padding.
     #[inline(never)]
     fn latent(&mut self) -> &mut [i8] {
-        match self.nodes.first() {
-            Some(node) => row_mut(node, self.rings, node.padding.top.into()),
+        let is_latent = |node: &&Node| node.parameters::<Input>().is_some_and(|input| input.latent().is_some());
+        match self.model.nodes().iter().find(is_latent) {
+            Some(node) => filled_mut(node, self.rings),
             None => &mut [],
         }
     }
 
-    fn rows(&mut self) -> Rows<'_, 'a, K> {
-        walk::start(self.progress);
-        Rows { generator: self }
+    fn rows<F: Feed>(&mut self, feed: F) -> Rows<'_, 'a, K, F> {
+        walk::start(self.model.nodes(), self.progress);
+        Rows { generator: self, feed }
     }
 }
 
-/// Fills the arena: padding, where each edge starts, and what its operator needs.
-#[inline(never)]
-fn unpack(model: &Model<'_>, mut rings: &mut [i8], progress: &mut [Progress], nodes: &mut [Node]) {
-    let Parts { mut edges, mut ops, .. } = model.parts();
-    walk::fill(progress, &mut edges.clone(), &mut ops.clone());
-    let mut start = 0;
-    for (index, node) in nodes.iter_mut().enumerate() {
-        let Some(edge) = edges.next() else { return };
-        let op = if index == 0 { None } else { ops.next() };
-        *node = Node::new(&edge, op.as_ref(), start);
-        // Rows are written between their padding, so the padding at the sides is written here and never again.
-        let (ring, rest) = split(core::mem::take(&mut rings), edge.ring_bytes());
-        ring.fill(edge.zero_point);
-        rings = rest;
-        start += edge.ring_bytes() as u32;
+/// The only row, between padding, of a node that is filled at once.
+fn filled_mut<'a>(node: &Node, rings: &'a mut [i8]) -> &'a mut [i8] {
+    let start = node.ring as usize + usize::from(node.made_padding()[0]) * node.row_bytes() + node.left();
+    rings.get_mut(start..start + node.shape.row_len()).unwrap_or_default()
+}
+
+/// Rows that a model reads: see [`Generator::translate`].
+pub trait Feed {
+    /// Writes row `y` of the image to read, `width · channels` bytes from 0, black, to 255, white.
+    fn row(&mut self, y: u16, row: &mut [u8]);
+}
+
+impl<F: FnMut(u16, &mut [u8])> Feed for F {
+    fn row(&mut self, y: u16, row: &mut [u8]) {
+        self(y, row);
     }
 }
 
-/// The first `at` bytes and the rest. [`Model::arena_bytes`] saw to it that there are as many.
-fn split(bytes: &mut [i8], at: usize) -> (&mut [i8], &mut [i8]) {
-    bytes.split_at_mut_checked(at).unwrap_or_default()
-}
+/// A black image, for models that read none.
+#[derive(Clone, Copy, Debug)]
+pub struct Black;
 
-/// Bytes at an address and of a length that fit.
-fn cast<T: Pod>(bytes: &mut [i8]) -> &mut [T] {
-    bytemuck::try_cast_slice_mut(bytes).unwrap_or_default()
+impl Feed for Black {
+    fn row(&mut self, _: u16, row: &mut [u8]) {
+        row.fill(0);
+    }
 }
 
 /// The rows of one image, top to bottom; each is computed when it is asked for.
 #[derive(Debug)]
-pub struct Rows<'g, 'a, K: Kernel = Native> {
+pub struct Rows<'g, 'a, K: Kernel = Native, F = Black> {
     generator: &'g mut Generator<'a, K>,
+    feed: F,
 }
 
-impl<K: Kernel> Rows<'_, '_, K> {
+impl<K: Kernel, F: Feed> Rows<'_, '_, K, F> {
     /// The next row: `width · channels` bytes from 0, black, to 255, white. `None` after the last row.
     pub fn next_row(&mut self) -> Option<&[u8]> {
-        let Generator { model, rings, progress, nodes, scratch, kernel } = &mut *self.generator;
-        let last = nodes.len().checked_sub(1)?;
+        let Generator { model, rings, progress, scratch, kernel } = &mut *self.generator;
+        let nodes = model.nodes();
+        let image = nodes.last()?;
+        // Where there is one on every CPU of the target, the compiler sees here that there is.
+        let kernel = kernel.or_else(K::available);
         loop {
-            let edge = walk::next(progress)?;
-            let (of, node) = (progress.get(edge)?, nodes.get(edge)?);
-            let index = of.index();
-            let (below, above) = rings.split_at_mut_checked(node.start as usize)?;
-            match of.row() {
+            let index = walk::next(image, progress)?;
+            let (node, own) = (nodes.get(index)?, progress.get(index)?);
+            let (before, ring) = rings.split_at_mut_checked(node.ring as usize)?;
+            let (start, left) = (usize::from(own.slot) * node.row_bytes(), node.left());
+            match walk::row(node, own.made) {
                 Some(y) => {
-                    let source = nodes.get(of.source())?;
-                    let job = Job {
-                        model,
-                        kernel: *kernel,
-                        node,
-                        vertical: of.vertical(),
-                        source: Ring { node: source, values: below.get(source.start as usize..)? },
-                        y,
-                        row: row_mut(node, above, index),
-                        scratch,
-                    };
-                    ops::run(job);
+                    let row = ring.get_mut(start + left..start + left + node.shape.row_len())?;
+                    if node.kind == Kind::Input as u8 && is_fed(node) {
+                        self.feed.row(y, bytemuck::try_cast_slice_mut(row).unwrap_or_default());
+                        row.iter_mut().for_each(|code| *code = Source::pixel_code(*code as u8));
+                    } else {
+                        let weights = model.weights();
+                        ops::run(&mut Job { weights, nodes, node, progress, rings: before, y, row, scratch }, kernel);
+                    }
                 }
-                None => padded_row_mut(node, above, index).fill(node.zero_point),
+                None => padded(node, ring, start).fill(node.zero_point),
             }
-            walk::advance(progress, edge);
-            if edge == last {
-                let above = rings.get_mut(node.start as usize..)?;
-                return bytemuck::try_cast_slice(row_mut(node, above, index)).ok();
+            if node.border != Border::Zero as u8 {
+                fill_sides(node, padded(node, ring, start));
+            }
+            walk::advance(nodes, node, progress.get_mut(index)?);
+            if core::ptr::eq(node, image) {
+                let start = node.ring as usize + start;
+                return bytemuck::try_cast_slice(rings.get(start..start + node.shape.row_len())?).ok();
             }
         }
     }
 }
 
-/// The ring of an edge, for reading.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Ring<'a> {
-    /// The edge and, of no concern here, what makes it.
-    pub(crate) node: &'a Node,
-    /// The rings from the start of this one on.
-    pub(crate) values: &'a [i8],
+/// The row that starts at `start` in a node's ring, with its padding.
+fn padded<'a>(node: &Node, ring: &'a mut [i8], start: usize) -> &'a mut [i8] {
+    ring.get_mut(start..start + node.row_bytes()).unwrap_or_default()
 }
 
-impl Ring<'_> {
-    /// Where row `row` starts, counted without padding rows, with the padding at its sides.
-    pub(crate) fn row(&self, row: i32) -> usize {
-        self.node.slot((row + i32::from(self.node.padding.top)).max(0) as u32).start
-    }
-}
-
-#[inline(never)]
-fn padded_row_mut<'a>(node: &Node, ring: &'a mut [i8], index: u16) -> &'a mut [i8] {
-    ring.get_mut(node.slot(index.into())).unwrap_or_default()
-}
-
-fn row_mut<'a>(node: &Node, ring: &'a mut [i8], index: u16) -> &'a mut [i8] {
-    let left = usize::from(node.padding.left) * usize::from(node.shape.c);
-    padded_row_mut(node, ring, index).get_mut(left..left + node.shape.row_len()).unwrap_or_default()
+/// Whether the caller hands a node's rows in.
+fn is_fed(node: &Node) -> bool {
+    node.parameters::<Input>().is_some_and(|input| input.source == Source::Fed as u16)
 }

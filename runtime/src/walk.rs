@@ -1,176 +1,188 @@
-//! Rows, not feature maps: which row of which edge is made next.
+//! Rows, not feature maps: which row of which node is made next.
 //!
-//! Each edge counts the rows it has made, padding rows included. To make the next row of the image, walk from the image
-//! towards the latent vector; at each edge look at the rows that its operator must read for its next row; if one
-//! is not made yet, that edge comes first. So every row is made exactly once, as late as possible, and a ring is high
-//! enough when it holds the rows that one row of its consumers reads, plus those in between.
+//! Each node counts the rows it has made, padding rows included. To make the next row of the image, walk from the image
+//! towards the inputs; at each node look at the rows of others that it must read for its next row; if one is not made yet,
+//! the node that it belongs to comes first. So every row is made exactly once, as late as possible, and a ring is high
+//! enough when it holds the rows that one row of its readers reads, plus those in between.
 //!
 //! ```text
-//! next(image):  edge ← image
-//!               while the next row of edge needs a row of source that is not made:  edge ← source
-//!               make the next row of edge
+//! next(image):  node ← image
+//!               while the next row of node needs a row of some source that is not made:  node ← that source
+//!               make the next row of node
 //! ```
 //!
 //! The exporter plans rings by rehearsing this walk ([`rehearse`]), and `Model::parse` rehearses it again to check them.
 
 use bytemuck::{Pod, Zeroable};
 
-use crate::graph::{Axis, Edge, Graph, MAX_EDGES, Op};
+use crate::graph::{Border, MAX_NODES, MAX_READS, Node, Read};
 
-/// How far an edge is, and what its next row needs. While a model is drawn, these lie in the arena.
+/// How far a node is, and what its next row needs. While a model is drawn, these lie in the arena.
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 #[repr(C)]
 pub(crate) struct Progress {
     /// Rows made, padding rows included.
-    made: u16,
-    /// Rows that the source must have made before the next row can be.
-    needs: u16,
-    /// Rows without padding.
-    height: u16,
-    /// Padding rows above them.
-    top: u8,
-    /// The edge that is read.
-    source: u8,
-    /// Padding rows above the source.
-    source_top: u8,
-    /// Which rows of the source are read.
-    vertical: Axis,
+    pub(crate) made: u16,
+    /// Where in its ring the next row goes: `made` modulo the ring's height.
+    pub(crate) slot: u16,
+    /// Rows that each source must have made before the next row can be, or fewer where that has been so since an earlier row.
+    needs: [u16; MAX_READS],
+    /// The nodes that are read.
+    sources: [u8; MAX_READS],
+    /// Up to how many rows made it must be looked up what the next one needs: up to the first row where all read the same ones.
+    last: u16,
 }
 
-impl Progress {
-    /// Of no edge.
-    pub(crate) const NONE: Self =
-        Self { made: 0, needs: 0, height: 0, top: 0, source: 0, source_top: 0, vertical: Axis::FIRST };
-
-    /// An edge that is there from the start, as the latent vector is.
-    fn of(edge: &Edge) -> Self {
-        Self { made: rows(edge.padded_rows()), height: edge.shape.h, top: edge.padding.top, ..Self::NONE }
-    }
-
-    /// An edge that `op` makes from one of those before; nothing is made yet.
-    fn made_by(&mut self, op: &Op, before: &[Self]) {
-        self.source = op.source() as u8;
-        self.source_top = before.get(op.source()).map_or(0, |source| source.top);
-        self.vertical = op.vertical();
-        self.start();
-    }
-
-    /// The edge that is read.
-    pub(crate) fn source(&self) -> usize {
-        usize::from(self.source)
-    }
-
-    /// Index of the next row, padding rows counted.
-    pub(crate) fn index(&self) -> u16 {
-        self.made
-    }
-
-    /// Which rows of the source are read, padding rows counted negative.
-    pub(crate) fn vertical(&self) -> &Axis {
-        &self.vertical
-    }
-
-    /// Back to the start, where nothing is made.
-    fn start(&mut self) {
-        self.made = 0;
-        self.needs = self.needed();
-    }
-
-    /// One more row is made.
-    fn advance(&mut self) {
-        self.made = self.made.saturating_add(1);
-        self.needs = self.needed();
-    }
-
-    fn needed(&self) -> u16 {
-        self.row().and_then(|row| self.reads(row)).map_or(0, |(_, last)| rows(last + 1))
-    }
-
-    /// Index of the next row without padding rows, or `None` for a padding row.
-    pub(crate) fn row(&self) -> Option<u16> {
-        self.made.checked_sub(self.top.into()).filter(|&row| row < self.height)
-    }
-
-    /// For a row: the first and last row of the source to read, padding rows counted.
-    fn reads(&self, row: u16) -> Option<(u32, u32)> {
-        let (first, last) = self.vertical.reads(row)?;
-        let top = i32::from(self.source_top);
-        // `ops::check` saw that no row lies above the padding.
-        Some(((first + top).max(0) as u32, (last + top).max(0) as u32))
-    }
+/// The row that a node makes next without its padding rows, or `None` for a padding row.
+pub(crate) fn row(node: &Node, made: u16) -> Option<u16> {
+    let [top, _] = node.made_padding();
+    made.checked_sub(top.into()).filter(|&row| row < node.shape.h)
 }
 
-/// A number of rows, of which no edge of a checked model has more.
-fn rows(count: u32) -> u16 {
-    u16::try_from(count).unwrap_or(u16::MAX)
+/// For row `row` of a node: the first and last of the rows of `source` that `read` asks for, padding rows that are made counted.
+fn rows(read: &Read, source: &Node, row: u16) -> Option<(u32, u32)> {
+    let (first, last) = read.rows.reads(row)?;
+    let (first, last) = if source.border == Border::Zero as u8 {
+        let top = i32::from(source.padding.top);
+        (first + top, last + top)
+    } else {
+        mirrored(source, first, last)
+    };
+    // `rules` saw that no row lies beyond the padding.
+    Some((first.max(0) as u32, last.max(0) as u32))
 }
 
-/// The edge whose next row is made next so that the image, the last edge, gets its next row; `None` once the image is complete.
+/// The rows of `source` that stand for those from `first` to `last`: what lies outside is found inside, and between the two
+/// ends nothing lies further out.
 #[inline(never)]
-pub(crate) fn next(edges: &[Progress]) -> Option<usize> {
-    let mut edge = edges.len().checked_sub(1)?;
-    let mut progress = edges.get(edge)?;
+fn mirrored(source: &Node, first: i32, last: i32) -> (i32, i32) {
+    let border = Border::ALL.get(usize::from(source.border)).copied().unwrap_or_default();
+    let height = i32::from(source.shape.h);
+    let inside = |at: i32| at.min(height - 1).max(0);
+    let outside = [border.inside(first, height), border.inside(last, height)].map(inside);
+    let ends = [inside(first), inside(last), outside[0], outside[1]];
+    ends.iter().fold((height, 0), |(least, most), &end| (end.min(least), end.max(most)))
+}
+
+/// Rows of source `place` that a node must find made before it can make row `row`.
+#[inline(always)]
+fn needed(nodes: &[Node], node: &Node, row: u16, place: usize) -> u16 {
+    let rows = || {
+        let read = node.reads.get(place)?;
+        rows(read, nodes.get(usize::from(read.source))?, row)
+    };
+    rows().map_or(0, |(_, last)| count(last + 1))
+}
+
+/// A node that must make a row before node `index` can make its next one.
+#[inline(never)]
+fn lacking(nodes: &[Node], index: usize, made: &[u16; MAX_NODES]) -> Option<usize> {
+    let node = nodes.get(index)?;
+    let row = row(node, *made.get(index)?)?;
+    let lacks = |(place, read): (usize, &Read)| {
+        let source = usize::from(read.source);
+        (*made.get(source)? < needed(nodes, node, row, place)).then_some(source)
+    };
+    node.reads().iter().enumerate().find_map(lacks)
+}
+
+/// A number of rows, of which no node of a checked model has more.
+fn count(rows: u32) -> u16 {
+    u16::try_from(rows).unwrap_or(u16::MAX)
+}
+
+/// The node whose next row is made next so that the image, node `last`, gets its next row. `lacking` tells a node that must make
+/// one before another can.
+#[inline(always)]
+fn find(last: usize, lacking: impl Fn(usize) -> Option<usize>) -> usize {
+    let mut index = last;
+    loop {
+        match lacking(index) {
+            // Sources stand before what they feed, so this ends.
+            Some(source) if source < index => index = source,
+            _ => return index,
+        }
+    }
+}
+
+/// The next row to make; `None` once the image is complete.
+#[inline(never)]
+pub(crate) fn next(image: &Node, progress: &[Progress]) -> Option<usize> {
+    let last = progress.len().checked_sub(1)?;
     // An image has no padding.
-    if progress.made >= progress.height {
+    if progress.get(last)?.made >= image.shape.h {
         return None;
     }
-    loop {
-        let source = edges.get(progress.source())?;
-        // Sources stand before what they feed, so this ends.
-        if source.made >= progress.needs || progress.source() >= edge {
-            return Some(edge);
-        }
-        edge = progress.source();
-        progress = source;
-    }
+    Some(find(last, |index| {
+        let own = progress.get(index)?;
+        let lacks = |place: usize| {
+            let source = usize::from(own.sources[place]);
+            (progress.get(source)?.made < own.needs[place]).then_some(source)
+        };
+        lacks(0).or_else(|| lacks(1))
+    }))
 }
 
 /// Counts a row that was made.
-pub(crate) fn advance(edges: &mut [Progress], edge: usize) {
-    if let Some(progress) = edges.get_mut(edge) {
-        progress.advance();
+pub(crate) fn advance(nodes: &[Node], node: &Node, progress: &mut Progress) {
+    progress.made = progress.made.wrapping_add(1);
+    progress.slot = progress.slot.wrapping_add(1);
+    if progress.slot == node.ring_rows {
+        progress.slot = 0;
+    }
+    if progress.made <= progress.last {
+        refresh(nodes, node, progress);
     }
 }
 
-/// Back to the start of an image: there is the latent vector and nothing else.
-pub(crate) fn start(edges: &mut [Progress]) {
-    edges.iter_mut().skip(1).for_each(Progress::start);
+/// Back to the start of an image, where only what is filled at once is there.
+pub(crate) fn start(nodes: &[Node], progress: &mut [Progress]) {
+    for (node, progress) in nodes.iter().zip(progress) {
+        // What is filled at once fills its ring once.
+        let sources = node.reads.map(|read| read.source as u8);
+        let moves = node.reads.iter().any(|read| read.rows.moves());
+        let last = if moves { u16::MAX } else { node.made_padding()[0].into() };
+        *progress = Progress { made: made_at_start(node), slot: 0, needs: [0; MAX_READS], sources, last };
+        refresh(nodes, node, progress);
+    }
 }
 
-/// What a model's edges start from, decoded one by one.
 #[inline(never)]
-pub(crate) fn fill(into: &mut [Progress], edges: &mut impl Iterator<Item = Edge>, ops: &mut impl Iterator<Item = Op>) {
-    for index in 0..into.len() {
-        let Some(edge) = edges.next() else { return };
-        let (before, rest) = into.split_at_mut(index);
-        let Some(place) = rest.first_mut() else { return };
-        *place = Progress::of(&edge);
-        if index > 0
-            && let Some(op) = ops.next()
-        {
-            place.made_by(&op, before);
-        }
+fn refresh(nodes: &[Node], node: &Node, progress: &mut Progress) {
+    // A padding row needs nothing.
+    let Some(row) = row(node, progress.made) else { return };
+    for (place, needs) in progress.needs.iter_mut().enumerate().take(node.read_count.into()) {
+        *needs = needed(nodes, node, row, place);
     }
 }
 
-/// Goes through the making of one image without making anything. For each row that an operator makes, `visit` gets the
-/// edge it reads and how high that edge's ring must be for it.
-pub fn rehearse(graph: &Graph<'_>, visit: impl FnMut(usize, u32)) {
-    let mut edges = [Progress::NONE; MAX_EDGES];
-    let edges = edges.get_mut(..graph.edges.len()).unwrap_or_default();
-    fill(edges, &mut graph.edges.iter().copied(), &mut graph.ops.iter().cloned());
-    rehearse_from(edges, visit);
+fn made_at_start(node: &Node) -> u16 {
+    if node.is_filled() { count(node.made_rows()) } else { 0 }
 }
 
-/// As [`rehearse`], with edges that are at the start.
-pub(crate) fn rehearse_from(edges: &mut [Progress], mut visit: impl FnMut(usize, u32)) {
-    while let Some(edge) = next(edges) {
-        if let Some(progress) = edges.get(edge)
-            && let Some((first, _)) = progress.row().and_then(|row| progress.reads(row))
-            && let Some(source) = edges.get(progress.source())
-        {
-            visit(progress.source(), u32::from(source.made).saturating_sub(first));
+/// Goes through the making of one image without making anything. For each row that a node makes, `visit` gets each
+/// node that it reads and how high that node's ring must be for it.
+///
+/// Nodes beyond [`MAX_NODES`] are left out.
+pub fn rehearse(nodes: &[Node], mut visit: impl FnMut(usize, u32)) {
+    let nodes = nodes.get(..MAX_NODES).unwrap_or(nodes);
+    let mut made = [0u16; MAX_NODES];
+    made.iter_mut().zip(nodes).for_each(|(made, node)| *made = made_at_start(node));
+    let of = |made: &[u16; MAX_NODES], index: usize| made.get(index).copied().unwrap_or(u16::MAX);
+    let Some((image, before)) = nodes.split_last() else { return };
+    while of(&made, before.len()) < image.shape.h {
+        let index = find(before.len(), |index| lacking(nodes, index, &made));
+        let Some(node) = nodes.get(index) else { return };
+        if let Some(row) = row(node, of(&made, index)) {
+            for read in node.reads() {
+                let source = usize::from(read.source);
+                if let Some((first, _)) = nodes.get(source).and_then(|source| rows(read, source, row)) {
+                    visit(source, u32::from(of(&made, source)).saturating_sub(first));
+                }
+            }
         }
-        advance(edges, edge);
+        if let Some(made) = made.get_mut(index) {
+            *made = made.saturating_add(1);
+        }
     }
 }

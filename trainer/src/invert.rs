@@ -165,11 +165,7 @@ impl Descent<'_> {
         }
         let images = self.net.forward(input, &mut Mode::Eval).reshape([count as i32, -1, 1, 1]);
         let wanted = tensor(candidates.iter().flat_map(|candidate| targets[candidate.image].clone()).collect());
-        let span = match self.generator.pixels {
-            PixelRange::Symmetric => 0.5,
-            PixelRange::Unit => 1.0,
-        };
-        let difference = (images - wanted).mul_scalar(span);
+        let difference = (images - wanted).mul_scalar(1.0 / self.generator.pixels.span());
         let distances = match distance {
             Distance::Squared => difference.square(),
             // Not Burn's |x|, whose gradient at exactly 0 is NaN.
@@ -238,7 +234,7 @@ impl Descent<'_> {
         assert_eq!(image.len(), c * h * w, "images of {h}×{w}×{c}");
         let value = |byte: u8| match self.generator.pixels {
             PixelRange::Symmetric => f32::from(byte) / 127.5 - 1.0,
-            PixelRange::Unit => f32::from(byte) / 255.0,
+            range => range.black() + range.span() * (f32::from(byte) / 255.0),
         };
         (0..c).flat_map(|channel| image.iter().skip(channel).step_by(c)).map(|&byte| value(byte)).collect()
     }

@@ -1,4 +1,4 @@
-//! From a trained network to the exporter's float layer list.
+//! From a trained network to the exporter's float network.
 //!
 //! Weights already lie as the list wants them, so lowering copies. What exists for training only goes: dropout is the
 //! identity, and spectral normalization and maxout belong to critics, which are never exported.
@@ -6,13 +6,14 @@
 use anyhow::{Context, Result, bail, ensure};
 use burn::module::Param;
 use burn::tensor::Tensor;
-use edgegen_export::layers::{self, Activation, Network, Window};
+use edgegen_export::function::Function;
+use edgegen_export::layers::{self, Network, Window};
 use edgegen_runtime::graph::Shape;
 
 use crate::nets::layer::{Layer, PointwiseKind};
 use crate::systems::Generator;
 
-/// The float layer list of a generator.
+/// The float network of a generator.
 ///
 /// # Errors
 ///
@@ -52,8 +53,8 @@ pub fn lower(generator: &Generator) -> Result<Network> {
                     bias: values(&conv.bias),
                 }
             }
-            Layer::UpsampleNearest(layer) => layers::Layer::UpsampleNearest { factor: layer.factor },
-            Layer::PixelShuffle(layer) => layers::Layer::PixelShuffle { factor: layer.factor },
+            Layer::UpsampleNearest(layer) => layers::Layer::UpsampleNearest { factor: [layer.factor; 2] },
+            Layer::PixelShuffle(layer) => layers::Layer::PixelShuffle { factor: layer.factor, blocks_first: false },
             Layer::BatchNorm(norm) => layers::Layer::BatchNorm {
                 gamma: values(&norm.gamma),
                 beta: values(&norm.beta),
@@ -62,10 +63,10 @@ pub fn lower(generator: &Generator) -> Result<Network> {
                 epsilon: norm.epsilon as f32,
             },
             Layer::Pointwise(layer) => layers::Layer::Activation(match layer.kind {
-                PointwiseKind::Relu => Activation::Relu,
-                PointwiseKind::LeakyRelu(slope) => Activation::LeakyRelu { slope },
-                PointwiseKind::Tanh => Activation::Tanh,
-                PointwiseKind::Sigmoid => Activation::Sigmoid,
+                PointwiseKind::Relu => Function::relu(),
+                PointwiseKind::LeakyRelu(slope) => Function::leaky_relu(slope),
+                PointwiseKind::Tanh => Function::tanh(),
+                PointwiseKind::Sigmoid => Function::sigmoid(),
             }),
             Layer::Dropout(_) => continue,
             Layer::Maxout(_) => {
@@ -78,11 +79,11 @@ pub fn lower(generator: &Generator) -> Result<Network> {
             }
         });
     }
-    Ok(Network { input: generator.input(), layers: list, pixels: *pixels })
+    Ok(Network::chain(generator.input(), list, *pixels))
 }
 
 fn window(channels: usize, kernel: [usize; 2], stride: usize, padding: usize) -> Window {
-    Window { channels, kernel, stride: [stride; 2], padding: [padding; 2], dilation: [1; 2] }
+    Window { channels, kernel, stride: [stride; 2], padding: [[padding; 2]; 2], dilation: [1; 2], groups: 1 }
 }
 
 fn refuse_spectral(present: bool) -> Result<()> {
@@ -127,10 +128,11 @@ mod tests {
         }
         let generator = Generator { net, prior, classes: 2, pixels };
         let network = lower(&generator).unwrap();
-        assert_eq!((network.input.dims, network.input.classes), (4, 2));
+        let latent = network.latent().unwrap();
+        assert_eq!((latent.dims, latent.classes), (4, 2));
         let inputs: Vec<Vec<f32>> = (0..4).map(|_| (0..6).map(|_| rng.normal()).collect()).collect();
         for (latent, expected) in inputs.iter().zip(generator.generate(&inputs, &device)) {
-            let found = network.forward(latent).values;
+            let found = network.forward(&[latent.clone()]).unwrap().values;
             assert_eq!(found.len(), expected.len());
             let difference = found.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
             assert!(difference < 1e-4, "{difference}");

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
-use edgegen_export::layers::{Input, Network, PixelRange};
+use edgegen_export::layers::{LatentInput, Network, PixelRange};
 
 use crate::recipe::Recipe;
 use crate::rng::Rng;
@@ -66,7 +66,7 @@ impl Run {
     }
 
     /// What the generator reads.
-    pub fn input(&self) -> Input {
+    pub fn input(&self) -> LatentInput {
         self.generator.input()
     }
 

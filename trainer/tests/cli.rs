@@ -297,7 +297,7 @@ fn inspect_tells_whether_a_model_fits_a_board() {
     let [needed, room] = [0, 1].map(|index| fit["flash"][index].as_u64().unwrap());
     assert!(fit["fits"] == false && needed > room, "{fit}");
     let text = inspect("emoji-dcgan", &[]);
-    assert!(text.contains("flash 276 576 B") && text.contains("does not fit") && text.contains("operator 2"), "{text}");
+    assert!(text.contains("flash 277 072 B") && text.contains("does not fit") && text.contains("node 2"), "{text}");
     let all = done(folder.path(), &["inspect", &shipped("emoji-dcgan")]);
     assert!(all.contains("of flash missing") && all.contains("≈"), "{all}");
 }
@@ -312,7 +312,7 @@ fn flash_refuses_what_cannot_be_before_it_builds() {
         (&["no.egm", "--board", "lm3s6965evb"], &["found nothing"]),
         (&[&digits, "--board", "pico9"], &["there is no board pico9", "lm3s6965evb"]),
         (&[&digits, "--board", "lm3s6965evb", "--panel", "oled"], &["no panel oled", "ssd0323"]),
-        (&[&emoji, "--board", "lm3s6965evb"], &["does not fit", "of flash missing", "operator 2", "fewer channels"]),
+        (&[&emoji, "--board", "lm3s6965evb"], &["does not fit", "of flash missing", "node 2", "fewer channels"]),
         (&["mve.egm", "--board", "lm3s6965evb"], &["mve.egm", "found one packed for mve"]),
         (&[&digits, "--board", "lm3s6965evb", "--out", "x.exe"], &["ends in .uf2", "x.exe"]),
     ];

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use edgegen_export::ModelFile;
-use edgegen_runtime::model::checksum;
+use edgegen_runtime::format::checksum;
 use edgegen_sim::{Cpu, binary, qemu};
 use tempfile::TempDir;
 

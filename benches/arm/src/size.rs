@@ -14,20 +14,26 @@ use object::{Object, ObjectSection, ObjectSymbol, SectionFlags, SectionKind, elf
 use crate::board::{Bench, Counts};
 
 /// Parts by file of `runtime/src`, and the same by path of a function without debug information, such as one in assembly.
-const FILES: [(&str, &str, &str); 15] = [
+const FILES: [(&str, &str, &str); 21] = [
     ("kernels/scalar", "kernels::scalar", "kernel: scalar"),
     ("kernels/armv6m", "kernels::armv6m", "kernel: of the core"),
     ("kernels/dsp", "kernels::dsp", "kernel: of the core"),
     ("kernels/mve", "kernels::mve", "kernel: of the core"),
     ("kernels/", "kernels::", "kernel: driver"),
-    ("ops/dense", "ops::dense", "operator: dense"),
-    ("ops/phase_conv", "ops::phase_conv", "operator: phase_conv"),
+    ("ops/input", "ops::input", "operator: input"),
+    ("ops/product", "ops::product", "operator: product"),
+    ("ops/join", "ops::join", "operator: join"),
+    ("ops/copy", "ops::copy", "operator: copy"),
+    ("ops/reduce", "ops::reduce", "operator: reduce"),
     ("ops/", "ops::", "executor"),
+    ("weights", "weights::", "executor"),
+    ("arena", "arena::", "executor"),
     ("stream", "stream::", "executor"),
     ("walk", "walk::", "executor"),
     ("latent", "latent::", "latent vector"),
     ("rules", "rules::", "parse: header and checks"),
-    ("parts", "parts::", GRAPH),
+    ("format", "format::", "parse: header and checks"),
+    ("about", "about::", ABOUT),
     ("model", "model::", "parse: header and checks"),
     ("error", "error::", "parse: header and checks"),
 ];
@@ -35,11 +41,11 @@ const FILES: [(&str, &str, &str); 15] = [
 /// Files whose functions serve several parts: the part is that of their caller.
 const SERVING: [&str; 4] = ["graph", "fixed", "packing", "lib"];
 
-const GRAPH: &str = "parse: graph";
+const ABOUT: &str = "parse: name and metadata";
 
 /// Parts by the name of a function that comes from no file of the runtime.
 const CRATES: [(&str, &str); 5] = [
-    ("from_utf8", GRAPH),
+    ("from_utf8", ABOUT),
     ("compiler_builtins", "memcpy, division and the like"),
     ("__aeabi", "memcpy, division and the like"),
     ("mem", "memcpy, division and the like"),
@@ -133,7 +139,7 @@ fn part_of_code(lines: &Loader, address: u64) -> Result<&'static str> {
             return Ok(part);
         }
         if SERVING.iter().any(|start| file.starts_with(start)) {
-            serving = Some(GRAPH);
+            serving = Some(ABOUT);
         }
     }
     let name = lines.find_symbol(address).map(|name| format!("{:#}", rustc_demangle::demangle(name)));

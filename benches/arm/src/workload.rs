@@ -1,10 +1,11 @@
 //! What is measured: the layers of the table, each as the difference of two models, and a whole generator.
 
 use anyhow::{Context, Result};
-use edgegen_export::layers::{Activation, Input, Layer, Network, PixelRange, Window};
+use edgegen_export::function::Function;
+use edgegen_export::layers::{Input, LatentInput, Layer, Network, PixelRange, Window};
 use edgegen_export::{Label, ModelFile, cost, export, image, pack, plan, repack};
-use edgegen_runtime::graph::{Op, Padding};
-use edgegen_runtime::model::ALIGNMENT;
+use edgegen_runtime::format::ALIGNMENT;
+use edgegen_runtime::graph::{Padding, Product, Rounding};
 use edgegen_runtime::{Model, Packing, Prior, Shape};
 use edgegen_tests::{Values, rgb64};
 
@@ -19,23 +20,23 @@ pub struct Workload {
     /// As the table calls it.
     pub name: &'static str,
     network: fn() -> Network,
-    /// Operator of the network.
+    /// Node of the network; node 0 is the latent vector.
     pub op: usize,
 }
 
 /// The rows of the table but for the last, [`WHOLE`].
 pub const LAYERS: [Workload; 7] = [
-    Workload { name: "tconv 4×4×128 → 8×8×64", network: tconvs, op: 1 },
-    Workload { name: "tconv 8×8×64 → 16×16×32", network: tconvs, op: 2 },
-    Workload { name: "tconv 16×16×32 → 32×32×16", network: tconvs, op: 3 },
-    Workload { name: "tconv 32×32×16 → 64×64×3", network: tconvs, op: 4 },
-    Workload { name: "conv 3×3 16×16×32 → 32", network: || feed_and_convolve(16, 32), op: 2 },
-    Workload { name: "conv 3×3 32×32×16 → 16", network: || feed_and_convolve(32, 16), op: 2 },
-    Workload { name: "dense 64 → 2048", network: rgb64, op: 0 },
+    Workload { name: "tconv 4×4×128 → 8×8×64", network: tconvs, op: 2 },
+    Workload { name: "tconv 8×8×64 → 16×16×32", network: tconvs, op: 3 },
+    Workload { name: "tconv 16×16×32 → 32×32×16", network: tconvs, op: 4 },
+    Workload { name: "tconv 32×32×16 → 64×64×3", network: tconvs, op: 5 },
+    Workload { name: "conv 3×3 16×16×32 → 32", network: || feed_and_convolve(16, 32), op: 3 },
+    Workload { name: "conv 3×3 32×32×16 → 16", network: || feed_and_convolve(32, 16), op: 3 },
+    Workload { name: "dense 64 → 2048", network: rgb64, op: 1 },
 ];
 
 /// The whole 64×64 RGB generator.
-pub const WHOLE: Workload = Workload { name: "whole 64×64 RGB generator", network: rgb64, op: 4 };
+pub const WHOLE: Workload = Workload { name: "whole 64×64 RGB generator", network: rgb64, op: 5 };
 
 /// What a layer takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +56,7 @@ impl Workload {
     pub fn layer(&self, bench: &Bench, packing: Packing) -> Result<Taken> {
         let file = self.model()?;
         let rows = |ops| Ok::<_, anyhow::Error>(count(bench, &prefix(&file, ops)?, packing)?.0.rows());
-        let before = if self.op == 0 { 0 } else { rows(self.op)? };
+        let before = if self.op == 1 { 0 } else { rows(self.op)? };
         let macs = cost::cost(&Model::parse(file.bytes())?).ops[self.op].macs;
         Ok(Taken { macs, instructions: rows(self.op + 1)?.saturating_sub(before) })
     }
@@ -112,22 +113,19 @@ fn count(bench: &Bench, file: &ModelFile, packing: Packing) -> Result<(Counts, b
     }
 }
 
-/// The first operators of a portable model: the same layers, the last of them now making the image.
-fn prefix(file: &ModelFile, ops: usize) -> Result<ModelFile> {
+/// The first nodes of a portable chain: the same layers, the last of them now making the image.
+fn prefix(file: &ModelFile, count: usize) -> Result<ModelFile> {
     let model = Model::parse(file.bytes())?;
-    let mut graph = model.graph();
-    graph.ops.truncate(ops);
-    graph.edges.truncate(ops + 1);
-    graph.edges.last_mut().context("no edge")?.padding = Padding::default();
-    plan::set_rings(&mut graph);
-    relocate(&ModelFile::new(&pack::assemble(&graph, model.packing(), model.data())), false)
+    let mut nodes = model.nodes()[..count].to_vec();
+    nodes.last_mut().context("no node")?.padding = Padding::default();
+    plan::plan(&mut nodes)?;
+    relocate(&ModelFile::new(&pack::assemble(&nodes, &model.about(), model.packing(), model.data())), false)
 }
 
-/// The same model with no data but that of its operators; `aliased`: all weights start where those of the largest operator
-/// start.
+/// The same model with no data but that of its nodes; `aliased`: all weights start where those of the largest start.
 fn relocate(file: &ModelFile, aliased: bool) -> Result<ModelFile> {
     let model = Model::parse_any(file.bytes())?;
-    let mut graph = model.graph();
+    let mut nodes = model.nodes().to_vec();
     let cost = cost::cost(&model);
     let mut data = Vec::new();
     let mut append = |offset: u32, len: u64| {
@@ -136,20 +134,19 @@ fn relocate(file: &ModelFile, aliased: bool) -> Result<ModelFile> {
         data.resize(data.len().next_multiple_of(ALIGNMENT), 0);
         at
     };
-    let banks = graph.ops.iter().map(Op::bank).zip(&cost.ops);
-    let (largest, size) = banks.max_by_key(|(_, cost)| cost.weight_bytes).context("no operator")?;
+    let products = nodes.iter().zip(&cost.ops).filter_map(|(node, cost)| Some((*node.parameters::<Product>()?, cost)));
+    let (largest, size) = products.max_by_key(|(_, cost)| cost.weight_bytes).context("no product")?;
     let shared = aliased.then(|| append(largest.weights, size.weight_bytes));
-    for (op, cost) in graph.ops.iter_mut().zip(&cost.ops) {
-        let bank = match op {
-            Op::Dense(dense) => &mut dense.bank,
-            Op::PhaseConv(conv) => &mut conv.bank,
-        };
-        let table = if bank.table.is_some() { 256 } else { 0 };
-        bank.weights = shared.unwrap_or_else(|| append(bank.weights, cost.weight_bytes));
-        bank.channels = append(bank.channels, cost.channel_bytes - table);
-        bank.table = bank.table.map(|offset| append(offset, table));
+    for (node, cost) in nodes.iter_mut().zip(&cost.ops) {
+        let Some(mut product) = node.parameters::<Product>().copied() else { continue };
+        product.weights = shared.unwrap_or_else(|| append(product.weights, cost.weight_bytes));
+        node.set_parameters(&product);
+        let rounding = &mut node.rounding;
+        let table = if rounding.table().is_some() { 256 } else { 0 };
+        rounding.channels = append(rounding.channels, cost.channel_bytes - table);
+        rounding.table = rounding.table().map_or(Rounding::NO_TABLE, |offset| append(offset, table));
     }
-    let moved = ModelFile::new(&pack::assemble(&graph, model.packing(), &data));
+    let moved = ModelFile::new(&pack::assemble(&nodes, &model.about(), model.packing(), &data));
     Model::parse_any(moved.bytes())?;
     Ok(moved)
 }
@@ -157,8 +154,8 @@ fn relocate(file: &ModelFile, aliased: bool) -> Result<ModelFile> {
 /// The 64×64 RGB generator with few latent values.
 fn tconvs() -> Network {
     let mut network = rgb64();
-    network.input.dims = FEW;
-    if let Layer::Dense { shape, weight, bias } = &mut network.layers[0] {
+    network.nodes[0].layer = Layer::Input(Input::Latent(LatentInput::new(Prior::Gaussian, FEW)));
+    if let Layer::Dense { shape, weight, bias } = &mut network.nodes[1].layer {
         weight.truncate(shape.len() * FEW);
         // Without them all positions share their channels, which saves 16 KB.
         bias.fill(0.0);
@@ -171,19 +168,20 @@ fn tconvs() -> Network {
 fn feed_and_convolve(side: u16, channels: u16) -> Network {
     let mut values = Values(u64::from(side));
     let (shape, c) = (Shape { h: side / 2, w: side / 2, c: channels }, usize::from(channels));
-    let window = Window { channels: c, kernel: [3, 3], stride: [1, 1], padding: [1, 1], dilation: [1, 1] };
-    let doubling = Window { kernel: [2, 2], stride: [2, 2], padding: [0, 0], ..window };
+    let plain =
+        Window { channels: c, kernel: [3; 2], stride: [1; 2], padding: [[1; 2]; 2], dilation: [1; 2], groups: 1 };
+    let doubling = Window { kernel: [2; 2], stride: [2; 2], padding: [[0; 2]; 2], ..plain };
     let mut weights = |taps| (values.take(taps * c * c), values.take(c));
     let (weight, bias) = weights(4);
     let doubling = Layer::ConvTranspose { window: doubling, output_padding: [0, 0], weight, bias };
     let mut conv = || {
         let (weight, bias) = weights(9);
-        Layer::Conv { window, weight, bias }
+        Layer::Conv { window: plain, weight, bias }
     };
     // The last is never run; without it the first would be the last layer, which makes pixels.
     let (measured, last) = (conv(), conv());
     let dense = Layer::Dense { shape, weight: values.take(shape.len() * FEW), bias: vec![0.0; shape.len()] };
-    let relu = || Layer::Activation(Activation::Relu);
+    let relu = || Layer::Activation(Function::relu());
     let layers = vec![dense, relu(), doubling, relu(), measured, relu(), last];
-    Network { input: Input::new(Prior::Gaussian, FEW), layers, pixels: PixelRange::Unit }
+    Network::chain(LatentInput::new(Prior::Gaussian, FEW), layers, PixelRange::Unit)
 }

@@ -20,7 +20,7 @@ fn every_part_of_the_runtime_is_found() {
     }
     let parts = flash(&Cpu::CortexM4.build("proof", &[]).unwrap()).unwrap();
     // Were names or files of the debug information to change, parts would be empty; tests/proof.rs limits the sum.
-    for part in ["executor", "kernel: of the core", "operator: dense", "operator: phase_conv", "latent vector"] {
+    for part in ["executor", "kernel: of the core", "operator: product", "operator: copy", "latent vector"] {
         assert!(parts[part] > 100, "{part}: {parts:?}");
     }
     assert!(parts[START] < 3000, "{parts:?}");
@@ -40,7 +40,7 @@ fn ram_besides_the_arena() {
         assert!(counts.ram() < 1024, "{cpu}: {} bytes of {counts:?}", counts.ram());
         // The portable packing is for trying things out: the scalar kernel, which reads it, takes more than the kernels in assembly.
         let portable = bench.count(&model, None).unwrap();
-        assert!(portable.ram() < 1072, "{cpu}, portable: {} bytes of {portable:?}", portable.ram());
+        assert!(portable.ram() < 1024, "{cpu}, portable: {} bytes of {portable:?}", portable.ram());
         // Nothing but clamps depends on values, and on Cortex-M0 those are branches.
         let (least, most) = (counts.images.iter().min().unwrap(), counts.images.iter().max().unwrap());
         assert!(most - least < least / 1000, "{cpu}: {:?}", counts.images);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use edgegen_export::layers::{Map, Network};
 use edgegen_export::onnx;
 
@@ -32,8 +32,10 @@ impl Task {
     /// Interprets a network, to know what everybody should say.
     pub fn new(name: &str, network: Network) -> Result<Self> {
         let onnx = onnx::to_bytes(&network, name)?;
-        let latents: Vec<_> = (0..LATENTS as u64).map(|index| network.input.vector(SEED + index)).collect();
-        let images = latents.iter().map(|latent| network.forward(latent)).collect();
+        let latent = network.latent().context("expected a generator with a latent vector")?;
+        let latents: Vec<_> = (0..LATENTS as u64).map(|index| latent.vector(SEED + index)).collect();
+        let images =
+            latents.iter().map(|latent| network.forward(std::slice::from_ref(latent))).collect::<Result<_, _>>()?;
         Ok(Self { name: name.into(), network, onnx, latents, images })
     }
 

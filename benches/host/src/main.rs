@@ -12,7 +12,7 @@ use edgegen_bench_host::ort::Ort;
 use edgegen_bench_host::ours::Ours;
 use edgegen_bench_host::record::{Record, Row, TaskRecord};
 use edgegen_bench_host::tract::Apart;
-use edgegen_export::onnx;
+use edgegen_export::onnx::read::{self, Assume};
 use edgegen_tests::rgb64;
 
 /// Time whole generators on one thread, beside tract and onnxruntime
@@ -50,7 +50,9 @@ fn run(args: &Args) -> Result<()> {
     let mut tasks = vec![Task::new("rgb64, random weights", rgb64())?];
     for path in &args.networks {
         let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-        let network = onnx::from_bytes(&bytes).with_context(|| path.display().to_string())?;
+        let network = read::from_bytes(&bytes, path.parent(), &Assume::default())
+            .with_context(|| path.display().to_string())?
+            .network;
         tasks.push(Task::new(&path.file_stem().unwrap_or_default().to_string_lossy(), network)?);
     }
     for task in tasks {
@@ -95,7 +97,7 @@ fn compete(task: &Task, python: &str, settings: Settings) -> Result<(TaskRecord,
     }
     let mut found = TaskRecord {
         name: task.name.clone(),
-        shape: format!("{} latent values → {}", task.network.input.width(), task.network.output()),
+        shape: format!("{} latent values → {}", task.latents[0].len(), task.images[0].shape),
         macs: ours.macs()?,
         call_ms: least(&calls),
         failed: ort.failed.clone(),

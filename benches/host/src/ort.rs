@@ -9,6 +9,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use edgegen_runtime::Point;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -41,8 +42,9 @@ impl Ort {
     pub fn start(python: &str, task: &Task) -> Result<(Rc<RefCell<Self>>, Contenders)> {
         let folder = tempfile::tempdir()?;
         let network = &task.network;
-        let calibration: Vec<_> =
-            (CALIBRATION_SEED..CALIBRATION_SEED + CALIBRATION).map(|seed| network.input.vector(seed)).collect();
+        let calibration: Vec<_> = (CALIBRATION_SEED..CALIBRATION_SEED + CALIBRATION)
+            .flat_map(|seed| network.inputs_at(Point::seed(seed)))
+            .collect();
         fs::write(folder.path().join("model.onnx"), &task.onnx)?;
         for (name, latents) in [("latents.f32", &task.latents), ("calibration.f32", &calibration)] {
             let bytes: Vec<u8> = latents.iter().flatten().flat_map(|value| value.to_le_bytes()).collect();

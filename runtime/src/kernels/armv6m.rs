@@ -30,6 +30,7 @@
 #![allow(unsafe_code)]
 
 mod finish;
+mod simple;
 mod vector;
 
 use core::arch::naked_asm;
@@ -37,7 +38,7 @@ use core::arch::naked_asm;
 use finish::{Finish, finish_windows, finish_windows_table};
 
 use super::blocked::{self, Tile};
-use super::{Kernel, Row};
+use super::{Channels, Kernel, Pair, Row, scalar};
 use crate::fixed::Output;
 use crate::packing::{Blocking, Matrix, Packing};
 
@@ -54,12 +55,34 @@ impl Kernel for Armv6m {
         Some(Self(()))
     }
 
-    fn windows(self, row: Row<'_>) {
+    #[inline(never)] // its part of the stack is for itself
+    fn windows(self, row: &mut Row<'_>) {
         blocked::run(Windows, row);
     }
 
-    fn vector(self, row: Row<'_>) {
+    #[inline(always)] // it is called in one place
+    fn vector(self, row: &mut Row<'_>) {
         blocked::run(Vector, row);
+    }
+
+    fn finish(self, sums: &[i32], channels: &Channels<'_>, to: &mut [i8]) {
+        simple::finish(sums, channels, to);
+    }
+
+    fn add(self, values: &[i8], step: usize, zero_point: i8, square: bool, sums: &mut [i32]) {
+        simple::add(values, step, zero_point, square, sums);
+    }
+
+    fn join(self, pair: &Pair<'_>, channels: &Channels<'_>, to: &mut [i8]) {
+        simple::join(pair, channels, to);
+    }
+
+    fn channels(self, row: &mut Row<'_>) {
+        scalar::channels(self, row, simple::add_products);
+    }
+
+    fn look_up(self, table: &[i8; 256], from: &[i8], to: &mut [i8]) {
+        simple::look_up(table, from, to);
     }
 }
 

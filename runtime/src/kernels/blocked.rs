@@ -52,9 +52,19 @@ pub trait Tile: Copy {
 }
 
 /// Makes the pixels of a row with the parts of a tile.
-pub fn run<T: Tile>(tile: T, row: Row<'_>) {
+pub fn run<T: Tile>(tile: T, row: &mut Row<'_>) {
+    let mut first = 0;
+    while first < row.channels.bias.len() {
+        run_channels(tile, row, first);
+        first += T::BLOCKING.channels;
+    }
+}
+
+/// The same for a tile of channels from `first` on.
+#[inline(always)] // it is called in one place
+fn run_channels<T: Tile>(tile: T, row: &mut Row<'_>, first: usize) {
     let Blocking { interleave, group, pixels: block, channels: most_channels, depth: most_depth, .. } = T::BLOCKING;
-    let Row { window, weights, channels, pixels, stride, scratch } = row;
+    let Row { window, weights, channels, pixels, stride, scratch } = row.again();
     let Window { lanes, run, step, .. } = window;
     let depth = lanes.len() * run;
     let padded = depth.next_multiple_of(group);
@@ -63,26 +73,25 @@ pub fn run<T: Tile>(tile: T, row: Row<'_>) {
 
     let (stride, all) = (stride.max(1), channels.bias.len());
     let count = (pixels.len() + stride).saturating_sub(all.max(1)) / stride;
-    for (index, (bias, multiplier)) in
-        channels.bias.chunks(most_channels).zip(channels.multiplier.chunks(most_channels)).enumerate()
-    {
-        let first = index * most_channels;
-        let Some(weights) = weights.get(first * padded..) else { return };
-        let Some(sums) = rest.get_mut(..T::BLOCKING.sums_words(bias.len())) else { return };
-        for start in (0..count).step_by(block) {
-            let pixels_here = block.min(count - start);
-            tile.start(bias, sums);
-            let mut done = 0;
-            while done < depth {
-                let piece = most_depth.min(depth - done);
-                gather(tile, window, start * step, pixels_here, done..done + piece, strip);
-                let Some(weights) = weights.get(done * interleave..) else { return };
-                tile.multiply(strip, weights, next, piece.next_multiple_of(group), bias.len(), pixels_here, sums);
-                done += piece;
-            }
-            if let Some(to) = pixels.get_mut(start * stride + first..) {
-                tile.finish(sums, multiplier, &channels.output, to, pixels_here, stride);
-            }
+    let here = first..all.min(first + most_channels);
+    let (Some(bias), Some(multiplier)) = (channels.bias.get(here.clone()), channels.multiplier.get(here)) else {
+        return;
+    };
+    let Some(weights) = weights.get(first * padded..) else { return };
+    let Some(sums) = rest.get_mut(..T::BLOCKING.sums_words(bias.len())) else { return };
+    for start in (0..count).step_by(block) {
+        let pixels_here = block.min(count - start);
+        tile.start(bias, sums);
+        let mut done = 0;
+        while done < depth {
+            let piece = most_depth.min(depth - done);
+            gather(tile, window, start * step, pixels_here, done..done + piece, strip);
+            let Some(weights) = weights.get(done * interleave..) else { return };
+            tile.multiply(strip, weights, next, piece.next_multiple_of(group), bias.len(), pixels_here, sums);
+            done += piece;
+        }
+        if let Some(to) = pixels.get_mut(start * stride + first..) {
+            tile.finish(sums, multiplier, &channels.output, to, pixels_here, stride);
         }
     }
 }
@@ -98,10 +107,10 @@ fn gather<T: Tile>(
 ) {
     let Window { values, lanes, run, step } = window;
     let mut lane_start = 0;
-    for lane in lanes {
+    for &lane in lanes {
         let (begin, end) = (depth.start.max(lane_start), depth.end.min(lane_start + run));
         if begin < end
-            && let Some(values) = values.get(lane + from + begin - lane_start..)
+            && let Some(values) = values.get(lane as usize + from + begin - lane_start..)
         {
             tile.gather(values, step, pixels, end - begin, begin - depth.start, strip);
         }

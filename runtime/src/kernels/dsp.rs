@@ -34,6 +34,7 @@ macro_rules! same {
 mod few;
 mod finish;
 mod gather;
+mod simple;
 
 use core::arch::naked_asm;
 
@@ -41,7 +42,7 @@ use finish::{Finish, finish_vector, finish_windows};
 use gather::gather;
 
 use super::blocked::{self, Tile};
-use super::{Kernel, Row};
+use super::{Channels, Kernel, Pair, Row, scalar};
 use crate::fixed::Output;
 use crate::packing::{Blocking, Matrix, Packing};
 
@@ -58,19 +59,46 @@ impl Kernel for Dsp {
         Some(Self(()))
     }
 
-    fn windows(self, row: Row<'_>) {
+    #[inline(always)] // each is called in one place
+    fn windows(self, row: &mut Row<'_>) {
         if few::fits::<3>(&row) {
             few::run::<3>(row);
         } else if few::fits::<1>(&row) {
             few::run::<1>(row);
         } else {
-            blocked::run(Windows, row);
+            blocks(row);
         }
     }
 
-    fn vector(self, row: Row<'_>) {
+    #[inline(always)] // each is called in one place
+    fn vector(self, row: &mut Row<'_>) {
         blocked::run(Vector, row);
     }
+
+    fn finish(self, sums: &[i32], channels: &Channels<'_>, to: &mut [i8]) {
+        simple::finish(sums, channels, to);
+    }
+
+    fn add(self, values: &[i8], step: usize, zero_point: i8, square: bool, sums: &mut [i32]) {
+        simple::add(values, step, zero_point, square, sums);
+    }
+
+    fn join(self, pair: &Pair<'_>, channels: &Channels<'_>, to: &mut [i8]) {
+        simple::join(pair, channels, to);
+    }
+
+    fn channels(self, row: &mut Row<'_>) {
+        scalar::channels(self, row, simple::add_products);
+    }
+
+    fn look_up(self, table: &[i8; 256], from: &[i8], to: &mut [i8]) {
+        simple::look_up(table, from, to);
+    }
+}
+
+#[inline(never)] // its part of the stack is for itself
+fn blocks(row: &mut Row<'_>) {
+    blocked::run(Windows, row);
 }
 
 /// Pixels of a [`Windows`] block.

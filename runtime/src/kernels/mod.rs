@@ -98,10 +98,36 @@ pub trait Kernel: Copy {
     fn available() -> Option<Self>;
 
     /// Makes the pixels of one phase of one row of a convolution.
-    fn windows(self, row: Row<'_>);
+    fn windows(self, row: &mut Row<'_>);
 
     /// Makes one pixel of a fully connected layer.
-    fn vector(self, row: Row<'_>);
+    fn vector(self, row: &mut Row<'_>);
+
+    /// Makes the pixels of one phase of one row of a depthwise convolution: channel `c` reads place `c` of each lane, and its
+    /// weights are `weights[lane · channels + c]`.
+    fn channels(self, row: &mut Row<'_>) {
+        scalar::channels(self, row, scalar::add_products);
+    }
+
+    /// Makes a sum for each channel into codes; as many as all slices have.
+    fn finish(self, sums: &[i32], channels: &Channels<'_>, to: &mut [i8]) {
+        scalar::finish(sums, channels, to);
+    }
+
+    /// Adds pixels that lie `step` values apart to a sum for each channel, each value less `zero_point`, or the square of that.
+    fn add(self, values: &[i8], step: usize, zero_point: i8, square: bool, sums: &mut [i32]) {
+        scalar::add(values, step, zero_point, square, sums);
+    }
+
+    /// Makes whole pixels of two operands, see [`Pair`].
+    fn join(self, pair: &Pair<'_>, channels: &Channels<'_>, to: &mut [i8]) {
+        scalar::join(pair, channels, to);
+    }
+
+    /// Makes codes into those that a table has at code + 128.
+    fn look_up(self, table: &[i8; 256], from: &[i8], to: &mut [i8]) {
+        scalar::look_up(table, from, to);
+    }
 }
 
 /// Pixels to make.
@@ -130,13 +156,21 @@ pub struct Row<'a> {
     pub scratch: &'a mut [i32],
 }
 
+impl Row<'_> {
+    /// The same row, to take apart.
+    #[inline(always)]
+    pub fn again(&mut self) -> Row<'_> {
+        Row { pixels: &mut *self.pixels, scratch: &mut *self.scratch, ..*self }
+    }
+}
+
 /// The input of one phase of one row.
 #[derive(Clone, Copy, Debug)]
 pub struct Window<'a> {
     /// Where the lanes are.
     pub values: &'a [i8],
     /// For each run of input values, the place of the first value that pixel 0 reads.
-    pub lanes: &'a [usize],
+    pub lanes: &'a [u32],
     /// Values that a pixel reads from each lane.
     pub run: usize,
     /// Values from the start of one pixel's run to that of the next.
@@ -146,9 +180,32 @@ pub struct Window<'a> {
 impl Window<'_> {
     /// Whether each lane has `count` values.
     pub fn holds(&self, count: usize) -> bool {
-        self.lanes.iter().all(|lane| lane.saturating_add(count) <= self.values.len())
+        self.lanes.iter().all(|lane| (*lane as usize).saturating_add(count) <= self.values.len())
     }
 }
+
+/// Two operands of a sum or a product, value by value. Of pixel `n`, channel `c`:
+///
+/// ```text
+/// x = a[n · steps[0] + c]          sum = factors[0] · x + factors[1] · y + bias[c]
+/// y = b[n · steps[1] + c]          or    (x − factors[0]) · (y − factors[1]) + bias[c]
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Pair<'a> {
+    /// First operand.
+    pub a: &'a [i8],
+    /// Second operand.
+    pub b: &'a [i8],
+    /// Values from one pixel to the next, 0 where one stands for all.
+    pub steps: [usize; 2],
+    /// Whether they are multiplied.
+    pub multiply: bool,
+    /// Factors of a sum, zero points of a product.
+    pub factors: [i32; 2],
+}
+
+/// Channels whose sums are held at the same time where a kernel does not say otherwise.
+pub const TILE: usize = 16;
 
 /// The output channels.
 #[derive(Clone, Copy, Debug)]
@@ -159,4 +216,20 @@ pub struct Channels<'a> {
     pub multiplier: &'a [i32],
     /// The same for all channels.
     pub output: fixed::Output<'a>,
+}
+
+impl<'a> Channels<'a> {
+    /// `count` of them from channel `first` on.
+    #[inline]
+    pub fn part(&self, first: usize, count: usize) -> Self {
+        fn part(words: &[i32], first: usize, count: usize) -> &[i32] {
+            let rest = words.get(first..).unwrap_or(&[]);
+            rest.get(..count).unwrap_or(rest)
+        }
+        Channels { bias: part(self.bias, first, count), multiplier: part(self.multiplier, first, count), ..*self }
+    }
+
+    /// No channel.
+    pub const NONE: Self =
+        Self { bias: &[], multiplier: &[], output: fixed::Output { zero_point: 0, low: 0, high: 0, table: None } };
 }

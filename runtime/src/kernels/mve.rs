@@ -23,8 +23,19 @@
 use core::arch::naked_asm;
 use core::ptr;
 
-use super::{Channels, Kernel, Row, Window};
+use super::{Channels, Kernel, Pair, Row, Window};
 use crate::packing::{Matrix, Packing};
+
+/// Lets the assembler know the instructions, since link-time optimisation reads assembly without the flags of the compiler, and
+/// aligns the function, as `adr` needs it.
+macro_rules! cpu {
+    () => {
+        ".cpu cortex-m55
+        .p2align 2"
+    };
+}
+
+mod simple;
 
 /// Proof that the CPU has M-profile vectors: the program is compiled for such a CPU alone.
 #[derive(Clone, Copy, Debug)]
@@ -56,55 +67,69 @@ impl Kernel for Mve {
         Some(Self(()))
     }
 
-    fn windows(self, row: Row<'_>) {
-        let Window { lanes, run, step, .. } = row.window;
-        let depth = lanes.len().saturating_mul(run);
-        if depth == 0 {
-            return biases(row);
-        }
-        let Row { weights, channels, pixels, stride, scratch, .. } = row;
-        let stride = stride.max(1);
-        let count = (pixels.len() + stride).saturating_sub(channels.bias.len().max(1)) / stride;
-        if run.is_multiple_of(VECTOR) && lanes.len() <= LANES {
-            return self.pixels(row.window, weights, &channels, pixels, stride, count);
-        }
-        let strip: &mut [i8] = bytemuck::cast_slice_mut(scratch);
-        let padded = depth.div_ceil(VECTOR).saturating_mul(VECTOR);
-        // Planned for the model's largest matrix, so in most layers for many more pixels than two.
-        let block = strip.len().checked_div(padded).unwrap_or(0).max(1);
-        for start in (0..count).step_by(block) {
-            let here = block.min(count - start);
-            for pixel in 0..here {
-                self.gather(row.window, (start + pixel) * step, strip.get_mut(pixel * padded..).unwrap_or(&mut []));
-            }
-            let window = Window { values: &*strip, lanes: &[0], run: padded, step: padded };
-            let pixels = pixels.get_mut(start * stride..).unwrap_or(&mut []);
-            self.pixels(window, weights, &channels, pixels, stride, here);
+    #[inline(always)] // each is called in one place
+    fn windows(self, row: &mut Row<'_>) {
+        if row.window.run >= VECTOR
+            && row.window.run.is_multiple_of(VECTOR)
+            && (1..=LANES).contains(&row.window.lanes.len())
+        {
+            self.pixels(row);
+        } else {
+            self.gathered(row);
         }
     }
 
-    fn vector(self, row: Row<'_>) {
+    #[inline(always)] // each is called in one place
+    fn vector(self, row: &mut Row<'_>) {
         let Window { values, lanes, run, .. } = row.window;
         let depth = lanes.len().saturating_mul(run);
         if depth == 0 {
             return biases(row);
         }
-        let Row { weights, channels, pixels, scratch, .. } = row;
+        let Row { window, weights, channels, pixels, scratch, .. } = row.again();
         match lanes {
             &[lane] if run.is_multiple_of(VECTOR) => {
-                self.pixel(values.get(lane..).unwrap_or(&[]), run, weights, &channels, pixels);
+                self.pixel(values.get(lane as usize..).unwrap_or(&[]), run, weights, &channels, pixels);
             }
             _ => {
                 let strip: &mut [i8] = bytemuck::cast_slice_mut(scratch);
-                self.gather(row.window, 0, strip);
+                self.gather(window, 0, strip);
                 self.pixel(strip, depth.div_ceil(VECTOR).saturating_mul(VECTOR), weights, &channels, pixels);
             }
         }
     }
+
+    #[inline(always)]
+    fn finish(self, sums: &[i32], channels: &Channels<'_>, to: &mut [i8]) {
+        simple::finish(self, sums, channels, to);
+    }
+
+    fn add(self, values: &[i8], step: usize, zero_point: i8, square: bool, sums: &mut [i32]) {
+        simple::add(self, values, step, zero_point, square, sums);
+    }
+
+    fn join(self, pair: &Pair<'_>, channels: &Channels<'_>, to: &mut [i8]) {
+        simple::join(self, pair, channels, to);
+    }
+
+    fn channels(self, row: &mut Row<'_>) {
+        simple::channels(self, row);
+    }
+
+    fn look_up(self, table: &[i8; 256], from: &[i8], to: &mut [i8]) {
+        simple::look_up(self, table, from, to);
+    }
+}
+
+/// Pixels that fit.
+fn count(pixels: &[i8], channels: &Channels<'_>, stride: usize) -> usize {
+    let stride = stride.max(1);
+    (pixels.len() + stride).saturating_sub(channels.bias.len().max(1)) / stride
 }
 
 /// Makes pixels that read nothing.
-fn biases(Row { channels, pixels, stride, .. }: Row<'_>) {
+fn biases(row: &mut Row<'_>) {
+    let Row { channels, pixels, stride, .. } = row.again();
     for pixel in pixels.chunks_mut(stride.max(1)) {
         for (value, (&bias, &multiplier)) in pixel.iter_mut().zip(channels.bias.iter().zip(channels.multiplier)) {
             *value = channels.output.finish(bias, multiplier);
@@ -115,25 +140,50 @@ fn biases(Row { channels, pixels, stride, .. }: Row<'_>) {
 impl Mve {
     /// Puts the values of one pixel together; what follows them in the strip will meet weights of 0.
     fn gather(self, Window { values, lanes, run, .. }: Window<'_>, from: usize, strip: &mut [i8]) {
-        for (lane, to) in lanes.iter().zip(strip.chunks_mut(run.max(1))) {
-            let values = values.get(lane + from..).unwrap_or(&[]);
+        for (&lane, to) in lanes.iter().zip(strip.chunks_mut(run.max(1))) {
+            let values = values.get(lane as usize + from..).unwrap_or(&[]);
             let len = run.min(to.len()).min(values.len());
             // SAFETY: both slices have `len` bytes; `self` proves that there are vectors.
             unsafe { copy(values.as_ptr(), to.as_mut_ptr(), len) }
         }
     }
 
+    /// Makes pixels whose runs are not whole vectors, or that read too many lanes.
+    #[inline(never)] // its part of the stack is for itself
+    fn gathered(self, row: &mut Row<'_>) {
+        let Window { lanes, run, step, .. } = row.window;
+        let depth = lanes.len().saturating_mul(run);
+        if depth == 0 {
+            return biases(row);
+        }
+        let Row { window, weights, channels, pixels, stride, scratch } = row.again();
+        let (stride, count) = (stride.max(1), count(pixels, &channels, stride));
+        let strip: &mut [i8] = bytemuck::cast_slice_mut(scratch);
+        let padded = depth.div_ceil(VECTOR).saturating_mul(VECTOR);
+        // Planned for the model's largest matrix, so in most layers for many more pixels than two.
+        let block = strip.len().checked_div(padded).unwrap_or(0).max(1);
+        for start in (0..count).step_by(block) {
+            let here = block.min(count - start);
+            for pixel in 0..here {
+                self.gather(window, (start + pixel) * step, strip.get_mut(pixel * padded..).unwrap_or(&mut []));
+            }
+            let end = ((start + here - 1) * stride).saturating_add(channels.bias.len());
+            self.pixels(&mut Row {
+                window: Window { values: &*strip, lanes: &[0], run: padded, step: padded },
+                weights,
+                channels,
+                pixels: pixels.get_mut(start * stride..end).unwrap_or(&mut []),
+                stride,
+                scratch: &mut [],
+            });
+        }
+    }
+
     /// Makes pixels whose runs are whole vectors.
     #[inline(never)] // into its two callers, with all checks
-    fn pixels(
-        self,
-        window: Window<'_>,
-        weights: &[i8],
-        channels: &Channels<'_>,
-        to: &mut [i8],
-        stride: usize,
-        count: usize,
-    ) {
+    fn pixels(self, row: &mut Row<'_>) {
+        let Row { window, weights, ref channels, pixels: to, stride, .. } = row.again();
+        let (stride, count) = (stride.max(1), count(to, channels, stride));
         let Window { values, lanes, run, step } = window;
         let all = channels.bias.len();
         let last = count.wrapping_sub(1);
@@ -150,7 +200,7 @@ impl Mve {
         }
         let mut starts = [ptr::null(); LANES + 1];
         for (start, lane) in starts.iter_mut().zip(lanes) {
-            *start = values.as_ptr().wrapping_add(*lane);
+            *start = values.as_ptr().wrapping_add(*lane as usize);
         }
         let steps = run / VECTOR;
         let one = count == 1; // which then is both pixels of its pair
@@ -263,15 +313,6 @@ struct VectorJob {
     rounds: usize,
     skip: usize,
     output: Finish,
-}
-
-/// Lets the assembler know the instructions, since link-time optimisation reads assembly without the flags of the compiler, and
-/// aligns the function, as `adr` needs it.
-macro_rules! cpu {
-    () => {
-        ".cpu cortex-m55
-        .p2align 2"
-    };
 }
 
 /// Copies `len` bytes.

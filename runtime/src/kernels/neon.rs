@@ -60,11 +60,11 @@ impl Kernel for Neon {
         Some(Self)
     }
 
-    fn windows(self, row: Row<'_>) {
+    fn windows(self, row: &mut Row<'_>) {
         blocked::run(Windows(self), row);
     }
 
-    fn vector(self, row: Row<'_>) {
+    fn vector(self, row: &mut Row<'_>) {
         blocked::run(Vector(self), row);
     }
 }
@@ -86,11 +86,11 @@ impl Kernel for Sdot {
         found.then_some(Self(()))
     }
 
-    fn windows(self, row: Row<'_>) {
+    fn windows(self, row: &mut Row<'_>) {
         blocked::run(Windows(self), row);
     }
 
-    fn vector(self, row: Row<'_>) {
+    fn vector(self, row: &mut Row<'_>) {
         blocked::run(Vector(self), row);
     }
 }
@@ -112,14 +112,14 @@ impl Kernel for Aarch64 {
         Sdot::available().map(Self::Sdot).or_else(|| Neon::available().map(Self::Neon))
     }
 
-    fn windows(self, row: Row<'_>) {
+    fn windows(self, row: &mut Row<'_>) {
         match self {
             Self::Neon(kernel) => kernel.windows(row),
             Self::Sdot(kernel) => kernel.windows(row),
         }
     }
 
-    fn vector(self, row: Row<'_>) {
+    fn vector(self, row: &mut Row<'_>) {
         match self {
             Self::Neon(kernel) => kernel.vector(row),
             Self::Sdot(kernel) => kernel.vector(row),

@@ -45,11 +45,11 @@ impl Kernel for Simd128 {
         Some(Self)
     }
 
-    fn windows(self, row: Row<'_>) {
+    fn windows(self, row: &mut Row<'_>) {
         blocked::run(Windows, row);
     }
 
-    fn vector(self, row: Row<'_>) {
+    fn vector(self, row: &mut Row<'_>) {
         blocked::run(Vector, row);
     }
 }

@@ -64,12 +64,12 @@ impl Kernel for Avx2 {
         has!("avx2").then_some(Self(()))
     }
 
-    fn windows(self, row: Row<'_>) {
+    fn windows(self, row: &mut Row<'_>) {
         // SAFETY: that there is an `Avx2` tells that the CPU has it.
         prepared(row, Matrix::Windows, true, |job, scratch| unsafe { avx2::windows(job, scratch) });
     }
 
-    fn vector(self, row: Row<'_>) {
+    fn vector(self, row: &mut Row<'_>) {
         // SAFETY: as above.
         prepared(row, Matrix::Vector, true, |job, scratch| unsafe { avx2::windows(job, scratch) });
     }
@@ -97,12 +97,12 @@ impl Kernel for Vnni {
         has!("avx512f" "avx512bw" "avx512vl" "avx512vnni").then(|| Self { vbmi: has!("avx512vbmi") })
     }
 
-    fn windows(self, row: Row<'_>) {
+    fn windows(self, row: &mut Row<'_>) {
         // SAFETY: that there is a `Vnni` tells that the CPU has it.
         prepared(row, Matrix::Windows, false, |job, scratch| unsafe { vnni::windows(job, scratch, self.vbmi) });
     }
 
-    fn vector(self, row: Row<'_>) {
+    fn vector(self, row: &mut Row<'_>) {
         // SAFETY: as above.
         prepared(row, Matrix::Vector, false, |job, _| unsafe { vnni::vector(job) });
     }
@@ -125,14 +125,14 @@ impl Kernel for X86 {
         Vnni::available().map(Self::Vnni).or_else(|| Avx2::available().map(Self::Avx2))
     }
 
-    fn windows(self, row: Row<'_>) {
+    fn windows(self, row: &mut Row<'_>) {
         match self {
             Self::Avx2(kernel) => kernel.windows(row),
             Self::Vnni(kernel) => kernel.windows(row),
         }
     }
 
-    fn vector(self, row: Row<'_>) {
+    fn vector(self, row: &mut Row<'_>) {
         match self {
             Self::Avx2(kernel) => kernel.vector(row),
             Self::Vnni(kernel) => kernel.vector(row),
@@ -219,8 +219,8 @@ fn half(output: &Output<'_>) -> i64 {
 /// pixels; also where pixels lie apart, if they must be `close`.
 ///
 /// A gathered pixel is a single lane: the lanes behind each other, then anything, which meets weights of zero.
-fn prepared(row: Row<'_>, matrix: Matrix, close: bool, mut run: impl FnMut(Job<'_, i8>, &mut [i8])) {
-    let Row { window, weights, channels, pixels, stride, scratch } = row;
+fn prepared(row: &mut Row<'_>, matrix: Matrix, close: bool, mut run: impl FnMut(Job<'_, i8>, &mut [i8])) {
+    let Row { window, weights, channels, pixels, stride, scratch } = row.again();
     let Window { values: all_values, lanes: starts, run: values, step } = window;
     let tile = if matrix == Matrix::Windows { x86_tile(channels.bias.len()) } else { TILE };
     // Without lanes, a run is of nothing.
@@ -233,7 +233,7 @@ fn prepared(row: Row<'_>, matrix: Matrix, close: bool, mut run: impl FnMut(Job<'
         && values.is_multiple_of(GROUP)
         && !(close && step > values)
     {
-        lanes.iter_mut().zip(starts).for_each(|(lane, &start)| *lane = all_values.get(start..).unwrap_or(&[]));
+        lanes.iter_mut().zip(starts).for_each(|(lane, &start)| *lane = all_values.get(start as usize..).unwrap_or(&[]));
         if let Some(job) = Job::new(lanes, values, step, tile, weights, channels, pixels, stride) {
             run(job, rest);
         }
@@ -249,7 +249,7 @@ fn prepared(row: Row<'_>, matrix: Matrix, close: bool, mut run: impl FnMut(Job<'
         let here = even(count - first, block);
         for (pixel, to) in strip.chunks_exact_mut(padded.max(1)).enumerate().take(if padded > 0 { here } else { 0 }) {
             for (start, to) in starts.iter().zip(to.chunks_mut(values.max(1))) {
-                let from = (first + pixel).saturating_mul(step).saturating_add(*start);
+                let from = (first + pixel).saturating_mul(step).saturating_add(*start as usize);
                 let Some(from) = all_values.get(from..).and_then(|lane| lane.get(..values)) else { return };
                 let Some(to) = to.get_mut(..values) else { return };
                 to.copy_from_slice(from);

@@ -1,6 +1,6 @@
 //! Where in the latent space an image lies.
 
-use crate::graph::{Latent, Prior};
+use crate::graph::Latent;
 use crate::latent::{STEPS, walk};
 
 /// A point of the latent space: a seed, or a step of the way between two, and a class where the model has classes. Or one on the way that the
@@ -50,18 +50,18 @@ impl Point {
         let dims = codes.len().min(usize::from(latent.dims));
         let Some((codes, classes)) = codes.split_at_mut_checked(dims) else { return };
         walk(latent.prior, self.from, self.to, self.step, codes);
-        self.fill_classes(latent.prior, classes);
+        self.fill_classes(latent.prior.steps(), classes);
     }
 
-    /// The ones of both ends' classes, weighted by how near they are; together 1.0.
-    fn fill_classes(self, prior: Prior, classes: &mut [i8]) {
+    /// The ones of both ends' classes, weighted by how near they are; together 1.0, which is `steps`.
+    pub(crate) fn fill_classes(self, steps: u8, classes: &mut [i8]) {
         classes.fill(0);
         let count = classes.len() as u32;
         let of = |seed: u64| match self.class {
             Some(class) => Some(usize::from(class)),
             None => remainder(seed, count),
         };
-        let (whole, steps) = (u16::from(prior.steps()), self.step.min(STEPS));
+        let (whole, steps) = (u16::from(steps), self.step.min(STEPS));
         let end = ((whole * steps + STEPS / 2) / STEPS) as i8;
         for (class, part) in [(of(self.from), whole as i8 - end), (of(self.to), end)] {
             if let Some(code) = class.and_then(|class| classes.get_mut(class)) {
@@ -83,6 +83,7 @@ pub(super) fn remainder(seed: u64, count: u32) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::graph::Prior;
     use crate::latent::fill;
 
     const LATENT: Latent = Latent { prior: Prior::Gaussian, dims: 4 };

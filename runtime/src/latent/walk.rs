@@ -8,7 +8,7 @@
 //! sin(t Ω) / sin Ω, for the angle Ω = π/2; the angle between two draws differs from it by about 1 / √dims. Fixed, it needs neither
 //! division nor square root, and both ends are met exactly.
 //!
-//! **Uniform prior**: in a straight line, which does not leave the cube that the prior fills.
+//! **Uniform priors**: in a straight line, which does not leave the cube that the prior fills.
 
 use crate::graph::Prior;
 use crate::latent::{ONE, blend, fill};
@@ -37,7 +37,7 @@ pub fn walk(prior: Prior, from: u64, to: u64, step: u16, codes: &mut [i8]) {
     }
     let weight = |step: u16| match prior {
         Prior::Gaussian => SINE.get(usize::from(step)).map_or(0, |&sine| i32::from(sine)),
-        Prior::Uniform => i32::from(step) * (ONE / i32::from(STEPS)),
+        Prior::Uniform | Prior::UnitUniform => i32::from(step) * (ONE / i32::from(STEPS)),
     };
     blend(prior, to, codes, weight(STEPS - step), weight(step));
 }

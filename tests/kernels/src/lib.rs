@@ -6,7 +6,7 @@
 #![no_std]
 
 use edgegen_runtime::fixed::{LEAST_CODE, Output};
-use edgegen_runtime::kernels::{Channels, Kernel, Row, Window};
+use edgegen_runtime::kernels::{Channels, Kernel, Pair, Row, Window};
 use edgegen_runtime::packing::{Matrix, Packing};
 
 /// Values that all pixels read at most.
@@ -180,6 +180,133 @@ pub fn check<K: Kernel, const SCRATCH: usize>(kernel: K, bench: &mut Workbench<S
             visit(Case { vector: true, lanes: 1, run: depth, pixels: 1, step: 0, ..case })?;
         }
     }
+    Ok(count + check_simple(kernel, bench, &mut random)?)
+}
+
+/// What is not a matrix, in many lengths, steps and alignments.
+fn check_simple<K: Kernel, const SCRATCH: usize>(
+    kernel: K,
+    bench: &mut Workbench<SCRATCH>,
+    random: &mut Random,
+) -> Result<u32, Difference> {
+    let Workbench { inputs, packed, bias, multiplier, table, pixels, .. } = bench;
+    let mut count = 0;
+    for length in 1..=67 {
+        for variant in 0..4 {
+            count += 1;
+            let shift = (length + variant) % 5;
+            inputs.fill_with(|| random.code());
+            packed.iter_mut().take(INPUTS).for_each(|weight| *weight = random.code());
+            bias.fill_with(|| random.next() as i32 >> 12);
+            multiplier.fill_with(|| random.next() as i32 & 0x7FFF_FFFF >> (6 + random.below(10)));
+            table.fill_with(|| random.next() as i8);
+            let whole = variant % 2 == 1;
+            let table = &*table;
+            let output = Output {
+                zero_point: random.code() / 4,
+                low: if whole { i8::MIN } else { -100 },
+                high: if whole { i8::MAX } else { 90 },
+                table: whole.then_some(table),
+            };
+            let case = Case {
+                vector: false,
+                lanes: 0,
+                run: length,
+                step: 0,
+                pixels: 1,
+                channels: length,
+                gap: 0,
+                shift,
+                table: whole,
+                extreme: false,
+            };
+            let channels = Channels { bias: &bias[..length], multiplier: &multiplier[..length], output };
+            let finished = |sum: i64, channel: usize| output.finish(sum as i32, channels.multiplier[channel]);
+            let compare = |step: usize, pixels: &mut [i8], expected: &dyn Fn(usize) -> i8| {
+                for (index, &found) in pixels.iter().enumerate() {
+                    let inside = (FENCE..pixels.len() - FENCE).contains(&index);
+                    let expected = if inside { expected(index - FENCE) } else { 77 };
+                    if found != expected {
+                        let case = Case { step, ..case };
+                        return Err(Difference { case, index: index.wrapping_sub(FENCE), expected, found });
+                    }
+                }
+                pixels.fill(77);
+                Ok(())
+            };
+            // Steps tell what failed: 1 to 5.
+            let room = &mut pixels[..length + 2 * FENCE];
+            room.fill(77);
+            kernel.look_up(table, &inputs[shift..shift + length], &mut room[FENCE..FENCE + length]);
+            compare(1, room, &|index| table[(i16::from(inputs[shift + index]) + 128) as usize])?;
+
+            let mut sums = [0; CHANNELS];
+            sums.fill_with(|| random.size());
+            kernel.finish(&sums[..length], &channels, &mut room[FENCE..FENCE + length]);
+            compare(2, room, &|index| finished(sums[index].into(), index))?;
+
+            // Two pixels of each operand, or one for both.
+            let steps = [[length, length], [length, 0], [0, length + 3], [length + 1, length]][variant];
+            let multiply = length % 2 == 0;
+            let factors = if multiply { [3, -9] } else { [(1 << 14) - 1, -(1 << 14)] };
+            let (a, b) = (&inputs[shift..], &packed[..INPUTS]);
+            let [a_len, b_len] = steps.map(|step| step + length);
+            let pair = Pair { a: &a[..a_len], b: &b[..b_len], steps, multiply, factors };
+            let room = &mut pixels[..2 * length + 2 * FENCE];
+            room.fill(77);
+            kernel.join(&pair, &channels, &mut room[FENCE..FENCE + 2 * length]);
+            compare(3, room, &|index| {
+                let (pixel, channel) = (index / length, index % length);
+                let (x, y) = (i64::from(a[pixel * steps[0] + channel]), i64::from(b[pixel * steps[1] + channel]));
+                let [p, q] = factors.map(i64::from);
+                let value = if multiply { (x - p) * (y - q) } else { p * x + q * y };
+                finished(value + i64::from(channels.bias[channel]), channel)
+            })?;
+
+            // Few and many pixels, with and without anything between them.
+            let (step, square) = (length + variant % 2, variant >= 2);
+            let count = 1 + (length * 3 + variant) % ((INPUTS - shift - length) / step).min(700);
+            let values = &inputs[shift..shift + (count - 1) * step + length];
+            let mut sums = [5; CHANNELS];
+            kernel.add(values, step, -7, square, &mut sums[..length]);
+            let room = &mut pixels[..length + 2 * FENCE];
+            room[FENCE..FENCE + length]
+                .iter_mut()
+                .zip(&sums)
+                .for_each(|(to, &sum)| *to = (sum ^ sum >> 8 ^ sum >> 16) as i8);
+            compare(4, room, &|channel| {
+                let terms = (0..count).map(|pixel| i32::from(values[pixel * step + channel]) + 7);
+                let sum = 5 + terms.map(|term| if square { term * term } else { term }).sum::<i32>();
+                (sum ^ sum >> 8 ^ sum >> 16) as i8
+            })?;
+
+            // Depthwise: lanes for taps, pixels overlapping.
+            let lanes: [u32; 9] = core::array::from_fn(|lane| (lane * 70 + variant) as u32);
+            let lanes = &lanes[..1 + (length + variant) % 9];
+            let (weights, stride) = (&packed[..lanes.len() * length], length + variant);
+            let room = &mut pixels[..2 * stride + length + 2 * FENCE];
+            room.fill(77);
+            kernel.channels(&mut Row {
+                window: Window { values: &*inputs, lanes, run: length, step: length + 2 },
+                weights,
+                channels,
+                pixels: &mut room[FENCE..FENCE + 2 * stride + length],
+                stride,
+                scratch: &mut [],
+            });
+            compare(5, room, &|index| {
+                let (pixel, channel) = (index / stride, index % stride);
+                if channel >= length {
+                    return 77;
+                }
+                let products = lanes.iter().enumerate().map(|(lane, &start)| {
+                    let value = inputs[start as usize + pixel * (length + 2) + channel];
+                    i64::from(value) * i64::from(weights[lane * length + channel])
+                });
+                finished(i64::from(channels.bias[channel]) + products.sum::<i64>(), channel)
+            })?;
+        }
+    }
     Ok(count)
 }
 
@@ -223,8 +350,8 @@ fn run_case<K: Kernel, const SCRATCH: usize>(
     assert_eq!(at, packed_len);
 
     // Lanes overlap, as the rows of a ring do not, but kernels only read.
-    let starts: [usize; 32] = core::array::from_fn(|lane| lane * 64);
-    let values = &bench.inputs[shift..shift + starts[lanes - 1] + (pixels - 1) * step + run];
+    let starts: [u32; 32] = core::array::from_fn(|lane| lane as u32 * 64);
+    let values = &bench.inputs[shift..shift + starts[lanes - 1] as usize + (pixels - 1) * step + run];
     let low = if table { i8::MIN } else { [LEAST_CODE, 0, -30][random.below(3)] };
     let high = if table { i8::MAX } else { [127, 100][random.below(2)] };
     let output = Output { zero_point: random.code() / 4, low, high, table: table.then_some(&bench.table) };
@@ -233,7 +360,7 @@ fn run_case<K: Kernel, const SCRATCH: usize>(
     let from = FENCE + shift;
     let scratch = K::PACKING.scratch_bytes(matrix, channels, depth) / 4;
     bench.pixels.fill(77);
-    let row = Row {
+    let row = &mut Row {
         window: Window { values, lanes: &starts[..lanes], run, step },
         weights: &bench.packed[..packed_len],
         channels: Channels { bias: &bench.bias[..channels], multiplier: &bench.multiplier[..channels], output },
@@ -255,7 +382,7 @@ fn run_case<K: Kernel, const SCRATCH: usize>(
                 for (lane, start) in starts[..lanes].iter().enumerate() {
                     for i in 0..run {
                         let weight = weight(channel, lane * run + i);
-                        sum += i64::from(values[start + pixel * step + i]) * i64::from(weight);
+                        sum += i64::from(values[*start as usize + pixel * step + i]) * i64::from(weight);
                     }
                 }
                 let rounded = (sum * i64::from(bench.multiplier[channel]) + (1 << 31)) >> 32;

@@ -13,7 +13,7 @@ use std::fmt::{self, Write};
 use edgegen_export::{ModelFile, repack};
 use edgegen_kernel_check::{Workbench, check};
 use edgegen_runtime::kernels::{Kernel, Native, scalar::Scalar};
-use edgegen_runtime::{Generator, Model, model::checksum};
+use edgegen_runtime::{Generator, Model, format::checksum};
 
 /// The shipped models in the portable packing: folder in `models/`, file.
 pub const MODELS: &[(&str, &[u8])] = &include!(concat!(env!("OUT_DIR"), "/models.rs"));

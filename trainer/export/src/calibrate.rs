@@ -4,20 +4,36 @@
 //! spikes; covering all of it would leave few codes for what matters. So each range is chosen to minimise the mean
 //! squared error of what the stage makes of the rounded value: its nonlinearity is applied before the comparison, and
 //! clipping where it is flat costs nothing. The search is exhaustive on a geometric grid, one end after the other.
+//!
+//! Around a normalization by statistics, channels may differ by orders of magnitude. There a stage has a factor for
+//! each channel beside its code, see [`mod@channels`]; the values of a channel are divided by it before a range is
+//! chosen.
 
-use edgegen_runtime::Prior;
+use std::borrow::Cow;
+
 use edgegen_runtime::fixed::LEAST_CODE;
+use edgegen_runtime::graph::{Prior, Source};
 
 use crate::error::ExportError;
-use crate::layers::Activation;
-use crate::stage::{Stage, Staged};
+use crate::function::{Binary, Function};
+use crate::layers::{Input, PixelRange};
+use crate::stage::{Op, Stage, Staged, each_example};
 
-/// Values kept of each stage at most; they are taken evenly from all latents and positions.
+pub mod channels;
+mod range;
+
+use range::{MARGIN, best, best_inverse_sqrt};
+
+/// Values kept of each stage at most; they are taken evenly from all examples and positions.
 const SAMPLES: usize = 60_000;
-/// Each candidate of an end of a range is this much closer to zero than the one before.
-const SHRINK: f32 = 0.93;
-/// Candidates for one end: the last covers 0.93⁶³ ≈ 1 % of the first.
-const CANDIDATES: usize = 64;
+/// The least factor of a channel beside the greatest of its stage: a channel that is always zero has some factor, too.
+const LEAST_FACTOR: f32 = 1e-4;
+
+/// The least value beside the greatest of which 1/√x is told apart, where no ε keeps it from 0.
+const LEAST_RATIO: f32 = 1e-6;
+
+/// An ε in units of a squared step at most, in a mean of squares.
+const EPSILON_LIMIT: f32 = (1 << 28) as f32;
 
 /// The codes that activations use.
 const LEAST: f32 = LEAST_CODE as f32;
@@ -41,9 +57,23 @@ impl Code {
         Self { scale, zero_point }
     }
 
-    /// The edge 0 of a prior.
+    /// That of a latent vector, and of the classes behind it.
     pub fn latent(prior: Prior) -> Self {
         Self { scale: 1.0 / f32::from(prior.steps()), zero_point: 0 }
+    }
+
+    /// That of a class: 1.0 is [`Source::CLASS_STEPS`].
+    pub fn class() -> Self {
+        Self { scale: 1.0 / f32::from(Source::CLASS_STEPS), zero_point: 0 }
+    }
+
+    /// That of an image which is handed in: what [`Source::pixel_code`] makes of its bytes.
+    pub fn image(pixels: PixelRange) -> Self {
+        match pixels {
+            PixelRange::Symmetric => Self { scale: 1.0 / 127.0, zero_point: 0 },
+            PixelRange::Unit => Self { scale: 1.0 / 254.0, zero_point: LEAST_CODE },
+            PixelRange::Byte => Self { scale: 255.0 / 254.0, zero_point: LEAST_CODE },
+        }
     }
 
     /// The nearest code of a value.
@@ -57,125 +87,301 @@ impl Code {
     }
 }
 
+/// The codes of all channels of a stage: in channel c a code stands for `factor(c) · code.decode(…)`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Codes {
+    /// The code that all channels share.
+    pub code: Code,
+    /// A factor for each channel; empty where all of them are 1.
+    pub factors: Vec<f32>,
+}
+
+impl From<Code> for Codes {
+    fn from(code: Code) -> Self {
+        Self { code, factors: Vec::new() }
+    }
+}
+
+impl Codes {
+    /// The factor of a channel. A stage of one channel that is spread over many has one for all of them.
+    pub fn factor(&self, channel: usize) -> f32 {
+        match self.factors.as_slice() {
+            [] => 1.0,
+            [factor] => *factor,
+            factors => factors[channel],
+        }
+    }
+
+    /// The value of a code in a channel.
+    pub fn decode(&self, code: i8, channel: usize) -> f32 {
+        self.factor(channel) * self.code.decode(code)
+    }
+}
+
 /// The codes of a stage.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct StageCodes {
     /// What sums are rounded to: the output itself where the nonlinearity is a clamp, else the input of its table.
-    pub sums: Code,
+    pub sums: Codes,
+    /// The value of the zero point of `sums` beside the factors: not 0 where the sums are of a function 1/√(x + ε),
+    /// whose x + ε come nowhere near 0.
+    pub offset: f32,
     /// The output.
-    pub output: Code,
+    pub output: Codes,
 }
 
-/// Whether an activation is done by clamping codes; else it takes a table.
-pub fn is_clamp(activation: Activation) -> bool {
-    matches!(activation, Activation::Identity | Activation::Relu)
+impl StageCodes {
+    fn of(code: Code) -> Self {
+        Self { sums: code.into(), offset: 0.0, output: code.into() }
+    }
 }
 
-/// Codes for every stage from the values that the given latent vectors lead to.
+/// Between which values a function keeps what it does not change, if it does nothing else: it is done by clamping
+/// codes. Else it takes a table.
+pub fn clamp_of(function: &Function) -> Option<[f32; 2]> {
+    match function {
+        Function::X => Some([f32::NEG_INFINITY, f32::INFINITY]),
+        Function::Binary(kind, inner, bound) => {
+            let ([low, high], Function::Constant(bound)) = (clamp_of(inner)?, &**bound) else { return None };
+            match kind {
+                Binary::Max => Some([low.max(*bound), high.max(*bound)]),
+                Binary::Min => Some([low.min(*bound), high.min(*bound)]),
+                _ => None,
+            }
+            // Codes cover 0 and end somewhere: a bound on the far side of 0 takes a table.
+            .filter(|&[low, high]| low <= 0.0 && high >= 0.0)
+        }
+        _ => None,
+    }
+}
+
+/// Codes for every stage from the values that the given examples lead to; an example is what each input reads that is
+/// no constant, in the order of the stages.
 ///
 /// # Errors
 ///
-/// Without latent vectors, and when a stage gives a value that is not finite.
-pub fn calibrate(staged: &Staged, latents: &[Vec<f32>]) -> Result<Vec<StageCodes>, ExportError> {
-    if latents.is_empty() {
+/// Without examples, and when a stage gives a value that is not finite.
+pub fn calibrate(staged: &Staged, examples: &[Vec<Vec<f32>>]) -> Result<Vec<StageCodes>, ExportError> {
+    if examples.is_empty() {
         return Err(ExportError::NoLatents);
     }
-    let mut sums: Vec<Vec<f32>> = vec![Vec::new(); staged.stages.len()];
-    for latent in latents {
-        let outputs = staged.trace(latent);
-        let inputs = core::iter::once(latent).chain(&outputs);
-        for ((stage, input), kept) in staged.stages.iter().zip(inputs).zip(&mut sums) {
-            kept.extend(thin(&stage.sums(input), SAMPLES / latents.len() + 1));
-        }
-    }
-    let last = staged.stages.len() - 1;
-    let stages = staged.stages.iter().zip(&sums).enumerate();
-    stages
-        .map(|(index, (stage, sums))| {
-            if let Some(&found) = sums.iter().find(|value| !value.is_finite()) {
-                return Err(ExportError::NotFinite { stage: index, found });
-            }
-            Ok(if index == last {
-                let level = |value: f32| staged.pixels.level(stage.activation.apply(value));
-                let code = best(sums, level);
-                StageCodes { sums: code, output: Code { scale: 1.0, zero_point: 0 } }
-            } else {
-                stage_codes(stage, sums)
-            })
-        })
-        .collect()
-}
-
-fn stage_codes(stage: &Stage, sums: &[f32]) -> StageCodes {
-    let activated: Vec<f32> = sums.iter().map(|&value| stage.activation.apply(value)).collect();
-    let output = best(&activated, |value| value);
-    let sums = if is_clamp(stage.activation) { output } else { best(sums, |value| stage.activation.apply(value)) };
-    StageCodes { sums, output }
-}
-
-/// Every n-th value, so that about `keep` remain.
-fn thin(values: &[f32], keep: usize) -> impl Iterator<Item = f32> {
-    // An odd step does not fall in step with the even numbers of channels.
-    values.iter().copied().step_by((values.len() / keep.max(1)) | 1)
-}
-
-/// The code that minimises the squared error of `effect` of the rounded values.
-fn best(values: &[f32], effect: impl Fn(f32) -> f32) -> Code {
-    let effects: Vec<f32> = values.iter().map(|&value| effect(value)).collect();
-    let error = |low: f32, high: f32| -> f64 {
-        let code = Code::covering(low, high);
-        let decoded: Vec<f32> = (-128..=127).map(|c| effect(code.decode(c))).collect();
-        let squares = values.iter().zip(&effects).map(|(&value, &effect)| {
-            let found = decoded[(i32::from(code.encode(value)) + 128) as usize];
-            f64::from(found - effect).powi(2)
+    let classes = channels::classes(staged);
+    let keep = SAMPLES / examples.len() + 1;
+    let parts = each_example(examples, |example| {
+        let mut samples = vec![Samples::default(); staged.stages.len()];
+        staged.visit(example, |index, sums, _| match classes[index] {
+            Some(_) => samples[index].extend_by_pixels(sums, staged.stages[index].shape.c.into(), keep),
+            None => samples[index].extend(sums, keep),
         });
-        squares.sum()
-    };
-    let (mut low, mut high) = values.iter().fold((0.0f32, 0.0f32), |(low, high), &v| (low.min(v), high.max(v)));
-    let (least, greatest) = (low, high);
-    for _ in 0..2 {
-        high = argmin(greatest, |candidate| error(low, candidate));
-        low = argmin(least, |candidate| error(candidate, high));
+        samples
+    });
+    let mut samples = vec![Samples::default(); staged.stages.len()];
+    for part in parts {
+        samples.iter_mut().zip(part).for_each(|(samples, part)| samples.append(part));
     }
-    Code::covering(low, high)
+    for (stage, samples) in staged.stages.iter().zip(&mut samples) {
+        if let Some(&found) = samples.values.iter().find(|value| !value.is_finite()) {
+            return Err(ExportError::NotFinite { stage: stage.name.clone(), found });
+        }
+        if let Some(epsilon) = stage.function.inverse_sqrt_epsilon() {
+            samples.values.iter_mut().for_each(|value| *value += epsilon);
+        }
+    }
+    let factors = factors(staged, &classes, &samples);
+    let work: Vec<(usize, Samples, Vec<f32>)> = samples
+        .into_iter()
+        .zip(factors)
+        .enumerate()
+        .map(|(index, (samples, factors))| (index, samples, factors))
+        .collect();
+    let found = each_example(&work, |(index, samples, factors)| own_codes(staged, *index, samples, factors));
+    let mut codes: Vec<StageCodes> = Vec::with_capacity(staged.stages.len());
+    for (stage, found) in staged.stages.iter().zip(found) {
+        // One that changes nothing has the codes of what it reads.
+        let source = || stage.reads.first().and_then(|read| codes.get(usize::from(read.source))).cloned();
+        codes.push(found.or_else(source).unwrap_or(StageCodes::of(PIXELS)));
+    }
+    Ok(codes)
 }
 
-/// The best of `end`, `end · SHRINK`, `end · SHRINK²`, …
-fn argmin(end: f32, error: impl Fn(f32) -> f64) -> f32 {
-    let candidates = core::iter::successors(Some(end), |candidate| Some(candidate * SHRINK)).take(CANDIDATES);
-    candidates
-        .map(|candidate| (error(candidate), candidate))
-        .min_by(|a, b| a.0.total_cmp(&b.0))
-        .map_or(end, |best| best.1)
+/// The codes of a stage; `None` where they are those of the only stage that it reads.
+fn own_codes(staged: &Staged, index: usize, samples: &Samples, factors: &[f32]) -> Option<StageCodes> {
+    let stage = &staged.stages[index];
+    let pixels = (index + 1 == staged.stages.len()).then_some(staged.pixels);
+    match &stage.op {
+        Op::Input(input) => return Some(StageCodes::of(input_code(input))),
+        Op::Copy { functions, .. }
+            if pixels.is_none() && functions.is_empty() && stage.function == Function::X && stage.reads.len() == 1 =>
+        {
+            return None;
+        }
+        _ => {}
+    }
+    let mut found = stage_codes(stage, &samples.divided(factors), factors.to_vec(), pixels);
+    let is_clamp = clamp_of(&stage.function).is_some() && pixels.is_none();
+    if matches!(stage.op, Op::Reduce { map: true, .. }) && is_clamp {
+        found.output.code.scale *= MARGIN;
+    }
+    if wide_squares(staged, index, found.output.code) {
+        symmetric(&mut found.output.code);
+    }
+    let least_factor = factors.iter().copied().reduce(f32::min).unwrap_or(1.0);
+    found.output.code.scale = found.output.code.scale.max(least_step(staged, index) / least_factor);
+    if is_clamp {
+        found.sums.code = found.output.code;
+    }
+    Some(found)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Some of the values that a stage makes before its function.
+#[derive(Clone, Debug, Default)]
+struct Samples {
+    values: Vec<f32>,
+    /// The channel of each, where they have factors.
+    channels: Vec<u16>,
+}
 
-    #[test]
-    fn zero_is_exact() {
-        for (low, high) in [(-1.0, 1.0), (0.0, 3.0), (-0.3, 7.1), (2.0, 3.0), (-5.0, -1.0), (0.0, 0.0)] {
-            let code = Code::covering(low, high);
-            assert_eq!(code.decode(code.encode(0.0)), 0.0, "{low} … {high}");
+impl Samples {
+    /// Takes every n-th value, so that about `keep` remain.
+    fn extend(&mut self, values: &[f32], keep: usize) {
+        // An odd step does not fall in step with the even numbers of channels.
+        self.values.extend(values.iter().step_by((values.len() / keep.max(1)) | 1));
+    }
+
+    /// Takes all channels of every n-th pixel, so that about `keep` values remain, and their channels.
+    fn extend_by_pixels(&mut self, values: &[f32], channels: usize, keep: usize) {
+        for pixel in values.chunks_exact(channels).step_by((values.len() / keep.max(1)) | 1) {
+            self.values.extend(pixel);
+            self.channels.extend(0..channels as u16);
         }
     }
 
-    #[test]
-    fn a_saturated_range_is_clipped() {
-        let values: Vec<f32> = (0..20_000)
-            .map(|i| if i % 2 == 0 { -104.0 + i as f32 / 200.0 } else { (i % 100) as f32 / 30.0 - 1.6 })
-            .collect();
-        let code = best(&values, f32::tanh);
-        assert!(code.decode(-128) > -12.0, "{code:?}");
-        assert!(code.decode(-128).tanh() < -0.98, "{code:?}");
-        assert!(code.scale < 0.06, "{code:?}");
+    /// Puts those of another example behind these.
+    fn append(&mut self, mut other: Self) {
+        self.values.append(&mut other.values);
+        self.channels.append(&mut other.channels);
     }
 
-    #[test]
-    fn a_flat_spread_is_kept() {
-        let values: Vec<f32> = (0..30_000).map(|i| (i % 1000) as f32 / 1000.0 - 0.25).collect();
-        let code = best(&values, |value| value);
-        assert!(code.decode(127) > 0.72 && code.decode(-128) < -0.24, "{code:?}");
+    /// The values, each divided by the factor of its channel.
+    fn divided(&self, factors: &[f32]) -> Cow<'_, [f32]> {
+        if factors.is_empty() {
+            return Cow::Borrowed(&self.values);
+        }
+        let channels = self.values.iter().zip(&self.channels);
+        channels.map(|(value, &channel)| value / factors[usize::from(channel)]).collect()
     }
 }
+
+/// The code of an input; that of a constant is made for its values.
+pub(crate) fn input_code(input: &Input) -> Code {
+    match input {
+        Input::Latent(latent) => Code::latent(latent.prior),
+        Input::Class { .. } => Code::class(),
+        Input::Image { pixels, .. } => Code::image(*pixels),
+        Input::Constant { values, .. } => {
+            let ends = values.iter().fold([0.0f32; 2], |[low, high], &value| [low.min(value), high.max(value)]);
+            Code::covering(ends[0], ends[1])
+        }
+    }
+}
+
+/// For each stage the factors of what it computes before its function; none where its channels share all.
+fn factors(staged: &Staged, classes: &[Option<usize>], samples: &[Samples]) -> Vec<Vec<f32>> {
+    let mut of_class: Vec<Vec<f32>> = vec![Vec::new(); staged.stages.len()];
+    for ((stage, class), samples) in staged.stages.iter().zip(classes).zip(samples) {
+        let Some(class) = *class else { continue };
+        let factors = &mut of_class[class];
+        factors.resize(usize::from(stage.shape.c), 0.0);
+        if stage.function.inverse_sqrt_epsilon().is_some() {
+            // The middle of the range by its ratio, as the table has the same ratio for all channels.
+            let mut ends = vec![[f32::INFINITY, 0.0f32]; factors.len()];
+            for (&value, &channel) in samples.values.iter().zip(&samples.channels) {
+                let [least, most] = &mut ends[usize::from(channel)];
+                *least = least.min(value);
+                *most = most.max(value);
+            }
+            let middle = |[least, most]: [f32; 2]| (least.max(LEAST_RATIO * most) * most).sqrt().max(f32::MIN_POSITIVE);
+            factors.iter_mut().zip(ends).for_each(|(factor, ends)| *factor = middle(ends));
+        } else {
+            // A clamp keeps what it makes, a table needs codes for what it reads.
+            let is_clamp = clamp_of(&stage.function).is_some();
+            for (&value, &channel) in samples.values.iter().zip(&samples.channels) {
+                let value = if is_clamp { stage.function.apply(value) } else { value };
+                let factor = &mut factors[usize::from(channel)];
+                *factor = factor.max(value.abs());
+            }
+        }
+    }
+    for (class, factors) in of_class.iter_mut().enumerate() {
+        let members: Vec<usize> = (0..classes.len()).filter(|&index| classes[index] == Some(class)).collect();
+        if members.iter().any(|&index| staged.stages[index].function.inverse_sqrt_epsilon().is_some()) {
+            // None of them is below ε.
+            continue;
+        }
+        let most = factors.iter().fold(0.0f32, |most, &factor| most.max(factor));
+        let least = if most > 0.0 { most * LEAST_FACTOR } else { 1.0 };
+        // Codes of ±127 stand for about ±1 times the factor.
+        let least = members.iter().map(|&index| MOST * least_step(staged, index)).fold(least, f32::max);
+        factors.iter_mut().for_each(|factor| *factor = factor.max(least));
+    }
+    classes.iter().map(|class| class.map_or(Vec::new(), |class| of_class[class].clone())).collect()
+}
+
+/// Whether squares of a stage's codes are summed up so often that a zero point far from 0 would take more than 32 bits.
+fn wide_squares(staged: &Staged, source: usize, code: Code) -> bool {
+    let most = 127 + u64::from(code.zero_point.unsigned_abs());
+    staged.stages.iter().any(|stage| {
+        let values = staged.stages[source].shape.len() / stage.shape.len().max(1);
+        matches!(stage.op, Op::Reduce { square: true, .. })
+            && stage.reads.iter().any(|read| usize::from(read.source) == source)
+            && values as u64 * most * most > i32::MAX as u64
+    })
+}
+
+/// The code with zero point 0 that covers as much.
+fn symmetric(code: &mut Code) {
+    let most = code.decode(LEAST_CODE).abs().max(code.decode(i8::MAX));
+    *code = Code { scale: most / MOST, zero_point: 0 };
+}
+
+/// The least value of one step, 0 where nothing demands one, of a stage whose squares are summed up with an ε beside
+/// them: that ε has to fit 32 bits in units of a squared step. What is smaller does not matter beside it.
+fn least_step(staged: &Staged, source: usize) -> f32 {
+    let readers = staged.stages.iter().filter(|stage| {
+        matches!(stage.op, Op::Reduce { square: true, .. })
+            && stage.reads.iter().any(|read| usize::from(read.source) == source)
+    });
+    let least = readers.filter_map(|reader| {
+        let values = staged.stages[source].shape.len() / reader.shape.len().max(1);
+        Some((reader.function.inverse_sqrt_epsilon()? * values as f32 / EPSILON_LIMIT).sqrt())
+    });
+    least.fold(0.0, f32::max)
+}
+
+/// The codes for `values`, the sums divided by the factors of their channels; those of a function 1/√(x + ε) are x + ε.
+fn stage_codes(stage: &Stage, values: &[f32], factors: Vec<f32>, pixels: Option<PixelRange>) -> StageCodes {
+    if stage.function.inverse_sqrt_epsilon().is_some() {
+        // In a channel with factor g, (x + ε) / g is coded, and the output 1/√(x + ε) has factor 1/√g.
+        let (offset, sums, output) = best_inverse_sqrt(values);
+        let output = if pixels.is_some() { PIXELS } else { output };
+        let outputs = factors.iter().map(|factor| factor.sqrt().recip()).collect();
+        return StageCodes {
+            sums: Codes { code: sums, factors },
+            offset,
+            output: Codes { code: output, factors: outputs },
+        };
+    }
+    if let Some(pixels) = pixels {
+        let sums = best(values, |value| pixels.level(stage.function.apply(value)));
+        return StageCodes { sums: sums.into(), offset: 0.0, output: PIXELS.into() };
+    }
+    let activated: Vec<f32> = values.iter().map(|&value| stage.function.apply(value)).collect();
+    let output = best(&activated, |value| value);
+    let sums =
+        if clamp_of(&stage.function).is_some() { output } else { best(values, |value| stage.function.apply(value)) };
+    let with = |code| Codes { code, factors: factors.clone() };
+    StageCodes { sums: with(sums), offset: 0.0, output: with(output) }
+}
+
+/// The code of an image: grey levels.
+const PIXELS: Code = Code { scale: 1.0, zero_point: 0 };

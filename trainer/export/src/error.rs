@@ -6,17 +6,29 @@ use edgegen_runtime::ParseError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExportError {
-    /// The layers do not form operators of the runtime.
-    #[error("expected {expected}, found {found} at layer {layer}: {remedy}")]
+    /// A layer cannot be what it is where it is.
+    #[error("expected {expected}, found {found} at {node}: {remedy}")]
     Layer {
-        /// Index in the layer list.
-        layer: usize,
+        /// Name of the node.
+        node: String,
         /// What could stand there.
-        expected: &'static str,
+        expected: String,
         /// What stands there.
         found: String,
         /// What to do.
         remedy: &'static str,
+    },
+    /// A layer is larger than the format can hold.
+    #[error("expected at most {limit} {what}, found {found} at {node}: make the layer smaller")]
+    TooLarge {
+        /// Name of the node.
+        node: String,
+        /// What is counted.
+        what: &'static str,
+        /// How much of it fits.
+        limit: usize,
+        /// How much there is.
+        found: usize,
     },
     /// Something is larger than the format can hold.
     #[error("expected at most {limit} {what}, found {found}: make the network smaller")]
@@ -29,12 +41,24 @@ pub enum ExportError {
         found: usize,
     },
     /// A value is not a number, so training went wrong.
-    #[error("expected finite numbers, found {found} in stage {stage}: take an earlier checkpoint")]
+    #[error("expected finite numbers that fit int8 and i32, found {found} at {stage}: take an earlier checkpoint")]
     NotFinite {
-        /// Index of the stage.
-        stage: usize,
+        /// Name of the stage.
+        stage: String,
         /// The number.
         found: f32,
+    },
+    /// A stage reads what does not stand before it, or more or fewer than its operator reads; a fault of folding.
+    #[error("expected a stage that reads those before it, found another at {stage}: please report it with the network")]
+    Order {
+        /// Name of the stage.
+        stage: String,
+    },
+    /// The last node is an input.
+    #[error("expected a layer as the image, found the input {stage}: give the network layers")]
+    NoImage {
+        /// Name of the input.
+        stage: String,
     },
     /// There are no latent vectors to calibrate with.
     #[error("expected at least one latent vector to calibrate with, found none: ask for one or more")]

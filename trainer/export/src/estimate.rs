@@ -1,13 +1,17 @@
 //! How many instructions an image takes, estimated from the shapes of a model without running it.
 //!
-//! Each operator is counted as its kernel works: products of whole tiles, values gathered for each pixel, sums made into
-//! values, and calls of the kernel. What one of each costs was fitted to the record of `just bench-arm` in `benches/record`, by least
-//! squares of the relative errors of its layers; `benches/arm/tests/estimate.rs` holds the
-//! formula to within 10 % of every layer and whole model of the newest record.
+//! Each product is counted as its kernel works: products of whole tiles, values gathered for each pixel, sums made into
+//! values, and calls of the kernel. What one of each costs was fitted to the record of `just bench-arm` in
+//! `benches/record`, by least squares of the relative errors of its layers; `benches/arm/tests/estimate.rs` holds the
+//! formula to within 10 % of every layer and whole model of the newest record. The rates of joins, copies, means and
+//! depthwise convolutions are not fitted: they are what these operators may take at most.
 
-use edgegen_runtime::graph::{Axis, Dense, Op};
+use edgegen_runtime::graph::{Axis, Kind, Node, Product};
+use edgegen_runtime::ops::product;
 use edgegen_runtime::packing::Matrix;
 use edgegen_runtime::{Model, Packing};
+
+use crate::repack;
 
 /// Instructions of a kernel for one piece of each kind of work.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -28,6 +32,14 @@ pub struct Rates {
     pub call: f64,
     /// For drawing a value of the latent vector, as counted.
     pub latent: f64,
+    /// For a product of a depthwise convolution.
+    pub depthwise: f64,
+    /// For a value that a join makes.
+    pub joined: f64,
+    /// For a value that is copied.
+    pub copied: f64,
+    /// For a value that goes into a mean.
+    pub reduced: f64,
 }
 
 /// The work of a model in the units of [`Rates`].
@@ -45,6 +57,14 @@ pub struct Work {
     pub dense_values: u64,
     /// Calls of the kernel.
     pub calls: u64,
+    /// Products of depthwise convolutions.
+    pub depthwise: u64,
+    /// Values that joins make.
+    pub joined: u64,
+    /// Values that are copied, from a source or from a constant.
+    pub copied: u64,
+    /// Values that go into means.
+    pub reduced: u64,
 }
 
 impl Rates {
@@ -60,6 +80,10 @@ impl Rates {
                 dense_value: 0.0,
                 call: 1637.0,
                 latent: 96.6,
+                depthwise: 5.0,
+                joined: 12.0,
+                copied: 6.0,
+                reduced: 8.0,
             },
             Packing::Dsp => Self {
                 pixels: 4,
@@ -70,6 +94,10 @@ impl Rates {
                 dense_value: 42.06,
                 call: 912.5,
                 latent: 80.6,
+                depthwise: 2.5,
+                joined: 6.0,
+                copied: 4.0,
+                reduced: 4.0,
             },
             Packing::Mve => Self {
                 pixels: 2,
@@ -80,6 +108,10 @@ impl Rates {
                 dense_value: 0.5021,
                 call: 673.7,
                 latent: 75.6,
+                depthwise: 0.5,
+                joined: 1.0,
+                copied: 1.0,
+                reduced: 0.6,
             },
             _ => return None,
         })
@@ -91,51 +123,76 @@ impl Rates {
             + self.gathered * work.gathered as f64
             + self.value * work.values as f64;
         let dense = self.dense * work.dense as f64 + self.dense_value * work.dense_values as f64;
-        (convolutions + dense + self.call * work.calls as f64) as u64
+        let others = self.depthwise * work.depthwise as f64
+            + self.joined * work.joined as f64
+            + self.copied * work.copied as f64
+            + self.reduced * work.reduced as f64;
+        (convolutions + dense + others + self.call * work.calls as f64) as u64
     }
 }
 
 /// Instructions for an image of a model, with the kernel that its packing is for; `None` where none was counted.
 pub fn instructions(model: &Model<'_>) -> Option<u64> {
     let rates = Rates::of(model.packing())?;
-    let graph = model.graph();
-    let operators: u64 = (0..graph.ops.len()).map(|op| rates.instructions(&work(model, op, &rates))).sum();
-    Some(operators + (rates.latent * f64::from(graph.latent.dims)) as u64)
+    let nodes: u64 = (0..model.nodes().len()).map(|node| rates.instructions(&work(model, node, &rates))).sum();
+    let latent = model.latent().map_or(0, |latent| latent.dims);
+    Some(nodes + (rates.latent * f64::from(latent)) as u64)
 }
 
-/// The work of one operator.
-pub fn work(model: &Model<'_>, op: usize, rates: &Rates) -> Work {
-    let graph = model.graph();
-    let (op, shape) = (&graph.ops[op], graph.edges[op + 1].shape);
-    let source = graph.edges[op.source()].shape;
-    let tiles = |matrix, channels, depth| model.packing().matrix_bytes(matrix, channels, depth);
-    let mut work = Work::default();
-    match op {
-        Op::Dense(dense) => {
-            let (blocks, channels) = Dense::blocks(shape, dense.bank.shared);
-            work.calls = blocks as u64;
-            work.dense = work.calls * tiles(Matrix::Vector, channels, source.len());
-            work.dense_values = shape.len() as u64;
+/// The work of one node. Latent vectors and classes are there before the rest: they have none.
+pub fn work(model: &Model<'_>, node: usize, rates: &Rates) -> Work {
+    let nodes = model.nodes();
+    let Some(node) = nodes.get(node) else { return Work::default() };
+    let values = node.shape.len() as u64;
+    match node.kind() {
+        Some(Kind::Product) => products(model, node, rates),
+        Some(Kind::Join) => Work { joined: values, ..Work::default() },
+        Some(Kind::Copy) => Work { copied: values, ..Work::default() },
+        Some(Kind::Reduce) => {
+            let sources = node.reads().iter().map(|read| nodes[usize::from(read.source)].shape.len() as u64);
+            Work { reduced: sources.sum(), ..Work::default() }
         }
-        Op::PhaseConv(conv) => {
-            for (down, rows) in phases(&conv.vertical, shape.h) {
-                for (across, columns) in phases(&conv.horizontal, shape.w) {
-                    let depth = down * across * usize::from(source.c);
-                    work.calls += rows as u64;
-                    let pixels = (rows * columns.next_multiple_of(rates.pixels)) as u64;
-                    work.products += pixels * tiles(Matrix::Windows, usize::from(shape.c), depth);
-                    work.gathered += pixels * depth as u64;
-                    work.values += pixels * u64::from(shape.c);
-                }
-            }
+        Some(Kind::Input) if !node.is_filled() => Work { copied: values, ..Work::default() },
+        Some(Kind::Input) | None => Work::default(),
+    }
+}
+
+fn products(model: &Model<'_>, node: &Node, rates: &Rates) -> Work {
+    let mut work = Work::default();
+    let (Some(product), Some((blocks, source))) = (node.parameters::<Product>(), repack::work(model.nodes(), node))
+    else {
+        return work;
+    };
+    let tiles = |depth| model.packing().matrix_bytes(blocks.matrix, blocks.channels, depth);
+    if blocks.matrix == Matrix::Vector {
+        work.calls = blocks.blocks as u64;
+        work.dense = work.calls * tiles(source.shape.len());
+        work.dense_values = node.shape.len() as u64;
+        return work;
+    }
+    let (rows, columns) = (&node.reads()[0].rows, &product.columns);
+    let pairs = (rows.phases.len() * columns.phases.len()).max(1);
+    let groups = blocks.blocks / pairs;
+    for (pair, (count_y, count_x)) in phases(rows, node.shape.h)
+        .flat_map(|count_y| phases(columns, node.shape.w).map(move |count_x| (count_y, count_x)))
+        .enumerate()
+    {
+        let depth = product::depth(node, source, pair * groups);
+        work.calls += (count_y * groups) as u64;
+        let pixels = (count_y * count_x.next_multiple_of(rates.pixels) * groups) as u64;
+        if blocks.matrix == Matrix::Channels {
+            work.depthwise += (count_y * count_x * depth * blocks.channels) as u64;
+        } else {
+            work.products += pixels * tiles(depth);
+            work.gathered += pixels * depth as u64;
+            work.values += pixels * blocks.channels as u64;
         }
     }
     work
 }
 
-/// Taps of each phase, and how many of `size` positions it makes.
-fn phases(axis: &Axis, size: u16) -> impl Iterator<Item = (usize, usize)> {
+/// How many of `size` positions each phase makes.
+fn phases(axis: &Axis, size: u16) -> impl Iterator<Item = usize> {
     let every = axis.phases.len();
-    let count = move |first| (usize::from(size).saturating_sub(first)).div_ceil(every);
-    axis.phases.iter().enumerate().map(move |(index, phase)| (usize::from(phase.taps), count(index)))
+    (0..every).map(move |first| usize::from(size).saturating_sub(first).div_ceil(every))
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use edgegen_runtime::model::ALIGNMENT;
+use edgegen_runtime::format::ALIGNMENT;
 
 #[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
 #[repr(C, align(16))]

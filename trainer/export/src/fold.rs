@@ -1,331 +1,288 @@
-//! From layers to stages: batch normalization disappears into the weights, and every kind of convolution and upsampling
-//! becomes phases.
+//! From layers to stages: batch normalization disappears into the weights, every kind of convolution and upsampling
+//! becomes phases, and what is left becomes joins, copies and means.
 //!
-//! Along one axis an output position `o = P·m + p` of phase `p` reads the input at `step·m + offset` for the offsets of
-//! its taps. With kernel index `k`, padding `q`, stride `s`:
+//! Nodes are taken in order. A layer that can wait does: a permutation, an affine map, an enlargement and padding are
+//! remembered with the node (`Place`), and the convolution that reads it takes them in. Where nothing does, they become
+//! stages of their own. A layer that only changes what a stage makes, as a nonlinearity does, changes that stage if
+//! nothing else reads it.
 //!
-//! ```text
-//! convolution               P = 1, step = s     offset = k·dilation − q
-//! transposed convolution    P = s, step = 1     offset = (p + q − k) / s        for k ≡ p + q (mod s)
-//! ×f nearest, convolution   P = f, step = 1     offset = ⌊(p − q + k) / f⌋      equal offsets: add the weights
-//! … then pixel shuffle ×f   P = f·P             the phase decides which of the f² groups of channels
-//! ```
+//! | file | what it turns into stages |
+//! |---|---|
+//! | `constants` | what depends on no input is computed; what the image does not depend on goes |
+//! | `taps` | an axis of a convolution |
+//! | `product` | dense layers and convolutions |
+//! | `pointwise` | nonlinearities, batch normalizations and affine maps |
+//! | `copy` | upsampling, pixel shuffle, concatenation, parts, padding |
+//! | `reorder` | permutations |
+//! | `join` | sums and products of two nodes |
+//! | `mean` | normalization by statistics, pooling, linear interpolation |
 
 use edgegen_runtime::Shape;
-use edgegen_runtime::graph::{Axis, MAX_LANES, MAX_PHASES, Phase, Phases};
+use edgegen_runtime::graph::{Border, MAX_NODES, Read};
 
 use crate::error::ExportError;
-use crate::layers::{Activation, Layer, Network, Window};
-use crate::stage::{Block, Kind, Stage, Staged};
+use crate::function::Function;
+use crate::layers::{Input, Layer, Mismatch, Network, Node};
+use crate::stage::{Op, Stage, Staged};
 
-/// The kernel indices that meet one input position. Several after nearest upsampling.
-type Tap = Vec<usize>;
-
-/// One axis of a convolution: for every phase the input offset of its first tap, and its taps in input order.
-struct Taps {
-    step: usize,
-    dilation: usize,
-    phases: Vec<(i32, Vec<Tap>)>,
-}
+mod constants;
+mod copy;
+mod join;
+mod mean;
+mod pointwise;
+mod product;
+mod reorder;
+mod taps;
 
 /// Turns a network into stages. The result computes the same up to the rounding of float sums.
 ///
 /// # Errors
 ///
-/// [`ExportError::Layer`] when layers follow one another in an order that the runtime has no operator for.
+/// [`ExportError::Layer`] for a node that does not fit what it reads or that the runtime has no operator for,
+/// [`ExportError::TooLarge`] and [`ExportError::Limit`] for what the format cannot hold.
 pub fn fold(network: &Network) -> Result<Staged, ExportError> {
-    let mut fold = Fold {
-        shape: Shape { h: 1, w: 1, c: network.input.width() as u16 },
-        upsample: 1,
-        stages: Vec::new(),
-        layer: 0,
-    };
-    for (index, layer) in network.layers.iter().enumerate() {
-        fold.layer = index;
-        fold.push(layer)?;
+    let network = &constants::without_constants(network)?;
+    let shapes = network.shapes()?;
+    let mut readers = vec![0; network.nodes.len()];
+    network.nodes.iter().flat_map(|node| &node.reads).for_each(|&read| readers[read] += 1);
+    let mut fold = Fold { network, shapes, readers, places: Vec::new(), stages: Vec::new(), notes: Vec::new() };
+    for index in 0..network.nodes.len() {
+        let place = fold.push(index)?;
+        if fold.readers[index] > 1 {
+            fold.notes[place.stage].shared = true;
+        }
+        fold.places.push(place);
     }
-    if fold.upsample != 1 {
-        return Err(fold.refuse("a convolution after upsampling", "the end of the network", "add a convolution"));
-    }
-    if fold.stages.is_empty() {
-        return Err(fold.refuse("a dense layer or a convolution", "nothing", "give the network layers"));
-    }
-    Ok(Staged { input: network.input, stages: fold.stages, pixels: network.pixels })
+    let image = fold.whole(network.nodes.len() - 1)?;
+    fold.finish(image)
 }
 
-struct Fold {
-    /// Output of the layers so far, pending upsampling not counted.
-    shape: Shape,
-    /// Nearest upsampling that the next convolution takes in.
-    upsample: usize,
+/// The work so far.
+struct Fold<'a> {
+    network: &'a Network,
+    /// Of all nodes.
+    shapes: Vec<Shape>,
+    /// How many reads there are of each node.
+    readers: Vec<usize>,
+    /// Of the nodes so far.
+    places: Vec<Place>,
     stages: Vec<Stage>,
-    layer: usize,
+    /// What is known of each stage beside.
+    notes: Vec<Note>,
 }
 
-impl Fold {
-    fn refuse(&self, expected: &'static str, found: impl Into<String>, remedy: &'static str) -> ExportError {
-        ExportError::Layer { layer: self.layer, expected, found: found.into(), remedy }
+#[derive(Clone, Copy, Debug, Default)]
+struct Note {
+    /// Whether anything but the node that is worked on reads the stage, which then has to stay as it is.
+    shared: bool,
+    /// What those readers ask for that read beyond it.
+    border: Option<Border>,
+}
+
+/// Where the values of a node are: a stage, and what still has to be done to what it makes, in the order of the fields.
+#[derive(Clone, Debug)]
+struct Place {
+    stage: usize,
+    /// The values in another order.
+    order: Option<Order>,
+    /// A factor and an offset for each channel.
+    affine: Option<Affine>,
+    /// Each row and column repeated as often.
+    enlarge: [usize; 2],
+    /// Rows and columns around it.
+    pad: Option<Pad>,
+}
+
+/// The new shape and, for each value of it in the order C, H, W, the place of its source in the order C, H, W.
+#[derive(Clone, Debug, PartialEq)]
+struct Order {
+    shape: Shape,
+    from: Vec<usize>,
+}
+
+/// `(x − mean[c])·scale[c] + offset[c]`.
+#[derive(Clone, Debug, PartialEq)]
+struct Affine {
+    mean: Vec<f32>,
+    scale: Vec<f32>,
+    offset: Vec<f32>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Pad {
+    padding: [[usize; 2]; 2],
+    border: Border,
+}
+
+/// Up to which of its fields, that one included, a [`Place`] is made a stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Upto {
+    Order,
+    Affine,
+    Enlarge,
+    Pad,
+}
+
+impl Place {
+    /// A stage as it is.
+    fn stage(stage: usize) -> Self {
+        Self { stage, order: None, affine: None, enlarge: [1; 2], pad: None }
     }
 
-    fn push(&mut self, layer: &Layer) -> Result<(), ExportError> {
+    fn is_stage(&self) -> bool {
+        self.order.is_none() && self.affine.is_none() && self.enlarge == [1; 2] && self.pad.is_none()
+    }
+
+    fn is_pending(&self, part: Upto) -> bool {
+        match part {
+            Upto::Order => self.order.is_some(),
+            Upto::Affine => self.affine.is_some(),
+            Upto::Enlarge => self.enlarge != [1; 2],
+            Upto::Pad => self.pad.is_some(),
+        }
+    }
+}
+
+impl Fold<'_> {
+    /// Where the values of a node are; nodes before it have theirs.
+    fn push(&mut self, index: usize) -> Result<Place, ExportError> {
+        let network = self.network;
+        let Node { name, layer, reads } = &network.nodes[index];
+        let (shape, source) = (self.shapes[index], reads.first().copied().unwrap_or_default());
         match layer {
-            Layer::Dense { shape, weight, bias } => self.dense(*shape, weight, bias),
-            Layer::Conv { window, weight, bias } => {
-                let taps = [self.conv_taps(window, 0)?, self.conv_taps(window, 1)?];
-                let output = layer.output(self.upsampled());
-                let inputs = usize::from(self.shape.c);
-                self.phase_conv(output, &taps, bias, |channel, input, ky, kx| {
-                    weight[((channel * inputs + input) * window.kernel[0] + ky) * window.kernel[1] + kx]
-                })
-            }
+            Layer::Input(input) => Ok(self.input(name, shape, input)),
+            Layer::Dense { shape, weight, bias } => self.dense(name, source, *shape, weight, bias),
+            Layer::Conv { window, weight, bias } => self.conv(name, source, shape, window, weight, bias),
             Layer::ConvTranspose { window, weight, bias, .. } => {
-                if self.upsample != 1 {
-                    return Err(self.refuse(
-                        "a convolution after upsampling",
-                        "a transposed one",
-                        "use one or the other",
-                    ));
-                }
-                if window.dilation != [1, 1] {
-                    return Err(self.refuse(
-                        "a transposed convolution without dilation",
-                        "a dilated one",
-                        "use dilation 1",
-                    ));
-                }
-                let taps = [transposed_taps(window, 0), transposed_taps(window, 1)];
-                let output = layer.output(self.shape);
-                let at = |channel: usize, input: usize, ky: usize, kx: usize| {
-                    weight[((input * window.channels + channel) * window.kernel[0] + ky) * window.kernel[1] + kx]
-                };
-                if (self.shape.h, self.shape.w) == (1, 1) {
-                    return self.project(output, &taps, bias, at);
-                }
-                self.phase_conv(output, &taps, bias, at)
+                self.conv_transpose(name, source, shape, window, weight, bias)
             }
-            Layer::UpsampleNearest { factor } => {
-                self.upsample *= factor;
-                Ok(())
+            Layer::UpsampleNearest { factor } => self.upsample(source, *factor),
+            Layer::PixelShuffle { factor, blocks_first } => {
+                self.pixel_shuffle(name, source, shape, *factor, *blocks_first)
             }
-            Layer::PixelShuffle { factor } => self.pixel_shuffle(*factor),
             Layer::BatchNorm { gamma, beta, mean, variance, epsilon } => {
-                let stage = self.open_stage("a batch normalization right after a dense layer or convolution")?;
-                for block in &mut stage.blocks {
-                    let per_channel = block.weights.len() / block.bias.len();
-                    for (c, bias) in block.bias.iter_mut().enumerate() {
-                        let factor = gamma[c] / (variance[c] + epsilon).sqrt();
-                        *bias = (*bias - mean[c]) * factor + beta[c];
-                        block.weights[c * per_channel..][..per_channel].iter_mut().for_each(|w| *w *= factor);
-                    }
-                }
-                Ok(())
+                let scale = gamma.iter().zip(variance).map(|(gamma, variance)| gamma / (variance + epsilon).sqrt());
+                self.affine(source, Affine { mean: mean.clone(), scale: scale.collect(), offset: beta.clone() })
             }
-            Layer::Activation(Activation::Identity) => Ok(()),
-            Layer::Activation(activation) => {
-                self.open_stage("a nonlinearity right after a dense layer or convolution")?.activation = *activation;
-                Ok(())
+            Layer::Affine { scale, offset } => self.affine(source, Affine::new(scale.clone(), offset.clone())),
+            Layer::Normalize { over, centred, gamma, beta, epsilon } => {
+                self.normalize(name, source, *over, *centred, [gamma, beta], *epsilon)
             }
+            Layer::Activation(function) => self.activation(name, source, function),
+            Layer::ChannelFunctions(functions) => self.channel_functions(name, source, functions),
+            Layer::Add { scales } => self.add(name, [reads[0], reads[1]], shape, *scales),
+            Layer::Mul => self.multiply(name, [reads[0], reads[1]], shape),
+            Layer::Concat => self.concat(name, reads),
+            Layer::Slice { starts, .. } => self.slice(name, source, shape, *starts),
+            Layer::Pad { padding, border } => self.pad(source, Pad { padding: *padding, border: *border }),
+            Layer::Reorder { shape, from } => self.reorder(source, Order { shape: *shape, from: from.clone() }),
+            Layer::GlobalMean => self.global_mean(name, source),
+            Layer::AveragePool { window, exclude_padding } => {
+                self.average_pool(name, source, shape, window, *exclude_padding)
+            }
+            Layer::UpsampleLinear { factor } => self.upsample_linear(name, source, shape, *factor),
         }
     }
 
-    /// The last stage, if it has no nonlinearity yet.
-    fn open_stage(&mut self, expected: &'static str) -> Result<&mut Stage, ExportError> {
-        let error = self.refuse(expected, "one elsewhere", "change the order of the layers");
-        match self.stages.last_mut() {
-            Some(stage) if stage.activation == Activation::Identity && self.upsample == 1 => Ok(stage),
-            _ => Err(error),
-        }
+    fn input(&mut self, name: &str, shape: Shape, input: &Input) -> Place {
+        let stage = self.add_stage(name, shape, Op::Input(input.clone()), vec![]);
+        // Codes of an input are what they are, so it stays as it is.
+        self.notes[stage].shared = true;
+        Place::stage(stage)
     }
 
-    fn upsampled(&self) -> Shape {
-        let factor = self.upsample as u16;
-        Shape { h: self.shape.h * factor, w: self.shape.w * factor, c: self.shape.c }
+    /// Adds a stage that nothing reads yet.
+    fn add_stage(&mut self, name: &str, shape: Shape, op: Op, reads: Vec<Read>) -> usize {
+        let (function, border) = (Function::X, Border::Zero);
+        self.stages.push(Stage { name: name.to_owned(), shape, op, reads, function, border });
+        self.notes.push(Note::default());
+        self.stages.len() - 1
     }
 
-    fn add(&mut self, output: Shape, kind: Kind, blocks: Vec<Block>) {
-        self.stages.push(Stage { input: self.shape, output, kind, blocks, activation: Activation::Identity });
-        self.shape = output;
-        self.upsample = 1;
-    }
-
-    fn dense(&mut self, output: Shape, weight: &[f32], bias: &[f32]) -> Result<(), ExportError> {
-        if (self.shape.h, self.shape.w, self.upsample) != (1, 1, 1) {
-            let found = format!("a map of {}", self.shape);
-            return Err(self.refuse(
-                "a vector before a dense layer",
-                found,
-                "start the generator with its dense layers",
-            ));
-        }
-        let (area, inputs) = (usize::from(output.h) * usize::from(output.w), usize::from(self.shape.c));
-        let blocks = (0..area).map(|position| {
-            let rows = (0..usize::from(output.c)).map(|c| c * area + position);
-            Block {
-                weights: rows.clone().flat_map(|row| &weight[row * inputs..][..inputs]).copied().collect(),
-                bias: rows.map(|row| bias[row]).collect(),
+    /// The place of a node of which nothing is pending up to `upto`; what was becomes stages, for all readers of the
+    /// node.
+    fn settle(&mut self, node: usize, upto: Upto) -> Result<Place, ExportError> {
+        let mut place = self.places[node].clone();
+        if let Some(last) = [Upto::Pad, Upto::Enlarge, Upto::Affine, Upto::Order]
+            .into_iter()
+            .find(|&part| part <= upto && place.is_pending(part))
+        {
+            let name = &self.network.nodes[node].name;
+            if let Some(order) = place.order.take() {
+                place.stage = self.reordered(name, place.stage, &order)?;
             }
-        });
-        let blocks = blocks.collect();
-        self.add(output, Kind::Dense, blocks);
-        Ok(())
+            if last >= Upto::Affine
+                && let Some(affine) = place.affine.take()
+            {
+                place.stage = self.scaled(name, place.stage, &affine);
+            }
+            if last >= Upto::Enlarge {
+                place.stage = self.enlarged(name, place.stage, place.enlarge)?;
+                place.enlarge = [1; 2];
+            }
+            if last >= Upto::Pad
+                && let Some(pad) = place.pad.take()
+            {
+                place.stage = self.padded(name, place.stage, pad)?;
+            }
+            self.notes[place.stage].shared = self.readers[node] > 1;
+            self.places[node] = place.clone();
+        }
+        Ok(place)
     }
 
-    /// A transposed convolution of a single pixel, the usual first layer of a DCGAN, is a dense layer.
-    fn project(
-        &mut self,
-        output: Shape,
-        taps: &[Taps; 2],
-        bias: &[f32],
-        at: impl Fn(usize, usize, usize, usize) -> f32,
-    ) -> Result<(), ExportError> {
-        // Which kernel index brings input position 0 to output position `o`.
-        let kernel = |axis: &Taps, o: usize| -> Option<usize> {
-            let (start, taps) = &axis.phases[o % axis.phases.len()];
-            let tap = -((o / axis.phases.len()) as i32 + start);
-            taps.get(usize::try_from(tap).ok()?).map(|kernel| kernel[0])
+    /// The stage whose values are those of a node.
+    fn whole(&mut self, node: usize) -> Result<usize, ExportError> {
+        Ok(self.settle(node, Upto::Pad)?.stage)
+    }
+
+    /// The stage of a place, to be read beyond its border; another one with the same values where other readers ask for
+    /// another border.
+    fn bordered(&mut self, stage: usize, border: Border) -> usize {
+        let stage = match self.notes[stage].border {
+            Some(other) if other != border => {
+                let name = format!("{} (border)", self.stages[stage].name);
+                self.identity(&name, stage)
+            }
+            _ => stage,
         };
-        let mut blocks = Vec::new();
-        for y in 0..usize::from(output.h) {
-            for x in 0..usize::from(output.w) {
-                let position = kernel(&taps[0], y).zip(kernel(&taps[1], x));
-                let weight = |c, input| position.map_or(0.0, |(ky, kx)| at(c, input, ky, kx));
-                let weights = (0..bias.len()).flat_map(|c| (0..usize::from(self.shape.c)).map(move |input| (c, input)));
-                blocks.push(Block { weights: weights.map(|(c, i)| weight(c, i)).collect(), bias: bias.to_vec() });
+        self.notes[stage].border = Some(border);
+        self.stages[stage].border = border;
+        stage
+    }
+
+    /// The stages that the image depends on.
+    fn finish(self, image: usize) -> Result<Staged, ExportError> {
+        let Self { stages, network, .. } = self;
+        let is_start = |stage: &Stage| matches!(stage.op, Op::Input(_));
+        if is_start(&stages[image]) {
+            let name = &stages[image].name;
+            return Err(
+                Mismatch::new("a layer that makes the image", "nothing but inputs", "give the network layers").at(name)
+            );
+        }
+        let mut read = vec![false; stages.len()];
+        read[image] = true;
+        for (index, stage) in stages.iter().enumerate().rev().filter(|(index, _)| *index <= image) {
+            if read[index] {
+                stage.reads.iter().for_each(|of| read[usize::from(of.source)] = true);
             }
         }
-        self.add(output, Kind::Dense, blocks);
-        Ok(())
-    }
-
-    /// Adds a convolution; `at(channel, input channel, ky, kx)` is its kernel.
-    fn phase_conv(
-        &mut self,
-        output: Shape,
-        [vertical, horizontal]: &[Taps; 2],
-        bias: &[f32],
-        at: impl Fn(usize, usize, usize, usize) -> f32,
-    ) -> Result<(), ExportError> {
-        let most = |axis: &Taps| axis.phases.iter().map(|(_, taps)| taps.len()).max().unwrap_or(0);
-        let lanes = most(vertical) * if horizontal.dilation == 1 { 1 } else { most(horizontal) };
-        if lanes > MAX_LANES {
-            let what = "kernel rows, times kernel columns where dilated,";
-            return Err(ExportError::Limit { what, limit: MAX_LANES, found: lanes });
+        let mut numbers = vec![0; stages.len()];
+        let mut kept: Vec<Stage> = Vec::with_capacity(stages.len());
+        for (index, mut stage) in stages.into_iter().enumerate().filter(|(index, _)| read[*index]) {
+            numbers[index] = kept.len();
+            stage.reads.iter_mut().for_each(|of| of.source = numbers[usize::from(of.source)] as u16);
+            kept.push(stage);
         }
-        let mut blocks = Vec::new();
-        for (_, rows) in &vertical.phases {
-            for (_, columns) in &horizontal.phases {
-                let mut weights =
-                    Vec::with_capacity(bias.len() * rows.len() * columns.len() * usize::from(self.shape.c));
-                for channel in 0..bias.len() {
-                    for (row, column) in rows.iter().flat_map(|row| columns.iter().map(move |column| (row, column))) {
-                        for input in 0..usize::from(self.shape.c) {
-                            let pairs = row.iter().flat_map(|&ky| column.iter().map(move |&kx| (ky, kx)));
-                            weights.push(pairs.map(|(ky, kx)| at(channel, input, ky, kx)).sum());
-                        }
-                    }
-                }
-                blocks.push(Block { weights, bias: bias.to_vec() });
-            }
+        if kept.len() > MAX_NODES {
+            return Err(ExportError::Limit { what: "stages", limit: MAX_NODES, found: kept.len() });
         }
-        let kind = Kind::PhaseConv { vertical: self.axis(vertical)?, horizontal: self.axis(horizontal)? };
-        self.add(output, kind, blocks);
-        Ok(())
-    }
-
-    fn axis(&self, taps: &Taps) -> Result<Axis, ExportError> {
-        let too_large = |found: usize, limit, what| ExportError::Limit { what, limit, found };
-        let phase = |(start, taps): &(i32, Vec<Tap>)| {
-            let start =
-                i8::try_from(*start).map_err(|_| too_large(start.unsigned_abs() as usize, 127, "pixels of padding"))?;
-            let taps = u8::try_from(taps.len()).map_err(|_| too_large(taps.len(), 255, "taps"))?;
-            Ok(Phase { start, taps })
-        };
-        let phases = taps.phases.iter().map(phase).collect::<Result<Vec<_>, ExportError>>()?;
-        let phases = Phases::try_from(&*phases)
-            .map_err(|_| too_large(phases.len(), MAX_PHASES, "times upsampling in one layer"))?;
-        let small =
-            |value: usize| u8::try_from(value).map_err(|_| too_large(value, 255, "pixels of stride or dilation"));
-        Ok(Axis { step: small(taps.step)?, dilation: small(taps.dilation)?, phases })
-    }
-
-    fn conv_taps(&self, window: &Window, axis: usize) -> Result<Taps, ExportError> {
-        let padding = window.padding[axis] as i32;
-        if self.upsample == 1 {
-            let taps = (0..window.kernel[axis]).map(|k| vec![k]).collect();
-            return Ok(Taps {
-                step: window.stride[axis],
-                dilation: window.dilation[axis],
-                phases: vec![(-padding, taps)],
-            });
-        }
-        if window.stride[axis] != 1 || window.dilation[axis] != 1 {
-            let found = "one with a stride or dilation";
-            return Err(self.refuse("a plain convolution after upsampling", found, "use stride 1 and dilation 1"));
-        }
-        let factor = self.upsample as i32;
-        let phases = (0..factor).map(|phase| {
-            let offset = |k: usize| (phase - padding + k as i32).div_euclid(factor);
-            let start = offset(0);
-            let mut taps = vec![Tap::new(); (offset(window.kernel[axis] - 1) - start + 1) as usize];
-            (0..window.kernel[axis]).for_each(|k| taps[(offset(k) - start) as usize].push(k));
-            (start, taps)
-        });
-        Ok(Taps { step: 1, dilation: 1, phases: phases.collect() })
-    }
-
-    fn pixel_shuffle(&mut self, factor: usize) -> Result<(), ExportError> {
-        let layer = self.layer;
-        let refused =
-            self.refuse("a pixel shuffle after a convolution", "one elsewhere", "add a convolution before it");
-        let Some(Stage { output, kind: Kind::PhaseConv { vertical, horizontal }, blocks, .. }) = self.stages.last_mut()
-        else {
-            return Err(refused);
-        };
-        let channels = usize::from(output.c) / (factor * factor);
-        let finer = |axis: &mut Axis| {
-            let phases = axis.phases.iter().flat_map(|phase| core::iter::repeat_n(*phase, factor));
-            let found = axis.phases.len() * factor;
-            axis.phases = phases.collect::<Vec<_>>().as_slice().try_into().map_err(|_| ExportError::Limit {
-                what: "times upsampling in one layer",
-                limit: MAX_PHASES,
-                found,
-            })?;
-            Ok::<usize, ExportError>(found)
-        };
-        if channels * factor * factor != usize::from(output.c) {
-            let found = format!("{}", output.c);
-            let expected = "a multiple of factor² channels before a pixel shuffle";
-            return Err(ExportError::Layer { layer, expected, found, remedy: "change the convolution's channels" });
-        }
-        let (rows, columns) = (finer(vertical)?, finer(horizontal)?);
-        let mut shuffled = Vec::with_capacity(rows * columns);
-        for (y, x) in (0..rows).flat_map(|y| (0..columns).map(move |x| (y, x))) {
-            let from = &blocks[y / factor * (columns / factor) + x / factor];
-            let per_channel = from.weights.len() / from.bias.len();
-            let source = |c: usize| (c * factor + y % factor) * factor + x % factor;
-            shuffled.push(Block {
-                weights: (0..channels)
-                    .flat_map(|c| &from.weights[source(c) * per_channel..][..per_channel])
-                    .copied()
-                    .collect(),
-                bias: (0..channels).map(|c| from.bias[source(c)]).collect(),
-            });
-        }
-        *blocks = shuffled;
-        *output = Shape { h: output.h * factor as u16, w: output.w * factor as u16, c: channels as u16 };
-        self.shape = *output;
-        Ok(())
+        Ok(Staged { stages: kept, pixels: network.pixels })
     }
 }
 
-fn transposed_taps(window: &Window, axis: usize) -> Taps {
-    let (stride, kernel) = (window.stride[axis], window.kernel[axis]);
-    let phases = (0..stride).map(|phase| {
-        let reach = phase + window.padding[axis];
-        // Descending kernel index is ascending input position.
-        let taps: Vec<Tap> = (0..kernel).rev().filter(|k| k % stride == reach % stride).map(|k| vec![k]).collect();
-        let start = taps.first().map_or(0, |tap| (reach as i32 - tap[0] as i32) / stride as i32);
-        (start, taps)
-    });
-    Taps { step: 1, dilation: 1, phases: phases.collect() }
+/// An error that names a node.
+fn refuse(name: &str, expected: impl Into<String>, found: impl Into<String>, remedy: &'static str) -> ExportError {
+    Mismatch::new(expected, found, remedy).at(name)
 }

@@ -1,25 +1,238 @@
-//! The float layer list: what `lower` hands over and everything after starts from.
+//! The float network: what `lower` and `onnx` hand over and everything after starts from.
+//!
+//! A network is a list of nodes in an order in which each reads only earlier ones; the last one is the image. A chain
+//! is the network in which each node reads the one before it, see [`Network::chain`].
 //!
 //! Layouts are the field's usual ones (those of PyTorch, Burn and ONNX), so that a network can be written down
 //! by any importer without thought; `fold` turns them into the row layout of the runtime.
 
-use edgegen_runtime::graph::{Latent, Prior, Shape};
+use edgegen_runtime::graph::{Border, Latent, Prior, Shape};
 use edgegen_runtime::latent::Point;
 
-/// A generator in float, from the latent vector to the image.
+use crate::function::Function;
+
+mod forward;
+mod inputs;
+mod shape;
+
+pub use forward::Map;
+pub use inputs::picture;
+pub use shape::Mismatch;
+pub(crate) use shape::dims;
+
+/// A generator in float, from its inputs to the image.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Network {
-    /// What it reads.
-    pub input: Input,
-    /// The layers in order; the first is a [`Layer::Dense`] that reads the input.
-    pub layers: Vec<Layer>,
-    /// What the last layer's values mean as pixels.
+    /// Each reads only earlier ones; the last one is the image.
+    pub nodes: Vec<Node>,
+    /// What the last node's values mean as pixels.
     pub pixels: PixelRange,
 }
 
-/// What a generator reads: a latent vector, and behind it one value for each class, 1 for the class to draw and 0 for the others.
+/// A layer and what it reads.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// What the person's own file calls it; for a layer of ours what it is.
+    pub name: String,
+    /// What it computes.
+    pub layer: Layer,
+    /// The nodes that it reads, as positions in the list.
+    pub reads: Vec<usize>,
+}
+
+/// One layer. Activations are C × H × W, one image at a time.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Layer {
+    /// Reads nothing: where a network starts.
+    Input(Input),
+    /// Fully connected: `y = W·x + b` of all values of one node in the order C, H, W, then seen as a map of `shape`.
+    Dense {
+        /// The output seen as a map; a plain vector is 1 × 1 × n.
+        shape: Shape,
+        /// `[out, in]`, where `out` runs over C, H, W in that order.
+        weight: Vec<f32>,
+        /// `[out]`.
+        bias: Vec<f32>,
+    },
+    /// Cross-correlation (a "convolution" of deep learning).
+    Conv {
+        /// Kernel size, step and border.
+        window: Window,
+        /// `[out, in / groups, ky, kx]`.
+        weight: Vec<f32>,
+        /// `[out]`.
+        bias: Vec<f32>,
+    },
+    /// Transposed convolution: the gradient of [`Layer::Conv`] with respect to its input.
+    ConvTranspose {
+        /// Kernel size, step and border; the step is the upsampling factor.
+        window: Window,
+        /// Rows and columns added at the bottom and right of the output.
+        output_padding: [usize; 2],
+        /// `[in, out / groups, ky, kx]`.
+        weight: Vec<f32>,
+        /// `[out]`.
+        bias: Vec<f32>,
+    },
+    /// Each pixel repeated `factor` times, `[vertical, horizontal]`.
+    UpsampleNearest {
+        /// The enlargement of each axis.
+        factor: [usize; 2],
+    },
+    /// Depth to space: `in[c·f² + fy·f + fx, y, x]` becomes `out[c, y·f + fy, x·f + fx]`. With `blocks_first` the
+    /// channel is
+    /// `(fy·f + fx)·C + c` (ONNX's mode DCR; without it, CRD and PyTorch's PixelShuffle).
+    PixelShuffle {
+        /// The enlargement, the same for both axes.
+        factor: usize,
+        /// Whether the place within a block is the slower part of the channel.
+        blocks_first: bool,
+    },
+    /// Batch normalization with its running statistics, per channel: `γ·(x − mean)/√(var + ε) + β`.
+    BatchNorm {
+        /// γ, `[channels]`.
+        gamma: Vec<f32>,
+        /// β, `[channels]`.
+        beta: Vec<f32>,
+        /// Running mean, `[channels]`.
+        mean: Vec<f32>,
+        /// Running variance, `[channels]`.
+        variance: Vec<f32>,
+        /// ε.
+        epsilon: f32,
+    },
+    /// Normalization by the statistics of the image at hand: `γ·(x − mean)/√(var + ε) + β`, γ and β per channel.
+    Normalize {
+        /// What a mean and a variance (of N, not N − 1, values) are taken over.
+        over: Over,
+        /// Whether the mean is subtracted; without it `x/√(mean of squares + ε)` (RMS and pixel normalization).
+        centred: bool,
+        /// γ, `[channels]`.
+        gamma: Vec<f32>,
+        /// β, `[channels]`.
+        beta: Vec<f32>,
+        /// ε.
+        epsilon: f32,
+    },
+    /// A function of each value alone.
+    Activation(Function),
+    /// `x·scale[c] + offset[c]` for each channel, where no batch normalization says so.
+    Affine {
+        /// `[channels]`.
+        scale: Vec<f32>,
+        /// `[channels]`.
+        offset: Vec<f32>,
+    },
+    /// A function of each value alone, another one for each channel (a PReLU with a slope for each).
+    ChannelFunctions(Vec<Function>),
+    /// `scales[0]·a + scales[1]·b` of two nodes. One of the two may have one row and column (a vector, added to all
+    /// pixels) or one channel (added to all channels), or both.
+    Add {
+        /// Factors of the two.
+        scales: [f32; 2],
+    },
+    /// `a·b` of two nodes, of shapes as in [`Layer::Add`].
+    Mul,
+    /// The channels of two or more nodes of the same height and width, one after the other.
+    Concat,
+    /// Part of a map: `sizes` channels, rows and columns from `starts` on, both `[c, h, w]`.
+    Slice {
+        /// First channel, row and column.
+        starts: [usize; 3],
+        /// How many of each.
+        sizes: [usize; 3],
+    },
+    /// Rows and columns added around a map.
+    Pad {
+        /// `[[top, bottom], [left, right]]`.
+        padding: [[usize; 2]; 2],
+        /// What stands in them.
+        border: Border,
+    },
+    /// The same values in another order or shape: a reshape, a flattening, a transposition.
+    Reorder {
+        /// The new shape.
+        shape: Shape,
+        /// For each value of the output in the order C, H, W the place of its source in the order C, H, W.
+        from: Vec<usize>,
+    },
+    /// The mean of all pixels of each channel, 1 × 1 × c (global average pooling).
+    GlobalMean,
+    /// The mean of the values in each window, padding not counted where `exclude_padding` says so.
+    AveragePool {
+        /// Kernel size, step and border; the channels are those of the input.
+        window: Window,
+        /// Whether a window at the border divides by the values it has (ONNX's `count_include_pad = 0`).
+        exclude_padding: bool,
+    },
+    /// Linear interpolation to whole multiples of the size, half-pixel centres unless `align_corners`.
+    UpsampleLinear {
+        /// The enlargement of each axis.
+        factor: [usize; 2],
+    },
+}
+
+/// Where a network starts.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    /// A latent vector, 1 × 1 × dims, and behind it, for those who like them together, one value for each class:
+    /// 1 for the class to draw and 0 for the others.
+    Latent(LatentInput),
+    /// The class to draw as a vector 1 × 1 × classes: 1 for the class and 0 for the others.
+    Class {
+        /// How many there are.
+        classes: usize,
+    },
+    /// Rows of an image that the caller hands in.
+    Image {
+        /// Its shape.
+        shape: Shape,
+        /// What its pixels mean: 0 … 255 is that range.
+        pixels: PixelRange,
+    },
+    /// Numbers that are part of the model.
+    Constant {
+        /// The shape.
+        shape: Shape,
+        /// In the order C, H, W.
+        values: Vec<f32>,
+    },
+}
+
+/// What a mean is taken over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Input {
+pub enum Over {
+    /// All pixels of a group of channels: 1 channel each is instance normalization, all of them layer normalization of
+    /// a map (ONNX's GroupNormalization with one group).
+    Groups {
+        /// How many groups there are; as many as channels for instance normalization.
+        groups: usize,
+    },
+    /// The channels of each pixel (pixel normalization, layer normalization over channels).
+    Pixel,
+}
+
+/// Kernel, stride, padding and dilation of a convolution, `[vertical, horizontal]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Output channels.
+    pub channels: usize,
+    /// Kernel size.
+    pub kernel: [usize; 2],
+    /// Stride.
+    pub stride: [usize; 2],
+    /// Zero padding before and after, `[[top, bottom], [left, right]]`.
+    pub padding: [[usize; 2]; 2],
+    /// Distance between taps.
+    pub dilation: [usize; 2],
+    /// Groups of channels that are convolved apart; 1 for a plain convolution.
+    pub groups: usize,
+}
+
+/// What a generator reads first: a latent vector, and behind it one value for each class, 1 for the class to draw and 0
+/// for the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LatentInput {
     /// How latent vectors are drawn.
     pub prior: Prior,
     /// Length of the latent vector.
@@ -28,7 +241,7 @@ pub struct Input {
     pub classes: usize,
 }
 
-impl Input {
+impl LatentInput {
     /// A latent vector alone.
     pub fn new(prior: Prior, dims: usize) -> Self {
         Self { prior, dims, classes: 0 }
@@ -69,266 +282,58 @@ pub enum PixelRange {
     Symmetric,
     /// 0 is black and 1 is white (sigmoid generators).
     Unit,
+    /// 0 is black and 255 is white.
+    Byte,
 }
 
-/// One layer. Activations are C × H × W, one image at a time.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Layer {
-    /// Fully connected: `y = W·x + b`, then seen as a map of `shape`.
-    Dense {
-        /// The output seen as a map; a plain vector is 1 × 1 × n.
-        shape: Shape,
-        /// `[out, in]`, where `out` runs over C, H, W in that order.
-        weight: Vec<f32>,
-        /// `[out]`.
-        bias: Vec<f32>,
-    },
-    /// Cross-correlation (a "convolution" of deep learning).
-    Conv {
-        /// Kernel size, step and border.
-        window: Window,
-        /// `[out, in, ky, kx]`.
-        weight: Vec<f32>,
-        /// `[out]`.
-        bias: Vec<f32>,
-    },
-    /// Transposed convolution: the gradient of [`Layer::Conv`] with respect to its input.
-    ConvTranspose {
-        /// Kernel size, step and border; the step is the upsampling factor.
-        window: Window,
-        /// Rows and columns added at the bottom and right of the output.
-        output_padding: [usize; 2],
-        /// `[in, out, ky, kx]`.
-        weight: Vec<f32>,
-        /// `[out]`.
-        bias: Vec<f32>,
-    },
-    /// Each pixel repeated `factor` × `factor` times.
-    UpsampleNearest {
-        /// The enlargement, the same for both axes.
-        factor: usize,
-    },
-    /// Depth to space: `in[c·f² + fy·f + fx, y, x]` becomes `out[c, y·f + fy, x·f + fx]`.
-    PixelShuffle {
-        /// The enlargement, the same for both axes.
-        factor: usize,
-    },
-    /// Batch normalization with its running statistics, per channel: `γ·(x − mean)/√(var + ε) + β`.
-    BatchNorm {
-        /// γ, `[channels]`.
-        gamma: Vec<f32>,
-        /// β, `[channels]`.
-        beta: Vec<f32>,
-        /// Running mean, `[channels]`.
-        mean: Vec<f32>,
-        /// Running variance, `[channels]`.
-        variance: Vec<f32>,
-        /// ε.
-        epsilon: f32,
-    },
-    /// A nonlinearity, applied to each value alone.
-    Activation(Activation),
-}
-
-/// Kernel, stride, padding and dilation of a convolution, `[vertical, horizontal]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Window {
-    /// Output channels.
-    pub channels: usize,
-    /// Kernel size.
-    pub kernel: [usize; 2],
-    /// Stride.
-    pub stride: [usize; 2],
-    /// Zero padding, the same on both sides of an axis.
-    pub padding: [usize; 2],
-    /// Distance between taps.
-    pub dilation: [usize; 2],
-}
-
-/// Pointwise nonlinearities.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Activation {
-    /// x.
-    Identity,
-    /// max(0, x).
-    Relu,
-    /// x for x ≥ 0, `slope`·x below.
-    LeakyRelu {
-        /// Factor of the negative side.
-        slope: f32,
-    },
-    /// tanh x.
-    Tanh,
-    /// 1 / (1 + e⁻ˣ).
-    Sigmoid,
-}
-
-impl Activation {
-    /// Its value at `x`.
-    pub fn apply(self, x: f32) -> f32 {
-        match self {
-            Activation::Identity => x,
-            Activation::Relu => x.max(0.0),
-            Activation::LeakyRelu { slope } => x.max(0.0) + slope * x.min(0.0),
-            // Those of the platform differ in the last bit, and an export must not.
-            Activation::Tanh => libm::tanhf(x),
-            Activation::Sigmoid => 1.0 / (1.0 + libm::expf(-x)),
+impl Network {
+    /// Layers that each read the one before, behind a latent vector.
+    pub fn chain(input: LatentInput, layers: impl IntoIterator<Item = Layer>, pixels: PixelRange) -> Self {
+        let mut nodes = vec![Node { name: "latent".into(), layer: Layer::Input(Input::Latent(input)), reads: vec![] }];
+        for layer in layers {
+            let before = nodes.len() - 1;
+            nodes.push(Node { name: format!("layer {before}"), layer, reads: vec![before] });
         }
+        Self { nodes, pixels }
+    }
+
+    /// The inputs other than constants, in order: those that [`Network::forward`] takes values for.
+    pub fn inputs(&self) -> impl Iterator<Item = &Input> {
+        self.nodes.iter().filter_map(|node| match &node.layer {
+            Layer::Input(Input::Constant { .. }) => None,
+            Layer::Input(input) => Some(input),
+            _ => None,
+        })
+    }
+
+    /// The first latent vector among the inputs.
+    pub fn latent(&self) -> Option<LatentInput> {
+        self.inputs().find_map(|input| if let Input::Latent(latent) = input { Some(*latent) } else { None })
     }
 }
 
 impl PixelRange {
+    /// The value of black.
+    pub fn black(self) -> f32 {
+        if self == PixelRange::Symmetric { -1.0 } else { 0.0 }
+    }
+
+    /// From black to white.
+    pub fn span(self) -> f32 {
+        match self {
+            PixelRange::Symmetric => 2.0,
+            PixelRange::Unit => 1.0,
+            PixelRange::Byte => 255.0,
+        }
+    }
+
     /// A value of the last layer as grey level 0 … 255, not rounded.
     pub fn level(self, value: f32) -> f32 {
         let unit = match self {
             PixelRange::Symmetric => (value + 1.0) / 2.0,
             PixelRange::Unit => value,
+            PixelRange::Byte => value / 255.0,
         };
         255.0 * unit.clamp(0.0, 1.0)
     }
-}
-
-/// A map in the order C × H × W.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Map {
-    /// Its shape.
-    pub shape: Shape,
-    /// `c · h · w` values.
-    pub values: Vec<f32>,
-}
-
-impl Network {
-    /// The image of an input of [`Input::width`] values, layer by layer as the definitions say. This is the
-    /// reference that every later step is held against.
-    pub fn forward(&self, latent: &[f32]) -> Map {
-        let shape = Shape { h: 1, w: 1, c: self.input.width() as u16 };
-        self.layers.iter().fold(Map { shape, values: latent.to_vec() }, |map, layer| layer.forward(&map))
-    }
-
-    /// Shape of the image.
-    pub fn output(&self) -> Shape {
-        let latent = Shape { h: 1, w: 1, c: self.input.width() as u16 };
-        self.layers.iter().fold(latent, |shape, layer| layer.output(shape))
-    }
-}
-
-impl Layer {
-    /// Shape of the output for an input of shape `input`.
-    pub fn output(&self, input: Shape) -> Shape {
-        let scaled =
-            |factor: usize, c: usize| Shape { h: input.h * factor as u16, w: input.w * factor as u16, c: c as u16 };
-        match self {
-            Layer::Dense { shape, .. } => *shape,
-            Layer::Conv { window, .. } => {
-                let side = |axis: usize, input: u16| {
-                    let reach = window.dilation[axis] * (window.kernel[axis] - 1) + 1;
-                    ((usize::from(input) + 2 * window.padding[axis] - reach) / window.stride[axis] + 1) as u16
-                };
-                Shape { h: side(0, input.h), w: side(1, input.w), c: window.channels as u16 }
-            }
-            Layer::ConvTranspose { window, output_padding, .. } => {
-                let side = |axis: usize, input: u16| {
-                    let reach = window.dilation[axis] * (window.kernel[axis] - 1) + 1 + output_padding[axis];
-                    ((usize::from(input) - 1) * window.stride[axis] + reach - 2 * window.padding[axis]) as u16
-                };
-                Shape { h: side(0, input.h), w: side(1, input.w), c: window.channels as u16 }
-            }
-            Layer::UpsampleNearest { factor } => scaled(*factor, usize::from(input.c)),
-            Layer::PixelShuffle { factor } => scaled(*factor, usize::from(input.c) / (factor * factor)),
-            Layer::BatchNorm { .. } | Layer::Activation(_) => input,
-        }
-    }
-
-    fn forward(&self, input: &Map) -> Map {
-        let shape = self.output(input.shape);
-        let mut values = vec![0.0; shape.len()];
-        let (h, w) = (usize::from(shape.h), usize::from(shape.w));
-        let (input_h, input_w, input_c) = dims(input.shape);
-        match self {
-            Layer::Dense { weight, bias, .. } => {
-                for ((value, row), bias) in values.iter_mut().zip(weight.chunks_exact(input.values.len())).zip(bias) {
-                    *value = bias + row.iter().zip(&input.values).map(|(w, x)| w * x).sum::<f32>();
-                }
-            }
-            Layer::Conv { window, weight, bias } => {
-                for (channel, plane) in values.chunks_exact_mut(h * w).enumerate() {
-                    plane.fill(bias[channel]);
-                    for (from, source) in input.values.chunks_exact(input_h * input_w).enumerate() {
-                        for_taps(window, |ky, kx| {
-                            let factor = weight[tap(window, channel * input_c + from, ky, kx)];
-                            for y in 0..h {
-                                let Some(sy) = read(window, 0, y, ky, input_h) else { continue };
-                                for x in 0..w {
-                                    let Some(sx) = read(window, 1, x, kx, input_w) else { continue };
-                                    plane[y * w + x] += factor * source[sy * input_w + sx];
-                                }
-                            }
-                        });
-                    }
-                }
-            }
-            Layer::ConvTranspose { window, weight, bias, .. } => {
-                for (channel, plane) in values.chunks_exact_mut(h * w).enumerate() {
-                    plane.fill(bias[channel]);
-                    for (from, source) in input.values.chunks_exact(input_h * input_w).enumerate() {
-                        for_taps(window, |ky, kx| {
-                            let factor = weight[tap(window, from * window.channels + channel, ky, kx)];
-                            // The same index relation as above with the roles of input and output exchanged.
-                            for sy in 0..input_h {
-                                let Some(y) = read(window, 0, sy, ky, h) else { continue };
-                                for sx in 0..input_w {
-                                    let Some(x) = read(window, 1, sx, kx, w) else { continue };
-                                    plane[y * w + x] += factor * source[sy * input_w + sx];
-                                }
-                            }
-                        });
-                    }
-                }
-            }
-            Layer::UpsampleNearest { factor } => {
-                for (i, value) in values.iter_mut().enumerate() {
-                    let (c, y, x) = (i / (h * w), i / w % h, i % w);
-                    *value = input.values[(c * input_h + y / factor) * input_w + x / factor];
-                }
-            }
-            Layer::PixelShuffle { factor } => {
-                for (i, value) in values.iter_mut().enumerate() {
-                    let (c, y, x) = (i / (h * w), i / w % h, i % w);
-                    let from = (c * factor + y % factor) * factor + x % factor;
-                    *value = input.values[(from * input_h + y / factor) * input_w + x / factor];
-                }
-            }
-            Layer::BatchNorm { gamma, beta, mean, variance, epsilon } => {
-                for (i, (value, x)) in values.iter_mut().zip(&input.values).enumerate() {
-                    let c = i / (h * w);
-                    *value = gamma[c] * (x - mean[c]) / (variance[c] + epsilon).sqrt() + beta[c];
-                }
-            }
-            Layer::Activation(activation) => {
-                values.iter_mut().zip(&input.values).for_each(|(value, &x)| *value = activation.apply(x));
-            }
-        }
-        Map { shape, values }
-    }
-}
-
-fn dims(shape: Shape) -> (usize, usize, usize) {
-    (usize::from(shape.h), usize::from(shape.w), usize::from(shape.c))
-}
-
-fn for_taps(window: &Window, mut visit: impl FnMut(usize, usize)) {
-    for ky in 0..window.kernel[0] {
-        for kx in 0..window.kernel[1] {
-            visit(ky, kx);
-        }
-    }
-}
-
-fn tap(window: &Window, pair: usize, ky: usize, kx: usize) -> usize {
-    (pair * window.kernel[0] + ky) * window.kernel[1] + kx
-}
-
-/// The input position that tap `k` of output position `o` reads, if it is not in the padding.
-fn read(window: &Window, axis: usize, o: usize, k: usize, input: usize) -> Option<usize> {
-    (o * window.stride[axis] + k * window.dilation[axis]).checked_sub(window.padding[axis]).filter(|&i| i < input)
 }

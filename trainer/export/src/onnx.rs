@@ -1,4 +1,5 @@
-//! ONNX: the float layer list as a file that other runtimes run, and back.
+//! ONNX: the float network as a file that other runtimes run ([`to_bytes`]), and other people's files as a network (`read`,
+//! behind the feature `onnx`, because tract compiles for minutes).
 //!
 //! | layer | operators |
 //! |---|---|
@@ -15,12 +16,12 @@
 //!
 //! Source: the [ONNX operators](https://onnx.ai/onnx/operators/) of operator set 17.
 
-mod bytes;
-mod node;
-mod read;
+mod error;
+#[cfg(feature = "onnx")]
+pub mod read;
 mod write;
 
-pub use read::from_bytes;
+pub use error::OnnxError;
 pub use write::to_bytes;
 
 /// The operator set that is written: old enough for every runtime of the last years, and what quantizers ask for.
@@ -28,8 +29,10 @@ const OPSET: i64 = 17;
 /// The version of the file format that goes with it.
 const IR_VERSION: i64 = 8;
 
-/// Names of the input and the output.
+/// Names of inputs and output.
 const LATENT: &str = "latent";
+const CLASS: &str = "class";
+const PICTURE: &str = "picture";
 const IMAGE: &str = "image";
 
 /// Keys of the metadata, and what stands there.
@@ -38,30 +41,8 @@ const PRIOR: &str = "edgegen.prior";
 const CLASSES: &str = "edgegen.classes";
 const GAUSSIAN: &str = "gaussian";
 const UNIFORM: &str = "uniform";
+const UNIT_UNIFORM: &str = "uniform01";
 const PIXELS: &str = "edgegen.pixels";
 const SYMMETRIC: &str = "symmetric";
 const UNIT: &str = "unit";
-
-/// Why a file cannot be written or read, in one sentence each.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum OnnxError {
-    /// The bytes are no ONNX file.
-    #[error("expected an ONNX file, found something else ({0}): check the path, or write the file again")]
-    File(String),
-    /// The file cannot be written.
-    #[error("expected a network of less than 2 GiB, found more ({0}): make it smaller")]
-    Write(String),
-    /// A part of the graph is not what a generator is made of.
-    #[error("expected {expected}, found {found} at {place}: {remedy}")]
-    Graph {
-        /// Where: a node by its name, or a part of the graph.
-        place: String,
-        /// What could stand there.
-        expected: String,
-        /// What stands there.
-        found: String,
-        /// What to do.
-        remedy: &'static str,
-    },
-}
+const BYTE: &str = "byte";

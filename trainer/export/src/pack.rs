@@ -1,15 +1,16 @@
-//! Writes the model file; its layout stands in [`edgegen_runtime::model`].
+//! Writes the model file; its layout stands in `docs/format.md`.
 
-use edgegen_runtime::graph::{Bank, Dense, Graph, Latent, List, MAX_METADATA, MAX_OPS, Op, PhaseConv};
-use edgegen_runtime::model::{ALIGNMENT, HEADER_LEN, MAGIC, VERSION, checksum, field};
+use edgegen_runtime::format::{ALIGNMENT, HEADER_LEN, MAGIC, VERSION, checksum, field};
+use edgegen_runtime::graph::{
+    self, About, Input, Join, List, MAX_METADATA, MAX_NODES, MAX_READS, Node, Parameters, Product, Read, Reduce,
+    Rounding,
+};
 use edgegen_runtime::{Model, Packing};
 
 use crate::error::ExportError;
 use crate::file::ModelFile;
-use crate::layers::Input;
 use crate::plan;
-use crate::quantize::QuantizedStage;
-use crate::stage::Kind;
+use crate::quantize::{QuantizedOp, QuantizedStage, Sums};
 
 /// What stands in the file besides the network.
 #[derive(Clone, Copy, Debug)]
@@ -20,50 +21,101 @@ pub struct Label<'a> {
     pub metadata: &'a [(&'a str, &'a str)],
 }
 
-/// Packs stages into a portable file that the runtime has parsed once. [`repack`](crate::repack()) makes it one for a CPU.
+/// Packs stages into a portable file that the runtime has parsed once. [`repack`](crate::repack()) makes it one for a
+/// CPU.
 ///
 /// # Errors
 ///
-/// [`ExportError::Limit`] for too many stages, facts, latent values or classes.
-pub fn pack(input: Input, stages: &[QuantizedStage], label: Label<'_>) -> Result<ModelFile, ExportError> {
-    let limit = usize::from(u16::MAX);
-    let too_long = |_| ExportError::Limit { what: "latent values and classes", limit, found: input.width() };
-    let width = u16::try_from(input.width()).map_err(too_long)?;
-    let latent = Latent { prior: input.prior, dims: u16::try_from(input.dims).map_err(too_long)? };
-    let mut data = Vec::new();
-    let mut ops = List::new();
-    for (index, stage) in stages.iter().enumerate() {
-        let bank = bank(stage, &mut data);
-        let source = index as u8;
-        let op = match &stage.kind {
-            Kind::Dense => Op::Dense(Dense { source, bank }),
-            Kind::PhaseConv { vertical, horizontal } => {
-                Op::PhaseConv(PhaseConv { source, bank, vertical: *vertical, horizontal: *horizontal })
-            }
-        };
-        ops.push(op).map_err(|_| ExportError::Limit { what: "stages", limit: MAX_OPS, found: stages.len() })?;
+/// [`ExportError::Limit`] for too many stages or facts, or more than the fields of a node hold.
+pub fn pack(stages: &[QuantizedStage], label: Label<'_>) -> Result<ModelFile, ExportError> {
+    if stages.len() > MAX_NODES {
+        return Err(ExportError::Limit { what: "stages", limit: MAX_NODES, found: stages.len() });
     }
     let metadata = List::from_slice(label.metadata).map_err(|_| ExportError::Limit {
         what: "pairs of metadata",
         limit: MAX_METADATA,
         found: label.metadata.len(),
     })?;
-    let edges = plan::edges(width, stages)?;
-    let mut graph = Graph { name: label.name, latent, edges, ops, metadata };
-    plan::set_rings(&mut graph);
-    let file = ModelFile::new(&assemble(&graph, Packing::Portable, &data));
+    let mut data = Vec::new();
+    let mut nodes = stages.iter().map(|stage| node(stage, &mut data)).collect::<Result<Vec<_>, _>>()?;
+    plan::plan(&mut nodes)?;
+    let about = About { name: label.name, metadata };
+    let file = ModelFile::new(&assemble(&nodes, &about, Packing::Portable, &data));
     Model::parse(file.bytes())?;
     Ok(file)
 }
 
-/// Appends a stage's numbers to the data and tells where they stand.
-fn bank(stage: &QuantizedStage, data: &mut Vec<u8>) -> Bank {
-    let weights = append(data, stage.weights.iter().map(|&weight| weight as u8));
-    let words = stage.bias.iter().chain(&stage.multiplier);
+/// A stage as the runtime's node, without padding and ring. Its numbers are appended to the data.
+fn node(stage: &QuantizedStage, data: &mut Vec<u8>) -> Result<Node, ExportError> {
+    let small = |what, found: usize| {
+        let limit = usize::from(u16::MAX);
+        u16::try_from(found).map_err(|_| ExportError::Limit { what, limit, found })
+    };
+    let mut node = match &stage.op {
+        QuantizedOp::Input { input, values } => {
+            let values = if values.is_empty() { 0 } else { append_codes(data, values) };
+            with(&Input { values, ..*input }, Rounding::NONE)
+        }
+        QuantizedOp::Product { columns, groups, weights, sums } => {
+            let weights = append_codes(data, weights);
+            with(&Product { weights, groups: small("groups", *groups)?, columns: *columns }, rounding(sums, data))
+        }
+        QuantizedOp::Join { multiply, factors, sums } => {
+            let join = Join { multiply: u16::from(*multiply), factors: *factors, reserved: 0 };
+            with(&join, rounding(sums, data))
+        }
+        QuantizedOp::Copy { map, tables } => {
+            let what = "rows, columns or channels of a copy";
+            let pair = |sizes: [usize; 2]| Ok::<_, ExportError>([small(what, sizes[0])?, small(what, sizes[1])?]);
+            let [channel, row, column] = map.steps;
+            let [row, column] = pair([row, column])?;
+            let channel_tables = u16::from(tables[0].len() > 256);
+            let tables = tables
+                .each_ref()
+                .map(|table| if table.is_empty() { Rounding::NO_TABLE } else { append_codes(data, table) });
+            let copy = graph::Copy {
+                tables,
+                enlarge: pair(map.enlarge)?,
+                first_column: small(what, map.first_column)?,
+                first_channel: small(what, map.first_channel)?,
+                steps: [small(what, channel)?, row, column],
+                split: small(what, map.split)?,
+                channel_tables,
+                reserved: 0,
+            };
+            with(&copy, Rounding::NONE)
+        }
+        QuantizedOp::Reduce { map, square, sums } => {
+            with(&Reduce { map: u16::from(*map), square: u16::from(*square) }, rounding(sums, data))
+        }
+    };
+    node.shape = stage.shape;
+    node.ring_rows = 1;
+    node.zero_point = stage.codes.code.zero_point;
+    node.border = stage.border as u8;
+    let none = Read { source: 0, ..Read::default() };
+    let mut reads = [none; MAX_READS];
+    let too_many = ExportError::Limit { what: "nodes that one reads", limit: MAX_READS, found: stage.reads.len() };
+    reads.get_mut(..stage.reads.len()).ok_or(too_many)?.copy_from_slice(&stage.reads);
+    (node.reads, node.read_count) = (reads, stage.reads.len() as u8);
+    Ok(node)
+}
+
+fn with(parameters: &impl Parameters, rounding: Rounding) -> Node {
+    Node { rounding, ..Node::new(parameters) }
+}
+
+/// Appends what sums need to the data and tells where it stands.
+fn rounding(sums: &Sums, data: &mut Vec<u8>) -> Rounding {
+    let words = sums.bias.iter().chain(&sums.multiplier);
     let channels = append(data, words.flat_map(|word| word.to_le_bytes()));
-    let table = stage.table.as_ref().map(|table| append(data, table.iter().map(|&value| value as u8)));
-    let [low, high] = stage.limits;
-    Bank { weights, channels, shared: stage.shared, zero_point: stage.sums.zero_point, low, high, table }
+    let table = sums.table.as_ref().map_or(Rounding::NO_TABLE, |table| append_codes(data, table));
+    let [low, high] = sums.limits;
+    Rounding { channels, table, shared: sums.shared.into(), zero_point: sums.zero_point, low, high }
+}
+
+fn append_codes(data: &mut Vec<u8>, codes: &[i8]) -> u32 {
+    append(data, codes.iter().map(|&code| code as u8))
 }
 
 /// Appends a blob to the data, aligned, and gives its offset.
@@ -74,21 +126,23 @@ pub(crate) fn append(data: &mut Vec<u8>, bytes: impl IntoIterator<Item = u8>) ->
     offset
 }
 
-/// The bytes of a file for any graph and data, right or wrong: tests write wrong ones.
-pub fn assemble(graph: &Graph<'_>, packing: Packing, data: &[u8]) -> Vec<u8> {
-    frame(&postcard::to_stdvec(graph).unwrap_or_default(), packing, data)
+/// The bytes of a file for any nodes and data, right or wrong: tests write wrong ones.
+pub fn assemble(nodes: &[Node], about: &About<'_>, packing: Packing, data: &[u8]) -> Vec<u8> {
+    frame(nodes, &postcard::to_stdvec(about).unwrap_or_default(), packing, data)
 }
 
-/// Header, padding and checksum around any encoded graph and data.
-pub fn frame(encoded: &[u8], packing: Packing, data: &[u8]) -> Vec<u8> {
+/// Header, padding and checksum around nodes, anything as what the model says about itself, and data.
+pub fn frame(nodes: &[Node], about: &[u8], packing: Packing, data: &[u8]) -> Vec<u8> {
     let mut file = vec![0; HEADER_LEN];
     file[field::MAGIC].copy_from_slice(&MAGIC);
     file[field::MAJOR].copy_from_slice(&VERSION.0.to_le_bytes());
     file[field::MINOR].copy_from_slice(&VERSION.1.to_le_bytes());
-    file[field::GRAPH_LEN].copy_from_slice(&(encoded.len() as u32).to_le_bytes());
+    file[field::ABOUT_LEN].copy_from_slice(&(about.len() as u32).to_le_bytes());
     file[field::DATA_LEN].copy_from_slice(&(data.len() as u32).to_le_bytes());
     file[field::PACKING].copy_from_slice(&packing.code().to_le_bytes());
-    file.extend(encoded);
+    file[field::NODES].copy_from_slice(&(nodes.len() as u16).to_le_bytes());
+    file.extend_from_slice(bytemuck::cast_slice(nodes));
+    file.extend(about);
     file.resize(file.len().next_multiple_of(ALIGNMENT), 0);
     file.extend(data);
     let crc = checksum(&file[field::CHECKED..]);

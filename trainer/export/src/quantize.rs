@@ -1,161 +1,300 @@
-//! From float stages to int8 weights, i32 biases, multipliers and tables.
+//! From float stages to int8: weights, i32 biases, multipliers and tables.
 //!
-//! With input code (sᵢ, zᵢ), weight scale s_w of a channel and output code (sₒ, zₒ):
+//! | module | what it quantizes |
+//! |---|---|
+//! | [`product`] | weights, which differ most |
+//! | [`join`] | sums and products of two |
+//! | [`reduce`] | means |
+//! | [`copy`] | tables |
+//!
+//! The sums of a product, a join or a mean come in a unit u of each channel, the value of 1 of its i32 sum. What is
+//! common to them stands here: with the code (sₒ, zₒ) and the factor f of the channel,
 //!
 //! ```text
-//! weight     = round(w / s_w),  s_w = max |w| / 127 over the channel
-//! bias       = round(b / (sᵢ s_w)) − zᵢ · Σ weight           so that no kernel adds an offset
-//! multiplier = round(sᵢ s_w / sₒ · 2³²)
+//! bias       = round(b / u) − what zero points of the sources add
+//! multiplier = round(u / (sₒ f) · 2³²)                      below 2³¹ in magnitude, negative where u is
 //! ```
+//!
+//! A function 1/√(x + ε) of sums has its ε, and the offset of a code that comes nowhere near 0, in the bias: then one
+//! table of 1/√x serves all channels, whatever their factors.
 
 use edgegen_runtime::fixed::LEAST_CODE;
-use edgegen_runtime::graph::{Axis, Shape};
+use edgegen_runtime::graph::{Axis, Border, Input as Source, Latent, Prior, Read, Shape};
 
-use crate::calibrate::{Code, StageCodes, is_clamp};
+use crate::calibrate::{Code, Codes, StageCodes, clamp_of, input_code};
 use crate::error::ExportError;
-use crate::layers::Activation;
-use crate::stage::{Block, Kind, Stage, Staged};
+use crate::function::Function;
+use crate::layers::{Input, PixelRange};
+use crate::stage::{CopyMap, Op, Stage, Staged};
+
+pub mod copy;
+pub mod join;
+pub mod product;
+pub mod reduce;
+
+/// The largest bias: beside it there is room for what is summed up.
+const BIAS_LIMIT: f64 = (1u32 << 30) as f64;
 
 /// A stage in int8.
 #[derive(Clone, Debug, PartialEq)]
 pub struct QuantizedStage {
-    /// Shape of the output.
-    pub output: Shape,
-    /// Which operator.
-    pub kind: Kind,
-    /// Weights of all blocks.
-    pub weights: Vec<i8>,
+    /// As that of the float stage.
+    pub name: String,
+    /// Shape of what it makes.
+    pub shape: Shape,
+    /// What it computes.
+    pub op: QuantizedOp,
+    /// What it reads.
+    pub reads: Vec<Read>,
+    /// What its readers find beside it.
+    pub border: Border,
+    /// What is stored.
+    pub codes: Codes,
+}
+
+/// The operator of a stage; see [`edgegen_runtime::graph`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum QuantizedOp {
+    /// Where a network starts.
+    Input {
+        /// Where its values come from; the offset of a constant's is not known yet.
+        input: Source,
+        /// Those of a constant, `[h, w, c]`.
+        values: Vec<i8>,
+    },
+    /// Weights times what a pixel reads.
+    Product {
+        /// Over the pixels of a row.
+        columns: Axis,
+        /// Groups of channels.
+        groups: usize,
+        /// Weights of all blocks.
+        weights: Vec<i8>,
+        /// How its sums become int8.
+        sums: Sums,
+    },
+    /// The sum or product of two.
+    Join {
+        /// Whether it is the product.
+        multiply: bool,
+        /// Factors of a sum.
+        factors: [i16; 2],
+        /// How its sums become int8.
+        sums: Sums,
+    },
+    /// One value of one of the sources.
+    Copy {
+        /// Which one.
+        map: CopyMap,
+        /// For each source 256 outputs, or none where it keeps its codes; of the first perhaps 256 for each channel.
+        tables: [Vec<i8>; 2],
+    },
+    /// A mean.
+    Reduce {
+        /// Over all pixels.
+        map: bool,
+        /// Of squares.
+        square: bool,
+        /// How its sums become int8.
+        sums: Sums,
+    },
+}
+
+/// How i32 sums become int8 again; see [`edgegen_runtime::graph::Rounding`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sums {
     /// Whether all blocks share biases and multipliers.
     pub shared: bool,
     /// `[block, channel]`, or `[channel]` when shared.
     pub bias: Vec<i32>,
     /// As `bias`.
     pub multiplier: Vec<i32>,
-    /// What sums are rounded to.
-    pub sums: Code,
-    /// What is stored.
-    pub code: Code,
+    /// What a sum of 0 becomes.
+    pub zero_point: i8,
     /// Least and greatest code before the table.
     pub limits: [i8; 2],
     /// Output for each code from −128 on.
     pub table: Option<[i8; 256]>,
 }
 
-impl QuantizedStage {
-    /// The axes of a convolution.
-    pub fn axes(&self) -> Option<(&Axis, &Axis)> {
-        match &self.kind {
-            Kind::Dense => None,
-            Kind::PhaseConv { vertical, horizontal } => Some((vertical, horizontal)),
-        }
-    }
-}
-
 /// Quantizes every stage with the codes of [`crate::calibrate::calibrate`].
 ///
 /// # Errors
 ///
-/// When a bias is too large for 32 bits, which no trained network comes near, or a weight is not finite.
+/// When a bias is too large for 32 bits, which no trained network comes near, a weight is not finite, or sums may leave
+/// 32 bits; and where the image is an input.
 pub fn quantize(staged: &Staged, codes: &[StageCodes]) -> Result<Vec<QuantizedStage>, ExportError> {
-    let mut input = Code::latent(staged.input.prior);
-    let mut stages = Vec::with_capacity(staged.stages.len());
+    let mut stages: Vec<QuantizedStage> = Vec::with_capacity(staged.stages.len());
     for (index, (stage, codes)) in staged.stages.iter().zip(codes).enumerate() {
         let last = index + 1 == staged.stages.len();
-        let quantized = quantize_stage(stage, input, *codes, last.then_some(staged.pixels))
-            .map_err(|found| ExportError::NotFinite { stage: index, found })?;
-        input = quantized.code;
-        stages.push(quantized);
+        let pixels = last.then_some(staged.pixels);
+        let sources = stage.reads.iter().map(|read| stages.get(usize::from(read.source)));
+        let sources: Vec<&QuantizedStage> =
+            sources.collect::<Option<_>>().ok_or_else(|| ExportError::Order { stage: stage.name.clone() })?;
+        let (op, codes) = match (&stage.op, sources.as_slice()) {
+            (Op::Input(_), _) if last => return Err(ExportError::NoImage { stage: stage.name.clone() }),
+            (Op::Input(input), _) => (source(input, stage.shape)?, input_code(input).into()),
+            (Op::Product { columns, groups, blocks }, &[source]) => {
+                let (weights, sums, codes) = product::quantize(stage, *groups, blocks, source, codes, pixels)?;
+                (QuantizedOp::Product { columns: *columns, groups: *groups, weights, sums }, codes)
+            }
+            (Op::Add { scales, scale, bias }, &[a, b]) => {
+                let (factors, sums, codes) = join::add(stage, *scales, [scale, bias], [a, b], codes, pixels)?;
+                (QuantizedOp::Join { multiply: false, factors, sums }, codes)
+            }
+            (Op::Multiply { scale, bias }, &[a, b]) => {
+                let (sums, codes) = join::multiply(stage, [scale, bias], [a, b], codes, pixels)?;
+                (QuantizedOp::Join { multiply: true, factors: [0; 2], sums }, codes)
+            }
+            (Op::Copy { map, functions }, [_] | [_, _]) => {
+                let (tables, codes) = copy::quantize(stage, functions, &sources, codes, pixels);
+                (QuantizedOp::Copy { map: *map, tables }, codes)
+            }
+            (Op::Reduce { map, square }, &[source]) => {
+                let (sums, codes) = reduce::quantize(stage, *square, source, codes, pixels)?;
+                (QuantizedOp::Reduce { map: *map, square: *square, sums }, codes)
+            }
+            _ => return Err(ExportError::Order { stage: stage.name.clone() }),
+        };
+        let (name, reads) = (stage.name.clone(), stage.reads.clone());
+        stages.push(QuantizedStage { name, shape: stage.shape, op, reads, border: stage.border, codes });
     }
     Ok(stages)
 }
 
-fn quantize_stage(
-    stage: &Stage,
-    input: Code,
-    codes: StageCodes,
-    pixels: Option<crate::layers::PixelRange>,
-) -> Result<QuantizedStage, f32> {
-    let channels = usize::from(stage.output.c);
-    // With another zero point the folded biases would differ from block to block.
-    let shared = input.zero_point == 0 && stage.blocks.iter().all(|block| block.bias == stage.blocks[0].bias);
-    let sets: Vec<&[Block]> = if shared { vec![&stage.blocks] } else { stage.blocks.chunks(1).collect() };
-    let all = stage.blocks.iter().flat_map(|block| block.weights.iter().chain(&block.bias));
-    if let Some(&found) = all.clone().find(|value| !value.is_finite()) {
-        return Err(found);
-    }
-
-    let scales: Vec<Vec<f32>> =
-        sets.iter().map(|set| (0..channels).map(|c| weight_scale(set, c, input)).collect()).collect();
-    // Multipliers must stay below ½ of 2³²; where a product is coarser than that, so is the output.
-    let coarsest = scales.iter().flatten().fold(0.0f32, |most, &scale| most.max(scale)) * input.scale;
-    let mut sums = codes.sums;
-    if sums.scale < 2.001 * coarsest {
-        sums.scale = 2.001 * coarsest;
-    }
-    let output = if pixels.is_none() && is_clamp(stage.activation) { sums } else { codes.output };
-
-    let mut weights = Vec::with_capacity(stage.blocks.iter().map(|block| block.weights.len()).sum());
-    let (mut bias, mut multiplier) = (Vec::new(), Vec::new());
-    for (set, scales) in sets.iter().zip(&scales) {
-        for (index, block) in set.iter().enumerate() {
-            let per_channel = block.weights.len() / channels;
-            for (c, &scale) in scales.iter().enumerate() {
-                let row = &block.weights[c * per_channel..][..per_channel];
-                let row: Vec<i8> = row.iter().map(|w| (w / scale).round().clamp(-127.0, 127.0) as i8).collect();
-                if index == 0 {
-                    let product = f64::from(input.scale) * f64::from(scale);
-                    let total: i64 = row.iter().map(|&w| i64::from(w)).sum();
-                    let folded =
-                        (f64::from(block.bias[c]) / product).round() as i64 - i64::from(input.zero_point) * total;
-                    bias.push(i32::try_from(folded).map_err(|_| block.bias[c])?);
-                    multiplier.push((product / f64::from(sums.scale) * 2f64.powi(32)).round() as i32);
-                }
-                weights.extend(row);
-            }
-        }
-    }
-
-    let mut quantized = QuantizedStage {
-        output: stage.output,
-        kind: stage.kind.clone(),
-        weights,
-        shared,
-        bias,
-        multiplier,
-        sums,
-        code: output,
-        limits: [LEAST_CODE, i8::MAX],
-        table: None,
+/// An input as the file says it.
+fn source(input: &Input, shape: Shape) -> Result<QuantizedOp, ExportError> {
+    use edgegen_runtime::graph::Source as Kind;
+    let limit = usize::from(u16::MAX);
+    let small =
+        |what: &'static str, found: usize| u16::try_from(found).map_err(|_| ExportError::Limit { what, limit, found });
+    let of = |source: Kind, prior: Prior, dims: u16| Source {
+        source: source as u16,
+        prior: prior as u16,
+        dims,
+        reserved: 0,
+        values: 0,
     };
-    if pixels.is_some() || !is_clamp(stage.activation) {
-        // A table has an entry for every byte, so nothing needs clamping.
-        quantized.limits[0] = i8::MIN;
-    }
-    match pixels {
-        Some(pixels) => {
-            let level = |value| pixels.level(stage.activation.apply(value)).round() as u8 as i8;
-            quantized.table = Some(table(sums, level));
+    let input_of = |latent: Latent| of(Kind::Latent, latent.prior, latent.dims);
+    Ok(match input {
+        Input::Latent(latent) => {
+            small("latent values and classes", latent.width())?;
+            let dims = small("latent values", latent.dims)?;
+            QuantizedOp::Input { input: input_of(Latent { prior: latent.prior, dims }), values: vec![] }
         }
-        None if stage.activation == Activation::Relu => quantized.limits[0] = output.zero_point,
-        None if is_clamp(stage.activation) => {}
-        None => quantized.table = Some(table(sums, |value| output.encode(stage.activation.apply(value)))),
+        Input::Class { .. } => QuantizedOp::Input { input: of(Kind::Class, Prior::Gaussian, 0), values: vec![] },
+        Input::Image { .. } => QuantizedOp::Input { input: of(Kind::Fed, Prior::Gaussian, 0), values: vec![] },
+        Input::Constant { values, .. } => {
+            let code = input_code(input);
+            let channels = usize::from(shape.c);
+            let area = usize::from(shape.h) * usize::from(shape.w);
+            // From C, H, W to H, W, C.
+            let codes = (0..values.len()).map(|at| code.encode(values[at % channels * area + at / channels]));
+            QuantizedOp::Input { input: of(Kind::Constant, Prior::Gaussian, 0), values: codes.collect() }
+        }
+    })
+}
+
+/// What the sums of a stage are rounded to.
+struct Target<'a> {
+    stage: &'a Stage,
+    /// Those of calibration.
+    codes: &'a StageCodes,
+    sums: Codes,
+    output: Codes,
+    pixels: Option<PixelRange>,
+}
+
+impl<'a> Target<'a> {
+    /// That of calibration, but no finer than multipliers below ½ allow: `coarsest` is the greatest unit of a channel
+    /// divided by the factor of the channel.
+    fn new(stage: &'a Stage, codes: &'a StageCodes, pixels: Option<PixelRange>, coarsest: f32) -> Self {
+        let StageCodes { mut sums, mut output, .. } = codes.clone();
+        if sums.code.scale < 2.001 * coarsest {
+            sums.code.scale = 2.001 * coarsest;
+        }
+        if pixels.is_none() && clamp_of(&stage.function).is_some() {
+            output = sums.clone();
+        }
+        Self { stage, codes, sums, output, pixels }
     }
-    Ok(quantized)
+
+    /// Bias and multiplier of a channel whose sums come in `unit` and have `bias` added; `fold` is taken away from the
+    /// bias in units.
+    fn channel(&self, channel: usize, unit: f64, bias: f32, fold: i64) -> Result<(i32, i32), ExportError> {
+        let factor = f64::from(self.sums.factor(channel));
+        let shift = shift(self.stage, self.codes, channel);
+        let not_finite = ExportError::NotFinite { stage: self.stage.name.clone(), found: bias };
+        let total = f64::from(bias) + shift;
+        if !(total.is_finite() && unit.is_finite()) {
+            return Err(not_finite);
+        }
+        let folded = (total / unit).round() as i64 - fold;
+        let multiplier = (unit / (f64::from(self.sums.code.scale) * factor) * 2f64.powi(32)).round() as i32;
+        Ok((i32::try_from(folded).map_err(|_| not_finite)?, multiplier))
+    }
+
+    /// The sums with biases and multipliers, and the code of the output.
+    fn finish(self, shared: bool, channels: impl IntoIterator<Item = (i32, i32)>) -> (Sums, Codes) {
+        let (bias, multiplier) = channels.into_iter().unzip();
+        let code = self.sums.code;
+        let mut sums =
+            Sums { shared, bias, multiplier, zero_point: code.zero_point, limits: [LEAST_CODE, i8::MAX], table: None };
+        let clamp = clamp_of(&self.stage.function);
+        match (self.pixels, clamp) {
+            (None, Some([low, high])) => sums.limits = [low, high].map(|end| code.encode(end)),
+            (Some(pixels), _) => sums.table = Some(self.table(|value| pixels.level(value).round() as u8 as i8)),
+            (None, None) => sums.table = Some(self.table(|value| self.output.code.encode(value))),
+        }
+        if sums.table.is_some() {
+            // A table has an entry for every byte, so nothing needs clamping.
+            sums.limits[0] = i8::MIN;
+        }
+        (sums, self.output)
+    }
+
+    /// What `output` makes of the function of each code of the sums.
+    fn table(&self, output: impl Fn(f32) -> i8) -> [i8; 256] {
+        let root = self.stage.function.inverse_sqrt_epsilon().is_some();
+        table(self.sums.code, |value| {
+            // ε is part of the sums.
+            let value = if root {
+                (value + self.codes.offset).max(f32::MIN_POSITIVE).sqrt().recip()
+            } else {
+                self.apply(value)
+            };
+            output(value)
+        })
+    }
+
+    fn apply(&self, value: f32) -> f32 {
+        let function: &Function = &self.stage.function;
+        function.apply(value)
+    }
 }
 
-/// The scale that brings the largest weight of a channel to ±127; larger where the weights are so small beside the bias, which
-/// has the scale of the products, that sums would not fit the 24 bits of [`edgegen_runtime::Packing::Dsp`].
-fn weight_scale(blocks: &[Block], channel: usize, input: Code) -> f32 {
-    let rows = blocks.iter().flat_map(|block| {
-        let per_channel = block.weights.len() / block.bias.len();
-        &block.weights[channel * per_channel..][..per_channel]
-    });
-    let largest = rows.fold(0.0f32, |most, w| most.max(w.abs()));
-    let bias = blocks.iter().fold(0.0f32, |most, block| most.max(block.bias[channel].abs()));
-    let scale = (largest / 127.0).max(bias / (input.scale * (1 << 21) as f32));
-    if scale > 0.0 { scale } else { 1.0 }
+/// What is added to the sums of a channel beside its bias: the ε of a function 1/√(x + ε), and the offset of their code.
+fn shift(stage: &Stage, codes: &StageCodes, channel: usize) -> f64 {
+    let epsilon = stage.function.inverse_sqrt_epsilon().unwrap_or(0.0);
+    f64::from(epsilon) - f64::from(codes.offset) * f64::from(codes.sums.factor(channel))
 }
 
+/// The unit of a channel of a join or a mean that is multiplied with `scale`: where the bias would not fit beside it,
+/// larger, which loses nothing, as what is summed up then is far below one step of the output.
+fn unit(unit: f64, scale: f32, bias: f64) -> f64 {
+    let exact = unit * f64::from(scale);
+    let least = bias.abs() / BIAS_LIMIT;
+    if exact.abs() >= least && exact != 0.0 {
+        exact
+    } else if least > 0.0 {
+        least.copysign(exact)
+    } else {
+        // A channel of zeros, whatever the unit.
+        f64::MIN_POSITIVE
+    }
+}
+
+/// What `output` makes of each code.
 fn table(code: Code, output: impl Fn(f32) -> i8) -> [i8; 256] {
     core::array::from_fn(|index| output(code.decode((index as i32 - 128) as i8)))
 }

@@ -1,6 +1,7 @@
 //! A portable model file made into one for a CPU: the same model with its weights in another order.
 
-use edgegen_runtime::graph::{Bank, Dense, Op};
+use edgegen_runtime::graph::{Copy, Input, Kind, Node, Product, Rounding, Source};
+use edgegen_runtime::ops::{self, Work, product};
 use edgegen_runtime::packing::Matrix;
 use edgegen_runtime::{Model, Packing};
 
@@ -15,8 +16,8 @@ const DSP_SUM_LIMIT: i64 = 1 << 23;
 ///
 /// # Errors
 ///
-/// [`ExportError::AlreadyPacked`] for a model that is not portable, and [`ExportError::Sum`] for [`Packing::Dsp`] where a layer
-/// can reach sums of 24 bits, which takes well over 500 large weights for one value.
+/// [`ExportError::AlreadyPacked`] for a model that is not portable, and [`ExportError::Sum`] for [`Packing::Dsp`] where
+/// a layer can reach sums of 24 bits, which takes well over 500 large weights for one value.
 pub fn repack(file: &ModelFile, packing: Packing) -> Result<ModelFile, ExportError> {
     let model = Model::parse_any(file.bytes())?;
     if model.packing() == packing {
@@ -25,61 +26,80 @@ pub fn repack(file: &ModelFile, packing: Packing) -> Result<ModelFile, ExportErr
     if model.packing() != Packing::Portable {
         return Err(ExportError::AlreadyPacked { found: model.packing().name() });
     }
-    let mut graph = model.graph();
+    let mut nodes = model.nodes().to_vec();
     let mut data = Vec::new();
-    for index in 0..graph.ops.len() {
-        let output = graph.edges[index + 1].shape;
-        let op = &mut graph.ops[index];
-        let inputs = usize::from(graph.edges[op.source()].shape.c);
-        // Channels of a block, and what each block's read.
-        let (matrix, channels, depths) = match op {
-            Op::Dense(dense) => {
-                let (blocks, channels) = Dense::blocks(output, dense.bank.shared);
-                (Matrix::Vector, channels, vec![inputs; blocks])
+    let copy = |data: &mut Vec<u8>, offset: u32, len: usize| {
+        append(data, model.data()[offset as usize..][..len].iter().copied())
+    };
+    for (index, node) in model.nodes().iter().enumerate() {
+        let (work, to) = (work(model.nodes(), node), &mut nodes[index]);
+        let mut sets = usize::from(node.shape.c);
+        if let (Some((work, source)), Some(product)) = (work, node.parameters::<Product>()) {
+            let weights = append(&mut data, []);
+            let mut from = product.weights as usize;
+            for block in 0..work.blocks {
+                let depth = product::depth(node, source, block);
+                let block_weights: &[i8] = bytemuck::cast_slice(&model.data()[from..][..work.channels * depth]);
+                from += block_weights.len();
+                if work.matrix == Matrix::Channels {
+                    // The same in all packings.
+                    data.extend(block_weights.iter().map(|&weight| weight as u8));
+                    continue;
+                }
+                if packing == Packing::Dsp {
+                    let most = largest_sum(&model, &node.rounding, block, block_weights, work.channels);
+                    if most >= DSP_SUM_LIMIT {
+                        return Err(ExportError::Sum { stage: index, limit: DSP_SUM_LIMIT, found: most });
+                    }
+                }
+                let weight = |c: usize, i: usize| block_weights[c * depth + i];
+                packing.pack(work.matrix, weight, work.channels, depth, |weight| data.push(weight as u8));
             }
-            Op::PhaseConv(conv) => {
-                let rows = conv.vertical.phases.iter().map(|phase| usize::from(phase.taps));
-                let depth = |rows: usize| {
-                    conv.horizontal.phases.iter().map(move |phase| rows * usize::from(phase.taps) * inputs)
-                };
-                (Matrix::Windows, usize::from(output.c), rows.flat_map(depth).collect())
-            }
-        };
-        let bank = match op {
-            Op::Dense(dense) => &mut dense.bank,
-            Op::PhaseConv(conv) => &mut conv.bank,
-        };
-        let old = bank.clone();
-        bank.weights = append(&mut data, []);
-        let mut from = old.weights as usize;
-        for (block, &depth) in depths.iter().enumerate() {
-            let weights: &[i8] = bytemuck::cast_slice(&model.data()[from..][..channels * depth]);
-            if packing == Packing::Dsp {
-                let most = largest_sum(&model, &old, block, depths.len(), weights, channels);
-                if most >= DSP_SUM_LIMIT {
-                    return Err(ExportError::Sum { stage: index, limit: DSP_SUM_LIMIT, found: most });
+            replace(to, &Product { weights, ..*product });
+            sets = work.channels * if node.rounding.shared != 0 { 1 } else { work.blocks };
+        }
+        if matches!(node.kind(), Some(Kind::Product | Kind::Join | Kind::Reduce)) {
+            to.rounding.channels = copy(&mut data, node.rounding.channels, 8 * sets);
+            to.rounding.table = node.rounding.table().map_or(Rounding::NO_TABLE, |table| copy(&mut data, table, 256));
+        }
+        if let Some(input) = node.parameters::<Input>().filter(|input| input.source() == Some(Source::Constant)) {
+            replace(to, &Input { values: copy(&mut data, input.values, node.shape.len()), ..*input });
+        }
+        if let Some(old) = node.parameters::<Copy>() {
+            let mut new = *old;
+            for (place, read) in node.reads().iter().enumerate() {
+                let channels = model.nodes()[usize::from(read.source)].shape.c;
+                let count = if place == 0 && old.channel_tables != 0 { usize::from(channels) } else { 1 };
+                if old.tables[place] != Rounding::NO_TABLE {
+                    new.tables[place] = copy(&mut data, old.tables[place], 256 * count);
                 }
             }
-            packing.pack(matrix, |c, i| weights[c * depth + i], channels, depth, |weight| data.push(weight as u8));
-            from += weights.len();
+            replace(to, &new);
         }
-        let sets = if old.shared { 1 } else { depths.len() };
-        let copy = |offset: u32, len: usize| model.data()[offset as usize..][..len].iter().copied();
-        bank.channels = append(&mut data, copy(old.channels, 8 * sets * channels));
-        bank.table = old.table.map(|table| append(&mut data, copy(table, 256)));
     }
-    let packed = ModelFile::new(&assemble(&graph, packing, &data));
+    let packed = ModelFile::new(&assemble(&nodes, &model.about(), packing, &data));
     Model::parse_any(packed.bytes())?;
     Ok(packed)
 }
 
+/// What a node does with a kernel, and the node that it reads; `None` where it has no weights.
+pub(crate) fn work<'a>(nodes: &'a [Node], node: &Node) -> Option<(Work, &'a Node)> {
+    let source = nodes.get(usize::from(node.reads().first()?.source))?;
+    Some((ops::work(node, source)?, source))
+}
+
+/// Gives a node other parameters of its kind.
+fn replace<P: edgegen_runtime::graph::Parameters>(node: &mut Node, parameters: &P) {
+    node.parameters = Node::new(parameters).parameters;
+}
+
 /// The largest magnitude that a sum of a block can reach, whatever its input.
-fn largest_sum(model: &Model<'_>, bank: &Bank, block: usize, blocks: usize, weights: &[i8], channels: usize) -> i64 {
-    let block = if bank.shared { 0 } else { block % blocks };
+fn largest_sum(model: &Model<'_>, rounding: &Rounding, block: usize, weights: &[i8], channels: usize) -> i64 {
+    let block = if rounding.shared != 0 { 0 } else { block };
     let depth = weights.len() / channels;
     let bias = |channel: usize| {
-        let at = bank.channels as usize + 4 * (block * channels + channel);
-        i64::from(i32::from_le_bytes(core::array::from_fn(|i| model.data()[at + i])))
+        let start = rounding.channels as usize + 4 * (block * channels + channel);
+        i64::from(i32::from_le_bytes(core::array::from_fn(|i| model.data()[start + i])))
     };
     let sums = (0..channels).map(|channel| {
         let row = &weights[channel * depth..][..depth];

@@ -1,148 +1,125 @@
-//! A stage: one operator of the runtime, still in float.
+//! A stage: one node of the runtime, still in float.
 //!
 //! Weights already lie as the runtime reads them, in blocks: a block makes the channels of one position of a fully
-//! connected stage, or of one pair of phases of a convolution. Maps are H × W × C here.
+//! connected stage, or of one pair of phases and one group of a convolution. Maps are H × W × C here.
 
 use edgegen_runtime::Shape;
-use edgegen_runtime::graph::Axis;
+use edgegen_runtime::graph::{Axis, Border, Read};
 
-use crate::layers::Activation;
+use crate::function::Function;
+use crate::layers::{Input, PixelRange};
 
-/// A generator as a chain of stages.
+mod product;
+mod trace;
+
+pub use trace::each_example;
+
+/// A generator as a list of stages in an order in which each reads only earlier ones; the last one is the image.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Staged {
-    /// What it reads.
-    pub input: crate::layers::Input,
-    /// Each reads the output of the one before.
+    /// The stages.
     pub stages: Vec<Stage>,
     /// What the last values mean as pixels.
-    pub pixels: crate::layers::PixelRange,
+    pub pixels: PixelRange,
 }
 
-/// One operator with its nonlinearity.
+/// One node.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stage {
-    /// Shape of the input.
-    pub input: Shape,
-    /// Shape of the output.
-    pub output: Shape,
-    /// Which operator.
-    pub kind: Kind,
-    /// Weights and biases; one block for each position (h, w) or each pair of phases (vertical, horizontal).
-    pub blocks: Vec<Block>,
-    /// Applied to every output.
-    pub activation: Activation,
+    /// What the person's own file calls the layer that it comes from.
+    pub name: String,
+    /// Shape of what it makes.
+    pub shape: Shape,
+    /// What it computes.
+    pub op: Op,
+    /// What it reads: stages, as positions in the list, and their rows.
+    pub reads: Vec<Read>,
+    /// Applied to every value that it computes.
+    pub function: Function,
+    /// What its readers find beside it.
+    pub border: Border,
 }
 
-/// The operator of a stage.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Reads the whole input vector.
-    Dense,
-    /// Reads windows.
-    PhaseConv {
-        /// Over rows.
-        vertical: Axis,
-        /// Over the pixels of a row.
-        horizontal: Axis,
+/// The operator of a stage; see [`edgegen_runtime::graph`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Op {
+    /// Where a network starts.
+    Input(Input),
+    /// Weights times what a pixel reads.
+    Product {
+        /// Over the pixels of a row; [`Axis::NONE`] where it is fully connected.
+        columns: Axis,
+        /// Groups of channels.
+        groups: usize,
+        /// Weights and biases; one block for each position (h, w), or each vertical phase, horizontal phase and group.
+        /// A convolution of as many groups as channels has one block for each pair of phases, `[ky, kx, c]`.
+        blocks: Vec<Block>,
+    },
+    /// `scale[c] · (scales[0] · a + scales[1] · b) + bias[c]`.
+    Add {
+        /// Factors of the two.
+        scales: [f32; 2],
+        /// Factor of each channel.
+        scale: Vec<f32>,
+        /// Added to each channel.
+        bias: Vec<f32>,
+    },
+    /// `scale[c] · a · b + bias[c]`.
+    Multiply {
+        /// Factor of each channel.
+        scale: Vec<f32>,
+        /// Added to each channel.
+        bias: Vec<f32>,
+    },
+    /// One value of one of the sources.
+    Copy {
+        /// Which one; the fields are those of [`edgegen_runtime::graph::Copy`].
+        map: CopyMap,
+        /// A function of its own for each channel of the first source, applied before [`Stage::function`]; or none.
+        functions: Vec<Function>,
+    },
+    /// A mean over all pixels or of each pixel, of as many groups of channels as it has channels itself.
+    Reduce {
+        /// Over all pixels.
+        map: bool,
+        /// Of squares.
+        square: bool,
     },
 }
 
-/// The weights of one position or pair of phases.
+/// Which value a [`Op::Copy`] takes; see [`edgegen_runtime::graph::Copy`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CopyMap {
+    /// Rows and columns that repeat, or that are one block of depth to space.
+    pub enlarge: [usize; 2],
+    /// Column of the first source that column 0 is.
+    pub first_column: usize,
+    /// Channel of the first source that channel 0 is.
+    pub first_channel: usize,
+    /// Channels of the first source from one channel, row of a block and column of a block to the next.
+    pub steps: [usize; 3],
+    /// Channels that come from the first source.
+    pub split: usize,
+}
+
+impl CopyMap {
+    /// Everything of a source of `channels` channels as it is.
+    pub fn identity(channels: usize) -> Self {
+        Self { enlarge: [1; 2], first_column: 0, first_channel: 0, steps: [1, 0, 0], split: channels }
+    }
+}
+
+/// The weights of one position, or of one pair of phases and one group.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Block {
-    /// `[channel, tap…, input channel]`, see [`edgegen_runtime::graph`].
+    /// `[channel, tap…, input channel]`, or `[tap…, channel]` of a depthwise convolution.
     pub weights: Vec<f32>,
     /// `[channel]`.
     pub bias: Vec<f32>,
 }
 
-impl Staged {
-    /// What comes out of every stage, after its nonlinearity, for one latent vector.
-    pub fn trace(&self, latent: &[f32]) -> Vec<Vec<f32>> {
-        let mut outputs: Vec<Vec<f32>> = Vec::with_capacity(self.stages.len());
-        for stage in &self.stages {
-            let mut values = stage.sums(outputs.last().map_or(latent, |values| values));
-            values.iter_mut().for_each(|value| *value = stage.activation.apply(*value));
-            outputs.push(values);
-        }
-        outputs
-    }
-}
-
-impl Stage {
-    /// The output before the nonlinearity, `[h, w, c]`, for the input `[h, w, c]`.
-    pub fn sums(&self, input: &[f32]) -> Vec<f32> {
-        let channels = usize::from(self.output.c);
-        let width = usize::from(self.output.w);
-        let mut output = vec![0.0; self.output.len()];
-        for (position, pixel) in output.chunks_exact_mut(channels).enumerate() {
-            let (y, x) = ((position / width) as u16, (position % width) as u16);
-            let (block, runs) = self.reads(y, x);
-            let block = &self.blocks[block];
-            let per_channel = block.weights.len() / channels;
-            for (channel, value) in pixel.iter_mut().enumerate() {
-                let weights = &block.weights[channel * per_channel..][..per_channel];
-                *value = block.bias[channel];
-                for run in &runs {
-                    let weights = &weights[run.weight..][..run.len];
-                    *value += dot(weights, &input[run.input..][..run.len]);
-                }
-            }
-        }
-        output
-    }
-
-    /// For output pixel (y, x): its block, and the runs of input that it reads; padding is left out.
-    fn reads(&self, y: u16, x: u16) -> (usize, Vec<Run>) {
-        match &self.kind {
-            Kind::Dense => {
-                let block = usize::from(y) * usize::from(self.output.w) + usize::from(x);
-                (block, vec![Run { weight: 0, input: 0, len: self.input.len() }])
-            }
-            Kind::PhaseConv { vertical, horizontal } => {
-                let (phase_y, index_y) = vertical.split(y);
-                let (phase_x, index_x) = horizontal.split(x);
-                let channels = usize::from(self.input.c);
-                let taps = |axis: &Axis, phase: usize, index: u16, size: u16| -> Vec<(usize, usize)> {
-                    let phase = axis.phases[phase];
-                    let first = i32::from(index) * i32::from(axis.step) + i32::from(phase.start);
-                    (0..i32::from(phase.taps))
-                        .map(|tap| (tap, first + tap * i32::from(axis.dilation)))
-                        .filter(|&(_, at)| (0..i32::from(size)).contains(&at))
-                        .map(|(tap, at)| (tap as usize, at as usize))
-                        .collect()
-                };
-                let columns = taps(horizontal, phase_x, index_x, self.input.w);
-                let row_taps = usize::from(horizontal.phases[phase_x].taps);
-                let mut runs = Vec::new();
-                for (tap_y, row) in taps(vertical, phase_y, index_y, self.input.h) {
-                    runs.extend(columns.iter().map(|&(tap_x, column)| Run {
-                        weight: (tap_y * row_taps + tap_x) * channels,
-                        input: (row * usize::from(self.input.w) + column) * channels,
-                        len: channels,
-                    }));
-                }
-                (phase_y * horizontal.phases.len() + phase_x, runs)
-            }
-        }
-    }
-}
-
-/// A contiguous piece of weights and the piece of input that it meets.
-struct Run {
-    weight: usize,
-    input: usize,
-    len: usize,
-}
-
-/// Eight sums side by side, so that the compiler can use vectors without reordering a single sum.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let (a, b) = (a.chunks_exact(8), b.chunks_exact(8));
-    let rest: f32 = a.remainder().iter().zip(b.remainder()).map(|(a, b)| a * b).sum();
-    let mut sums = [0.0f32; 8];
-    for (a, b) in a.zip(b) {
-        sums.iter_mut().zip(a.iter().zip(b)).for_each(|(sum, (a, b))| *sum += a * b);
-    }
-    sums.iter().sum::<f32>() + rest
+/// Whether a convolution has a group for each of its input channels and as many outputs, so that its blocks are `[tap…,
+/// channel]`.
+pub fn is_depthwise(groups: usize, inputs: usize, outputs: usize) -> bool {
+    groups > 1 && groups == inputs && groups == outputs
 }

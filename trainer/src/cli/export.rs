@@ -7,19 +7,27 @@ use edgegen_export::compare::{Comparison, compare};
 use edgegen_export::cost::{self, Cost};
 use edgegen_export::layers::Network;
 use edgegen_export::{Exported, Label, ModelFile, onnx, repack};
-use edgegen_runtime::model::MAGIC;
+use edgegen_runtime::Point;
+use edgegen_runtime::format::MAGIC;
 use edgegen_runtime::{Model, Packing};
 use serde::Serialize;
 
-use super::source::{packing, read_any_model};
+use super::import::{self, Assumptions};
+use super::source::{Source, packing, read_any_model};
 use super::training::{self, Run};
 use super::{Console, Ending, bytes, grouped, table};
-use crate::files;
+use crate::{files, images};
 
 /// Latent vectors that ranges are calibrated on.
 pub const CALIBRATION: usize = 256;
 /// Images that float and int8 are compared on, and the first seed.
 const COMPARED: (usize, u64) = (256, 1_000_000);
+/// Inputs that an ONNX file is run on to be compared.
+const ORACLE: u64 = 4;
+/// Samples in the picture beside a model from an ONNX file, in two rows.
+const SAMPLES: usize = 8;
+/// Below this, in dB, export warns.
+const POOR: f64 = 30.0;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -38,6 +46,8 @@ pub struct Args {
     /// What the model is called [default: the file's name]
     #[arg(long)]
     name: Option<String>,
+    #[command(flatten)]
+    assume: Assumptions,
 }
 
 /// What an export came to.
@@ -58,6 +68,15 @@ pub struct Report {
     pub lower_error: Option<f32>,
     /// How near it is to the float generator.
     pub float_vs_int8: Comparison,
+    /// What an ONNX file does not tell and was assumed, a sentence each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub assumed: Vec<String>,
+    /// Largest difference between what tract makes of an ONNX file and the float network that was read from it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub import_error: Option<f32>,
+    /// A picture of samples, by which a wrong assumption is seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub picture: Option<PathBuf>,
 }
 
 pub fn run(args: &Args, console: Console) -> Result<Ending> {
@@ -83,12 +102,26 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
             let packed = repack(&read_any_model(&args.source)?, args.target)?;
             return write_packed(&packed, args, console);
         }
-        let network = onnx::from_bytes(&bytes).with_context(|| what.to_string())?;
-        let label = Label { name: &name, metadata: &[("source", "ONNX")] };
-        export_network(&network, label, args.target, &args.out)?
+        export_file(args, &name, console)?
     };
     report.onnx.clone_from(&args.onnx);
     console.show(&report, || text(&report))
+}
+
+/// Exports an ONNX file, and draws samples beside the model.
+fn export_file(args: &Args, name: &str, console: Console) -> Result<Report> {
+    let import = import::open(&args.source, &args.assume)?;
+    let network = import.network();
+    console.say(&format!("calibrating on {CALIBRATION} latent vectors, then comparing {} images", COMPARED.0));
+    let label = Label { name, metadata: &[("source", "ONNX")] };
+    let report = export_network(network, label, args.target, &args.out)?;
+    let inputs: Vec<_> = (0..ORACLE).map(|index| network.inputs_at(Point::seed(COMPARED.1 + index))).collect();
+    let import_error = import.error(&inputs)?;
+    let picture = args.out.with_extension("png");
+    let (samples, shape) = Source::Model(read_any_model(&args.out)?).images(0, SAMPLES, None)?;
+    images::save(&picture, &samples, shape, SAMPLES / 2)?;
+    let assumed = import.notes().to_vec();
+    Ok(Report { assumed, import_error: Some(import_error), picture: Some(picture), ..report })
 }
 
 /// Writes a model that was only packed anew.
@@ -112,7 +145,7 @@ pub fn export(run: &Run, name: &str, more: &[(&str, &str)], target: Packing, out
     let network = run.network()?;
     let metadata = [&run.facts()[..], more].concat();
     let report = export_network(&network, Label { name, metadata: &metadata }, target, out)?;
-    Ok(Report { lower_error: Some(lower_error(run, &network, COMPARED.1)), ..report })
+    Ok(Report { lower_error: Some(lower_error(run, &network, COMPARED.1)?), ..report })
 }
 
 fn export_network(network: &Network, label: Label<'_>, target: Packing, out: &Path) -> Result<Report> {
@@ -127,35 +160,60 @@ fn export_network(network: &Network, label: Label<'_>, target: Packing, out: &Pa
         cost: cost::cost(&Model::parse_any(packed.bytes())?),
         lower_error: None,
         float_vs_int8: compare(network, &exported, images, seed)?,
+        assumed: Vec::new(),
+        import_error: None,
+        picture: None,
     })
 }
 
 /// What lowering alone changes: the same latent vectors through Burn and through the layers it was lowered to.
-fn lower_error(run: &Run, network: &Network, seed: u64) -> f32 {
-    let latents: Vec<Vec<f32>> = (0..8).map(|index| network.input.vector(seed + index)).collect();
-    let pairs = run.generate(&latents).into_iter().zip(&latents);
-    let differences = pairs.flat_map(|(burn, latent)| {
-        burn.into_iter().zip(network.forward(latent).values).map(|(burn, layers)| (burn - layers).abs())
-    });
-    differences.fold(0.0, f32::max)
+fn lower_error(run: &Run, network: &Network, seed: u64) -> Result<f32> {
+    let input = run.input();
+    let latents: Vec<Vec<f32>> = (0..8).map(|index| input.vector(seed + index)).collect();
+    let mut most = 0.0;
+    for (burn, latent) in run.generate(&latents).into_iter().zip(latents) {
+        let layers = network.forward(&[latent])?.values;
+        most = burn.iter().zip(layers).map(|(burn, layers)| (burn - layers).abs()).fold(most, f32::max);
+    }
+    Ok(most)
 }
 
 fn text(report: &Report) -> String {
-    let Comparison { images, psnr_db, p999_levels, max_levels, fold_error, stage_snr_db } = &report.float_vs_int8;
-    let rows = report.cost.ops.iter().zip(stage_snr_db).map(|(op, snr)| {
-        [op.op.clone(), op.output.clone(), grouped(op.macs), grouped(op.weight_bytes), format!("{snr:.1} dB")]
+    let Comparison { images, psnr_db, p999_levels, max_levels, fold_error, stages, stage_snr_db, worst } =
+        &report.float_vs_int8;
+    let rows = report.cost.ops.iter().zip(stages).zip(stage_snr_db).map(|((op, name), snr)| {
+        let noise = format!("{snr:.1} dB");
+        [name.clone(), op.op.clone(), op.output.clone(), grouped(op.macs), grouped(op.weight_bytes), noise]
     });
-    let lowering =
-        report.lower_error.map(|error| format!("lowering changed the float output by at most {error:.1e}, "));
-    let lowering = lowering.unwrap_or_default();
-    format!(
-        "{}\n{}: {} in flash, {} of RAM, {} products an image\n\
-         float against int8 over {images} images: {psnr_db:.1} dB PSNR, 99.9 % of pixels within {p999_levels} levels, largest difference {max_levels}\n\
-         {lowering}folding changed the float output by at most {fold_error:.1e}",
-        table(["operator", "output", "products", "weights", "signal to noise"], rows),
-        report.file.display(),
-        bytes(report.cost.file_bytes),
-        bytes(report.cost.arena_bytes as u64),
-        grouped(report.cost.macs),
-    )
+    let mut lines = vec![
+        table(["layer", "operator", "output", "products", "weights", "signal to noise"], rows),
+        format!(
+            "{}: {} in flash, {} of RAM, {} products an image",
+            report.file.display(),
+            bytes(report.cost.file_bytes),
+            bytes(report.cost.arena_bytes as u64),
+            grouped(report.cost.macs)
+        ),
+        format!(
+            "float against int8 over {images} images: {psnr_db:.1} dB PSNR, 99.9 % of pixels within {p999_levels} \
+             levels, largest difference {max_levels}"
+        ),
+    ];
+    let folding = format!("folding changed the float output by at most {fold_error:.1e}");
+    lines.push(match (report.lower_error, report.import_error) {
+        (Some(error), _) => format!("lowering changed the float output by at most {error:.1e}, {folding}"),
+        (_, Some(error)) => format!("reading the file changed its output by at most {error:.1e}, {folding}"),
+        _ => folding,
+    });
+    lines.extend(report.assumed.iter().map(|note| format!("assumed: {note}")));
+    lines.extend(
+        report
+            .picture
+            .iter()
+            .map(|picture| format!("eight samples, by which a wrong assumption is seen: {}", picture.display())),
+    );
+    if *psnr_db < POOR {
+        lines.push(format!("warning: less than {POOR} dB; most is lost in {worst}"));
+    }
+    lines.join("\n")
 }

@@ -111,7 +111,7 @@ fn over([needed, room]: [u64; 2]) -> u64 {
     needed.saturating_sub(room)
 }
 
-/// Which operator takes the most of a memory, and what would make it smaller.
+/// Which node takes the most of a memory, and what would make it smaller.
 fn shrink(cost: &Cost, memory: &str, taken: impl Fn(&OpCost) -> u64) -> Option<String> {
     let (index, op) = cost.ops.iter().enumerate().max_by_key(|(_, op)| taken(op))?;
     let how = match (memory, op.op.as_str()) {
@@ -120,8 +120,7 @@ fn shrink(cost: &Cost, memory: &str, taken: impl Fn(&OpCost) -> u64) -> Option<S
         _ => "fewer channels there or in the layer before",
     };
     Some(format!(
-        "operator {} ({} → {}) takes most of the {memory}, {} B: train with {how}",
-        index + 1,
+        "node {index} ({} → {}) takes most of the {memory}, {} B: train with {how}",
         op.op,
         op.output,
         grouped(taken(op)),
@@ -142,7 +141,7 @@ mod tests {
         assert!(!fit.fits && fit.left()[0] < 0 && fit.left()[1] > 0, "{fit:?}");
         assert!(fit.verdict().contains("of flash missing") && !fit.verdict().contains("RAM"), "{}", fit.verdict());
         assert_eq!(fit.advice.len(), 1);
-        assert!(fit.advice[0].contains("operator 2") && fit.advice[0].contains("8×8×64"), "{}", fit.advice[0]);
+        assert!(fit.advice[0].contains("node 2") && fit.advice[0].contains("8×8×64"), "{}", fit.advice[0]);
         assert_eq!(fit.packing, "armv6m");
 
         let small = Board { arena: 1024, ..boards::find("lm3s6965evb").unwrap() };

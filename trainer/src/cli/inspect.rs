@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, ensure};
 use edgegen_export::cost::{self, Cost};
 use edgegen_export::{ExportError, ModelFile};
+use edgegen_runtime::graph::Source;
 use edgegen_runtime::latent::keyframes::KEY;
 use edgegen_runtime::{Model, Prior};
 use edgegen_sim::emulator::Scene;
@@ -35,7 +36,7 @@ struct Report<'a> {
     keyframes: Option<u16>,
     /// What its weights are packed for.
     packing: &'static str,
-    latent: String,
+    reads: String,
     image: String,
     cost: Cost,
     boards: Vec<Fit>,
@@ -44,7 +45,6 @@ struct Report<'a> {
 pub fn run(args: &Args, console: Console) -> Result<Ending> {
     let file = read_any_model(&args.model)?;
     let model = Model::parse_any(file.bytes())?;
-    let graph = model.graph();
     let cost = cost::cost(&model);
     let boards = match &args.board {
         Some(name) => vec![boards::find(name)?],
@@ -65,16 +65,12 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
             }
         }
     }
-    let prior = match graph.latent.prior {
-        Prior::Gaussian => "normal",
-        Prior::Uniform => "uniform",
-    };
     let report = Report {
         name: model.name(),
-        metadata: graph.metadata.to_vec(),
+        metadata: model.about().metadata.to_vec(),
         keyframes: model.keyframes().map(|keyframes| keyframes.count()),
         packing: model.packing().name(),
-        latent: format!("{} {prior} values", graph.latent.dims),
+        reads: reads(&model),
         image: model.output().to_string(),
         boards: fits,
         cost,
@@ -83,6 +79,26 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         (Some(_), [fit]) => format!("{}\n{}", text(&report), one(fit)),
         _ => format!("{}\n{}", text(&report), all(&report.boards)),
     })
+}
+
+/// What a model reads, in a few words.
+fn reads(model: &Model<'_>) -> String {
+    let inputs = model.inputs().filter_map(|(node, input)| {
+        Some(match input.source()? {
+            Source::Latent => {
+                let prior = match input.latent()?.prior {
+                    Prior::Gaussian => "normal values",
+                    Prior::Uniform => "uniform values",
+                    Prior::UnitUniform => "uniform values from 0 to 1",
+                };
+                format!("{} {prior}", input.dims)
+            }
+            Source::Class => format!("one of {} classes", node.shape.c),
+            Source::Fed => format!("an image of {}", node.shape),
+            Source::Constant => return None,
+        })
+    });
+    inputs.collect::<Vec<_>>().join(", ")
 }
 
 fn text(report: &Report<'_>) -> String {
@@ -105,7 +121,7 @@ fn text(report: &Report<'_>) -> String {
         report.name,
         facts.join(", "),
         report.packing,
-        report.latent,
+        report.reads,
         report.image,
         table(["operator", "output", "products", "weights", "channel bytes", "ring rows × bytes"], rows),
         grouped(*macs),

@@ -11,6 +11,7 @@ mod demo;
 mod export;
 mod fit;
 mod flash;
+mod import;
 mod inspect;
 mod interrupt;
 mod sample;

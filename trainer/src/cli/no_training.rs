@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use edgegen_export::layers::{Input, Network};
+use edgegen_export::layers::{LatentInput, Network};
 
 use super::{Console, Ending};
 
@@ -62,7 +62,7 @@ impl Run {
         match *self {}
     }
 
-    pub fn input(&self) -> Input {
+    pub fn input(&self) -> LatentInput {
         match *self {}
     }
 

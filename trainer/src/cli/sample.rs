@@ -1,25 +1,29 @@
-//! `edgegen sample RUN|MODEL`.
+//! `edgegen sample RUN|ONNX|MODEL`.
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
-use super::source::Source;
+use super::import::Assumptions;
+use super::source::{Source, read_picture};
 use super::{Console, Ending, training};
 use crate::images;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A run folder (float) or a model file (int8)
-    #[arg(value_name = "RUN|MODEL")]
+    /// A run folder (float), an ONNX file (float) or a model file (int8)
+    #[arg(value_name = "RUN|ONNX|MODEL")]
     source: PathBuf,
+    /// The picture that it makes another one of, for models that read one; it is brought to the model's size
+    #[arg(long, value_name = "PICTURE")]
+    image: Option<PathBuf>,
     /// Seed of the first image; the others follow
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// The class to draw, for models that have classes [default: all in turn]
     #[arg(long)]
     class: Option<u16>,
-    /// How many images [default: 64, or ten of each class]
+    /// How many images [default: 64, or ten of each class; of a picture one]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     count: Option<u32>,
     /// Columns of the sheet [default: one for each class, else a square]
@@ -28,20 +32,37 @@ pub struct Args {
     /// Where to: .png is a sheet, or of a run on points of the plane a picture of them, .gif one image after the other, .npy uint8 [N, H, W, C]
     #[arg(long, default_value = "samples.png")]
     out: PathBuf,
+    #[command(flatten)]
+    assume: Assumptions,
 }
 
 /// `[H, W, C]` of points of the plane, and of nothing else.
 const POINT: [usize; 3] = [1, 1, 2];
 
 pub fn run(args: &Args, console: Console) -> Result<Ending> {
-    let source = Source::open(&args.source)?;
+    let source = Source::open(&args.source, &args.assume)?;
+    let picture = match (&args.image, source.fed()?) {
+        (Some(path), Some(shape)) => Some(read_picture(path, shape)?),
+        (None, None) => None,
+        (Some(path), None) => {
+            bail!("expected no --image for a model that reads none, found {}: leave it out", path.display())
+        }
+        (None, Some(shape)) => {
+            bail!("expected --image for a model that reads a picture of {shape}, found none: give one")
+        }
+    };
     let are_points = source.shape()? == POINT;
     // Seed after seed the classes come in turn.
     let classes = if args.class.is_none() && !are_points { source.classes()? } else { 0 };
-    let count = args.count.map_or(if classes > 0 { 10 * classes } else { 64 }, |count| count as usize);
+    let usual = match classes {
+        0 if picture.is_some() => 1,
+        0 => 64,
+        classes => 10 * classes,
+    };
+    let count = args.count.map_or(usual, |count| count as usize);
     let (images, shape) = match &source {
         Source::Run(run) if are_points => training::scattered(run, args.seed, count)?,
-        _ => source.images(args.seed, count, args.class)?,
+        _ => source.translated(args.seed, count, args.class, picture.as_deref().unwrap_or(&[]))?,
     };
     let columns = match args.grid {
         Some(columns) => columns as usize,

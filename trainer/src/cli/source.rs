@@ -1,15 +1,19 @@
-//! `RUN|MODEL`: what a path on the command line means.
+//! `RUN|ONNX|MODEL`: what a path on the command line means.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use edgegen_export::ModelFile;
-use edgegen_runtime::{Model, Packing, Point};
+use edgegen_export::layers::Input;
+use edgegen_runtime::format::MAGIC;
+use edgegen_runtime::{Model, Packing, Point, Shape};
 use edgegen_sim::Cpu;
 use edgegen_sim::boards::{Board, Panel};
 use edgegen_sim::emulator::{self, Scene, Seen};
 
 use super::fit::pack_for;
+use super::import::{self, Assumptions, Import};
 use super::training::{self, Run};
 use crate::files;
 
@@ -20,15 +24,20 @@ const MAX_IMAGE: usize = 1 << 26;
 pub enum Source {
     /// A run folder or a shipped model's folder: the float generator.
     Run(Box<Run>),
+    /// An ONNX file: the float generator, as tract runs it.
+    Onnx(Box<Import>),
     /// A model file: the int8 generator.
     Model(ModelFile),
 }
 
 impl Source {
-    /// Opens a folder as a run and a file as a model.
-    pub fn open(path: &Path) -> Result<Self> {
+    /// Opens a folder as a run, a file that begins as a model does as that, and else as ONNX.
+    pub fn open(path: &Path, assume: &Assumptions) -> Result<Self> {
         if path.is_dir() {
             return training::open(path).map(Box::new).map(Self::Run);
+        }
+        if path.extension().is_some_and(|extension| extension == "onnx") && !is_model(path) {
+            return import::open(path, assume).map(Box::new).map(Self::Onnx);
         }
         Ok(Self::Model(read_model(path)?))
     }
@@ -37,6 +46,10 @@ impl Source {
     pub fn shape(&self) -> Result<[usize; 3]> {
         Ok(match self {
             Self::Run(run) => run.shape(),
+            Self::Onnx(import) => {
+                let shape = import.network().output()?;
+                [shape.h, shape.w, shape.c].map(usize::from)
+            }
             Self::Model(file) => {
                 let shape = Model::parse_any(file.bytes())?.output();
                 [shape.h, shape.w, shape.c].map(usize::from)
@@ -48,12 +61,44 @@ impl Source {
     pub fn classes(&self) -> Result<usize> {
         Ok(match self {
             Self::Run(run) => run.input().classes,
+            Self::Onnx(import) => {
+                let classes = |input: &Input| match input {
+                    Input::Latent(latent) => latent.classes,
+                    Input::Class { classes } => *classes,
+                    _ => 0,
+                };
+                import.network().inputs().map(classes).max().unwrap_or(0)
+            }
             Self::Model(file) => usize::from(Model::parse_any(file.bytes())?.classes()),
         })
     }
 
-    /// The images of `count` seeds from `seed` on, H × W × C bytes each, and their `[h, w, c]`; of `class`, or of all classes in turn.
+    /// Shape of the image that it reads, if it reads one.
+    pub fn fed(&self) -> Result<Option<Shape>> {
+        Ok(match self {
+            Self::Run(_) => None,
+            Self::Onnx(import) => import.network().inputs().find_map(|input| match input {
+                Input::Image { shape, .. } => Some(*shape),
+                _ => None,
+            }),
+            Self::Model(file) => Model::parse_any(file.bytes())?.fed(),
+        })
+    }
+
+    /// The images of `count` seeds from `seed` on, H × W × C bytes each, and their `[h, w, c]`; of `class`, or of all classes in
+    /// turn.
     pub fn images(&self, seed: u64, count: usize, class: Option<u16>) -> Result<(Vec<Vec<u8>>, [usize; 3])> {
+        self.translated(seed, count, class, &[])
+    }
+
+    /// As [`Source::images`], made of `picture`, bytes of the shape [`Source::fed`], where it reads one.
+    pub fn translated(
+        &self,
+        seed: u64,
+        count: usize,
+        class: Option<u16>,
+        picture: &[u8],
+    ) -> Result<(Vec<Vec<u8>>, [usize; 3])> {
         if let Some(class) = class {
             let classes = self.classes()?;
             ensure!(
@@ -71,13 +116,55 @@ impl Source {
                 let inputs: Vec<_> = points.map(|point| input.vector_at(point)).collect();
                 run.generate_pixels(&inputs)
             }
+            Self::Onnx(import) => {
+                let draw = |point| draw(import, point, picture);
+                points.map(draw).collect::<Result<_>>()?
+            }
             Self::Model(file) => {
                 let file = edgegen_export::native(file)?;
                 let model = Model::parse(file.bytes())?;
-                points.map(|point| edgegen_export::image_at(&model, point)).collect()
+                points.map(|point| edgegen_export::translated(&model, point, picture)).collect()
             }
         };
         Ok((images, self.shape()?))
+    }
+}
+
+/// An image of an ONNX file, H × W × C bytes.
+fn draw(import: &Import, point: Point, picture: &[u8]) -> Result<Vec<u8>> {
+    let network = import.network();
+    let values = |input: &Input| match input {
+        Input::Image { shape, pixels } if !picture.is_empty() => pixels.planes(picture, shape.c.into()),
+        other => other.values_at(point),
+    };
+    let values = import.run(&network.inputs().map(values).collect::<Vec<_>>())?;
+    let shape = network.output()?;
+    let (area, channels) = (usize::from(shape.h) * usize::from(shape.w), usize::from(shape.c));
+    let place = |index: usize| values[index % channels * area + index / channels];
+    Ok((0..values.len()).map(|index| network.pixels.level(place(index)).round() as u8).collect())
+}
+
+/// Whether a file begins as a model file does.
+fn is_model(path: &Path) -> bool {
+    let mut magic = [0; MAGIC.len()];
+    std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut magic)).is_ok() && magic == MAGIC
+}
+
+/// Reads a picture for a model that reads one of `shape`: with one channel grey, with three in colour, brought to its size.
+pub fn read_picture(path: &Path, shape: Shape) -> Result<Vec<u8>> {
+    let what = path.display();
+    let image = image::open(path).with_context(|| format!("cannot read the picture {what}"))?;
+    let (width, height) = (u32::from(shape.w), u32::from(shape.h));
+    let image = if (image.width(), image.height()) == (width, height) {
+        image
+    } else {
+        image.resize_exact(width, height, image::imageops::FilterType::Lanczos3)
+    };
+    match shape.c {
+        1 => Ok(image.into_luma8().into_raw()),
+        3 => Ok(image.into_rgb8().into_raw()),
+        4 => Ok(image.into_rgba8().into_raw()),
+        channels => bail!("expected a model that reads a picture of 1, 3 or 4 channels, found one of {channels}"),
     }
 }
 

@@ -77,7 +77,7 @@ impl Plane {
 pub fn in_view(outputs: &[Vec<f32>], range: PixelRange) -> Vec<f32> {
     let symmetric = |&value: &f32| match range {
         PixelRange::Symmetric => value,
-        PixelRange::Unit => 2.0 * value - 1.0,
+        _ => 2.0 * (value - range.black()) / range.span() - 1.0,
     };
     outputs.iter().flatten().map(symmetric).collect()
 }

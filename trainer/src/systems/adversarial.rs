@@ -261,7 +261,7 @@ impl Game {
     fn pixels(&self, images: Tensor<4>) -> Tensor<4> {
         match self.pixels {
             PixelRange::Symmetric => images,
-            PixelRange::Unit => images.add_scalar(1.0).mul_scalar(0.5),
+            range => images.add_scalar(1.0).mul_scalar(0.5 * range.span()).add_scalar(range.black()),
         }
     }
 }

@@ -61,10 +61,7 @@ fn plain(images: &Tensor<4>) -> Device {
 }
 
 fn colour(images: Tensor<4>, range: PixelRange, share: f32, rng: &mut Rng) -> Tensor<4> {
-    let span = match range {
-        PixelRange::Symmetric => 2.0,
-        PixelRange::Unit => 1.0,
-    };
+    let span = range.span();
     let shift = factors(&images, [share, 0.0], rng, |rng| span * (rng.unit() - 0.5) / 2.0);
     let mut images = images + shift;
     if images.dims()[1] > 1 {

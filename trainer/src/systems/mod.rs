@@ -8,7 +8,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use burn::tensor::{Device, Tensor, TensorData};
-use edgegen_export::layers::{Input, PixelRange};
+use edgegen_export::layers::{LatentInput, PixelRange};
 use toml::Table;
 
 use crate::nets::{Mode, Net};
@@ -165,17 +165,17 @@ pub struct Generator {
 
 impl Generator {
     /// What it reads, as the exporter says it.
-    pub fn input(&self) -> Input {
+    pub fn input(&self) -> LatentInput {
         let prior = match self.prior {
             Prior::Gaussian => edgegen_runtime::Prior::Gaussian,
             Prior::Uniform => edgegen_runtime::Prior::Uniform,
         };
-        Input { prior, dims: self.net.input[0] - self.classes, classes: self.classes }
+        LatentInput { prior, dims: self.net.input[0] - self.classes, classes: self.classes }
     }
 
     /// `count` inputs that `rng` draws, of all classes in turn.
     pub fn draw(&self, count: usize, rng: &mut Rng) -> Vec<Vec<f32>> {
-        let Input { dims, classes, .. } = self.input();
+        let LatentInput { dims, classes, .. } = self.input();
         let one = |index: usize| {
             let latent = draw(self.prior, dims, rng);
             latent

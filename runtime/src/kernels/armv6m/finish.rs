@@ -87,6 +87,8 @@ macro_rules! finish_sum {
     };
 }
 
+pub(super) use finish_sum;
+
 /// The functions that finish four pixels or fewer, from the last to the first; see [`finish_sum`].
 ///
 /// # Safety

@@ -38,8 +38,9 @@ pub(super) fn fits<const CHANNELS: usize>(row: &Row<'_>) -> bool {
 }
 
 /// Makes the pixels of a row with one or three channels.
-pub(super) fn run<const CHANNELS: usize>(row: Row<'_>) {
-    let Row { window, weights, channels, pixels, stride, scratch } = row;
+#[inline(never)] // its part of the stack is for itself
+pub(super) fn run<const CHANNELS: usize>(row: &mut Row<'_>) {
+    let Row { window, weights, channels, pixels, stride, scratch } = row.again();
     let Window { values, lanes, run, step } = window;
     let (Some(bias), Some(multiplier)) =
         (channels.bias.first_chunk::<CHANNELS>(), channels.multiplier.first_chunk::<CHANNELS>())
@@ -72,7 +73,7 @@ pub(super) fn run<const CHANNELS: usize>(row: Row<'_>) {
     }
     let mut places = [null(); LANES + 1];
     for (place, lane) in places.iter_mut().zip(lanes) {
-        *place = values.as_ptr().wrapping_add(*lane);
+        *place = values.as_ptr().wrapping_add(*lane as usize);
     }
     let Finish { above_low, below_top, last, table, .. } = Finish::new(&channels.output, [0; 3]);
     let few = Few {

@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use super::stacked;
 use crate::cli::export::CALIBRATION;
+use crate::cli::import::Assumptions;
 use crate::cli::source::{Source, project};
 use crate::cli::{Console, Ending, table};
 use crate::data::{self, Dataset, Split};
@@ -95,7 +96,7 @@ struct Report {
 }
 
 pub fn run(args: &Args, console: Console) -> Result<Ending> {
-    let source = Source::open(&args.source)?;
+    let source = Source::open(&args.source, &Assumptions::default())?;
     if let Some(mixture) = plane::find(&source)? {
         return plane::run(args, source, &mixture, console);
     }
@@ -211,9 +212,11 @@ fn fact_of(source: &Source, name: &str) -> Result<Option<String>> {
             "system" => Some(run.recipe.system.clone()),
             _ => None,
         }),
+        // Which data a generator from elsewhere learned from nobody has noted.
+        Source::Onnx(_) => Ok(None),
         Source::Model(file) => {
             let model = Model::parse(file.bytes())?;
-            Ok(model.graph().metadata.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
+            Ok(model.about().metadata.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
         }
     }
 }
@@ -239,9 +242,9 @@ fn images(args: &Args, source: &Source) -> Result<Made> {
             let sets = vec![("float".into(), float), ("int8".into(), int8)];
             Ok(Made { data, classes, shape, sets })
         }
-        Source::Model(_) => {
-            let (int8, shape) = source.images(args.seed, count, None)?;
-            Ok(Made { data, classes, shape, sets: vec![("int8".into(), int8)] })
+        Source::Onnx(_) | Source::Model(_) => {
+            let (images, shape) = source.images(args.seed, count, None)?;
+            Ok(Made { data, classes, shape, sets: vec![("int8".into(), images)] })
         }
     }
 }

@@ -9,6 +9,7 @@ use edgegen_runtime::latent::keyframes::{KEY, LEG};
 use edgegen_runtime::{Model, Packing, Point};
 use serde::Serialize;
 
+use crate::cli::import::Assumptions;
 use crate::cli::source::{Source, project, read_model};
 use crate::cli::{Console, Ending, export, table};
 use crate::invert::{Distance, Search, invert};
@@ -77,10 +78,10 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         args.out.display()
     );
     let source = args.run.clone().unwrap_or_else(|| project().join("models/mnist-dcgan"));
-    let opened = Source::open(&source)?;
+    let opened = Source::open(&source, &Assumptions::default())?;
     let Source::Run(run) = &opened else {
         anyhow::bail!(
-            "expected a run folder with --run, found the model file {}: gradients need float weights, give its run",
+            "expected a run folder with --run, found the file {}: gradients need float weights, give its run",
             source.display()
         );
     };

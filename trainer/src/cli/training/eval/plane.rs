@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use edgegen_export::layers::PixelRange;
 use edgegen_export::{Label, ModelFile};
 use edgegen_metrics::Features;
@@ -52,6 +52,9 @@ pub fn run(args: &Args, source: Source, plane: &Plane, console: Console) -> Resu
     let mut sets = vec![("real", plane.mixture.sample(count as usize, args.seed.wrapping_add(1)))];
     let model = match source {
         Source::Model(file) => file,
+        Source::Onnx(_) => {
+            bail!("expected a run or a model file of points of {}, found an ONNX file: export it first", plane.name)
+        }
         Source::Run(run) => {
             let outputs = run.generate(&run.inputs(args.seed, count as usize));
             sets.push(("float", plane.points(&outputs, run.generator.pixels)));

@@ -1,0 +1,97 @@
+//! One value of one of two nodes, through a table: concatenation, parts of maps, repeated pixels, depth to space, vectors
+//! seen as maps, functions.
+
+use super::Job;
+use crate::error::Fault;
+use crate::fixed::LEAST_CODE;
+use crate::graph::{Copy, Node, Rounding};
+use crate::kernels::Kernel;
+use crate::weights::Weights;
+
+#[inline(never)]
+pub(crate) fn check(node: &Node, sources: [&Node; 2], weights: &Weights<'_>) -> Result<i8, Fault> {
+    let Some(copy) = node.parameters::<Copy>() else { return Err(Fault::Count) };
+    let (first, out) = (sources[0].shape, node.shape);
+    let [rows, columns] = copy.enlarge;
+    if rows == 0 || columns == 0 || copy.split == 0 || copy.split > out.c || copy.channel_tables > 1 {
+        return Err(Fault::Window);
+    }
+    // The furthest column and channel of the first source.
+    let last_column = u64::from(copy.first_column) + u64::from((out.w - 1) / columns);
+    let furthest = |count: u16, step: u16| u64::from(count - 1) * u64::from(step);
+    let last_channel = u64::from(copy.first_channel)
+        + furthest(copy.split, copy.steps[0])
+        + furthest(rows.min(out.h), copy.steps[1])
+        + furthest(columns.min(out.w), copy.steps[2]);
+    if last_column >= first.w.into() || last_channel >= first.c.into() {
+        return Err(Fault::Shape);
+    }
+    match node.reads().len() {
+        1 if copy.split == out.c => {}
+        2 if copy.split < out.c && (sources[1].shape.w, sources[1].shape.c) == (out.w, out.c - copy.split) => {}
+        _ => return Err(Fault::Shape),
+    }
+    super::check_single_rows(node)?;
+    let first_tables = if copy.channel_tables != 0 { usize::from(first.c) } else { 1 };
+    let mut least = LEAST_CODE;
+    for (&table, count) in copy.tables.iter().zip([first_tables, 1]).take(node.reads().len()) {
+        // Without a table codes stay what they were.
+        if table != Rounding::NO_TABLE {
+            least = weights.check_tables(table, count)?.min(least);
+        } else if count > 1 {
+            return Err(Fault::Data);
+        }
+    }
+    Ok(least)
+}
+
+#[inline(never)]
+pub(crate) fn run<K: Kernel>(job: &mut Job<'_>, kernel: Option<K>) {
+    let (Some(copy), Some((first, source))) = (job.node.parameters::<Copy>(), job.pixels(0)) else { return };
+    let count = usize::from(job.node.shape.c);
+    let second = job.pixels(1).map_or(&[][..], |(values, _)| values);
+    let [table, second_table] = copy.tables.map(|table| job.weights.table(table));
+    let [step, row_step, column_step] = copy.steps.map(usize::from);
+    let [rows, columns] = copy.enlarge.map(|size| size.max(1));
+    let from_channel = usize::from(copy.first_channel) + usize::from(job.y.checked_rem(rows).unwrap_or(0)) * row_step;
+    let (width, split) = (usize::from(source.shape.c), usize::from(copy.split));
+    let (mut column, mut phase) = (usize::from(copy.first_column), 0);
+    if (step, split, width, columns) == (1, count, count, 1) && copy.channel_tables == 0 {
+        // Whole pixels: the row at once.
+        let from = first.get(column * width + from_channel..).unwrap_or(&[]);
+        return look_up(kernel, table, from, 1, job.row);
+    }
+    for (x, pixel) in job.row.chunks_exact_mut(count.max(1)).enumerate() {
+        let (part, rest) = pixel.split_at_mut_checked(split).unwrap_or_default();
+        let channel = from_channel + usize::from(phase) * column_step;
+        let from = first.get(column * width + channel..).unwrap_or(&[]);
+        if copy.channel_tables != 0 {
+            for (k, value) in part.iter_mut().enumerate() {
+                let table = job.weights.table(copy.tables[0].wrapping_add(256 * (channel + k * step) as u32));
+                let from = from.get(k * step..).unwrap_or(&[]);
+                look_up(kernel, table, from, 1, core::slice::from_mut(value));
+            }
+        } else {
+            look_up(kernel, table, from, step, part);
+        }
+        look_up(kernel, second_table, second.get(x * rest.len()..).unwrap_or(&[]), 1, rest);
+        phase += 1;
+        if phase == columns {
+            (column, phase) = (column + 1, 0);
+        }
+    }
+}
+
+/// Copies values that lie `step` apart, through a table if there is one.
+#[inline(never)]
+fn look_up<K: Kernel>(kernel: Option<K>, table: Option<&[i8; 256]>, from: &[i8], step: usize, to: &mut [i8]) {
+    if let (Some(table), 1, Some(kernel)) = (table, step, kernel) {
+        return kernel.look_up(table, from, to);
+    }
+    let mut rest = from;
+    for to in to {
+        let code = rest.first().copied().unwrap_or(0);
+        *to = table.map_or(code, |table| table[usize::from((code as u8) ^ 0x80)]);
+        rest = rest.get(step..).unwrap_or(&[]);
+    }
+}

@@ -1,0 +1,51 @@
+//! Where a network starts: a latent vector and a class, which are filled at once when an image begins; rows that the caller
+//! hands in; and constants of the model.
+
+use super::Job;
+use crate::error::Fault;
+use crate::fixed::LEAST_CODE;
+use crate::graph::{Input, Node, Source};
+use crate::latent::Point;
+use crate::weights::Weights;
+
+#[inline(never)]
+pub(crate) fn check(node: &Node, weights: &Weights<'_>) -> Result<i8, Fault> {
+    let Some(input) = node.parameters::<Input>().filter(|_| node.reads().is_empty()) else { return Err(Fault::Count) };
+    match input.source() {
+        Some(Source::Latent | Source::Class) => {
+            let drawn = match input.latent() {
+                // What it has beyond the latent vector are classes.
+                Some(latent) => latent.dims <= node.shape.c,
+                None => input.source == Source::Class as u16,
+            };
+            let whole = node.zero_point == 0 && u32::from(node.ring_rows) == node.made_rows();
+            if drawn && whole && node.shape.is_vector() { Ok(LEAST_CODE) } else { Err(Fault::Shape) }
+        }
+        Some(Source::Fed) => Ok(LEAST_CODE),
+        Some(Source::Constant) => {
+            weights.check(input.values, node.shape.len() as u64)?;
+            Ok(weights.codes(input.values, 0, node.shape.len()).iter().copied().min().unwrap_or(0))
+        }
+        None => Err(Fault::Kind),
+    }
+}
+
+/// Fills what is filled at once.
+pub(crate) fn fill(node: &Node, point: Point, row: &mut [i8]) {
+    let Some(input) = node.parameters::<Input>() else { return };
+    match input.latent() {
+        Some(latent) => point.fill(latent, row),
+        None => point.fill_classes(Source::CLASS_STEPS, row),
+    }
+}
+
+/// A row of a constant; those of the caller come from elsewhere.
+#[inline(never)]
+pub(crate) fn run(job: &mut Job<'_>) {
+    let Some(input) = job.node.parameters::<Input>() else { return };
+    if input.source() == Some(Source::Constant) {
+        let len = job.row.len();
+        let values = job.weights.codes(input.values, usize::from(job.y) * len, len);
+        job.row.iter_mut().zip(values).for_each(|(to, &from)| *to = from);
+    }
+}

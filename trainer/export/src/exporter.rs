@@ -1,0 +1,95 @@
+//! The whole way from a network to a model file, and images of one.
+
+use edgegen_runtime::kernels::{Kernel, Native};
+use edgegen_runtime::{Generator, Packing, Point};
+
+use crate::error::ExportError;
+use crate::file::ModelFile;
+use crate::layers::Network;
+use crate::pack::Label;
+use crate::repack::repack;
+use crate::{calibrate, centre, fold, pack, quantize, stage};
+
+/// Seeds of the latent vectors that ranges are calibrated with start here, far from those that people draw.
+const CALIBRATION_SEED: u64 = 0xCA11_B8A7_E000_0000;
+
+/// A packed model, with what the file does not tell.
+#[derive(Clone, Debug)]
+pub struct Exported {
+    /// The file.
+    pub file: ModelFile,
+    /// The float stages that it was made from, a node each.
+    pub staged: stage::Staged,
+    /// What the codes of each stage's output stand for.
+    pub codes: Vec<calibrate::Codes>,
+}
+
+/// Exports a network: folds, calibrates on the inputs of `count` seeds, quantizes, plans and packs it. Where it reads
+/// images, [`export_with`] calibrates on those that it will see; here it sees pictures that stand for none.
+///
+/// # Errors
+///
+/// [`ExportError`] says which layer does not fit, and why.
+pub fn export(network: &Network, count: usize, label: Label<'_>) -> Result<Exported, ExportError> {
+    let seeds = (0..count as u64).map(|index| Point::seed(CALIBRATION_SEED + index));
+    export_with(network, &seeds.map(|point| network.inputs_at(point)).collect::<Vec<_>>(), label)
+}
+
+/// As [`export`], calibrated on examples: for each the values of all inputs other than constants, in order, C × H × W.
+///
+/// # Errors
+///
+/// [`ExportError`] says which layer does not fit, and why.
+pub fn export_with(network: &Network, examples: &[Vec<Vec<f32>>], label: Label<'_>) -> Result<Exported, ExportError> {
+    let mut staged = fold::fold(network)?;
+    centre::centre(&mut staged, examples);
+    let codes = calibrate::calibrate(&staged, examples)?;
+    let stages = quantize::quantize(&staged, &codes)?;
+    let file = pack::pack(&stages, label)?;
+    Ok(Exported { file, staged, codes: stages.into_iter().map(|stage| stage.codes).collect() })
+}
+
+/// The model with its weights in the order of this computer, for drawing many images: the same bytes, ten to
+/// twenty times faster on x86-64.
+///
+/// A model that is not portable stays as it is.
+///
+/// # Errors
+///
+/// Those of [`Model::parse_any`](edgegen_runtime::Model::parse_any).
+pub fn native(file: &ModelFile) -> Result<ModelFile, ExportError> {
+    let packing = Native::available().map_or(Packing::Portable, |_| Native::PACKING);
+    match repack(file, packing) {
+        Err(ExportError::AlreadyPacked { .. }) => Ok(file.clone()),
+        repacked => repacked,
+    }
+}
+
+/// The image of a seed, `[h, w, c]` bytes, by the runtime. For many images, draw from [`native`].
+pub fn image(model: &edgegen_runtime::Model<'_>, seed: u64) -> Vec<u8> {
+    image_at(model, Point::seed(seed))
+}
+
+/// The image of a point of latent space, as [`image`]; a model that reads an image sees black.
+pub fn image_at(model: &edgegen_runtime::Model<'_>, point: Point) -> Vec<u8> {
+    translated(model, point, &[])
+}
+
+/// What a model makes of `picture`, `[h, w, c]` bytes of [`Model::fed`](edgegen_runtime::Model::fed), where it reads one; what is
+/// missing is black. The point is for its other inputs.
+pub fn translated(model: &edgegen_runtime::Model<'_>, point: Point, picture: &[u8]) -> Vec<u8> {
+    let feed = |y: u16, row: &mut [u8]| {
+        row.fill(0);
+        let start = usize::from(y) * row.len();
+        row.iter_mut().zip(picture.get(start..).unwrap_or(&[])).for_each(|(to, &from)| *to = from);
+    };
+    let mut arena = vec![0; model.arena_bytes()];
+    let mut image = Vec::with_capacity(model.output().len());
+    if let Ok(mut generator) = Generator::new(model, &mut arena) {
+        let mut rows = generator.translate(point, feed);
+        while let Some(row) = rows.next_row() {
+            image.extend_from_slice(row);
+        }
+    }
+    image
+}

@@ -1,0 +1,79 @@
+//! Sums and products of two. With codes (s, z) and factors f of a channel of both sources:
+//!
+//! ```text
+//! add        A, B = round(k · s / u),  u = max |k · s| / 2¹⁴ of both         k: the scales of the stage
+//!            unit = u · f · scale[c]                      fold = A · z_a + B · z_b
+//! multiply   unit = s_a f_a · s_b f_b · scale[c]
+//! ```
+//!
+//! A unit is negative where the scale of the channel is, and so is its multiplier.
+
+use super::{QuantizedStage, Sums, Target, shift, unit};
+use crate::calibrate::{Codes, StageCodes};
+use crate::error::ExportError;
+use crate::layers::PixelRange;
+use crate::stage::Stage;
+
+/// The larger factor of a sum.
+const MOST: f32 = (1 << 14) as f32;
+
+/// Factors, sums and the code of the output of `scale[c] · (scales[0] · a + scales[1] · b) + bias[c]`.
+pub(super) fn add(
+    stage: &Stage,
+    scales: [f32; 2],
+    [scale, bias]: [&[f32]; 2],
+    sources: [&QuantizedStage; 2],
+    codes: &StageCodes,
+    pixels: Option<PixelRange>,
+) -> Result<([i16; 2], Sums, Codes), ExportError> {
+    let [a, b] = [0, 1].map(|place| scales[place] * sources[place].codes.code.scale);
+    let common = a.abs().max(b.abs()) / MOST;
+    let common = if common > 0.0 { common } else { 1.0 };
+    let factors = [a, b].map(|factor| (factor / common).round() as i16);
+    let zero_points = sources.map(|source| i64::from(source.codes.code.zero_point));
+    let fold = i64::from(factors[0]) * zero_points[0] + i64::from(factors[1]) * zero_points[1];
+    // Both sources have the same factors, if any.
+    let of = |channel: usize| f64::from(common) * f64::from(sources[0].codes.factor(channel));
+    let (sums, codes) = rounded(stage, [scale, bias], of, fold, codes, pixels)?;
+    Ok((factors, sums, codes))
+}
+
+/// Sums and the code of the output of `scale[c] · a · b + bias[c]`.
+pub(super) fn multiply(
+    stage: &Stage,
+    channels: [&[f32]; 2],
+    sources: [&QuantizedStage; 2],
+    codes: &StageCodes,
+    pixels: Option<PixelRange>,
+) -> Result<(Sums, Codes), ExportError> {
+    let of = |channel: usize| {
+        let units = sources.map(|source| f64::from(source.codes.code.scale) * f64::from(source.codes.factor(channel)));
+        units[0] * units[1]
+    };
+    rounded(stage, channels, of, 0, codes, pixels)
+}
+
+fn rounded(
+    stage: &Stage,
+    [scale, bias]: [&[f32]; 2],
+    unit_of: impl Fn(usize) -> f64,
+    fold: i64,
+    codes: &StageCodes,
+    pixels: Option<PixelRange>,
+) -> Result<(Sums, Codes), ExportError> {
+    if let Some(&found) = scale.iter().chain(bias).find(|value| !value.is_finite()) {
+        return Err(ExportError::NotFinite { stage: stage.name.clone(), found });
+    }
+    let units: Vec<f64> = scale
+        .iter()
+        .zip(bias)
+        .enumerate()
+        .map(|(c, (&scale, &bias))| unit(unit_of(c), scale, f64::from(bias) + shift(stage, codes, c)))
+        .collect();
+    let coarsest = units.iter().enumerate().map(|(c, unit)| (unit.abs() / f64::from(codes.sums.factor(c))) as f32);
+    let target = Target::new(stage, codes, pixels, coarsest.fold(0.0f32, f32::max));
+    let channels = units.iter().zip(bias).enumerate();
+    let channels: Vec<(i32, i32)> =
+        channels.map(|(c, (&unit, &bias))| target.channel(c, unit, bias, fold)).collect::<Result<_, _>>()?;
+    Ok(target.finish(true, channels))
+}

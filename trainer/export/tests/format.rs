@@ -1,0 +1,92 @@
+//! `docs/format.md` tells the truth: its bytes are what the exporter writes, and lie as its tables say.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+use std::path::Path;
+
+use edgegen_export::function::Function;
+use edgegen_export::layers::{LatentInput, Layer, Network, PixelRange};
+use edgegen_export::{Label, ModelFile, export};
+use edgegen_runtime::format::checksum;
+use edgegen_runtime::graph::{Axis, Border, Input, Kind, Node, Prior, Product, Source};
+use edgegen_runtime::{Model, Shape};
+
+fn network() -> Network {
+    let layers = [
+        Layer::Dense {
+            shape: Shape { h: 1, w: 2, c: 1 },
+            weight: vec![0.5, -0.25, 1.0, 0.75],
+            bias: vec![0.125, -0.5],
+        },
+        Layer::Activation(Function::tanh()),
+    ];
+    Network::chain(LatentInput::new(Prior::Gaussian, 2), layers, PixelRange::Symmetric)
+}
+
+/// The bytes of the last code block of the page.
+fn documented() -> Vec<u8> {
+    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/format.md")).unwrap();
+    let (_, block) = page.split_once("```hex\n").unwrap();
+    let (block, _) = block.split_once("```").unwrap();
+    let bytes = block.lines().flat_map(|line| line.split_once(": ").unwrap().1.split_whitespace());
+    bytes.map(|byte| u8::from_str_radix(byte, 16).unwrap()).collect()
+}
+
+/// As they stand on the page.
+fn printed(bytes: &[u8]) -> String {
+    let lines = bytes.chunks(16).enumerate().map(|(line, bytes)| {
+        let bytes: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("{:03x}: {}\n", 16 * line, bytes.join(" "))
+    });
+    lines.collect()
+}
+
+#[test]
+fn the_exporter_writes_the_bytes_of_the_page() {
+    let exported = export(&network(), 16, Label { name: "tiny", metadata: &[("licence", "CC0")] }).unwrap();
+    let found = printed(exported.file.bytes());
+    assert_eq!(found, printed(&documented()), "the page should end with\n{found}");
+}
+
+#[test]
+fn fields_stand_where_the_page_says() {
+    let bytes = documented();
+    let u16_at = |at: usize| u16::from_le_bytes([bytes[at], bytes[at + 1]]);
+    let u32_at = |at: usize| u32::from_le_bytes(core::array::from_fn(|i| bytes[at + i]));
+
+    assert_eq!(bytes[..4], *b"EGM1");
+    assert_eq!((u16_at(4), u16_at(6)), (3, 0));
+    let (about, data) = (u32_at(8) as usize, u32_at(12) as usize);
+    assert_eq!(u32_at(16), checksum(&bytes[20..]));
+    assert_eq!((u16_at(20), u16_at(22)), (0, 2));
+    let data_start = 32 + 2 * 112 + about.next_multiple_of(16);
+    assert_eq!(bytes.len(), data_start + data);
+    assert_eq!(bytes[32 + 224..][..about], *b"\x04tiny\x01\x07licence\x03CC0");
+
+    let (latent, image) = (32, 32 + 112);
+    assert_eq!([0, 2, 4].map(|field| u16_at(latent + field)), [1, 1, 2]);
+    assert_eq!((bytes[latent + 18], bytes[latent + 19]), (Kind::Input as u8, 0));
+    assert_eq!((u16_at(latent + 80), u16_at(latent + 82), u16_at(latent + 84)), (Source::Latent as u16, 0, 2));
+
+    assert_eq!([0, 2, 4].map(|field| u16_at(image + field)), [1, 2, 1]);
+    assert_eq!((u16_at(image + 6), u32_at(image + 8)), (1, 4));
+    assert_eq!((bytes[image + 17], bytes[image + 18], bytes[image + 19]), (Border::Zero as u8, Kind::Product as u8, 1));
+    let (channels, table) = (u32_at(image + 20) as usize, u32_at(image + 24) as usize);
+    assert_eq!((channels % 16, table % 16), (0, 0));
+    assert_eq!(table + 256, data);
+    assert_eq!((u16_at(image + 32), u16_at(image + 34), u16_at(image + 38)), (0, 0, 1));
+    assert_eq!((u16_at(image + 84), u16_at(image + 90)), (1, 0));
+    // The largest weights of both pixels.
+    let weights = data_start + u32_at(image + 80) as usize;
+    assert_eq!([0, 2].map(|at| bytes[weights + at]), [127, 127]);
+
+    // The same by the runtime's types.
+    let file = ModelFile::new(&bytes);
+    let model = Model::parse(file.bytes()).unwrap();
+    let nodes: &[Node] = model.nodes();
+    assert_eq!(nodes[0].parameters::<Input>().unwrap().latent().unwrap().dims, 2);
+    assert_eq!(nodes[1].parameters::<Product>().unwrap().columns, Axis::NONE);
+    assert_eq!(nodes[1].rounding.channels as usize, channels);
+    assert_eq!(model.about().name, "tiny");
+    assert_eq!(model.about().metadata[..], [("licence", "CC0")]);
+}
