@@ -132,7 +132,7 @@ mod tests {
         assert_eq!((latent.dims, latent.classes), (4, 2));
         let inputs: Vec<Vec<f32>> = (0..4).map(|_| (0..6).map(|_| rng.normal()).collect()).collect();
         for (latent, expected) in inputs.iter().zip(generator.generate(&inputs, &device)) {
-            let found = network.forward(&[latent.clone()]).unwrap().values;
+            let found = network.forward(std::slice::from_ref(latent)).unwrap().values;
             assert_eq!(found.len(), expected.len());
             let difference = found.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
             assert!(difference < 1e-4, "{difference}");
