@@ -9,7 +9,7 @@
 //! | [`Kind::Input`] | [`Input`] | latent, class, fed from outside, or a constant |
 //! | [`Kind::Product`] | [`Product`] | weights times what a pixel reads |
 //! | [`Kind::Join`] | [`Join`] | the sum or the product of two nodes |
-//! | [`Kind::Copy`] | [`Copy`] | one value of one of two nodes, through a table |
+//! | [`Kind::Copy`] | [`struct@Copy`] | one value of one of two nodes, through a table |
 //! | [`Kind::Reduce`] | [`Reduce`] | a mean, or a mean of squares |
 
 use bytemuck::{Pod, Zeroable};
@@ -107,7 +107,7 @@ pub struct Node {
     pub rounding: Rounding,
     /// What it reads; those beyond `read_count` are zeros.
     pub reads: [Read; MAX_READS],
-    /// [`Input`], [`Product`], [`Join`], [`Copy`] or [`Reduce`] in its first bytes, then zeros.
+    /// [`Input`], [`Product`], [`Join`], [`struct@Copy`] or [`Reduce`] in its first bytes, then zeros.
     pub parameters: [u32; PARAMETER_WORDS],
 }
 
@@ -207,7 +207,7 @@ pub enum Kind {
     Product,
     /// See [`Join`].
     Join,
-    /// See [`Copy`].
+    /// See [`struct@Copy`].
     Copy,
     /// See [`Reduce`].
     Reduce,

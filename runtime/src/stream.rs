@@ -1,4 +1,4 @@
-//! Draws images row by row, in memory of the caller. [`walk`](crate::walk) tells which row comes next.
+//! Draws images row by row, in memory of the caller. [`walk`] tells which row comes next.
 
 use crate::arena::{LANE_BYTES, cast, fill_sides, split};
 use crate::error::GeneratorError;

@@ -102,7 +102,7 @@ pub(crate) fn work(node: &Node, source: &Node) -> Work {
     }
 }
 
-/// The values that a pixel reads in block `block`: with [`work`] it tells how the weights of a node lie.
+/// The values that a pixel reads in block `block`: with [`work`](super::work()) it tells how the weights of a node lie.
 pub fn depth(node: &Node, source: &Node, block: usize) -> usize {
     let (Some(product), Some(read)) = (node.parameters::<Product>(), node.reads().first()) else { return 0 };
     let cut = Cut::new(node, product, source);
