@@ -52,8 +52,8 @@ fn kernels_follow_the_definition() {
     }
 }
 
-/// Flash of the proof on a Cortex-M4, without what is not the runtime's: the table of the processor's exceptions and 224
-/// interrupts.
+/// Flash of the proof on a Cortex-M4, without what is not the runtime's: the table of the processor's exceptions and
+/// 224 interrupts.
 fn flash(arguments: &[&str]) -> u32 {
     let elf = std::fs::read(Cpu::CortexM4.build("proof", arguments).unwrap()).unwrap();
     let (flash, _) = sizes(&elf).unwrap();

@@ -76,8 +76,8 @@ fn a_64_by_64_rgb_generator_runs_in_8_kilobytes() {
     assert_eq!(cost.macs, 64 * 2048 + 16 * (16 * 128 * 64 + 64 * 64 * 32 + 256 * 32 * 16 + 1024 * 16 * 3));
     assert_eq!(cost.file_bytes, file.bytes().len() as u64);
     assert!(model.arena_bytes() <= 8 * 1024);
-    // Latent 64, and rings of two rows with a pixel of padding at each side; the README has this figure. Beside them 6 bytes for
-    // each node, and up to 15 because an arena may start anywhere.
+    // Latent 64, and rings of two rows with a pixel of padding at each side; the README has this figure. Beside them 6
+    // bytes for each node, and up to 15 because an arena may start anywhere.
     let rings = 64 + 2 * (6 * 128 + 10 * 64 + 18 * 32 + 34 * 16) + 64 * 3;
     assert_eq!(model.arena_bytes(), rings + 100 + 12 * 6 + 15);
     assert_eq!(cost.whole_maps_bytes, 32 * 32 * 16 + 64 * 64 * 3);

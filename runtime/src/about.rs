@@ -1,8 +1,8 @@
 //! What a model says about itself: its name and facts for people, decoded when they are asked for.
 //!
-//! The encoding is postcard's (<https://postcard.jamesmunns.com/wire-format>): a length of seven bits in each byte before a
-//! list or a text. The exporter has it from the crate, by serde; reading it by hand takes less stack and flash.
-//! A test writes all that was read once more by the crate and compares.
+//! The encoding is postcard's (<https://postcard.jamesmunns.com/wire-format>): a length of seven bits in each byte
+//! before a list or a text. The exporter has it from the crate, by serde; reading it by hand takes less stack and
+//! flash. A test writes all that was read once more by the crate and compares.
 
 use crate::graph::{About, List, MAX_METADATA};
 
@@ -13,7 +13,8 @@ pub(crate) struct Facts<'a> {
     left: u8,
 }
 
-/// Reads name and metadata once, as a check; `None` where the bytes are no encoding of [`About`] or have too many facts.
+/// Reads name and metadata once, as a check; `None` where the bytes are no encoding of [`About`] or have too many
+/// facts.
 #[inline(never)]
 pub(crate) fn find(bytes: &[u8]) -> Option<(&str, Facts<'_>)> {
     let mut rest = Reader(bytes);

@@ -10,12 +10,12 @@ use crate::graph::{Border, MAX_LANES, Node};
 use crate::packing::SCRATCH_ALIGNMENT;
 use crate::walk::Progress;
 
-/// Bytes of the lanes of a convolution, see [`Window::lanes`](crate::kernels::Window::lanes): on the stack they would be the largest
-/// thing there.
+/// Bytes of the lanes of a convolution, see [`Window::lanes`](crate::kernels::Window::lanes): on the stack they would
+/// be the largest thing there.
 pub(crate) const LANE_BYTES: usize = 4 * MAX_LANES;
 
-/// Bytes of the arena that do not depend on shapes: lanes, the progress of each node, and what is skipped because an arena may
-/// start at any address.
+/// Bytes of the arena that do not depend on shapes: lanes, the progress of each node, and what is skipped because an
+/// arena may start at any address.
 pub(crate) const fn fixed_bytes(nodes: usize) -> usize {
     LANE_BYTES + nodes * size_of::<Progress>() + SCRATCH_ALIGNMENT - 1
 }

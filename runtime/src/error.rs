@@ -76,15 +76,15 @@ pub enum Fault {
     Window,
     /// A node reads beyond the padding of its source, or has padding that its map cannot fill.
     Padding,
-    /// A ring is too low for the rows that must be in it together, or higher than the map, or lies elsewhere than behind the
-    /// one before.
+    /// A ring is too low for the rows that must be in it together, or higher than the map, or lies elsewhere than
+    /// behind the one before.
     Ring,
     /// Weights, biases, multipliers, a table or a constant lie outside the data or at a misaligned offset.
     Data,
     /// The least output is above the greatest, or a node would read −128.
     Range,
-    /// The rings together are larger than 2 GiB, a node has more than 65535 rows with its padding, an image takes too many rows
-    /// in all, or a sum could be too large.
+    /// The rings together are larger than 2 GiB, a node has more than 65535 rows with its padding, an image takes too
+    /// many rows in all, or a sum could be too large.
     Size,
 }
 

@@ -1,8 +1,8 @@
 //! The model as data: a list of nodes, each with the rows that it reads and the ring that holds its own.
 //!
-//! A node reads only nodes before it; the last one is the image. Each is stored as a ring of rows; a row is `W·C` bytes with
-//! C innermost, between its left and right padding. Nodes lie in the model file as they stand here, 112 bytes each, and
-//! are read in place: nothing of them is copied into RAM.
+//! A node reads only nodes before it; the last one is the image. Each is stored as a ring of rows; a row is `W·C` bytes
+//! with C innermost, between its left and right padding. Nodes lie in the model file as they stand here, 112 bytes
+//! each, and are read in place: nothing of them is copied into RAM.
 //!
 //! | kind | parameters | what a value is |
 //! |---|---|---|
@@ -25,8 +25,8 @@ pub const MAX_NODES: usize = 255;
 pub const MAX_READS: usize = 2;
 /// Output phases of one axis at most, which is the largest upsampling factor of one node.
 pub const MAX_PHASES: usize = 4;
-/// Runs of input bytes that one output pixel reads at most: kernel rows, times kernel columns where those are dilated or
-/// channels are grouped.
+/// Runs of input bytes that one output pixel reads at most: kernel rows, times kernel columns where those are dilated
+/// or channels are grouped.
 pub const MAX_LANES: usize = 25;
 /// Key–value pairs of metadata at most.
 pub const MAX_METADATA: usize = 12;
@@ -184,8 +184,8 @@ impl Node {
         source.is_some_and(|source| source == Source::Latent as u16 || source == Source::Class as u16)
     }
 
-    /// Padding rows above and below that pass through the ring: those of a mirrored or repeated border are rows that are
-    /// there anyway, and their readers find them.
+    /// Padding rows above and below that pass through the ring: those of a mirrored or repeated border are rows that
+    /// are there anyway, and their readers find them.
     pub fn made_padding(&self) -> [u8; 2] {
         if self.border == Border::Zero as u8 { [self.padding.top, self.padding.bottom] } else { [0; 2] }
     }
@@ -262,8 +262,8 @@ impl Border {
     }
 }
 
-/// How the sums of a [`Product`], a [`Join`] or a [`Reduce`] become int8: see [`crate::fixed`]. Offsets count bytes from the
-/// start of the data part and are multiples of 16.
+/// How the sums of a [`Product`], a [`Join`] or a [`Reduce`] become int8: see [`crate::fixed`]. Offsets count bytes
+/// from the start of the data part and are multiples of 16.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct Rounding {
@@ -393,10 +393,11 @@ impl Prior {
     }
 }
 
-/// Weights times what a pixel reads: fully connected layers and convolutions, see [`crate::ops::product`]. It reads one node.
+/// Weights times what a pixel reads: fully connected layers and convolutions, see [`crate::ops::product`]. It reads one
+/// node.
 ///
-/// A fully connected layer has [`Axis::NONE`] for its columns and [`Axis::FIRST`] for its rows; it reads a node of one row
-/// and one column, and its result is seen as a map. Weights are `[h, w, c, n]`; its blocks are those of
+/// A fully connected layer has [`Axis::NONE`] for its columns and [`Axis::FIRST`] for its rows; it reads a node of one
+/// row and one column, and its result is seen as a map. Weights are `[h, w, c, n]`; its blocks are those of
 /// [`Product::dense_blocks`].
 ///
 /// A convolution has weights for each vertical phase, for each horizontal phase, for each group:
@@ -418,9 +419,9 @@ impl Parameters for Product {
 }
 
 impl Product {
-    /// How many blocks a fully connected layer has for an output of `shape`, and channels in each. Where blocks share their
-    /// channels, a block is a position; else it is a row, `[w, c]` of them, so that nothing is lost where kernels take several
-    /// channels together and a position has one.
+    /// How many blocks a fully connected layer has for an output of `shape`, and channels in each. Where blocks share
+    /// their channels, a block is a position; else it is a row, `[w, c]` of them, so that nothing is lost where kernels
+    /// take several channels together and a position has one.
     pub fn dense_blocks(shape: Shape, shared: bool) -> (usize, usize) {
         let Shape { h, w, c } = shape;
         let [h, w, c] = [h, w, c].map(usize::from);
@@ -428,8 +429,8 @@ impl Product {
     }
 }
 
-/// Two nodes value by value, see [`crate::ops::join`]. Either may have one row, one column or one channel where the result
-/// has more: then it is spread over them. [`Node::rounding`] has one bias and multiplier for each channel.
+/// Two nodes value by value, see [`crate::ops::join`]. Either may have one row, one column or one channel where the
+/// result has more: then it is spread over them. [`Node::rounding`] has one bias and multiplier for each channel.
 ///
 /// ```text
 /// add:       sum = factors[0] · a + factors[1] · b + bias[c]
@@ -450,8 +451,8 @@ impl Parameters for Join {
     const KIND: Kind = Kind::Join;
 }
 
-/// Each value is one of a source's, through a table: concatenation, part of a map, repeated pixels, depth to space, a vector
-/// seen as a map, any function of one value. See [`crate::ops::copy`].
+/// Each value is one of a source's, through a table: concatenation, part of a map, repeated pixels, depth to space, a
+/// vector seen as a map, any function of one value. See [`crate::ops::copy`].
 ///
 /// ```text
 /// value [y, x, k] for k < split, of the first source:
@@ -485,9 +486,9 @@ impl Parameters for Copy {
     const KIND: Kind = Kind::Copy;
 }
 
-/// A mean of one node, see [`crate::ops::reduce`]: of all pixels (the result has one row and one column), or of each pixel.
-/// Channels are taken together in as many groups as the result has channels. [`Node::rounding`] divides: it has one bias and
-/// multiplier for each channel.
+/// A mean of one node, see [`crate::ops::reduce`]: of all pixels (the result has one row and one column), or of each
+/// pixel. Channels are taken together in as many groups as the result has channels. [`Node::rounding`] divides: it has
+/// one bias and multiplier for each channel.
 ///
 /// ```text
 /// sum = Σ over pixels and channels of the group (value − zero point)         or of its square

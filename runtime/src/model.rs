@@ -121,8 +121,8 @@ impl<'a> Model<'a> {
         Keyframes::read(text, latent?.0.shape.c.into())
     }
 
-    /// Bytes of RAM that a [`Generator`](crate::Generator) needs: all rings together, what the kernel works in, 12 bytes for
-    /// each node, 100 for lanes, and 15 because an arena may start anywhere.
+    /// Bytes of RAM that a [`Generator`](crate::Generator) needs: all rings together, what the kernel works in, 12
+    /// bytes for each node, 100 for lanes, and 15 because an arena may start anywhere.
     pub fn arena_bytes(&self) -> usize {
         self.rings_bytes() + self.scratch_bytes() + fixed_bytes(self.nodes.len())
     }

@@ -38,7 +38,8 @@ pub enum Matrix {
     Windows,
     /// One block of a fully connected layer, a row or a position: a single pixel meets it.
     Vector,
-    /// One phase of a depthwise convolution: each channel meets its own input channel. All packings have `[depth][channel]`.
+    /// One phase of a depthwise convolution: each channel meets its own input channel. All packings have
+    /// `[depth][channel]`.
     Channels,
 }
 

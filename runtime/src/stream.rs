@@ -83,8 +83,8 @@ impl<'a, K: Kernel> Generator<'a, K> {
         self.translate(point, Black)
     }
 
-    /// The image that comes of another one, which `feed` hands in row by row, each when it is needed and in order. The point is for
-    /// the model's other inputs, if there are any.
+    /// The image that comes of another one, which `feed` hands in row by row, each when it is needed and in order. The
+    /// point is for the model's other inputs, if there are any.
     pub fn translate<F: Feed>(&mut self, point: Point, feed: F) -> Rows<'_, 'a, K, F> {
         self.fill(point);
         self.rows(feed)
@@ -98,9 +98,9 @@ impl<'a, K: Kernel> Generator<'a, K> {
         }
     }
 
-    /// The image of a latent vector in codes of [`Prior::steps`](crate::Prior::steps) to the unit, −127 … 127, with the values
-    /// of the classes behind it. Missing values are taken as 0, surplus ones are left, and −128 is taken as −127. Inputs other than the
-    /// first latent vector are those of seed 0.
+    /// The image of a latent vector in codes of [`Prior::steps`](crate::Prior::steps) to the unit, −127 … 127, with the
+    /// values of the classes behind it. Missing values are taken as 0, surplus ones are left, and −128 is taken as
+    /// −127. Inputs other than the first latent vector are those of seed 0.
     pub fn decode(&mut self, codes: &[i8]) -> Rows<'_, 'a, K> {
         self.fill(Point::seed(0));
         let latent = self.latent();

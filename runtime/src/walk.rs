@@ -1,9 +1,9 @@
 //! Rows, not feature maps: which row of which node is made next.
 //!
 //! Each node counts the rows it has made, padding rows included. To make the next row of the image, walk from the image
-//! towards the inputs; at each node look at the rows of others that it must read for its next row; if one is not made yet,
-//! the node that it belongs to comes first. So every row is made exactly once, as late as possible, and a ring is high
-//! enough when it holds the rows that one row of its readers reads, plus those in between.
+//! towards the inputs; at each node look at the rows of others that it must read for its next row; if one is not made
+//! yet, the node that it belongs to comes first. So every row is made exactly once, as late as possible, and a ring is
+//! high enough when it holds the rows that one row of its readers reads, plus those in between.
 //!
 //! ```text
 //! next(image):  node ← image
@@ -25,11 +25,13 @@ pub(crate) struct Progress {
     pub(crate) made: u16,
     /// Where in its ring the next row goes: `made` modulo the ring's height.
     pub(crate) slot: u16,
-    /// Rows that each source must have made before the next row can be, or fewer where that has been so since an earlier row.
+    /// Rows that each source must have made before the next row can be, or fewer where that has been so since an
+    /// earlier row.
     needs: [u16; MAX_READS],
     /// The nodes that are read.
     sources: [u8; MAX_READS],
-    /// Up to how many rows made it must be looked up what the next one needs: up to the first row where all read the same ones.
+    /// Up to how many rows made it must be looked up what the next one needs: up to the first row where all read the
+    /// same ones.
     last: u16,
 }
 
@@ -39,7 +41,8 @@ pub(crate) fn row(node: &Node, made: u16) -> Option<u16> {
     made.checked_sub(top.into()).filter(|&row| row < node.shape.h)
 }
 
-/// For row `row` of a node: the first and last of the rows of `source` that `read` asks for, padding rows that are made counted.
+/// For row `row` of a node: the first and last of the rows of `source` that `read` asks for, padding rows that are made
+/// counted.
 fn rows(read: &Read, source: &Node, row: u16) -> Option<(u32, u32)> {
     let (first, last) = read.rows.reads(row)?;
     let (first, last) = if source.border == Border::Zero as u8 {
@@ -52,8 +55,8 @@ fn rows(read: &Read, source: &Node, row: u16) -> Option<(u32, u32)> {
     Some((first.max(0) as u32, last.max(0) as u32))
 }
 
-/// The rows of `source` that stand for those from `first` to `last`: what lies outside is found inside, and between the two
-/// ends nothing lies further out.
+/// The rows of `source` that stand for those from `first` to `last`: what lies outside is found inside, and between the
+/// two ends nothing lies further out.
 #[inline(never)]
 fn mirrored(source: &Node, first: i32, last: i32) -> (i32, i32) {
     let border = Border::ALL.get(usize::from(source.border)).copied().unwrap_or_default();
@@ -91,8 +94,8 @@ fn count(rows: u32) -> u16 {
     u16::try_from(rows).unwrap_or(u16::MAX)
 }
 
-/// The node whose next row is made next so that the image, node `last`, gets its next row. `lacking` tells a node that must make
-/// one before another can.
+/// The node whose next row is made next so that the image, node `last`, gets its next row. `lacking` tells a node that
+/// must make one before another can.
 #[inline(always)]
 fn find(last: usize, lacking: impl Fn(usize) -> Option<usize>) -> usize {
     let mut index = last;

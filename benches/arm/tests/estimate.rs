@@ -1,5 +1,5 @@
-//! `edgegen_export::estimate` against the newest record, of every layer, the whole generator and the shipped models; and
-//! the record against what is counted now, or both could be wrong alike.
+//! `edgegen_export::estimate` against the newest record, of every layer, the whole generator and the shipped models;
+//! and the record against what is counted now, or both could be wrong alike.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 

@@ -20,17 +20,19 @@ pub struct Show {
 }
 
 impl Default for Show {
-    /// Seed 1, gallery first, 20 images a second at most, a gallery for 5 seconds, a new act each minute, with captions.
+    /// Seed 1, gallery first, 20 images a second at most, a gallery for 5 seconds, a new act each minute, with
+    /// captions.
     fn default() -> Self {
         Self { seed: 1, act: Act::Gallery, pace_millis: 50, gallery_millis: 5000, auto_seconds: 60, caption: true }
     }
 }
 
 impl Show {
-    /// Reads words such as `walk seed=7` or `class=3 pace=100 auto=0`, in any order; others (a program's name) are passed over.
+    /// Reads words such as `walk seed=7` or `class=3 pace=100 auto=0`, in any order; others (a program's name) are
+    /// passed over.
     ///
-    /// `gallery`, `walk` and `class=` (or `class`, the first one) name the first act; `seed=`, `pace=` (milliseconds) and `auto=` (seconds)
-    /// are as the fields; `bare` leaves the captions out.
+    /// `gallery`, `walk` and `class=` (or `class`, the first one) name the first act; `seed=`, `pace=` (milliseconds)
+    /// and `auto=` (seconds) are as the fields; `bare` leaves the captions out.
     pub fn parse(line: &str) -> Self {
         let mut show = Self::default();
         for word in line.split_ascii_whitespace() {
@@ -55,8 +57,8 @@ impl Show {
 pub enum Act {
     /// A grid of images, one seed each, drawn one after the other; then the next seeds.
     Gallery,
-    /// One large image on its way from seed to seed, [`STEPS`](edgegen_runtime::latent::STEPS) steps each; of a model with
-    /// [`Keyframes`](edgegen_runtime::latent::Keyframes) on the way through them.
+    /// One large image on its way from seed to seed, [`STEPS`](edgegen_runtime::latent::STEPS) steps each; of a model
+    /// with [`Keyframes`](edgegen_runtime::latent::Keyframes) on the way through them.
     Walk,
     /// As [`Act::Walk`], with the class held.
     Class(u16),

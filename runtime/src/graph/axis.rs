@@ -28,8 +28,8 @@ impl Read {
     }
 }
 
-/// Which positions of a source an axis reads: output position `o` belongs to phase `p = o mod phases` and reads `taps[p]`
-/// positions, `dilation` apart, from `step · ⌊o / phases⌋ + start[p]` on.
+/// Which positions of a source an axis reads: output position `o` belongs to phase `p = o mod phases` and reads
+/// `taps[p]` positions, `dilation` apart, from `step · ⌊o / phases⌋ + start[p]` on.
 ///
 /// A plain convolution has one phase and `step` is its stride; a transposed convolution of stride s has s phases and
 /// step 1. Upsampling followed by a convolution and pixel shuffle are the same with other weights.

@@ -103,8 +103,8 @@ pub trait Kernel: Copy {
     /// Makes one pixel of a fully connected layer.
     fn vector(self, row: &mut Row<'_>);
 
-    /// Makes the pixels of one phase of one row of a depthwise convolution: channel `c` reads place `c` of each lane, and its
-    /// weights are `weights[lane · channels + c]`.
+    /// Makes the pixels of one phase of one row of a depthwise convolution: channel `c` reads place `c` of each lane,
+    /// and its weights are `weights[lane · channels + c]`.
     fn channels(self, row: &mut Row<'_>) {
         scalar::channels(self, row, scalar::add_products);
     }
@@ -114,7 +114,8 @@ pub trait Kernel: Copy {
         scalar::finish(sums, channels, to);
     }
 
-    /// Adds pixels that lie `step` values apart to a sum for each channel, each value less `zero_point`, or the square of that.
+    /// Adds pixels that lie `step` values apart to a sum for each channel, each value less `zero_point`, or the square
+    /// of that.
     fn add(self, values: &[i8], step: usize, zero_point: i8, square: bool, sums: &mut [i32]) {
         scalar::add(values, step, zero_point, square, sums);
     }

@@ -26,8 +26,8 @@ use core::ptr;
 use super::{Channels, Kernel, Pair, Row, Window};
 use crate::packing::{Matrix, Packing};
 
-/// Lets the assembler know the instructions, since link-time optimisation reads assembly without the flags of the compiler, and
-/// aligns the function, as `adr` needs it.
+/// Lets the assembler know the instructions, since link-time optimisation reads assembly without the flags of the
+/// compiler, and aligns the function, as `adr` needs it.
 macro_rules! cpu {
     () => {
         ".cpu cortex-m55

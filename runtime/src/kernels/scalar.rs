@@ -38,8 +38,8 @@ impl Kernel for Scalar {
     }
 }
 
-/// Adds, for each sum, the products of `values[lane]` and `weights`, one place further for each sum and `run` weights for each lane.
-/// There are as many.
+/// Adds, for each sum, the products of `values[lane]` and `weights`, one place further for each sum and `run` weights
+/// for each lane. There are as many.
 pub(crate) type AddProducts = fn(sums: &mut [i32], values: &[i8], lanes: &[u32], weights: &[i8], run: usize);
 
 /// [`Kernel::channels`] around the sums and their end.

@@ -1,5 +1,5 @@
-//! One value of one of two nodes, through a table: concatenation, parts of maps, repeated pixels, depth to space, vectors
-//! seen as maps, functions.
+//! One value of one of two nodes, through a table: concatenation, parts of maps, repeated pixels, depth to space,
+//! vectors seen as maps, functions.
 
 use super::Job;
 use crate::error::Fault;

@@ -1,5 +1,5 @@
-//! Where a network starts: a latent vector and a class, which are filled at once when an image begins; rows that the caller
-//! hands in; and constants of the model.
+//! Where a network starts: a latent vector and a class, which are filled at once when an image begins; rows that the
+//! caller hands in; and constants of the model.
 
 use super::Job;
 use crate::error::Fault;

@@ -1,8 +1,8 @@
-//! Operators: one file each. A file knows shapes and never the CPU; where there is much to multiply it cuts its work into
-//! slices and hands them to a [`Kernel`].
+//! Operators: one file each. A file knows shapes and never the CPU; where there is much to multiply it cuts its work
+//! into slices and hands them to a [`Kernel`].
 //!
-//! Each answers the same questions: `check`, the rules that `Model::parse` applies, which gives the least code that it makes;
-//! [`work`], what its kernel does; and `run`, which makes one row. What it reads stands in the node.
+//! Each answers the same questions: `check`, the rules that `Model::parse` applies, which gives the least code that it
+//! makes; [`work`], what its kernel does; and `run`, which makes one row. What it reads stands in the node.
 
 #[cfg(feature = "all-operators")]
 pub mod copy;

@@ -8,12 +8,13 @@
 //! output[2m + 1] = input[m]·f[2] + input[m + 1]·f[0]         phase 1: start  0, 2 taps
 //! ```
 //!
-//! No product with an inserted zero is ever formed. Nearest upsampling before a 3×3 convolution is the same with taps that
-//! meet the same input pixel added up (two phases of two taps), and so is pixel shuffle after a convolution (phases that
-//! differ in their weights only). All of that is settled at export; here there are only phases.
+//! No product with an inserted zero is ever formed. Nearest upsampling before a 3×3 convolution is the same with taps
+//! that meet the same input pixel added up (two phases of two taps), and so is pixel shuffle after a convolution
+//! (phases that differ in their weights only). All of that is settled at export; here there are only phases.
 //!
-//! Rows lie as `W·C` with C innermost, so the taps of one kernel row are one contiguous run: no im2col, no copy. Where channels
-//! are grouped, each tap is a run of its own; where each channel is a group (depthwise), all channels of a tap are.
+//! Rows lie as `W·C` with C innermost, so the taps of one kernel row are one contiguous run: no im2col, no copy. Where
+//! channels are grouped, each tap is a run of its own; where each channel is a group (depthwise), all channels of a tap
+//! are.
 //!
 //! **Fully connected.** Each output value is a weighted sum of the whole input vector. Rows here too: row `y` of the map is made
 //! when it is needed, from its own part of the weights `[h, w, c, n]`.
@@ -263,8 +264,8 @@ fn convolution<K: Kernel>(job: &mut Job<'_>, kernel: Option<K>, product: &Produc
     }
 }
 
-/// A lane for each tap: of the rows of a phase from `top` on, `dilation` apart, and in each of them `columns`, `column` values
-/// apart. Gives their number.
+/// A lane for each tap: of the rows of a phase from `top` on, `dilation` apart, and in each of them `columns`, `column`
+/// values apart. Gives their number.
 #[inline(never)]
 fn spread(
     lanes: &mut [u32],

@@ -1,4 +1,5 @@
-//! Means: of all pixels, as global pooling and the statistics of normalizations take them, or of the channels of a pixel.
+//! Means: of all pixels, as global pooling and the statistics of normalizations take them, or of the channels of a
+//! pixel.
 //!
 //! A mean of a map reads all its rows, so the ring of that map is as high as the map.
 

@@ -1,5 +1,6 @@
-//! Changed valid models in every packing: nodes and data are any bytes, header, lengths and checksum are made right, so that
-//! the fuzzer gets past them to the rules of the graph, to the operators, and to this computer's kernel and its `unsafe`.
+//! Changed valid models in every packing: nodes and data are any bytes, header, lengths and checksum are made right, so
+//! that the fuzzer gets past them to the rules of the graph, to the operators, and to this computer's kernel and its
+//! `unsafe`.
 //!
 //! The input is the number of nodes (u8), the code of the packing (u8), the nodes and the data.
 

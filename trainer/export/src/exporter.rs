@@ -75,8 +75,8 @@ pub fn image_at(model: &edgegen_runtime::Model<'_>, point: Point) -> Vec<u8> {
     translated(model, point, &[])
 }
 
-/// What a model makes of `picture`, `[h, w, c]` bytes of [`Model::fed`](edgegen_runtime::Model::fed), where it reads one; what is
-/// missing is black. The point is for its other inputs.
+/// What a model makes of `picture`, `[h, w, c]` bytes of [`Model::fed`](edgegen_runtime::Model::fed), where it reads
+/// one; what is missing is black. The point is for its other inputs.
 pub fn translated(model: &edgegen_runtime::Model<'_>, point: Point, picture: &[u8]) -> Vec<u8> {
     let feed = |y: u16, row: &mut [u8]| {
         row.fill(0);

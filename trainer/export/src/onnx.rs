@@ -1,5 +1,5 @@
-//! ONNX: the float network as a file that other runtimes run ([`to_bytes`]), and other people's files as a network (`read`,
-//! behind the feature `onnx`, because tract compiles for minutes).
+//! ONNX: the float network as a file that other runtimes run ([`to_bytes`]), and other people's files as a network
+//! (`read`, behind the feature `onnx`, because tract compiles for minutes).
 //!
 //! | layer | operators |
 //! |---|---|

@@ -273,7 +273,8 @@ impl<'a> Target<'a> {
     }
 }
 
-/// What is added to the sums of a channel beside its bias: the ε of a function 1/√(x + ε), and the offset of their code.
+/// What is added to the sums of a channel beside its bias: the ε of a function 1/√(x + ε), and the offset of their
+/// code.
 fn shift(stage: &Stage, codes: &StageCodes, channel: usize) -> f64 {
     let epsilon = stage.function.inverse_sqrt_epsilon().unwrap_or(0.0);
     f64::from(epsilon) - f64::from(codes.offset) * f64::from(codes.sums.factor(channel))

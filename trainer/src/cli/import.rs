@@ -1,5 +1,5 @@
-//! ONNX files on the command line: what their options mean, and what a file is opened as. In a build without the feature `onnx`
-//! a file can only be refused.
+//! ONNX files on the command line: what their options mean, and what a file is opened as. In a build without the
+//! feature `onnx` a file can only be refused.
 
 #[cfg_attr(feature = "onnx", path = "import/tract.rs")]
 #[cfg_attr(not(feature = "onnx"), path = "import/missing.rs")]
@@ -20,7 +20,8 @@ pub struct Assumptions {
     /// What the values of its picture mean
     #[arg(long, value_enum, allow_hyphen_values = true)]
     pub range: Option<Range>,
-    /// Rows, columns and channels of the image that it reads, or of its picture where that is a flat vector, such as 28x28x1
+    /// Rows, columns and channels of the image that it reads, or of its picture where that is a flat vector, such as
+    /// 28x28x1
     #[arg(long, value_name = "H×W×C", value_parser = shape)]
     pub shape: Option<Shape>,
     /// How many classes it has

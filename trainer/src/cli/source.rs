@@ -85,8 +85,8 @@ impl Source {
         })
     }
 
-    /// The images of `count` seeds from `seed` on, H × W × C bytes each, and their `[h, w, c]`; of `class`, or of all classes in
-    /// turn.
+    /// The images of `count` seeds from `seed` on, H × W × C bytes each, and their `[h, w, c]`; of `class`, or of all
+    /// classes in turn.
     pub fn images(&self, seed: u64, count: usize, class: Option<u16>) -> Result<(Vec<Vec<u8>>, [usize; 3])> {
         self.translated(seed, count, class, &[])
     }
@@ -150,7 +150,8 @@ fn is_model(path: &Path) -> bool {
     std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut magic)).is_ok() && magic == MAGIC
 }
 
-/// Reads a picture for a model that reads one of `shape`: with one channel grey, with three in colour, brought to its size.
+/// Reads a picture for a model that reads one of `shape`: with one channel grey, with three in colour, brought to its
+/// size.
 pub fn read_picture(path: &Path, shape: Shape) -> Result<Vec<u8>> {
     let what = path.display();
     let image = image::open(path).with_context(|| format!("cannot read the picture {what}"))?;

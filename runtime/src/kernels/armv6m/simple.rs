@@ -76,7 +76,8 @@ pub(super) fn add_products(sums: &mut [i32], values: &[i8], lanes: &[u32], weigh
 ///
 /// # Safety
 ///
-/// Each lane up to `end`, one at least, has a value from its place on, and a weight, `run` after that of the lane before.
+/// Each lane up to `end`, one at least, has a value from its place on, and a weight, `run` after that of the lane
+/// before.
 #[unsafe(naked)]
 unsafe extern "C" fn products(
     sum: i32,
@@ -172,7 +173,8 @@ struct Join {
 
 /// The functions that make a pixel of two operands: 42 instructions for a value, half of them for a product of 64 bits.
 ///
-/// In r0 the channel, r1 = to, r2 to r6 of passing use, r7 = 0, [`Finish`] in r8 to r10, the factors in r11 and r12, lr = count.
+/// In r0 the channel, r1 = to, r2 to r6 of passing use, r7 = 0, [`Finish`] in r8 to r10, the factors in r11 and r12, lr
+/// = count.
 ///
 /// # Safety
 ///

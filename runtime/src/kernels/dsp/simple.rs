@@ -124,8 +124,8 @@ pub(super) fn add_products(sums: &mut [i32], values: &[i8], lanes: &[u32], weigh
 ///
 /// # Safety
 ///
-/// Each of `lanes` up to the first of `ends` has a value from its place on, and a weight, `run` after those of the lane before, for
-/// each of `sums` up to the second. There is one of each at least.
+/// Each of `lanes` up to the first of `ends` has a value from its place on, and a weight, `run` after those of the lane
+/// before, for each of `sums` up to the second. There is one of each at least.
 #[unsafe(naked)]
 unsafe extern "C" fn add_all(
     sums: *mut i32,

@@ -1,7 +1,7 @@
 //! What is not a matrix: sums, codes and tables, value by value. Tails of a loop are cut off by the vectors themselves.
 //!
-//! Sums have 32 bits, four in a vector, so that all that becomes a code by a multiplication takes 2.5 instructions a value or
-//! more, whatever comes before.
+//! Sums have 32 bits, four in a vector, so that all that becomes a code by a multiplication takes 2.5 instructions a
+//! value or more, whatever comes before.
 
 use core::arch::naked_asm;
 
@@ -13,8 +13,8 @@ use crate::kernels::{Channels, Pair, Row, TILE, Window, scalar};
 pub(super) fn finish(_: Mve, sums: &[i32], channels: &Channels<'_>, to: &mut [i8]) {
     let count = to.len().min(sums.len()).min(channels.multiplier.len());
     let finish = Finish { channels: count, ..Finish::new(channels) };
-    // SAFETY: there are as many sums, multipliers and places. The codes are clamped to 0 … 255 where there is a table. The kernel
-    // proves that there are vectors.
+    // SAFETY: there are as many sums, multipliers and places. The codes are clamped to 0 … 255 where there is a table.
+    // The kernel proves that there are vectors.
     unsafe { finish_all(sums.as_ptr(), to.as_mut_ptr(), &finish) }
 }
 
@@ -22,7 +22,8 @@ pub(super) fn finish(_: Mve, sums: &[i32], channels: &Channels<'_>, to: &mut [i8
 ///
 /// # Safety
 ///
-/// There are sums, multipliers and places for all channels. With a table, `low` and `high` are from 0 to 255. There are vectors.
+/// There are sums, multipliers and places for all channels. With a table, `low` and `high` are from 0 to 255. There are
+/// vectors.
 #[unsafe(naked)]
 unsafe extern "C" fn finish_all(sums: *const i32, to: *mut i8, finish: &Finish) {
     naked_asm!(
@@ -242,8 +243,8 @@ pub(super) fn join(_: Mve, pair: &Pair<'_>, channels: &Channels<'_>, to: &mut [i
         pixels,
         output: Finish::new(channels),
     };
-    // SAFETY: checked above: values of all pixels and channels, one at least, and places; a multiplier for each bias. The codes are
-    // clamped to 0 … 255 where there is a table. The kernel proves that there are vectors.
+    // SAFETY: checked above: values of all pixels and channels, one at least, and places; a multiplier for each bias.
+    // The codes are clamped to 0 … 255 where there is a table. The kernel proves that there are vectors.
     unsafe {
         if pair.multiply {
             join_product(&mut job);
@@ -266,12 +267,13 @@ struct JoinJob {
     output: Finish,
 }
 
-/// The functions that make pixels of two operands: 13 instructions for 4 values, two more with a table, and 22 for each pixel.
+/// The functions that make pixels of two operands: 13 instructions for 4 values, two more with a table, and 22 for each
+/// pixel.
 ///
 /// # Safety
 ///
-/// Everything that the job points to is there, for all pixels and channels; one of each at least. With a table, `low` and `high` are
-/// from 0 to 255. There are vectors.
+/// Everything that the job points to is there, for all pixels and channels; one of each at least. With a table, `low`
+/// and `high` are from 0 to 255. There are vectors.
 macro_rules! join {
     ($name:ident, $($sum:literal)*) => {
         /// See `join!`.
@@ -361,8 +363,8 @@ pub(super) fn channels(kernel: Mve, row: &mut Row<'_>) {
             let values = values.as_ptr().wrapping_add(n * step + first);
             let weights = weights.as_ptr().wrapping_add(first);
             let core::ops::Range { start, end } = lanes.as_ptr_range();
-            // SAFETY: checked above: each lane has values for all channels, `to.len()` of them from `first` on, and so have weights,
-            // `run` bytes from lane to lane. The kernel proves that there are vectors.
+            // SAFETY: checked above: each lane has values for all channels, `to.len()` of them from `first` on, and so
+            // have weights, `run` bytes from lane to lane. The kernel proves that there are vectors.
             unsafe { add_products(&mut sums, values, weights, start, end, run, to.len()) }
             finish(kernel, &sums, &part, to);
             first += TILE;
@@ -383,8 +385,8 @@ pub(super) fn channels(kernel: Mve, row: &mut Row<'_>) {
 ///
 /// # Safety
 ///
-/// From the place in `values` that each lane, up to `end`, says on, and from `weights` on for each, `run` bytes apart, there are `count` bytes.
-/// There are vectors.
+/// From the place in `values` that each lane, up to `end`, says on, and from `weights` on for each, `run` bytes apart,
+/// there are `count` bytes. There are vectors.
 #[unsafe(naked)]
 unsafe extern "C" fn add_products(
     sums: &mut [i32; TILE],

@@ -23,8 +23,8 @@ const MAX_BYTES: u64 = (1 << 31) - 1;
 ///
 /// # Errors
 ///
-/// [`OnnxError::Write`] when the weights take more than the 2 GiB that a file can hold, or the network has a layer that ONNX has no
-/// word for.
+/// [`OnnxError::Write`] when the weights take more than the 2 GiB that a file can hold, or the network has a layer that
+/// ONNX has no word for.
 pub fn to_bytes(network: &Network, name: &str) -> Result<Vec<u8>, OnnxError> {
     let refused = |error: &dyn core::fmt::Display| OnnxError::Write(error.to_string());
     let shapes = network.shapes().map_err(|error| refused(&error))?;

@@ -55,8 +55,8 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     console.show(&summary, || text(&summary, out))
 }
 
-/// Trains in `folder`, or goes on with a run of the same recipe there. Gives the data's name and the figures of the training;
-/// `None` if it was interrupted.
+/// Trains in `folder`, or goes on with a run of the same recipe there. Gives the data's name and the figures of the
+/// training; `None` if it was interrupted.
 fn train_or_resume(args: &Args, folder: &Path, console: Console) -> Result<Option<(String, Value)>> {
     let mut recipe = Recipe::parse(RECIPE).context("demo recipe")?;
     recipe.train.steps = args.steps.unwrap_or(recipe.train.steps);

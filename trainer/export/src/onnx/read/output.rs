@@ -268,8 +268,8 @@ fn union(a: [f32; 2], b: [f32; 2]) -> [f32; 2] {
     [a[0].min(b[0]), a[1].max(b[1])]
 }
 
-/// Bounds of a function whose variable has these bounds: what its parts allow, and where that is more than it ever reaches, as for
-/// x / (1 + |x|), what it gives at many places.
+/// Bounds of a function whose variable has these bounds: what its parts allow, and where that is more than it ever
+/// reaches, as for x / (1 + |x|), what it gives at many places.
 fn reach(function: &Function, x: [f32; 2]) -> [f32; 2] {
     let [low, high] = interval(function, x);
     let places =

@@ -278,8 +278,8 @@ pub(super) fn without_noise(model: &mut ModelProto) -> Vec<String> {
     notes
 }
 
-/// Makes a vector of the file that a product begins with a matrix of one row, because tract multiplies no two vectors, which is
-/// what spectral normalization does. Gives the Squeeze that must stand behind the product.
+/// Makes a vector of the file that a product begins with a matrix of one row, because tract multiplies no two vectors,
+/// which is what spectral normalization does. Gives the Squeeze that must stand behind the product.
 fn row(
     node: &mut NodeProto,
     opset: i64,
