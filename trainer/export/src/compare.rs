@@ -10,8 +10,9 @@ use crate::layers::{Input, Map, Network};
 use crate::reference;
 use crate::stage::{Op, Staged, each_example};
 
-/// Images that the slow interpreters, layer by layer and map by map, are run on.
-const TRACED: usize = 8;
+/// Images that the slow interpreters, layer by layer and map by map, are run on: at most, and products in all of them
+/// from which on there are fewer, but one.
+const TRACED: (u64, u64) = (8, 400_000_000);
 
 /// How close the int8 images are to the float images.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -72,6 +73,7 @@ fn compare_at(
     let model = &Model::parse(exported.file.bytes())?;
     let staged = &exported.staged;
     let last = staged.stages.len() - 1;
+    let traced = (TRACED.1 / network.products()?.max(1)).clamp(1, TRACED.0) as usize;
     let places: Vec<usize> = (0..examples.len()).collect();
     let parts = each_example(&places, |&place| -> Result<Part, ExportError> {
         let example = &examples[place];
@@ -88,7 +90,7 @@ fn compare_at(
         for (value, pixel) in float.iter().zip(image) {
             part.histogram[usize::from(pixel.abs_diff(staged.pixels.level(*value).round() as u8))] += 1;
         }
-        if place >= TRACED {
+        if place >= traced {
             return Ok(part);
         }
         let layers = interleave(&network.forward(example)?);

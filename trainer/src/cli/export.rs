@@ -20,10 +20,14 @@ use crate::{files, images};
 
 /// Latent vectors that ranges are calibrated on.
 pub const CALIBRATION: usize = 256;
-/// Images that float and int8 are compared on, and the first seed.
-const COMPARED: (usize, u64) = (256, 1_000_000);
-/// Inputs that an ONNX file is run on to be compared.
-const ORACLE: u64 = 4;
+/// The first seed of the images that float and int8 are compared on; there are as many as ranges are calibrated on.
+const COMPARED: u64 = 1_000_000;
+/// Products of all images that an ONNX file is calibrated or compared on: with large networks there are fewer images, at
+/// least as many as stand behind it.
+const PRODUCTS: (u64, usize) = (10_000_000_000, 24);
+/// Inputs that an ONNX file is run on to be compared with the network read from it, layer by layer: at most, and
+/// products.
+const ORACLE: (u64, u64) = (4, 400_000_000);
 /// Samples in the picture beside a model from an ONNX file, in two rows.
 const SAMPLES: usize = 8;
 /// Below this, in dB, export warns.
@@ -112,10 +116,16 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
 fn export_file(args: &Args, name: &str, console: Console) -> Result<Report> {
     let import = import::open(&args.source, &args.assume)?;
     let network = import.network();
-    console.say(&format!("calibrating on {CALIBRATION} latent vectors, then comparing {} images", COMPARED.0));
+    let products = network.products()?.max(1);
+    let images = ((PRODUCTS.0 / products) as usize).clamp(PRODUCTS.1, CALIBRATION);
+    console.say(&format!(
+        "{} products an image: calibrating on {images} inputs, then comparing as many images",
+        grouped(products)
+    ));
     let label = Label { name, metadata: &[("source", "ONNX")] };
-    let report = export_network(network, label, args.target, &args.out)?;
-    let inputs: Vec<_> = (0..ORACLE).map(|index| network.inputs_at(Point::seed(COMPARED.1 + index))).collect();
+    let report = export_network(network, label, args.target, &args.out, images)?;
+    let compared = (ORACLE.1 / products).clamp(1, ORACLE.0);
+    let inputs: Vec<_> = (0..compared).map(|index| network.inputs_at(Point::seed(COMPARED + index))).collect();
     let import_error = import.error(&inputs)?;
     let picture = args.out.with_extension("png");
     let (samples, shape) = Source::Model(read_any_model(&args.out)?).images(0, SAMPLES, None)?;
@@ -144,22 +154,22 @@ fn write_packed(packed: &ModelFile, args: &Args, console: Console) -> Result<End
 pub fn export(run: &Run, name: &str, more: &[(&str, &str)], target: Packing, out: &Path) -> Result<Report> {
     let network = run.network()?;
     let metadata = [&run.facts()[..], more].concat();
-    let report = export_network(&network, Label { name, metadata: &metadata }, target, out)?;
-    Ok(Report { lower_error: Some(lower_error(run, &network, COMPARED.1)?), ..report })
+    let report = export_network(&network, Label { name, metadata: &metadata }, target, out, CALIBRATION)?;
+    Ok(Report { lower_error: Some(lower_error(run, &network, COMPARED)?), ..report })
 }
 
-fn export_network(network: &Network, label: Label<'_>, target: Packing, out: &Path) -> Result<Report> {
-    let exported: Exported = edgegen_export::export(network, CALIBRATION, label)?;
+/// Exports a network, calibrated on and compared on `images` inputs.
+fn export_network(network: &Network, label: Label<'_>, target: Packing, out: &Path, images: usize) -> Result<Report> {
+    let exported: Exported = edgegen_export::export(network, images, label)?;
     let packed = repack(&exported.file, target)?;
     files::replace_bytes(out, packed.bytes())?;
-    let (images, seed) = COMPARED;
     Ok(Report {
         file: out.to_owned(),
         target: target.name(),
         onnx: None,
         cost: cost::cost(&Model::parse_any(packed.bytes())?),
         lower_error: None,
-        float_vs_int8: compare(network, &exported, images, seed)?,
+        float_vs_int8: compare(network, &exported, images, COMPARED)?,
         assumed: Vec::new(),
         import_error: None,
         picture: None,

@@ -42,6 +42,23 @@ impl Network {
         Ok(shapes)
     }
 
+    /// Products of one image, those with padding included and with inserted zeros not: how long it takes to interpret.
+    ///
+    /// # Errors
+    ///
+    /// As [`Network::shapes`].
+    pub fn products(&self) -> Result<u64, ExportError> {
+        let shapes = self.shapes()?;
+        let area = |index: usize| u64::from(shapes[index].h) * u64::from(shapes[index].w);
+        let products = self.nodes.iter().enumerate().map(|(index, node)| match &node.layer {
+            Layer::Dense { weight, .. } => weight.len() as u64,
+            Layer::Conv { weight, .. } => weight.len() as u64 * area(index),
+            Layer::ConvTranspose { weight, .. } => weight.len() as u64 * area(node.reads[0]),
+            _ => 0,
+        });
+        Ok(products.sum())
+    }
+
     /// Shape of the image.
     ///
     /// # Errors
