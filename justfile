@@ -14,7 +14,7 @@ default:
 demo *args:
     cargo build --package edgegen --no-default-features
     cargo run --quiet --package edgegen --no-default-features -- demo --only shipped {{args}}
-    @echo "demo: building the trainer, the first time about ten minutes on two cores; then it trains for one" >&2
+    @echo "demo: building the trainer, the first time about a quarter of an hour on two cores; then it trains for one" >&2
     cargo build --package edgegen
     {{edgegen}} demo --only trained {{args}}
 
