@@ -135,6 +135,28 @@ fn remove(folder: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nets::{Init, NetBuilder};
+    use burn::tensor::Device;
+
+    #[test]
+    fn parameters_are_named_by_the_place_of_their_layer() {
+        let (folder, device, mut rng) = (tempfile::tempdir().unwrap(), Device::flex(), Rng::new(1, 0));
+        let mut net = NetBuilder::new([2, 4, 4], Init::He, &device, &mut rng).conv(3, 3, 1, 1);
+        let start = net.mark();
+        let net = net.relu().conv(3, 3, 1, 1).add(start).linear([1, 1, 1]).build();
+        let path = folder.path().join("net.safetensors");
+        save_net(&net, &path).unwrap();
+        // A safetensors file begins with the length of a JSON header, eight bytes, and that header.
+        let bytes = fs::read(&path).unwrap();
+        let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+        let header: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
+        let mut names: Vec<&str> = header.keys().map(String::as_str).filter(|name| *name != "__metadata__").collect();
+        names.sort_unstable();
+        let expected = ["0.bias", "0.weight", "2.bias", "2.weight", "4.bias", "4.weight"];
+        assert_eq!(names, expected.map(|name| format!("layers.{name}")));
+        let mut other = net.clone();
+        load_net(&mut other, &path).unwrap();
+    }
 
     fn state(step: u64) -> State {
         State { step, rng: Rng::new(1, 0), order: Rng::new(1, 1), position: 3 }

@@ -229,6 +229,21 @@ pub struct Window {
     pub groups: usize,
 }
 
+impl Window {
+    /// `kernel` × `kernel`, the same step and border on both axes.
+    pub fn square(channels: usize, kernel: usize, stride: usize, padding: usize) -> Self {
+        let (kernel, stride, padding) = ([kernel; 2], [stride; 2], [[padding; 2]; 2]);
+        Self { channels, kernel, stride, padding, dilation: [1; 2], groups: 1 }
+    }
+
+    /// A convolution along time, which runs down the rows: an output sees its own row and `kernel` − 1 earlier ones, `dilation` rows
+    /// apart (van den Oord et al., "WaveNet", 2016, §2.1).
+    pub fn causal(channels: usize, kernel: usize, dilation: usize) -> Self {
+        let padding = [[kernel.saturating_sub(1) * dilation, 0], [0; 2]];
+        Self { channels, kernel: [kernel, 1], stride: [1; 2], padding, dilation: [dilation, 1], groups: 1 }
+    }
+}
+
 /// What a generator reads first: a latent vector, and behind it one value for each class, 1 for the class to draw and 0
 /// for the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -32,8 +32,9 @@ pub struct Judge {
     pub data: String,
     /// First 12 hexadecimal digits of the SHA-256 of its weights' file.
     pub hash: String,
-    body: Net,
-    head: Net,
+    net: Net,
+    /// How many there are.
+    features: usize,
     /// `[H, W, C]` of the images it is shown.
     shown: [usize; 3],
     device: Device,
@@ -60,17 +61,14 @@ impl Judge {
             folder.display()
         );
         let device = device.clone().inner();
-        let mut body = judge::net(&recipe, &device, &mut Rng::new(0, 0))?;
-        checkpoint::load_net(&mut body, &weights)?;
+        let mut net = judge::net(&recipe, &device, &mut Rng::new(0, 0))?;
+        checkpoint::load_net(&mut net, &weights)?;
         let digest =
             Sha256::digest(std::fs::read(&weights).with_context(|| format!("cannot read {}", weights.display()))?);
         let hash = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
-        let last = body.layers.pop().expect("a judge ends with its scores");
-        let [c, h, w] = [recipe.data.channels, recipe.data.size, recipe.data.size];
+        let [c, h, w] = net.inputs[0];
         let features = recipe.settings::<judge::Config>()?.features;
-        let head = Net { layers: vec![last], input: [features, 1, 1], output: body.output };
-        let body = Net { input: [c, h, w], output: [features, 1, 1], ..body };
-        Ok(Self { data: recipe.data.name, hash, body, head, shown: [h, w, c], device })
+        Ok(Self { data: recipe.data.name, hash, net, features, shown: [h, w, c], device })
     }
 
     /// The same judge for images of `[H, W, C]`, which it fits to what it looks at as [`data`] fits images to a recipe: real and generated ones alike.
@@ -86,12 +84,12 @@ impl Judge {
 
     /// Number of classes.
     pub fn classes(&self) -> usize {
-        self.head.output[0]
+        self.net.output[0]
     }
 
     /// `[H, W, C]` of the images it looks at.
     pub fn shape(&self) -> [usize; 3] {
-        let [c, h, w] = self.body.input;
+        let [c, h, w] = self.net.inputs[0];
         [h, w, c]
     }
 
@@ -114,8 +112,8 @@ impl Judge {
                 planes.extend((0..c).flat_map(channel).map(|&byte| f32::from(byte) / 127.5 - 1.0));
             }
             let data = TensorData::new(planes, [batch.len(), c, h, w]);
-            let hidden = self.body.forward(Tensor::from_data(data, &self.device), &mut Mode::Eval);
-            let scores = self.head.forward(hidden.clone(), &mut Mode::Eval).reshape([batch.len(), self.classes()]);
+            let hidden = self.net.before_last(Tensor::from_data(data, &self.device), &mut Mode::Eval);
+            let scores = self.net.last(hidden.clone(), &mut Mode::Eval).reshape([batch.len(), self.classes()]);
             let values =
                 |tensor: Tensor<4>| tensor.into_data().try_to_vec::<f32>().expect("judges compute in 32-bit floats");
             features.extend(values(hidden));
@@ -127,6 +125,6 @@ impl Judge {
             }
         }
         let confidence = confidence / images.len().max(1) as f64;
-        Seen { features: Features::new(self.body.output[0], features), classes, confidence }
+        Seen { features: Features::new(self.features, features), classes, confidence }
     }
 }

@@ -22,6 +22,7 @@ pub mod conv;
 pub mod dense;
 pub mod enlarge;
 pub mod gemm;
+pub mod join;
 pub mod maps;
 pub mod norm;
 pub mod patches;

@@ -9,16 +9,17 @@
 //! y = leaky(x)         g_x = m ⊙ g_y,   m = 1 where x > 0, the slope elsewhere, a constant of the weights almost everywhere
 //! ```
 //!
-//! so one differentiation of a function of g is exact: the masks jump, they do not vary, as in double back-propagation of the same net
+//! and where maps are added, each of them has the gradient of the sum. So one differentiation of a function of g is exact: the masks jump, they do not vary, as in double back-propagation of the same net
 //! elsewhere (Gulrajani et al., "Improved Training of Wasserstein GANs", 2017, algorithm 1; Mescheder et al., "Which Training Methods for GANs do
 //! actually Converge?", 2018, eq. 9).
 
 use burn::tensor::module::{conv_transpose2d, conv2d};
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 use burn::tensor::{Tensor, activation};
+use edgegen_export::layers::Window;
 
-use super::layer::{Layer, PointwiseKind};
-use super::{Mode, Net};
+use super::layer::{Join, JoinKind, Layer, PointwiseKind};
+use super::{Mode, Net, Source};
 
 impl Net {
     /// Scores of images, and the gradient of a weighted sum of each image's scores with respect to the image; the derivative of both by the
@@ -30,17 +31,49 @@ impl Net {
     ///
     /// # Panics
     ///
-    /// If a layer is none of linear, convolution, transposed convolution, ReLU and leaky ReLU: what is normalized over a batch has no
+    /// If a layer is none of linear, convolution, transposed convolution, ReLU, leaky ReLU and the sum of two maps: what is normalized over a batch has no
     /// gradient of one image alone.
     pub fn score_and_gradient(&self, images: Tensor<4>, head: Tensor<4>) -> (Tensor<4>, Tensor<4>) {
-        let mut inputs = Vec::with_capacity(self.layers.len());
-        let scores = self.layers.iter().fold(images, |x, layer| {
-            inputs.push(x.clone());
-            layer.forward(x, &mut Mode::Eval)
-        });
-        let gradient = self.layers.iter().zip(inputs).rev().fold(head, |g, (layer, x)| back(layer, g, x));
-        (scores, gradient)
+        let mut maps: Vec<Tensor<4>> = Vec::with_capacity(self.layers.len());
+        let read = |maps: &[Tensor<4>], source: Source| match source {
+            Source::Input(_) => images.clone(),
+            Source::Layer(layer) => maps[layer].clone(),
+        };
+        for (layer, reads) in self.layers.iter().zip(&self.reads) {
+            let reads = reads.iter().map(|&source| read(&maps, source)).collect();
+            maps.push(layer.forward(reads, &mut Mode::Eval));
+        }
+        let mut of_image = None;
+        let mut of_layers = vec![None; maps.len()];
+        of_layers[maps.len() - 1] = Some(head);
+        for (at, (layer, reads)) in self.layers.iter().zip(&self.reads).enumerate().rev() {
+            let Some(g) = of_layers[at].take() else { continue };
+            if let Layer::Join(Join { kind: JoinKind::Add(scales) }) = layer {
+                for (&source, &scale) in reads.iter().zip(scales) {
+                    let shape = read(&maps, source).dims();
+                    assert_eq!(shape, g.dims(), "expected a critic that adds maps of one shape");
+                    collect(&mut of_image, &mut of_layers, source, g.clone().mul_scalar(scale));
+                }
+                continue;
+            }
+            let x = read(&maps, reads[0]);
+            collect(&mut of_image, &mut of_layers, reads[0], back(layer, g, x));
+        }
+        let scores = maps.pop().expect("a critic has layers");
+        (scores, of_image.expect("a critic reads its image"))
     }
+}
+
+/// Adds to the gradient of what a layer read.
+fn collect(of_image: &mut Option<Tensor<4>>, of_layers: &mut [Option<Tensor<4>>], source: Source, more: Tensor<4>) {
+    let sum = match source {
+        Source::Input(_) => of_image,
+        Source::Layer(layer) => &mut of_layers[layer],
+    };
+    *sum = Some(match sum.take() {
+        Some(sum) => sum + more,
+        None => more,
+    });
 }
 
 /// Through one layer backwards: `g` is the gradient of its output, `x` its input.
@@ -54,13 +87,19 @@ fn back(layer: &Layer, g: Tensor<4>, x: Tensor<4>) -> Tensor<4> {
         }
         Layer::Conv(conv) => {
             let weight = conv.normalized_weight();
-            let [_, _, kernel, _] = weight.dims();
-            let [h, w] = [g.dims()[2], g.dims()[3]];
+            let Window { kernel, stride, padding, dilation, groups, .. } = conv.window;
+            let [rows, columns] = padding;
+            assert!(
+                rows[0] == rows[1] && columns[0] == columns[1],
+                "expected a critic with even borders, found {padding:?}"
+            );
+            let padding = [rows[0], columns[0]];
             // Where the last rows of the input were not reached, they have gradient 0: the output padding.
-            let missed = |input: usize, output: usize| input + 2 * conv.padding - kernel - (output - 1) * conv.stride;
-            let padding_out = [missed(shape[2], h), missed(shape[3], w)];
-            let options = ConvTransposeOptions::new([conv.stride; 2], [conv.padding; 2], padding_out, [1; 2], 1);
-            conv_transpose2d(g, weight, None, options)
+            let missed = [0, 1].map(|axis| {
+                let reached = dilation[axis] * (kernel[axis] - 1) + 1 + (g.dims()[2 + axis] - 1) * stride[axis];
+                shape[2 + axis] + 2 * padding[axis] - reached
+            });
+            conv_transpose2d(g, weight, None, ConvTransposeOptions::new(stride, padding, missed, dilation, groups))
         }
         Layer::ConvTranspose(conv) => {
             conv2d(g, conv.weight.val(), None, ConvOptions::new([conv.stride; 2], [conv.padding; 2], [1; 2], 1))

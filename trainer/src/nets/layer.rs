@@ -1,11 +1,32 @@
 //! The layers as Burn modules. Weight layouts are those of PyTorch and ONNX.
+//!
+//! | file | layers |
+//! | --- | --- |
+//! | here | dense, enlargements, functions of each value, and what only critics have |
+//! | `conv` | convolutions |
+//! | `norm` | batch, instance and pixel normalization |
+//! | `join` | what reads several maps |
+//! | `map` | parts, borders and means of a map |
+//! | `spectral` | weights over their largest singular value |
 
 use burn::module::{Module, Param};
-use burn::tensor::module::{batch_norm, batch_norm_train, conv_transpose2d, conv2d, interpolate, linear};
-use burn::tensor::ops::{ConvOptions, ConvTransposeOptions, InterpolateMode, InterpolateOptions};
+use burn::tensor::module::{interpolate, linear};
+use burn::tensor::ops::{InterpolateMode, InterpolateOptions};
 use burn::tensor::{Device, Tensor, TensorData, activation};
 
 use super::{Mode, cpu};
+
+mod conv;
+mod join;
+mod map;
+mod norm;
+mod spectral;
+
+pub use conv::{Conv, ConvTranspose};
+pub use join::{Join, JoinKind};
+pub use map::{Pad, Part, Pool, PoolKind};
+pub use norm::{BatchNorm, Normalize, NormalizeKind};
+use spectral::{iterate, normalized};
 
 /// One layer; see [`NetBuilder`](super::NetBuilder) for what each does.
 #[derive(Module, Debug)]
@@ -30,12 +51,30 @@ pub enum Layer {
     Dropout(Dropout),
     /// How much the batch differs.
     BatchDeviation(BatchDeviation),
+    /// Normalization by the statistics of the image at hand.
+    Normalize(Normalize),
+    /// What reads several maps.
+    Join(Join),
+    /// Some of the channels.
+    Part(Part),
+    /// Rows and columns around a map.
+    Pad(Pad),
+    /// Means of pixels.
+    Pool(Pool),
 }
 
 impl Layer {
     /// # Shapes
-    ///   - Input and output `[batch, C, H, W]`
-    pub fn forward(&self, x: Tensor<4>, mode: &mut Mode<'_>) -> Tensor<4> {
+    ///   - Inputs and output `[batch, C, H, W]`
+    ///
+    /// # Panics
+    ///
+    /// If the layer reads another number of maps.
+    pub fn forward(&self, mut reads: Vec<Tensor<4>>, mode: &mut Mode<'_>) -> Tensor<4> {
+        if let Self::Join(layer) = self {
+            return layer.forward(reads);
+        }
+        let x = reads.pop().filter(|_| reads.is_empty()).expect("all layers but joins read one map");
         match self {
             Self::Linear(layer) => layer.forward(x),
             Self::Conv(layer) => layer.forward(x),
@@ -47,6 +86,11 @@ impl Layer {
             Self::Maxout(layer) => layer.forward(x),
             Self::Dropout(layer) => layer.forward(x, mode),
             Self::BatchDeviation(layer) => layer.forward(x),
+            Self::Normalize(layer) => layer.forward(x),
+            Self::Part(layer) => layer.forward(x),
+            Self::Pad(layer) => layer.forward(x),
+            Self::Pool(layer) => layer.forward(x),
+            Self::Join(_) => unreachable!("see above"),
         }
     }
 
@@ -74,64 +118,19 @@ pub struct Linear {
 }
 
 impl Linear {
+    /// The weights as they act: over their largest singular value where they are spectrally normalized.
+    pub(super) fn normalized_weight(&self) -> Tensor<2> {
+        normalized(self.weight.val(), self.spectral.as_ref())
+    }
+
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let batch = x.dims()[0];
         let [c, h, w] = self.shape;
-        let weight = normalized(self.weight.val(), self.spectral.as_ref());
+        let weight = self.normalized_weight();
         if cpu::suits(&x) && cpu::suits(&weight) {
             return cpu::dense::dense(x, weight, self.bias.val(), self.shape);
         }
         linear(x.reshape([batch as i64, -1]), weight.transpose(), Some(self.bias.val())).reshape([batch, c, h, w])
-    }
-}
-
-/// Convolution with a square kernel.
-#[derive(Module, Debug)]
-pub struct Conv {
-    /// `[out, in, ky, kx]`.
-    pub weight: Param<Tensor<4>>,
-    /// `[out]`.
-    pub bias: Param<Tensor<1>>,
-    /// Left singular vector `[out]` of a spectrally normalized layer.
-    pub spectral: Option<Param<Tensor<1>>>,
-    /// Step of both axes.
-    pub stride: usize,
-    /// Zeros at each of the four sides.
-    pub padding: usize,
-}
-
-impl Conv {
-    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let weight = normalized(self.weight.val(), self.spectral.as_ref());
-        if cpu::suits(&x) && cpu::suits(&weight) {
-            return cpu::conv::conv2d(x, weight, self.bias.val(), self.stride, self.padding);
-        }
-        let options = ConvOptions::new([self.stride; 2], [self.padding; 2], [1; 2], 1);
-        conv2d(x, weight, Some(self.bias.val()), options)
-    }
-}
-
-/// Transposed convolution with a square kernel.
-#[derive(Module, Debug)]
-pub struct ConvTranspose {
-    /// `[in, out, ky, kx]`.
-    pub weight: Param<Tensor<4>>,
-    /// `[out]`.
-    pub bias: Param<Tensor<1>>,
-    /// Enlargement of both axes.
-    pub stride: usize,
-    /// Pixels cut from each of the four sides.
-    pub padding: usize,
-}
-
-impl ConvTranspose {
-    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let weight = self.weight.val();
-        if cpu::suits(&x) && cpu::suits(&weight) {
-            return cpu::conv::conv_transpose2d(x, weight, self.bias.val(), self.stride, self.padding);
-        }
-        let options = ConvTransposeOptions::new([self.stride; 2], [self.padding; 2], [0; 2], [1; 2], 1);
-        conv_transpose2d(x, weight, Some(self.bias.val()), options)
     }
 }
 
@@ -170,44 +169,6 @@ impl PixelShuffle {
         let f = self.factor;
         let out = c / (f * f);
         x.reshape([batch, out, f, f, h, w]).permute([0, 1, 4, 2, 5, 3]).reshape([batch, out, h * f, w * f])
-    }
-}
-
-/// `γ·(x − mean) / √(variance + ε) + β` per channel.
-#[derive(Module, Debug)]
-pub struct BatchNorm {
-    /// γ, `[C]`.
-    pub gamma: Param<Tensor<1>>,
-    /// β, `[C]`.
-    pub beta: Param<Tensor<1>>,
-    /// Mean, `[C]`, for evaluation.
-    pub mean: Param<Tensor<1>>,
-    /// Variance, `[C]`, for evaluation.
-    pub variance: Param<Tensor<1>>,
-    /// ε.
-    pub epsilon: f64,
-}
-
-impl BatchNorm {
-    fn forward(&self, x: Tensor<4>, mode: &Mode<'_>) -> Tensor<4> {
-        let (gamma, beta) = (self.gamma.val(), self.beta.val());
-        match mode {
-            Mode::Train(_) if cpu::suits(&x) && cpu::suits(&gamma) => {
-                cpu::norm::batch_norm(x, gamma, beta, self.epsilon)
-            }
-            Mode::Train(_) => batch_norm_train(x, gamma, beta, self.epsilon).output,
-            Mode::Eval if cpu::suits(&x) && cpu::suits(&gamma) && !x.is_autodiff() && !gamma.is_autodiff() => {
-                cpu::norm::with_statistics(x, [gamma, beta, self.mean.val(), self.variance.val()], self.epsilon)
-            }
-            Mode::Eval => batch_norm(x, gamma, beta, self.mean.val(), self.variance.val(), self.epsilon),
-        }
-    }
-
-    /// Takes over the statistics of `x`.
-    pub(super) fn estimate(&mut self, x: Tensor<4>) {
-        let batch = batch_norm_train(x, self.gamma.val(), self.beta.val(), self.epsilon);
-        self.mean = self.mean.clone().map(|_| batch.mean);
-        self.variance = self.variance.clone().map(|_| batch.variance);
     }
 }
 
@@ -296,55 +257,4 @@ impl BatchDeviation {
         let deviation = variance.add_scalar(self.epsilon).sqrt().mean().reshape([1, 1, 1, 1]);
         Tensor::cat(vec![x, deviation.expand([batch, 1, h, w])], 1)
     }
-}
-
-impl Linear {
-    /// The weights as they act: over their largest singular value where they are spectrally normalized.
-    pub(super) fn normalized_weight(&self) -> Tensor<2> {
-        normalized(self.weight.val(), self.spectral.as_ref())
-    }
-}
-
-impl Conv {
-    /// As [`Linear::normalized_weight`].
-    pub(super) fn normalized_weight(&self) -> Tensor<4> {
-        normalized(self.weight.val(), self.spectral.as_ref())
-    }
-}
-
-/// The weights as a matrix `[out, rest]`, without gradient.
-fn matrix<const D: usize>(weight: Tensor<D>) -> Tensor<2> {
-    let out = weight.dims()[0];
-    weight.inner().reshape([out as i64, -1])
-}
-
-fn unit(vector: Tensor<2>) -> Tensor<2> {
-    let norm = vector.clone().square().sum().sqrt().add_scalar(1e-12);
-    vector / norm.reshape([1, 1])
-}
-
-/// `v ← Wᵀu / |Wᵀu|`, `u ← W·v / |W·v|`.
-fn iterate<const D: usize>(left: &mut Param<Tensor<1>>, weight: Tensor<D>) {
-    let next = if cpu::suits(&weight) {
-        cpu::spectral::iterate(weight, left.val())
-    } else {
-        let matrix = matrix(weight);
-        let v = unit(left.val().inner().reshape([1, -1]).matmul(matrix.clone()));
-        unit(v.matmul(matrix.transpose())).reshape([-1])
-    };
-    // `map` keeps the parameter's number; the vector lives with the weights, tracked or not.
-    *left = left.clone().map(|old| if old.is_autodiff() { next.autodiff() } else { next });
-}
-
-/// `W / σ` with `σ = uᵀ·W·v`: u and v count as constants, so the gradient flows through W alone (Miyato et al., eq. 12).
-fn normalized<const D: usize>(weight: Tensor<D>, left: Option<&Param<Tensor<1>>>) -> Tensor<D> {
-    let Some(left) = left else { return weight };
-    if cpu::suits(&weight) {
-        return cpu::spectral::normalized(weight, left.val());
-    }
-    let out = weight.dims()[0];
-    let u = left.val().inner().reshape([1, -1]);
-    let v = unit(u.clone().matmul(matrix(weight.clone())));
-    let sigma = (u.matmul(weight.clone().reshape([out as i64, -1])) * v).sum();
-    weight / sigma.reshape([1; D])
 }

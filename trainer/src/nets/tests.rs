@@ -1,5 +1,10 @@
 //! What the layers promise, on small nets.
 
+use burn::module::ParamId;
+use burn::tensor::{Device, TensorData};
+use edgegen_export::layers::Window;
+
+use super::layer::{Conv, ConvTranspose, PixelShuffle};
 use super::*;
 
 fn values(x: Tensor<4>) -> Vec<f32> {
@@ -141,13 +146,12 @@ fn a_transposed_convolution_is_depth_to_space_of_more_features() {
             weight: Param::initialized(ParamId::from(1), weight),
             bias: Param::initialized(ParamId::from(2), Tensor::zeros([features], &device)),
             spectral: None,
-            stride: 1,
-            padding: reach,
+            window: Window::square(features, 2 * reach + 1, 1, reach),
         });
         let shuffle = Layer::PixelShuffle(PixelShuffle { factor: stride });
         let x = image([2, 3, 5, 7], &mut rng);
         let expected = net.forward(x.clone(), &mut Mode::Eval);
-        let found = shuffle.forward(conv.forward(x, &mut Mode::Eval), &mut Mode::Eval);
+        let found = shuffle.forward(vec![conv.forward(vec![x], &mut Mode::Eval)], &mut Mode::Eval);
         assert_eq!(found.dims(), expected.dims());
         let (found, expected) = (values(found), values(expected));
         let most = found.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
@@ -187,4 +191,79 @@ fn batch_deviation_says_how_much_the_samples_differ() {
     let same = Tensor::<4>::ones([2, 2, 1, 2], &device.autodiff()).require_grad();
     let gradient = same.grad(&net.forward(same.clone(), &mut Mode::Eval).sum().backward()).unwrap();
     assert!(values(gradient).iter().all(|value| (value - 1.0).abs() < 1e-3));
+}
+
+#[test]
+fn a_marked_map_is_kept_until_it_was_read_and_then_handed_over() {
+    let device = Device::flex();
+    let mut rng = Rng::new(2, 0);
+    let mut net = NetBuilder::new([2, 3, 3], Init::He, &device, &mut rng);
+    let start = net.mark();
+    // Functions change their map in place where nothing else holds it.
+    let net = net.tanh().relu().add(start).build();
+    let x = image([2, 2, 3, 3], &mut rng);
+    let expected: Vec<f32> = values(x.clone()).iter().map(|x| x + x.tanh().max(0.0)).collect();
+    for (a, b) in values(net.forward(x.clone(), &mut Mode::Eval)).iter().zip(&expected) {
+        assert!((a - b).abs() < 1e-5, "{a} {b}");
+    }
+    let mut maps = Maps::new(&net, vec![x]);
+    for at in 0..net.layers.len() {
+        let reads = maps.take(&net.reads, at);
+        assert_eq!(reads.len(), [1, 1, 2][at]);
+        assert_eq!(maps.inputs[0].is_some(), at < 2, "read for the last time by the sum");
+        maps.layers.push(Some(net.layers[at].forward(reads, &mut Mode::Eval)));
+    }
+    assert!(maps.layers[..2].iter().all(Option::is_none) && maps.layers[2].is_some());
+}
+
+#[test]
+fn a_style_starts_near_no_change() {
+    let device = Device::flex();
+    let mut rng = Rng::new(3, 0);
+    let mut net = NetBuilder::new([4, 1, 1], Init::He, &device, &mut rng);
+    let style = net.mark();
+    let net = net.input([2, 5, 5]).instance_norm().modulate(style).build();
+    // Of a style of zeros only the biases act, 1 and 0.
+    let zeros = Tensor::<4>::zeros([1, 4, 1, 1], &device);
+    let out = values(net.forward_all(vec![zeros, image([1, 2, 5, 5], &mut rng)], &mut Mode::Eval));
+    for channel in out.chunks(25) {
+        let mean = channel.iter().sum::<f32>() / 25.0;
+        let variance = channel.iter().map(|x| (x - mean).powi(2)).sum::<f32>() / 25.0;
+        assert!(mean.abs() < 1e-5 && (variance - 1.0).abs() < 1e-3, "{mean} {variance}");
+    }
+}
+
+#[test]
+fn a_bias_that_a_branch_reads_stays() {
+    let device = Device::flex().autodiff();
+    let mut rng = Rng::new(4, 0);
+    let trains = |net: &Net| {
+        let Layer::Conv(conv) = &net.layers[0] else { panic!("built below") };
+        conv.bias.val().is_require_grad()
+    };
+    let net = NetBuilder::new([2, 3, 3], Init::He, &device, &mut rng).conv(2, 3, 1, 1).batch_norm().build();
+    assert!(!trains(&net));
+    let mut net = NetBuilder::new([2, 3, 3], Init::He, &device, &mut rng).conv(2, 3, 1, 1);
+    let start = net.mark();
+    assert!(trains(&net.batch_norm().add(start).build()));
+}
+
+#[test]
+#[should_panic(expected = "the layer that was added last")]
+fn a_net_ends_with_its_last_layer() {
+    let device = Device::flex();
+    let mut rng = Rng::new(0, 0);
+    let mut net = NetBuilder::new([2, 3, 3], Init::He, &device, &mut rng).relu();
+    let start = net.mark();
+    net.tanh().at(start).build();
+}
+
+#[test]
+#[should_panic(expected = "maps of one shape or a vector")]
+fn shapes_of_a_sum_are_checked() {
+    let device = Device::flex();
+    let mut rng = Rng::new(0, 0);
+    let mut net = NetBuilder::new([2, 4, 4], Init::He, &device, &mut rng);
+    let start = net.mark();
+    net.average_pool(2).add(start);
 }

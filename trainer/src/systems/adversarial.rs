@@ -151,7 +151,7 @@ impl Adversarial {
             loss,
             penalty,
             prior,
-            latent: generator.input[0] - classes,
+            latent: generator.inputs[0][0] - classes,
             classes,
             pixels,
             critic_steps: train.critic_steps,

@@ -9,7 +9,17 @@
 //!
 //! b, between 4 and 7, follows from the image size and the number of doublings: 28 = 7·4, 32 = 4·8, 64 = 4·16.
 //!
-//! Knobs: `upsample` (the three forms of the doubling cost the same on a device once exported), `norm`, `head`,
+//! `blocks = "residual"` makes each doubling a residual block, so that a second convolution at the larger size has a way past it. The
+//! blocks of SNGAN (Miyato et al., 2018, fig. 4) and BigGAN (Brock et al., 2019, fig. 15) normalize first; here each convolution is normalized
+//! behind itself, as in He et al., "Deep Residual Learning" (2016), so that export folds all of it into the weights, and the 1 × 1
+//! convolution of the shortcut stands before the enlargement, which is the same at a quarter of the work:
+//!
+//! ```text
+//! x ─×2─► norm, ReLU ─conv 3×3─► norm ─⊕─► ReLU
+//! └─conv 1×1─► norm ─nearest ×2────────┘
+//! ```
+//!
+//! Knobs: `blocks`, `upsample` (the three forms of the doubling cost the same on a device once exported), `norm`, `head`,
 //! `loss` and `spectral_norm`. The paper's game is `loss = "non-saturating"` with Adam (2e-4, 0.5); the default is
 //! hinge with a spectrally normalized critic (Miyato et al., 2018), which needs no other regularizer. A map as large as
 //! the image costs most of the time on a CPU; `head = "transposed"` avoids it, `"conv3"` smooths the last doubling.
@@ -41,6 +51,8 @@ pub struct Config {
     pub prior: Prior,
     /// Channels of the maps, smallest map first.
     pub channels: Vec<usize>,
+    /// What a doubling is made of.
+    pub blocks: Blocks,
     /// How a map is doubled.
     pub upsample: Upsample,
     /// Normalization of the generator.
@@ -69,6 +81,7 @@ impl Default for Config {
             latent: 32,
             prior: Prior::Gaussian,
             channels: vec![64, 32],
+            blocks: Blocks::Plain,
             upsample: Upsample::Transposed,
             norm: Norm::Batch,
             leak: 0.0,
@@ -81,6 +94,16 @@ impl Default for Config {
             tricks: Tricks::default(),
         }
     }
+}
+
+/// What a doubling is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Blocks {
+    /// The doubling alone.
+    Plain,
+    /// The doubling and a 3 × 3 convolution behind it, with a shortcut past both.
+    Residual,
 }
 
 /// How a map is doubled.
@@ -160,6 +183,11 @@ pub(super) fn check(config: &Config, recipe: &Recipe) -> Result<()> {
         "[{table}] critic_channels must list positive numbers, found {:?}",
         config.critic_channels
     );
+    ensure!(
+        config.blocks == Blocks::Plain || config.channels.len() >= 2,
+        "[{table}] expected at least two channels for blocks = \"residual\", which lie between two maps, found {:?}",
+        config.channels
+    );
     ensure!((0.0..1.0).contains(&config.leak), "[{table}] leak must be at least 0 and below 1, found {}", config.leak);
     let (size, count) = (recipe.data.size, config.channels.len());
     let scale = 1 << doublings(config);
@@ -212,12 +240,10 @@ pub(super) fn generator(config: &Config, recipe: &Recipe, device: &Device, rng: 
     let mut net = NetBuilder::new([config.latent + config.classes, 1, 1], init, device, rng);
     net = hidden(config, net.linear([config.channels[0], base, base]));
     for &channels in &config.channels[1..] {
-        let doubled = match config.upsample {
-            Upsample::Transposed => net.conv_transpose(channels, 4, 2, 1),
-            Upsample::PixelShuffle => net.conv_pixel_shuffle(channels, 2),
-            Upsample::Nearest => net.upsample_nearest(2).conv(channels, 3, 1, 1),
+        net = match config.blocks {
+            Blocks::Plain => hidden(config, doubled(config, net, channels)),
+            Blocks::Residual => residual(config, net, channels),
         };
-        net = hidden(config, doubled);
     }
     match config.head {
         Head::Conv3 => net.conv(recipe.data.channels, 3, 1, 1),
@@ -227,14 +253,37 @@ pub(super) fn generator(config: &Config, recipe: &Recipe, device: &Device, rng: 
     .build()
 }
 
+fn doubled<'a>(config: &Config, net: NetBuilder<'a>, channels: usize) -> NetBuilder<'a> {
+    match config.upsample {
+        Upsample::Transposed => net.conv_transpose(channels, 4, 2, 1),
+        Upsample::PixelShuffle => net.conv_pixel_shuffle(channels, 2),
+        Upsample::Nearest => net.upsample_nearest(2).conv(channels, 3, 1, 1),
+    }
+}
+
+fn residual<'a>(config: &Config, mut net: NetBuilder<'a>, channels: usize) -> NetBuilder<'a> {
+    let start = net.mark();
+    net = normalized(config, net.conv(channels, 1, 1, 0)).upsample_nearest(2);
+    let shortcut = net.mark();
+    net = hidden(config, doubled(config, net.at(start), channels));
+    net = normalized(config, net.conv(channels, 3, 1, 1)).add(shortcut);
+    activated(config, net)
+}
+
 /// What follows each layer of the generator but the last.
 fn hidden<'a>(config: &Config, net: NetBuilder<'a>) -> NetBuilder<'a> {
-    let net = match config.norm {
+    activated(config, normalized(config, net)).dropout(config.tricks.keep_generator)
+}
+
+fn normalized<'a>(config: &Config, net: NetBuilder<'a>) -> NetBuilder<'a> {
+    match config.norm {
         Norm::Batch => net.batch_norm(),
         Norm::None => net,
-    };
-    let net = if config.leak > 0.0 { net.leaky_relu(config.leak) } else { net.relu() };
-    net.dropout(config.tricks.keep_generator)
+    }
+}
+
+fn activated<'a>(config: &Config, net: NetBuilder<'a>) -> NetBuilder<'a> {
+    if config.leak > 0.0 { net.leaky_relu(config.leak) } else { net.relu() }
 }
 
 fn critic(config: &Config, recipe: &Recipe, device: &Device, rng: &mut Rng) -> Net {
@@ -271,15 +320,13 @@ mod tests {
         let device = Device::flex();
         for (size, colours, channels) in [(28, 1, "[8, 8, 4]"), (32, 3, "[8, 8, 8, 4]"), (64, 3, "[16, 8, 8, 4, 4]")] {
             for upsample in ["transposed", "pixel-shuffle", "nearest"] {
-                for norm in ["batch", "none"] {
-                    let recipe = recipe(
-                        size,
-                        colours,
-                        &format!(
-                            "head = \"conv3\"\nchannels = {channels}\nupsample = \"{upsample}\"\nnorm = \"{norm}\""
-                        ),
-                    )
-                    .unwrap();
+                for (norm, blocks) in
+                    [("batch", "plain"), ("none", "plain"), ("batch", "residual"), ("none", "residual")]
+                {
+                    let table = format!(
+                        "head = \"conv3\"\nchannels = {channels}\nupsample = \"{upsample}\"\nnorm = \"{norm}\"\nblocks = \"{blocks}\""
+                    );
+                    let recipe = recipe(size, colours, &table).unwrap();
                     let mut rng = Rng::new(0, 0);
                     let net = (KIND.generator)(&recipe, &device, &mut rng).unwrap().net;
                     assert_eq!(net.output, [colours, size, size]);
@@ -292,6 +339,12 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_residual_block_lies_between_two_maps() {
+        let message = format!("{:#}", recipe(14, 1, "channels = [8]\nblocks = \"residual\"").unwrap_err());
+        assert!(message.contains("at least two channels"), "{message}");
     }
 
     #[test]

@@ -170,7 +170,7 @@ impl Generator {
             Prior::Gaussian => edgegen_runtime::Prior::Gaussian,
             Prior::Uniform => edgegen_runtime::Prior::Uniform,
         };
-        LatentInput { prior, dims: self.net.input[0] - self.classes, classes: self.classes }
+        LatentInput { prior, dims: self.net.inputs[0][0] - self.classes, classes: self.classes }
     }
 
     /// `count` inputs that `rng` draws, of all classes in turn.
@@ -193,7 +193,7 @@ impl Generator {
     /// If an input has another length than the net's.
     pub fn generate(&self, latents: &[Vec<f32>], device: &Device) -> Vec<Vec<f32>> {
         const BATCH: usize = 64;
-        let dims = self.net.input[0];
+        let dims = self.net.inputs[0][0];
         let image_len: usize = self.net.output.iter().product();
         let device = device.clone().inner();
         let mut images = Vec::with_capacity(latents.len());

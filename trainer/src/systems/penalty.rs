@@ -83,6 +83,7 @@ mod tests {
     use super::*;
     use crate::nets::layer::Layer;
     use crate::nets::{Init, Mode, NetBuilder};
+    use edgegen_export::layers::Window;
 
     fn critic(spectral: bool, device: &Device) -> Net {
         let mut rng = Rng::new(4, 0);
@@ -96,6 +97,20 @@ mod tests {
             .leaky_relu(0.1)
             .linear([3, 1, 1])
             .build()
+    }
+
+    /// With a sum of two ways, as a residual critic has them.
+    fn branched(device: &Device) -> Net {
+        let mut rng = Rng::new(4, 0);
+        let mut net = NetBuilder::new([2, 6, 6], Init::He, device, &mut rng);
+        let start = net.mark();
+        net = net.conv(3, 3, 1, 1).leaky_relu(0.2).conv(2, 3, 1, 1).add_scaled(start, [0.7, 0.5]);
+        let middle = net.mark();
+        net = net.leaky_relu(0.2).conv(4, 4, 2, 1);
+        let left = net.mark();
+        let window =
+            Window { dilation: [2, 1], padding: [[1, 1], [0, 0]], kernel: [2, 1], ..Window::square(4, 1, 2, 0) };
+        net.at(middle).conv_with(window).add(left).relu().linear([3, 1, 1]).build()
     }
 
     fn images(seed: u64, device: &Device) -> Tensor<4> {
@@ -117,9 +132,8 @@ mod tests {
 
     #[test]
     fn the_gradient_network_agrees_with_backpropagation() {
-        for spectral in [false, true] {
-            let device = Device::flex().autodiff();
-            let critic = critic(spectral, &device);
+        let device = Device::flex().autodiff();
+        for critic in [critic(false, &device), critic(true, &device), branched(&device)] {
             let images = images(1, &device).require_grad();
             let score = (critic.forward(images.clone(), &mut Mode::Eval) * head(&Device::flex())).sum();
             let expected = values(images.grad(&score.backward()).unwrap());

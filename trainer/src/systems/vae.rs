@@ -179,8 +179,7 @@ impl Vae {
         let z = mean.clone() + log_variance.clone().mul_scalar(0.5).exp() * noise;
         let kl = divergence(mean, log_variance).div_scalar(batch as f32);
         // Before the last layer, a sigmoid: from these scores the log of both probabilities needs no logarithm of 0.
-        let layers = &self.decoder.net.layers;
-        let scores = layers[..layers.len() - 1].iter().fold(z, |x, layer| layer.forward(x, &mut Mode::Eval));
+        let scores = self.decoder.net.before_last(z, &mut Mode::Eval);
         let reconstruction = match self.config.decoder {
             // −x log σ(s) − (1 − x) log(1 − σ(s)) = −log σ(s) + (1 − x) s
             Decoder::Bernoulli => {

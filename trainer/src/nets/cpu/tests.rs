@@ -219,6 +219,24 @@ fn enlargements_are_burns() {
 }
 
 #[test]
+fn sums_are_burns() {
+    for (seed, scales) in [[1.0, 1.0], [0.5, -2.0], [1.0, 0.25]].into_iter().enumerate() {
+        let mut rng = Rng::new(seed as u64, 0);
+        let [a, b] = [(); 2].map(|()| random([5, 3, 4, 2], &mut rng));
+        let ours = join::add(channels_last(a.clone()), b.clone(), scales);
+        let burns = a.clone().mul_scalar(scales[0]) + b.clone().mul_scalar(scales[1]);
+        let [of_ours, of_burns] = [&ours, &burns].map(|y| gradients_of(y, 15));
+        same("output", ours.inner(), burns.inner());
+        same("first", a.grad(&of_ours).unwrap(), a.grad(&of_burns).unwrap());
+        same("second", b.grad(&of_ours).unwrap(), b.grad(&of_burns).unwrap());
+    }
+    // A map added to itself has the gradient of both.
+    let x = random([2, 3, 2, 2], &mut Rng::new(5, 0));
+    let gradients = join::add(x.clone(), x.clone(), [1.0, 2.0]).sum().backward();
+    same("both", x.grad(&gradients).unwrap(), x.clone().inner().zeros_like().add_scalar(3.0));
+}
+
+#[test]
 fn functions_of_each_value_are_burns() {
     use crate::nets::layer::PointwiseKind::{LeakyRelu, Relu, Sigmoid, Tanh};
     use burn::tensor::activation;
