@@ -94,16 +94,13 @@ fn lower_layer(layer: &Layer, read: Shape) -> Result<Option<layers::Layer>> {
             refuse_spectral(conv.spectral.is_some())?;
             layers::Layer::Conv { window: conv.window, weight: values(&conv.weight), bias: values(&conv.bias) }
         }
-        Layer::ConvTranspose(conv) => {
-            let [_, out, kernel, _] = conv.weight.dims();
-            layers::Layer::ConvTranspose {
-                window: Window::square(out, kernel, conv.stride, conv.padding),
-                output_padding: [0; 2],
-                weight: values(&conv.weight),
-                bias: values(&conv.bias),
-            }
-        }
-        Layer::UpsampleNearest(layer) => layers::Layer::UpsampleNearest { factor: [layer.factor; 2] },
+        Layer::ConvTranspose(conv) => layers::Layer::ConvTranspose {
+            window: conv.window,
+            output_padding: [0; 2],
+            weight: values(&conv.weight),
+            bias: values(&conv.bias),
+        },
+        Layer::UpsampleNearest(layer) => layers::Layer::UpsampleNearest { factor: layer.factor },
         Layer::PixelShuffle(layer) => layers::Layer::PixelShuffle { factor: layer.factor, blocks_first: false },
         Layer::BatchNorm(norm) => layers::Layer::BatchNorm {
             gamma: values(&norm.gamma),
@@ -138,8 +135,9 @@ fn lower_layer(layer: &Layer, read: Shape) -> Result<Option<layers::Layer>> {
         }
         Layer::Pad(pad) => layers::Layer::Pad { padding: pad.padding, border: pad.border },
         Layer::Pool(Pool { kind: PoolKind::Map }) => layers::Layer::GlobalMean,
-        Layer::Pool(Pool { kind: PoolKind::Block(side) }) => {
-            layers::Layer::AveragePool { window: Window::square(channels, *side, *side, 0), exclude_padding: false }
+        Layer::Pool(Pool { kind: PoolKind::Block(sides) }) => {
+            let window = Window { kernel: *sides, stride: *sides, ..Window::square(channels, 1, 1, 0) };
+            layers::Layer::AveragePool { window, exclude_padding: false }
         }
         Layer::Dropout(_) => return Ok(None),
         Layer::Maxout(_) => {

@@ -158,6 +158,30 @@ fn kernels_of_any_shape() {
 }
 
 #[test]
+fn transposed_kernels_of_any_shape() {
+    let window =
+        |kernel, stride, padding, dilation, groups| Window { channels: 4, kernel, stride, padding, dilation, groups };
+    for window in [
+        window([4, 1], [2, 1], [[1, 1], [0, 0]], [1, 1], 1),
+        window([5, 3], [2, 3], [[2, 2], [0, 0]], [1, 1], 1),
+        window([4, 4], [2, 2], [[1, 1], [1, 1]], [1, 1], 2),
+    ] {
+        net_agrees([4, 5, 3], |net| net.conv_transpose_with(window).relu().conv(2, 1, 1, 0));
+    }
+}
+
+#[test]
+fn one_axis_alone_grows_and_shrinks() {
+    net_agrees([2, 6, 1], |net| {
+        net.upsample_nearest_by([2, 1])
+            .conv_with(Window::causal(3, 3, 1))
+            .relu()
+            .average_pool_by([3, 1])
+            .conv(2, 1, 1, 0)
+    });
+}
+
+#[test]
 fn means_of_pixels() {
     net_agrees([3, 4, 6], |net| net.conv(4, 3, 1, 1).average_pool(2).conv(3, 1, 1, 0));
     net_agrees([3, 4, 6], |net| net.conv(4, 3, 1, 1).relu().global_mean().linear([2, 3, 3]));

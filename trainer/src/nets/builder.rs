@@ -1,24 +1,19 @@
-//! Builds nets: every layer by one call.
+//! Builds nets: every layer by one call. Branches, joins and what shapes a map are in `graph`.
 
 use burn::module::{Param, ParamId};
 use burn::tensor::{Device, Tensor, TensorData};
 use edgegen_export::layers::Window;
-use edgegen_runtime::graph::Border;
 
 use super::layer::{
-    BatchDeviation, BatchNorm, Conv, ConvTranspose, Dropout, Join, JoinKind, Layer, Linear, Maxout, Normalize,
-    NormalizeKind, Pad, Part, PixelShuffle, Pointwise, PointwiseKind, Pool, PoolKind, UpsampleNearest,
+    BatchDeviation, BatchNorm, Conv, ConvTranspose, Dropout, Layer, Linear, Maxout, Normalize, NormalizeKind,
+    PixelShuffle, Pointwise, PointwiseKind, UpsampleNearest,
 };
 use super::{Init, Net, Source};
 use crate::rng::Rng;
 
-/// A place in a net that is being built: what a layer or an input holds.
-#[derive(Clone, Copy, Debug)]
-pub struct Mark {
-    source: Source,
-    /// `[C, H, W]`.
-    shape: [usize; 3],
-}
+mod graph;
+
+pub use graph::Mark;
 
 /// Builds a [`Net`] layer by layer; each call names only what the shape so far does not tell.
 #[derive(Debug)]
@@ -53,27 +48,6 @@ impl<'a> NetBuilder<'a> {
             rng,
             next_id: 1,
         }
-    }
-
-    /// One more input, which the next layer reads.
-    pub fn input(mut self, shape: [usize; 3]) -> Self {
-        self.here = Mark { source: Source::Input(self.inputs.len()), shape };
-        self.shared = false;
-        self.inputs.push(shape);
-        self
-    }
-
-    /// What the next layer reads, for a branch from here ([`at`](Self::at)) or a join with it ([`add`](Self::add)).
-    pub fn mark(&mut self) -> Mark {
-        self.shared = true;
-        self.here
-    }
-
-    /// Goes on from `mark`.
-    pub fn at(mut self, mark: Mark) -> Self {
-        self.here = mark;
-        self.shared = true;
-        self
     }
 
     /// Divides the weights of all following [`linear`](Self::linear) and [`conv`](Self::conv) layers by their
@@ -115,21 +89,46 @@ impl<'a> NetBuilder<'a> {
     }
 
     /// `kernel` × `kernel` transposed convolution to `channels` channels; `stride` is the enlargement.
-    pub fn conv_transpose(mut self, channels: usize, kernel: usize, stride: usize, padding: usize) -> Self {
+    pub fn conv_transpose(self, channels: usize, kernel: usize, stride: usize, padding: usize) -> Self {
+        self.conv_transpose_with(Window::square(channels, kernel, stride, padding))
+    }
+
+    /// Transposed convolution with any kernel, enlargement, border, dilation and groups.
+    ///
+    /// # Panics
+    ///
+    /// If nothing is left of the map, borders before and after differ, or groups do not divide the channels.
+    pub fn conv_transpose_with(mut self, window: Window) -> Self {
         let [c, h, w] = self.here.shape;
-        // Each output pixel sees ⌈kernel / stride⌉² input pixels, not kernel².
-        let fan_in = c * kernel.div_ceil(stride).pow(2);
-        let weight = self.weights([c, channels, kernel, kernel], fan_in);
+        let Window { channels, kernel, stride, padding, dilation, groups } = window;
+        assert!(
+            c % groups == 0 && channels % groups == 0,
+            "{groups} groups divide neither {c} nor {channels} channels"
+        );
+        assert!(padding.iter().all(|[a, b]| a == b), "expected the same border before and after, found {padding:?}");
+        let side = |axis: usize, size: usize| {
+            let full = (size - 1) * stride[axis] + dilation[axis] * (kernel[axis] - 1) + 1;
+            full.checked_sub(2 * padding[axis][0]).filter(|&size| size > 0)
+        };
+        let [Some(height), Some(width)] = [side(0, h), side(1, w)] else {
+            panic!("expected a map that {window:?} fits, found {h} × {w}");
+        };
+        // Each output pixel sees ⌈kernel / stride⌉ input pixels of an axis, not as many as the kernel has.
+        let fan_in = c / groups * kernel[0].div_ceil(stride[0]) * kernel[1].div_ceil(stride[1]);
+        let weight = self.weights([c, channels / groups, kernel[0], kernel[1]], fan_in);
         let bias = self.filled(channels, 0.0);
-        let side = |n: usize| (n - 1) * stride + kernel - 2 * padding;
-        let shape = [channels, side(h), side(w)];
-        self.push(Layer::ConvTranspose(ConvTranspose { weight, bias, stride, padding }), shape)
+        self.push(Layer::ConvTranspose(ConvTranspose { weight, bias, window }), [channels, height, width])
     }
 
     /// Repeats each pixel `factor` × `factor` times.
     pub fn upsample_nearest(self, factor: usize) -> Self {
+        self.upsample_nearest_by([factor; 2])
+    }
+
+    /// Repeats rows and columns, `[vertical, horizontal]` times.
+    pub fn upsample_nearest_by(self, factor: [usize; 2]) -> Self {
         let [c, h, w] = self.here.shape;
-        self.push(Layer::UpsampleNearest(UpsampleNearest { factor }), [c, h * factor, w * factor])
+        self.push(Layer::UpsampleNearest(UpsampleNearest { factor }), [c, h * factor[0], w * factor[1]])
     }
 
     /// 3 × 3 convolution to `channels · factor²` channels, then depth to space (Shi et al., 2016).
@@ -225,111 +224,6 @@ impl<'a> NetBuilder<'a> {
         self.push(Layer::BatchDeviation(BatchDeviation { epsilon: 1e-8 }), [c + 1, h, w])
     }
 
-    /// The sum with `other`, which has the same shape. Either of the two may be a vector `[C, 1, 1]`, added to all pixels, or have
-    /// one channel, added to all channels.
-    ///
-    /// # Panics
-    ///
-    /// If the shapes do not fit.
-    pub fn add(self, other: Mark) -> Self {
-        self.add_scaled(other, [1.0; 2])
-    }
-
-    /// `scales[0]` times what is here and `scales[1]` times `other`, as [`add`](Self::add).
-    ///
-    /// # Panics
-    ///
-    /// If the shapes do not fit.
-    pub fn add_scaled(self, other: Mark, scales: [f32; 2]) -> Self {
-        self.join(JoinKind::Add(scales), other)
-    }
-
-    /// The product with `other` value by value, with shapes as in [`add`](Self::add).
-    ///
-    /// # Panics
-    ///
-    /// If the shapes do not fit.
-    pub fn multiply(self, other: Mark) -> Self {
-        self.join(JoinKind::Multiply, other)
-    }
-
-    /// The channels of `other` behind those that are here.
-    ///
-    /// # Panics
-    ///
-    /// If heights or widths differ.
-    pub fn concat(self, other: Mark) -> Self {
-        let ([c, h, w], [more, other_h, other_w]) = (self.here.shape, other.shape);
-        assert_eq!([h, w], [other_h, other_w], "maps whose channels are put together have one height and width");
-        let reads = vec![self.here.source, other.source];
-        self.push_reading(Layer::Join(Join { kind: JoinKind::Concat }), reads, [c + more, h, w])
-    }
-
-    /// A factor and an offset for each channel, both linear in the vector `style`: behind [`instance_norm`](Self::instance_norm)
-    /// adaptive instance normalization (Huang and Belongie, 2017, eq. 8; Karras et al., "A Style-Based Generator", 2019, eq. 1).
-    /// Factors start around 1, offsets around 0.
-    pub fn modulate(self, style: Mark) -> Self {
-        let map = self.here;
-        let vector = [map.shape[0], 1, 1];
-        let mut net = self.at(style).dense(vector, 1.0);
-        let factor = net.mark();
-        net = net.at(map).multiply(factor);
-        let map = net.mark();
-        net = net.at(style).dense(vector, 0.0);
-        let offset = net.mark();
-        net.at(map).add(offset)
-    }
-
-    /// `count` channels from channel `first` on.
-    ///
-    /// # Panics
-    ///
-    /// If there are fewer.
-    pub fn part(self, first: usize, count: usize) -> Self {
-        let [c, h, w] = self.here.shape;
-        assert!(first + count <= c, "expected channels {first} to {} of a map, found {c}", first + count);
-        self.push(Layer::Part(Part { first, count }), [count, h, w])
-    }
-
-    /// Rows and columns around the map, `[[top, bottom], [left, right]]`.
-    ///
-    /// # Panics
-    ///
-    /// If a mirrored border is not smaller than the map.
-    pub fn pad(self, padding: [[usize; 2]; 2], border: Border) -> Self {
-        let [c, h, w] = self.here.shape;
-        let fits = |[before, after]: [usize; 2], side: usize| border != Border::Reflect || before.max(after) < side;
-        assert!(fits(padding[0], h) && fits(padding[1], w), "a map of {h} × {w} has nothing to mirror for {padding:?}");
-        let side = |[before, after]: [usize; 2], side: usize| before + side + after;
-        self.push(Layer::Pad(Pad { padding, border }), [c, side(padding[0], h), side(padding[1], w)])
-    }
-
-    /// The map mirrored at its outermost rows and columns, `size` of them at each side.
-    ///
-    /// # Panics
-    ///
-    /// If the map has no more rows or columns than that.
-    pub fn reflect_pad(self, size: usize) -> Self {
-        self.pad([[size; 2]; 2], Border::Reflect)
-    }
-
-    /// The mean of each block of `factor` × `factor` pixels.
-    ///
-    /// # Panics
-    ///
-    /// If `factor` does not divide height and width.
-    pub fn average_pool(self, factor: usize) -> Self {
-        let [c, h, w] = self.here.shape;
-        assert!(h % factor == 0 && w % factor == 0, "a map of {h} × {w} has no whole blocks of {factor}");
-        self.push(Layer::Pool(Pool { kind: PoolKind::Block(factor) }), [c, h / factor, w / factor])
-    }
-
-    /// The mean of all pixels of each channel.
-    pub fn global_mean(self) -> Self {
-        let [c, _, _] = self.here.shape;
-        self.push(Layer::Pool(Pool { kind: PoolKind::Map }), [c, 1, 1])
-    }
-
     /// `[C, H, W]` so far.
     pub fn shape(&self) -> [usize; 3] {
         self.here.shape
@@ -357,21 +251,6 @@ impl<'a> NetBuilder<'a> {
         let bias = self.filled(out, bias);
         let spectral = self.singular_vector(out);
         self.push(Layer::Linear(Linear { weight, bias, spectral, shape }), shape)
-    }
-
-    fn join(self, kind: JoinKind, other: Mark) -> Self {
-        let shapes @ [here, there] = [self.here.shape, other.shape];
-        let fits = |[small, large]: [[usize; 3]; 2]| {
-            let [pixels, all] = [&small[1..], &large[1..]];
-            (small[0] == large[0] || small[0] == 1) && (pixels == all || pixels == [1, 1])
-        };
-        assert!(
-            fits(shapes) || fits([there, here]),
-            "expected maps of one shape or a vector for each, found {shapes:?}"
-        );
-        let shape = if fits(shapes) { there } else { here };
-        let reads = vec![self.here.source, other.source];
-        self.push_reading(Layer::Join(Join { kind }), reads, shape)
     }
 
     fn push_same(self, layer: Layer) -> Self {

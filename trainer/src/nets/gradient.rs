@@ -88,12 +88,8 @@ fn back(layer: &Layer, g: Tensor<4>, x: Tensor<4>) -> Tensor<4> {
         Layer::Conv(conv) => {
             let weight = conv.normalized_weight();
             let Window { kernel, stride, padding, dilation, groups, .. } = conv.window;
-            let [rows, columns] = padding;
-            assert!(
-                rows[0] == rows[1] && columns[0] == columns[1],
-                "expected a critic with even borders, found {padding:?}"
-            );
-            let padding = [rows[0], columns[0]];
+            assert!(padding.iter().all(|[a, b]| a == b), "expected a critic with even borders, found {padding:?}");
+            let padding = padding.map(|[before, _]| before);
             // Where the last rows of the input were not reached, they have gradient 0: the output padding.
             let missed = [0, 1].map(|axis| {
                 let reached = dilation[axis] * (kernel[axis] - 1) + 1 + (g.dims()[2 + axis] - 1) * stride[axis];
@@ -102,7 +98,9 @@ fn back(layer: &Layer, g: Tensor<4>, x: Tensor<4>) -> Tensor<4> {
             conv_transpose2d(g, weight, None, ConvTransposeOptions::new(stride, padding, missed, dilation, groups))
         }
         Layer::ConvTranspose(conv) => {
-            conv2d(g, conv.weight.val(), None, ConvOptions::new([conv.stride; 2], [conv.padding; 2], [1; 2], 1))
+            let Window { stride, padding, dilation, groups, .. } = conv.window;
+            let padding = padding.map(|[before, after]| (before, after));
+            conv2d(g, conv.weight.val(), None, ConvOptions { stride, padding, dilation, groups })
         }
         Layer::Pointwise(pointwise) => {
             let slope = match pointwise.kind {

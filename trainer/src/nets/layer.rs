@@ -137,18 +137,18 @@ impl Linear {
 /// Each pixel repeated.
 #[derive(Module, Debug)]
 pub struct UpsampleNearest {
-    /// The enlargement of both axes.
-    pub factor: usize,
+    /// The enlargement, `[vertical, horizontal]`.
+    pub factor: [usize; 2],
 }
 
 impl UpsampleNearest {
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        if cpu::suits(&x) {
-            return cpu::enlarge::nearest(x, self.factor);
+        let [of_rows, of_columns] = self.factor;
+        if of_rows == of_columns && cpu::suits(&x) {
+            return cpu::enlarge::nearest(x, of_rows);
         }
         let [_, _, h, w] = x.dims();
-        let options =
-            InterpolateOptions::new(InterpolateMode::Nearest).with_output_size([h * self.factor, w * self.factor]);
+        let options = InterpolateOptions::new(InterpolateMode::Nearest).with_output_size([h * of_rows, w * of_columns]);
         interpolate(x, options)
     }
 }

@@ -107,7 +107,7 @@ fn dropout_keeps_the_mean_and_rests_when_evaluating() {
 /// the input (φ + padding − k) / stride places away, where that is whole.
 fn as_depth_to_space(transposed: &ConvTranspose, device: &Device) -> (Tensor<4>, usize) {
     let [input, output, kernel, _] = transposed.weight.dims();
-    let (stride, padding) = (transposed.stride, transposed.padding);
+    let Window { stride: [stride, _], padding: [[padding, _], _], .. } = transposed.window;
     let away = |phase: usize, tap: usize| {
         let places = (phase + padding) as isize - tap as isize;
         (places % stride as isize == 0).then_some(places / stride as isize)

@@ -40,33 +40,33 @@ impl Conv {
     }
 }
 
-/// Step and border of a window where they are the same on all sides and nothing else is asked for.
-fn even(window: &Window) -> Option<[usize; 2]> {
-    let Window { stride: [stride, _], padding: [[padding, _], _], .. } = *window;
-    let plain = Window { stride: [stride; 2], padding: [[padding; 2]; 2], dilation: [1; 2], groups: 1, ..*window };
-    (plain == *window).then_some([stride, padding])
-}
-
-/// Transposed convolution with a square kernel.
+/// Transposed convolution.
 #[derive(Module, Debug)]
 pub struct ConvTranspose {
-    /// `[in, out, ky, kx]`.
+    /// `[in, out / groups, ky, kx]`.
     pub weight: Param<Tensor<4>>,
     /// `[out]`.
     pub bias: Param<Tensor<1>>,
-    /// Enlargement of both axes.
-    pub stride: usize,
-    /// Pixels cut from each of the four sides.
-    pub padding: usize,
+    /// Kernel, enlargement (its step), what is cut from each side (its border, the same before and after), and groups.
+    #[module(skip)]
+    pub window: Window,
 }
 
 impl ConvTranspose {
     pub(super) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let weight = self.weight.val();
-        if cpu::suits(&x) && cpu::suits(&weight) {
-            return cpu::conv::conv_transpose2d(x, weight, self.bias.val(), self.stride, self.padding);
+        if let Some([stride, padding]) = even(&self.window).filter(|_| cpu::suits(&x) && cpu::suits(&weight)) {
+            return cpu::conv::conv_transpose2d(x, weight, self.bias.val(), stride, padding);
         }
-        let options = ConvTransposeOptions::new([self.stride; 2], [self.padding; 2], [0; 2], [1; 2], 1);
+        let Window { stride, padding, dilation, groups, .. } = self.window;
+        let options = ConvTransposeOptions::new(stride, padding.map(|[before, _]| before), [0; 2], dilation, groups);
         conv_transpose2d(x, weight, Some(self.bias.val()), options)
     }
+}
+
+/// Step and border of a window where they are the same on all sides and nothing else is asked for.
+fn even(window: &Window) -> Option<[usize; 2]> {
+    let Window { stride: [stride, _], padding: [[padding, _], _], .. } = *window;
+    let plain = Window { stride: [stride; 2], padding: [[padding; 2]; 2], dilation: [1; 2], groups: 1, ..*window };
+    (plain == *window).then_some([stride, padding])
 }

@@ -55,7 +55,7 @@ pub struct Pool {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PoolKind {
     /// Of each block of so many rows and columns.
-    Block(usize),
+    Block([usize; 2]),
     /// Of all pixels of a channel.
     Map,
 }
@@ -64,11 +64,11 @@ impl Pool {
     pub(super) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         match self.kind {
             PoolKind::Map => x.mean_dim(3).mean_dim(2),
-            PoolKind::Block(side) => avg_pool2d(
+            PoolKind::Block(sides) => avg_pool2d(
                 x,
                 AvgPoolOptions {
-                    kernel_size: [side; 2],
-                    stride: [side; 2],
+                    kernel_size: sides,
+                    stride: sides,
                     padding: [(0, 0); 2],
                     count_include_pad: true,
                     ceil_mode: false,
