@@ -4,10 +4,13 @@ use super::*;
 use crate::nets::{Init, Mode, Net, NetBuilder};
 use crate::recipe::Prior;
 use crate::rng::Rng;
+use crate::run::to_pixels;
 use crate::systems::latents;
 use burn::tensor::{Device, TensorData};
+use edgegen_export::Label;
 use edgegen_export::fold::fold;
 use edgegen_export::layers::{LatentInput, PixelRange, Window};
+use edgegen_runtime::Model;
 use edgegen_runtime::graph::Border;
 
 /// A generator of six latent values.
@@ -35,6 +38,17 @@ fn agrees(build: impl Fn(NetBuilder<'_>) -> NetBuilder<'_>, prior: Prior, pixels
     for (latent, expected) in inputs.iter().zip(generator.generate(&inputs, &device)) {
         same(&network, std::slice::from_ref(latent), &expected);
     }
+    // And what a device draws of it is the float image, up to the noise of eight bits.
+    let exported = edgegen_export::export(&network, 64, Label { name: "test", metadata: &[] }).unwrap();
+    let model = Model::parse_any(exported.file.bytes()).unwrap();
+    let seeds = 0..8;
+    let drawn: Vec<Vec<u8>> = seeds.clone().map(|seed| edgegen_export::image(&model, seed)).collect();
+    let points: Vec<Vec<f32>> = seeds.map(|seed| latent.vector(seed)).collect();
+    let shape = generator.net.output;
+    let float = generator.generate(&points, &device);
+    let float: Vec<Vec<u8>> = float.iter().map(|image| to_pixels(image, shape, pixels)).collect();
+    let psnr = edgegen_metrics::pixels::difference(&float, &drawn).psnr;
+    assert!(psnr > 30.0, "{psnr} dB");
 }
 
 #[track_caller]
