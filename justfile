@@ -203,6 +203,22 @@ photos:
     {{edgegen}} sim models/emoji-dcgan/model.egm --board raspi --seed 1 --photo docs/panel-raspi.png
     {{edgegen}} sim models/emoji-dcgan/model.egm --board mps3-an547 --photo docs/mps3-an547.png
 
+# The playground as a folder for any static host, out/playground
+playground *args:
+    cargo run --quiet --package edgegen --no-default-features -- play --out out/playground {{args}}
+
+# Photograph the playground for the README (needs Chromium)
+photo-playground: playground
+    #!/bin/sh
+    set -eu
+    # Port 0 would be said in the middle of the output; this one is only in use for a moment.
+    cargo run --quiet --package edgegen --no-default-features -- play --no-open --port 8317 --quiet &
+    server=$!
+    trap 'kill $server' EXIT
+    until curl -fs http://127.0.0.1:8317/ >/dev/null; do sleep 1; done
+    chromium --headless=new --no-sandbox --disable-gpu --hide-scrollbars --window-size=1180,900 --virtual-time-budget=8000 \
+        --screenshot=docs/playground.png "http://127.0.0.1:8317/#model=emoji-dcgan&panel=lcd&mode=gallery&seed=1"
+
 # Train the shipped models again (hours)
 train-models:
     for name in mnist-dcgan mnist-cgan mnist-vae fashion-dcgan emoji-dcgan icons; do {{edgegen}} train trainer/recipes/$name.toml --out runs/$name --resume || exit 1; done
