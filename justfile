@@ -208,16 +208,20 @@ playground *args:
     cargo run --quiet --package edgegen --no-default-features -- play --out out/playground {{args}}
 
 # Photograph the playground for the README (needs Chromium)
-photo-playground: playground
+photo-playground:
     #!/bin/sh
     set -eu
-    # Port 0 would be said in the middle of the output; this one is only in use for a moment.
-    cargo run --quiet --package edgegen --no-default-features -- play --no-open --port 8317 --quiet &
+    folder=$(mktemp -d)
+    mkfifo "$folder/address"
+    cargo build --quiet --package edgegen --no-default-features
+    cargo run --quiet --package edgegen --no-default-features -- play --no-open --quiet >"$folder/address" &
     server=$!
-    trap 'kill $server' EXIT
-    until curl -fs http://127.0.0.1:8317/ >/dev/null; do sleep 1; done
-    chromium --headless=new --no-sandbox --disable-gpu --hide-scrollbars --window-size=1180,900 --virtual-time-budget=8000 \
-        --screenshot=docs/playground.png "http://127.0.0.1:8317/#model=emoji-dcgan&panel=lcd&mode=gallery&seed=1"
+    trap 'kill $server; rm -r "$folder"' EXIT
+    # The first line is the address, as soon as it is served.
+    read -r address <"$folder/address"
+    chromium --headless=new --no-sandbox --disable-gpu --hide-scrollbars --user-data-dir="$folder/profile" \
+        --window-size=1200,1330 --virtual-time-budget=10000 --screenshot=docs/playground.png \
+        "$address#model=emoji-dcgan&panel=lcd&mode=one&seed=6&words=0"
 
 # Train the shipped models again (hours)
 train-models:

@@ -10,7 +10,8 @@ use std::sync::LazyLock;
 use std::thread;
 
 use anyhow::Result;
-use edgegen_app::{Placement, RowSource, Show};
+use edgegen_app::gallery::Grid;
+use edgegen_app::{PanelColor, Placement, RowSource, Show};
 use edgegen_export::{Label, ModelFile, export, repack};
 use edgegen_runtime::{Generator, Model, Packing, Point};
 use edgegen_sim::boards::{self, Board};
@@ -18,9 +19,14 @@ use edgegen_sim::playground::{BOARD, Offer, Playground};
 use edgegen_sim::skip::or_skip;
 use edgegen_sim::{PanelSpec, firmware, serve, stage};
 use edgegen_tests::{every_input, rgb64, shipped};
+use embedded_graphics::geometry::{Dimensions, Point as At, Size};
+use embedded_graphics::pixelcolor::{Gray4, GrayColor};
+use embedded_graphics::primitives::Rectangle;
+use embedded_graphics_simulator::SimulatorDisplay;
 use image::RgbImage;
 
-use crate::gallery::Gallery;
+use crate::gallery::{self, Gallery};
+use crate::keyframes;
 use chromium::Chromium;
 
 const MODELS: [&str; 6] = ["emoji-dcgan", "fashion-dcgan", "icons", "mnist-cgan", "mnist-dcgan", "mnist-vae"];
@@ -109,6 +115,16 @@ impl Page {
         assert_same(&found, expected, what);
     }
 
+    /// Holds a walk where it is, and tells how many images it had.
+    fn hold(&mut self) -> usize {
+        let script = "(() => {
+            const { images } = document.getElementById('panel').dataset;
+            document.querySelector('[name=mode][value=one]').click();
+            return Number(images);
+        })()";
+        self.browser.value(script).as_u64().unwrap() as usize
+    }
+
     /// The text of an element.
     fn text(&mut self, id: &str) -> String {
         self.browser.value(&format!("document.getElementById({id:?}).textContent")).as_str().unwrap().to_owned()
@@ -168,16 +184,8 @@ fn galleries_walks_and_classes_are_the_shows() {
     for (name, panel) in [("emoji-dcgan", "lcd"), ("mnist-vae", "oled"), ("fashion-dcgan", "greys"), ("icons", "leds")]
     {
         let (model, spec) = (shipped(name), board().panel(Some(panel)).unwrap().spec());
-        let images = {
-            let bare = edgegen_app::gallery::Grid::fit(
-                embedded_graphics::primitives::Rectangle::new(
-                    embedded_graphics::geometry::Point::zero(),
-                    embedded_graphics::geometry::Size::new(spec.width, spec.height),
-                ),
-                Model::parse_any(model.bytes()).unwrap().output(),
-            );
-            bare.cells() as usize
-        };
+        let area = Rectangle::new(At::zero(), Size::new(spec.width, spec.height));
+        let images = Grid::fit(area, Model::parse_any(model.bytes()).unwrap().output()).cells() as usize;
         page.show(&format!("#model={name}&panel={panel}&mode=gallery&seed=3&words=0"), images);
         page.assert_shows(&host(&model, "gallery seed=3", spec, images), &format!("gallery of {name} on {panel}"));
     }
@@ -186,18 +194,36 @@ fn galleries_walks_and_classes_are_the_shows() {
         page.show(&format!("#model=mnist-cgan&panel=greys&mode=walk&words=0&{fragment}"), 4);
         let (found, images) = page.canvas();
         assert_same(&found, &host(&model, words, spec, images), &format!("image {images} of {words}"));
+        let images = page.hold();
+        page.assert_shows(&host(&model, words, spec, images), &format!("image {images} of {words}, held"));
     }
     page.assert_asked_nobody_else();
+}
+
+#[test]
+fn a_model_goes_its_own_way() {
+    let Some(mut page) = page("#model=icons&panel=oled&mode=walk&seed=1&words=0") else { return };
+    let (folder, spec) = (tempfile::tempdir().unwrap(), board().panel(Some("oled")).unwrap().spec());
+    let model = keyframes::with_keyframes(&keyframes::text());
+    let path = folder.path().join("keyed.egm");
+    std::fs::write(&path, model.bytes()).unwrap();
+    page.browser.choose("#open", &path);
+    page.browser.wait("document.getElementById('status').textContent.startsWith('on its own way')").unwrap();
+    page.settle(10);
+    let (found, images) = page.canvas();
+    assert_same(&found, &host(&model, "walk", spec, images), &format!("image {images}"));
+    let images = page.hold();
+    page.assert_shows(&host(&model, "walk", spec, images), &format!("image {images}, held"));
 }
 
 #[test]
 fn words_stand_where_the_show_has_them() {
     let Some(mut page) = page("#model=mnist-dcgan&panel=oled&mode=gallery&seed=1") else { return };
     let (model, spec) = (shipped("mnist-dcgan"), board().panel(Some("oled")).unwrap().spec());
-    let gallery = Gallery::new(&model, spec);
-    page.settle(gallery.grid.cells() as usize);
+    let expected = Gallery::new(&model, spec);
+    page.settle(expected.grid.cells() as usize);
     let (found, _) = page.canvas();
-    assert!(gallery.is_whole(&found, &crate::gallery::on_host(&model, spec)));
+    assert!(expected.is_whole(&found, &gallery::on_host(&model, spec)));
 }
 
 #[test]
@@ -222,11 +248,6 @@ fn sliders_move_the_latent_vector() {
 
 /// One image of a latent vector in the middle of a panel of 16 greys.
 fn decoded(model: &Model<'_>, codes: &[i8], spec: PanelSpec) -> RgbImage {
-    use edgegen_app::PanelColor;
-    use embedded_graphics::geometry::{Dimensions, Point as At, Size};
-    use embedded_graphics::pixelcolor::{Gray4, GrayColor};
-    use embedded_graphics_simulator::SimulatorDisplay;
-
     let mut arena = vec![0; model.arena_bytes()];
     let mut generator = Generator::new(model, &mut arena).unwrap();
     let black = Gray4::from_grey(0, At::zero());
@@ -365,15 +386,26 @@ fn on_a_phone_and_in_the_dark() {
     page.settle(1);
     for (width, height) in [(360, 740), (1200, 900)] {
         page.browser.resize(width, height);
-        page.browser.wait(&format!("document.documentElement.clientWidth === {width}")).unwrap();
+        // But for a scroll bar.
+        let wide = "document.documentElement.clientWidth";
+        page.browser.wait(&format!("{wide} <= {width} && {wide} > {width} - 30")).unwrap();
         let needed = page.browser.value("document.documentElement.scrollWidth").as_u64().unwrap();
         assert!(needed <= u64::from(width), "{needed} pixels on a screen of {width}");
         let right = page.browser.value("document.getElementById('panel').getBoundingClientRect().right");
         assert!(right.as_f64().unwrap() <= f64::from(width), "the panel ends at {right}");
         for scheme in ["light", "dark"] {
-            page.browser.prefers(scheme);
+            page.browser.prefers("prefers-color-scheme", scheme);
             assert_readable(&mut page, &format!("{scheme}, {width} wide"), scheme == "dark");
         }
+    }
+    // Who wants nothing to move sees one image; all others a walk.
+    for (value, mode) in [("reduce", "one"), ("no-preference", "walk")] {
+        page.browser.prefers("prefers-reduced-motion", value);
+        let address = page.address.clone();
+        page.browser.open(&format!("{address}?{value}"));
+        page.browser.wait("document.body?.dataset.ready === 'yes'").unwrap();
+        let checked = page.browser.value("document.querySelector('[name=mode]:checked').value");
+        assert_eq!(checked, mode, "{value}");
     }
 }
 

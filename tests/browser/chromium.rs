@@ -161,9 +161,9 @@ impl Chromium {
         self.call("Emulation.setDeviceMetricsOverride", parameters);
     }
 
-    /// What the person's system asks pages for.
-    pub fn prefers(&mut self, scheme: &str) {
-        let features = json!([{ "name": "prefers-color-scheme", "value": scheme }]);
+    /// What the person's system asks pages for: a feature such as `prefers-color-scheme`, and its value.
+    pub fn prefers(&mut self, feature: &str, value: &str) {
+        let features = json!([{ "name": feature, "value": value }]);
         self.call("Emulation.setEmulatedMedia", json!({ "features": features }));
     }
 }

@@ -25,6 +25,7 @@ let millis = 0; // an image takes, smoothed
 let images = 0; // drawn since the show began
 let begun = 0;  // shows and images so far, which tells tests one from the other
 let lines = [];
+let writing; // timer of the address
 
 // ---- The program.
 
@@ -150,6 +151,7 @@ function fillCodes() {
 async function chooseModel() {
   // What runs stops here: what it tells would be taken for what is chosen.
   facts = {};
+  $("status").textContent = "Loading …";
   const offer = list.models.find(({ name }) => name === state.model);
   let bytes;
   if (offer) {
@@ -447,7 +449,13 @@ function readAddress() {
   state.words = given.get("words") !== "0";
 }
 
+/** Not at once: a slider that moves would write more often than browsers take it. */
 function writeAddress() {
+  clearTimeout(writing);
+  writing = setTimeout(writeNow, 300);
+}
+
+function writeNow() {
   const given = new URLSearchParams({ model: state.model, panel: state.panel, mode: state.mode, seed: state.seed });
   if (state.kind !== ANY) given.set("class", state.kind);
   if (!state.words) given.set("words", "0");
