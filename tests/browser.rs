@@ -15,7 +15,7 @@ use edgegen_app::{PanelColor, Placement, RowSource, Show};
 use edgegen_export::{Label, ModelFile, export, repack};
 use edgegen_runtime::{Generator, Model, Packing, Point};
 use edgegen_sim::boards::{self, Board};
-use edgegen_sim::playground::{BOARD, Offer, Playground};
+use edgegen_sim::playground::{BOARD, Chip, Offer, Playground};
 use edgegen_sim::skip::or_skip;
 use edgegen_sim::{PanelSpec, firmware, serve, stage};
 use edgegen_tests::{every_input, rgb64, shipped};
@@ -41,7 +41,16 @@ static PLAYGROUND: LazyLock<Result<Playground, String>> = LazyLock::new(|| {
         let packed = repack(&portable, Packing::Simd128).unwrap();
         let arena = Model::parse(portable.bytes()).unwrap().arena_bytes();
         let portable = [portable.bytes().len() as u64, arena as u64];
-        Offer { name: name.into(), about: String::new(), portable, chips: Vec::new(), file: packed.bytes().into() }
+        let chip = |board: &str, flash, milliseconds| {
+            let [board, title] = [board.to_owned(), format!("The {board} board")];
+            Chip { board, title, flash: [135_984, flash], ram: [4_071, 36_864], milliseconds }
+        };
+        let chips = vec![
+            chip("small", 100_000, Some(111.6)),
+            chip("large", 2_017_280, Some(0.039)),
+            chip("new", 150_000, None),
+        ];
+        Offer { name: name.into(), about: "A few words.".into(), portable, chips, file: packed.bytes().into() }
     };
     let found = firmware::check(board().cpu).and_then(|()| Playground::build(&MODELS.map(offer)));
     found.map_err(|error| format!("{error:#}"))
@@ -335,6 +344,38 @@ fn a_model_is_given_every_input_that_it_has() {
         let shown = found.get_pixel(10 + 60 * (index % 5) + 30, 60 * (index / 5) + 30);
         assert!(shown.0.iter().all(|part| part.abs_diff(grey) <= 4), "pixel {index}: {shown:?} for {grey}");
     }
+}
+
+#[test]
+fn figures_of_model_and_boards_are_shown() {
+    let Some(mut page) = page("#model=mnist-dcgan&panel=oled&mode=one&seed=7") else { return };
+    page.settle(1);
+    let expected = "mnist-dcgan: images of 28×28, grey. 136 KB of flash, 2.4 KB of RAM. Packed for each chip:";
+    assert_eq!(page.text("figures"), expected);
+    let rows = page.browser.value(
+        "[...document.querySelectorAll('#chip-rows tr')].map((row) => row.innerText.replaceAll('\\u202f', ' '))",
+    );
+    let rows: Vec<&str> = rows.as_array().unwrap().iter().filter_map(|row| row.as_str()).collect();
+    let expected = [
+        "small\t136 of 100\t4.1 of 37\ttoo large",
+        "large\t136 of 2 017\t4.1 of 37\t≈ 0.039 ms",
+        "new\t136 of 150\t4.1 of 37\t–",
+    ];
+    assert_eq!(rows, expected);
+    let status = page.text("status");
+    assert!(status.starts_with("seed 7 · made and drawn in ") && status.ends_with(" ms here"), "{status}");
+    // Nobody has to see the canvas to know what it shows, and every control has a name.
+    let label = page.browser.value("document.getElementById('panel').getAttribute('aria-label')");
+    assert_eq!(label, "OLED, black and white, SSD1306, 128×64: one image of mnist-dcgan, from seed 7");
+    let tree = page.browser.call("Accessibility.getFullAXTree", serde_json::json!({}));
+    let nodes = tree["nodes"].as_array().unwrap().iter().filter(|node| node["ignored"] == false);
+    let role = |node: &serde_json::Value| node["role"]["value"].as_str().unwrap_or_default().to_owned();
+    let controls = nodes
+        .filter(|node| ["button", "radio", "slider", "textbox", "combobox", "checkbox"].contains(&role(node).as_str()));
+    let names: Vec<(String, String)> =
+        controls.map(|node| (role(node), node["name"]["value"].as_str().unwrap_or_default().to_owned())).collect();
+    assert!(names.len() > 40, "{names:?}");
+    assert!(names.iter().all(|(_, name)| !name.is_empty()), "{names:?}");
 }
 
 #[test]
