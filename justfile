@@ -203,6 +203,26 @@ photos:
     {{edgegen}} sim models/emoji-dcgan/model.egm --board raspi --seed 1 --photo docs/panel-raspi.png
     {{edgegen}} sim models/emoji-dcgan/model.egm --board mps3-an547 --photo docs/mps3-an547.png
 
+# The playground as a folder for any static host, out/playground
+playground *args:
+    cargo run --quiet --package edgegen --no-default-features -- play --out out/playground {{args}}
+
+# Photograph the playground for the README (needs Chromium)
+photo-playground:
+    #!/bin/sh
+    set -eu
+    folder=$(mktemp -d)
+    mkfifo "$folder/address"
+    cargo build --quiet --package edgegen --no-default-features
+    cargo run --quiet --package edgegen --no-default-features -- play --no-open --quiet >"$folder/address" &
+    server=$!
+    trap 'kill $server; rm -r "$folder"' EXIT
+    # The first line is the address, as soon as it is served.
+    read -r address <"$folder/address"
+    chromium --headless=new --no-sandbox --disable-gpu --hide-scrollbars --user-data-dir="$folder/profile" \
+        --window-size=1200,1330 --virtual-time-budget=10000 --screenshot=docs/playground.png \
+        "$address#model=emoji-dcgan&panel=lcd&mode=one&seed=6&words=0"
+
 # Train the shipped models again (hours)
 train-models:
     for name in mnist-dcgan mnist-cgan mnist-vae fashion-dcgan emoji-dcgan icons; do {{edgegen}} train trainer/recipes/$name.toml --out runs/$name --resume || exit 1; done

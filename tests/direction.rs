@@ -70,6 +70,8 @@ const CRATES: [(&str, &[&str]); 5] = [
             "st7789",
             "rp2040",
             "emulator",
+            "playground",
+            "serve",
         ],
     ),
     (

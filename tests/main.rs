@@ -4,6 +4,7 @@
 
 mod boards;
 mod boards_link;
+mod browser;
 mod direction;
 mod documents;
 mod example;

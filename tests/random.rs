@@ -429,3 +429,23 @@ pub fn rgb64() -> Network {
     }
     Network::chain(LatentInput::new(Prior::Gaussian, 64), layers, PixelRange::Symmetric)
 }
+
+/// Each kind of input once, 4×5 pixels of one grey: a latent vector of 6 values, one of three classes as an input of its own,
+/// and an image, to which what the two give is added.
+pub fn every_input() -> Network {
+    let shape = Shape { h: 4, w: 5, c: 1 };
+    let mut values = Values(17);
+    let layers: [(Layer, &[usize]); 7] = [
+        (Layer::Input(Input::Latent(LatentInput::new(Prior::UnitUniform, 6))), &[]),
+        (Layer::Input(Input::Class { classes: 3 }), &[]),
+        (Layer::Input(Input::Image { shape, pixels: PixelRange::Symmetric }), &[]),
+        (Layer::Concat, &[0, 1]),
+        (Layer::Dense { shape, weight: values.take(20 * 9), bias: values.take(20) }, &[3]),
+        (Layer::Add { scales: [1.0, 2.0] }, &[4, 2]),
+        (Layer::Activation(Function::tanh()), &[5]),
+    ];
+    let nodes = layers.into_iter().enumerate();
+    let nodes =
+        nodes.map(|(index, (layer, reads))| Node { name: format!("node {index}"), layer, reads: reads.to_vec() });
+    Network { nodes: nodes.collect(), pixels: PixelRange::Symmetric }
+}

@@ -2,8 +2,8 @@
 
 use edgegen_export::layers::LatentInput;
 use edgegen_export::{Exported, Label, ModelFile, cost, export, pack, reference};
-use edgegen_runtime::{Generator, GeneratorError, Model, Prior, Shape};
-use edgegen_tests::{cases, network, plan, rgb64};
+use edgegen_runtime::{Generator, GeneratorError, Model, Point, Prior, Shape};
+use edgegen_tests::{cases, every_input, network, plan, rgb64};
 use proptest::prelude::*;
 
 const LABEL: Label<'_> = Label { name: "test", metadata: &[] };
@@ -100,4 +100,34 @@ fn a_sample_is_the_decoding_of_its_latent_vector() {
         stream(&model, &LatentInput::new(Prior::Gaussian, 64).codes(9)).iter().map(|&v| v as u8).collect();
     assert_eq!(edgegen_export::image(&model, 9), decoded);
     assert_ne!(edgegen_export::image(&model, 10), decoded);
+}
+
+#[test]
+fn every_input_can_be_chosen() {
+    let Exported { file, .. } = export(&every_input(), 8, LABEL).unwrap();
+    let model = Model::parse(file.bytes()).unwrap();
+    let ramp: Vec<u8> = (0..20).map(|index| index * 13).collect();
+    let decoded = |point: Point, codes: &[i8], fed: &[u8]| {
+        let mut arena = vec![85; model.arena_bytes()];
+        let mut generator = Generator::new(&model, &mut arena).unwrap();
+        let feed = |y: u16, row: &mut [u8]| row.copy_from_slice(&fed[usize::from(y) * row.len()..][..row.len()]);
+        let mut rows = generator.decode_at(point, codes, feed);
+        let mut image = Vec::new();
+        while let Some(row) = rows.next_row() {
+            image.extend_from_slice(row);
+        }
+        image
+    };
+    let codes = LatentInput::new(Prior::UnitUniform, 6).codes(9);
+    let mut images: Vec<_> = (0..3).map(|class| decoded(Point::seed(4).of_class(class), &codes, &ramp)).collect();
+    for (class, image) in (0..).zip(&images) {
+        // The class is the point's, and nothing else of it.
+        let point = Point::seed(9).of_class(class);
+        assert_eq!(image, &edgegen_export::translated(&model, point, &ramp), "class {class}");
+    }
+    images.push(decoded(Point::seed(4).of_class(0), &codes, &[0; 20]));
+    images.push(decoded(Point::seed(4).of_class(0), &[], &ramp));
+    for (index, image) in images.iter().enumerate() {
+        assert!(!images[..index].contains(image), "{index} is the same as one before");
+    }
 }

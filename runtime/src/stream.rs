@@ -102,11 +102,17 @@ impl<'a, K: Kernel> Generator<'a, K> {
     /// values of the classes behind it. Missing values are taken as 0, surplus ones are left, and −128 is taken as
     /// −127. Inputs other than the first latent vector are those of seed 0.
     pub fn decode(&mut self, codes: &[i8]) -> Rows<'_, 'a, K> {
-        self.fill(Point::seed(0));
+        self.decode_at(Point::seed(0), codes, Black)
+    }
+
+    /// As [`Generator::decode`], with the other inputs chosen, too: a class that is an input of its own is the point's,
+    /// and rows to read come from `feed`.
+    pub fn decode_at<F: Feed>(&mut self, point: Point, codes: &[i8], feed: F) -> Rows<'_, 'a, K, F> {
+        self.fill(point);
         let latent = self.latent();
         latent.fill(0);
         latent.iter_mut().zip(codes).for_each(|(to, &from)| *to = from.max(LEAST_CODE));
-        self.rows(Black)
+        self.rows(feed)
     }
 
     /// Fills the inputs that are there from the start.

@@ -3,8 +3,13 @@
 #![cfg(not(feature = "train"))]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+
+use edgegen_sim::skip::or_skip;
+use edgegen_sim::{Cpu, firmware};
 
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../models/mnist-dcgan");
 
@@ -55,4 +60,35 @@ fn model_files_are_drawn_packed_and_described() {
     for picture in ["x.png", "panel.png"] {
         assert!(image::open(folder.path().join(picture)).unwrap().width() > 0, "{picture}");
     }
+}
+
+#[test]
+fn the_playground_is_a_folder_or_served() {
+    if or_skip(firmware::check(Cpu::Wasm32), "the playground", "EDGEGEN_BROWSER").is_none() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let model = format!("{MODEL}/model.egm");
+    let output = edgegen(folder.path(), &["play", &model, "--out", "page"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let file = |name: &str| std::fs::read(folder.path().join("page").join(name)).unwrap();
+    assert!(file("index.html").starts_with(b"<!doctype html>") && file("edgegen.wasm").starts_with(b"\0asm"));
+    assert!(file("mnist-dcgan.egm").starts_with(b"EGM1") && file("icons.egm").starts_with(b"EGM1"));
+    let list: serde_json::Value = serde_json::from_slice(&file("playground.json")).unwrap();
+    assert_eq!(list["models"][0]["name"], "mnist-dcgan");
+    assert_eq!(list["models"][0]["portable"][0], std::fs::metadata(&model).unwrap().len());
+    assert!(list["models"][0]["chips"].as_array().unwrap().iter().any(|chip| chip["board"] == "pico"));
+
+    let mut command = Command::new(env!("CARGO_BIN_EXE_edgegen"));
+    let mut server = command.args(["play", "--no-open"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut address = String::new();
+    BufReader::new(server.stdout.take().unwrap()).read_line(&mut address).unwrap();
+    let host = address.trim().strip_prefix("http://").unwrap().trim_end_matches('/').to_owned();
+    let mut stream = TcpStream::connect(&host).unwrap();
+    write!(stream, "GET /edgegen.wasm HTTP/1.1\r\nHost: {host}\r\n\r\n").unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    server.kill().unwrap();
+    server.wait().unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 200 OK") && answer.ends_with(&file("edgegen.wasm")));
 }

@@ -29,8 +29,8 @@ pub struct Board {
     /// The processors that its emulator can put into it, if it has a choice.
     #[serde(default)]
     pub cpus: Vec<Cpu>,
-    /// The processor's clock in MHz.
-    pub clock_mhz: u32,
+    /// The processor's clock in MHz, where the board has one of its own.
+    pub clock_mhz: Option<u32>,
     /// Bytes of flash, or of what holds the program where there is no flash.
     pub flash: u32,
     /// Bytes of RAM.
@@ -61,6 +61,8 @@ pub enum Emulator {
     Rp2040js,
     /// `qemu-aarch64` runs the program in the tests, on a file in its panel's place; it shows no panel by itself.
     QemuUser,
+    /// A browser without a window runs the page in the tests; `edgegen play` shows it to people.
+    Chromium,
     /// Nothing that can be trusted with it; the firmware is linked, and drawn on the simulated panel.
     None,
 }
@@ -72,6 +74,7 @@ impl Emulator {
             Self::Qemu => "qemu",
             Self::Rp2040js => "rp2040js",
             Self::QemuUser => "qemu-user",
+            Self::Chromium => "chromium",
             Self::None => "none",
         }
     }
@@ -201,7 +204,7 @@ impl Board {
                 panel.name
             );
         }
-        ensure!(board.clock_mhz > 0, "clock_mhz must not be 0");
+        ensure!(board.clock_mhz != Some(0), "clock_mhz must not be 0");
         ensure!(board.program_flash < board.flash, "program_flash leaves no room for a model in flash");
         ensure!(
             board.program_ram.checked_add(board.arena).is_some_and(|sum| sum <= board.ram),

@@ -30,11 +30,13 @@ pub enum Cpu {
     CortexM55,
     /// Armv8-A with NEON, 64 bits.
     CortexA53,
+    /// WebAssembly with simd128, in browsers.
+    Wasm32,
 }
 
 impl Cpu {
     /// All of them, from small to large.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::CortexM0,
         Self::CortexM3,
         Self::CortexM4,
@@ -42,13 +44,14 @@ impl Cpu {
         Self::CortexM33,
         Self::CortexM55,
         Self::CortexA53,
+        Self::Wasm32,
     ];
 
     /// The microcontrollers among them, from small to large.
     pub const CORTEX_M: [Self; 6] =
         [Self::CortexM0, Self::CortexM3, Self::CortexM4, Self::CortexM7, Self::CortexM33, Self::CortexM55];
 
-    /// QEMU's name of it, `cortex-m0` … `cortex-a53`.
+    /// QEMU's name of it, `cortex-m0` … `cortex-a53`; or `wasm32`, which QEMU does not have.
     pub fn name(self) -> &'static str {
         match self {
             Self::CortexM0 => "cortex-m0",
@@ -58,6 +61,7 @@ impl Cpu {
             Self::CortexM33 => "cortex-m33",
             Self::CortexM55 => "cortex-m55",
             Self::CortexA53 => "cortex-a53",
+            Self::Wasm32 => "wasm32",
         }
     }
 
@@ -69,6 +73,7 @@ impl Cpu {
             Self::CortexM4 | Self::CortexM7 => "thumbv7em-none-eabi",
             Self::CortexM33 | Self::CortexM55 => "thumbv8m.main-none-eabi",
             Self::CortexA53 => "aarch64-unknown-none",
+            Self::Wasm32 => "wasm32-unknown-unknown",
         }
     }
 
@@ -83,7 +88,7 @@ impl Cpu {
             Self::CortexM0 | Self::CortexM3 => Packing::Armv6m,
             Self::CortexM4 | Self::CortexM7 | Self::CortexM33 => Packing::Dsp,
             Self::CortexM55 => Packing::Mve,
-            Self::CortexA53 => Packing::Simd128,
+            Self::CortexA53 | Self::Wasm32 => Packing::Simd128,
         }
     }
 
@@ -101,8 +106,9 @@ impl Cpu {
         Ok(command)
     }
 
-    /// Builds a program of the folder `firmware`, whose crate is `edgegen-` and the last part of `folder`, and gives its ELF file, which the next build of the same program
-    /// replaces. Builds wait for each other.
+    /// Builds a program of the folder `firmware`, whose crate is `edgegen-` and the last part of `folder`, and gives its
+    /// ELF file, or its module of WebAssembly, which the next build of the same program replaces. Builds wait for each
+    /// other.
     ///
     /// # Errors
     ///
@@ -118,7 +124,11 @@ impl Cpu {
         let text = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "could not build firmware/{folder} for {self}:\n{}", text.trim());
         let name = folder.rsplit('/').next().unwrap_or(folder);
-        Ok(self.release_folder()?.join(format!("edgegen-{name}")))
+        let file = match self {
+            Self::Wasm32 => format!("edgegen_{name}.wasm"),
+            _ => format!("edgegen-{name}"),
+        };
+        Ok(self.release_folder()?.join(file))
     }
 
     /// Where [`Cpu::cargo`] puts programs.

@@ -66,7 +66,7 @@ pub fn check(board: &Board, cpu: Cpu) -> Result<()> {
         (Emulator::Qemu, Cpu::CortexA53) => raspi::check()?,
         (Emulator::Qemu, _) => return qemu::check(cpu),
         (Emulator::Rp2040js, _) => rp2040::check()?,
-        (Emulator::QemuUser | Emulator::None, _) => bail!("nothing here boots the {}", board.name),
+        (Emulator::QemuUser | Emulator::Chromium | Emulator::None, _) => bail!("nothing here boots the {}", board.name),
     }
     firmware::check(cpu)
 }
@@ -123,7 +123,7 @@ pub fn run(model: &Path, board: &Board, panel: &Panel, cpu: Cpu, scene: Scene<'_
             })
         }
         (Emulator::Rp2040js, _) => on_rp2040(&show()?, panel, scene),
-        (Emulator::QemuUser | Emulator::None, _) => bail!("nothing here boots the {}", board.name),
+        (Emulator::QemuUser | Emulator::Chromium | Emulator::None, _) => bail!("nothing here boots the {}", board.name),
     }
 }
 

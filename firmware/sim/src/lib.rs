@@ -17,6 +17,8 @@
 //! | [`rp2040`] | the real firmware on an emulated Raspberry Pi Pico, and a picture of its panel |
 //! | [`raspi`] | the real firmware for the Raspberry Pi on an emulated one, and photos of its screen |
 //! | [`st7789`], [`ssd1306`] | panels: from the bytes on their bus to a picture |
+//! | [`playground`] | the browser as a board: its page, program and models, as files for any static host |
+//! | [`serve`] | such files on localhost |
 //! | [`photo`] | pictures back to panel levels, to compare the two pixel for pixel |
 //! | [`boards`] | what boards have: memory, panels, how they are flashed; read from each board.toml |
 //! | [`report`] | the report as data |
@@ -36,10 +38,12 @@ pub mod formats;
 pub mod machine;
 pub mod panel;
 pub mod photo;
+pub mod playground;
 pub mod qemu;
 pub mod raspi;
 pub mod report;
 pub mod rp2040;
+pub mod serve;
 pub mod skip;
 pub mod spec;
 pub mod ssd1306;

@@ -54,7 +54,7 @@ impl Machine {
                     Cpu::CortexM7 => (&["-M", "mps2-an500"], 25),
                     Cpu::CortexM33 => (&["-M", "mps2-an505"], 20),
                     Cpu::CortexM55 => (&["-M", "mps3-an547"], 32),
-                    Cpu::CortexA53 => bail!("QEMU has no mps3-an547 with a {cpu}"),
+                    Cpu::CortexA53 | Cpu::Wasm32 => bail!("QEMU has no mps3-an547 with a {cpu}"),
                 };
                 let start = if cpu == Cpu::CortexM33 { 0x3800_0000 } else { 0x2000_0000 };
                 (options, clock_mhz, start..start + 512 * 1024, Picture::Frame)

@@ -46,7 +46,7 @@ impl<'a> Keyframes<'a> {
 
     /// The codes at a point that lies between two stations; their numbers are taken modulo [`count`](Self::count).
     #[inline(never)]
-    pub(crate) fn fill(&self, point: Point, codes: &mut [i8]) {
+    pub fn fill(&self, point: Point, codes: &mut [i8]) {
         let (from, to) = (self.station(point.from), self.station(point.to));
         let end = i32::from(point.step.min(LEG));
         for ((code, from), to) in codes.iter_mut().zip(from).zip(to) {

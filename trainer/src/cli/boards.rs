@@ -26,7 +26,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
                 board.name.clone(),
                 board.chip.clone(),
                 board.cpu.to_string(),
-                format!("{} MHz", board.clock_mhz),
+                board.clock_mhz.map_or("–".to_owned(), |clock| format!("{clock} MHz")),
                 kib(board.flash),
                 kib(board.ram),
                 panels.join(", "),
@@ -41,9 +41,10 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
 
 /// All about one board.
 fn one(board: &Board) -> String {
+    let clock = board.clock_mhz.map_or(String::new(), |clock| format!(" at {clock} MHz"));
     let facts = [
         ("board", board.title.clone()),
-        ("chip", format!("{}, {} at {} MHz", board.chip, board.cpu, board.clock_mhz)),
+        ("chip", format!("{}, {}{clock}", board.chip, board.cpu)),
         (
             "flash",
             format!("{}, of which the program takes up to {}", bytes(board.flash.into()), kib(board.program_flash)),

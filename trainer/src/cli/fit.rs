@@ -77,7 +77,8 @@ impl Fit {
 
     /// The same with another number of instructions.
     pub fn with_instructions(self, board: &Board, instructions: Option<u64>, counted: bool) -> Self {
-        let milliseconds = instructions.map(|count| count as f64 / f64::from(board.clock_mhz) / 1000.0);
+        let milliseconds =
+            instructions.zip(board.clock_mhz).map(|(count, clock)| count as f64 / f64::from(clock) / 1000.0);
         Self { instructions, counted, milliseconds, ..self }
     }
 

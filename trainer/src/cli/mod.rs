@@ -14,6 +14,7 @@ mod flash;
 mod import;
 mod inspect;
 mod interrupt;
+mod play;
 mod sample;
 mod sim;
 mod source;
@@ -76,6 +77,8 @@ enum Command {
     Flash(flash::Args),
     /// Run a model file on a simulated or emulated board and photograph its display
     Sim(sim::Args),
+    /// Play with model files in the browser, on the panels of boards
+    Play(play::Args),
     /// The whole way: the shipped model on an emulated board, then one that is trained for it
     Demo(demo::Args),
     /// List what can train
@@ -98,6 +101,7 @@ pub fn main() -> ExitCode {
         Command::Boards(args) => boards::run(&args, console),
         Command::Flash(args) => flash::run(&args, console),
         Command::Sim(args) => sim::run(&args, console),
+        Command::Play(args) => play::run(&args, console),
         Command::Demo(args) => demo::run(&args, console),
         Command::Devices => devices::run(console),
         Command::Completions(args) => completions::run(&args),

@@ -1,0 +1,108 @@
+//! The browser as a board: the page of `firmware/boards/browser`, its program and the models that it offers, as files
+//! that any static host can serve. The page asks no other host for anything.
+//!
+//! ```text
+//! index.html  play.css  play.js     from firmware/boards/browser/page, as they are
+//! edgegen.wasm                      the program
+//! playground.json                   the panels of board.toml, and the models with their figures
+//! NAME.egm                          the models
+//! ```
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use serde::Serialize;
+
+use crate::boards::{self, Board, Panel};
+use crate::firmware;
+use crate::folder::root;
+
+/// Name of the board.
+pub const BOARD: &str = "browser";
+
+/// A model that the page offers.
+#[derive(Clone, Debug, Serialize)]
+pub struct Offer {
+    /// What it is called.
+    pub name: String,
+    /// What it draws, in a sentence; may be empty.
+    pub about: String,
+    /// Bytes of the file in the portable packing, and of its arena.
+    pub portable: [u64; 2],
+    /// What it comes to on boards with a chip.
+    pub chips: Vec<Chip>,
+    /// The file, in a packing that the browser's kernel reads.
+    #[serde(skip)]
+    pub file: Vec<u8>,
+}
+
+/// What a model comes to on a board.
+#[derive(Clone, Debug, Serialize)]
+pub struct Chip {
+    /// Name of the board.
+    pub board: String,
+    /// What people call it.
+    pub title: String,
+    /// Bytes of flash that the model takes, and that there are for it.
+    pub flash: [u64; 2],
+    /// Bytes of RAM that its arena takes, and that there are for it.
+    pub ram: [u64; 2],
+    /// About how long an image takes, where that is known.
+    pub milliseconds: Option<f64>,
+}
+
+/// The files.
+#[derive(Clone, Debug)]
+pub struct Playground {
+    files: BTreeMap<String, Vec<u8>>,
+}
+
+/// What the page reads first.
+#[derive(Serialize)]
+struct List<'a> {
+    panels: &'a [Panel],
+    models: &'a [Offer],
+}
+
+impl Playground {
+    /// Builds the program and puts all files together; the page opens the first of the models.
+    ///
+    /// # Errors
+    ///
+    /// When the program cannot be built here, saying what to install; or when two models have one name.
+    pub fn build(models: &[Offer]) -> Result<Self> {
+        let board = boards::find(BOARD)?;
+        firmware::check(board.cpu)?;
+        let mut files = page(&board)?;
+        let program = board.cpu.build(&board.folder(), &[])?;
+        let read = |path: &Path| fs::read(path).with_context(|| format!("could not read {}", path.display()));
+        files.insert("edgegen.wasm".to_owned(), read(&program)?);
+        let list = List { panels: &board.panels, models };
+        files.insert("playground.json".to_owned(), serde_json::to_vec(&list)?);
+        for Offer { name, file, .. } in models {
+            let before = files.insert(format!("{name}.egm"), file.clone());
+            ensure!(before.is_none(), "expected models of different names, found two called {name}: rename one");
+        }
+        Ok(Self { files })
+    }
+
+    /// Name and bytes of each file.
+    pub fn files(&self) -> &BTreeMap<String, Vec<u8>> {
+        &self.files
+    }
+}
+
+/// The files of the page.
+fn page(board: &Board) -> Result<BTreeMap<String, Vec<u8>>> {
+    let folder = root()?.join(board.folder()).join("page");
+    ["index.html", "play.css", "play.js"]
+        .into_iter()
+        .map(|name| {
+            let path = folder.join(name);
+            let bytes = fs::read(&path).with_context(|| format!("could not read {}", path.display()))?;
+            Ok((name.to_owned(), bytes))
+        })
+        .collect()
+}
