@@ -12,7 +12,7 @@ const CRATES: [(&str, &[&str]); 5] = [
         "runtime/src",
         &[
             "fixed", "packing", "graph", "error", "walk", "latent", "kernels", "format", "about", "arena", "weights",
-            "ops", "rules", "model", "stream",
+            "ops", "rules", "pictures", "model", "stream",
         ],
     ),
     (
@@ -30,6 +30,7 @@ const CRATES: [(&str, &[&str]); 5] = [
             "plan",
             "pack",
             "repack",
+            "pictures",
             "exporter",
             "reference",
             "compare",

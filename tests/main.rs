@@ -14,6 +14,7 @@ mod golden;
 mod keyframes;
 mod latent;
 mod pico;
+mod pictures;
 mod proof;
 mod raspi;
 mod raspi_linux;

@@ -12,8 +12,8 @@ use edgegen_runtime::graph::{Prior, Shape};
 use edgegen_runtime::kernels::blocked::{self, Tile};
 use edgegen_runtime::kernels::{Channels, Kernel, Native, Row, Window, scalar::Scalar};
 use edgegen_runtime::packing::{Blocking, Matrix, Packing};
-use edgegen_runtime::{Generator, GeneratorError, Model, ParseError};
-use edgegen_tests::{Values, cases, network, plan};
+use edgegen_runtime::{Generator, GeneratorError, Model, ParseError, Point};
+use edgegen_tests::{Values, cases, codes, network, plan};
 use proptest::prelude::*;
 
 /// Reads the packing with this code.
@@ -274,7 +274,10 @@ proptest! {
         let network = network(&plan);
         let file = export(&network, 4, Label { name: "test", metadata: &[] }).unwrap().file;
         let latent = network.latent().unwrap().codes(plan.seed);
-        let expected = reference::trace(&Model::parse(file.bytes()).unwrap(), std::slice::from_ref(&latent)).pop().unwrap();
+        // Inputs other than the latent vector are those of seed 0.
+        let mut inputs = codes(&network, Point::seed(0));
+        inputs[0].clone_from(&latent);
+        let expected = reference::trace(&Model::parse(file.bytes()).unwrap(), &inputs).pop().unwrap();
         prop_assert_eq!(&image(&file, Plain::<1>, &latent), &expected);
         prop_assert_eq!(&image(&file, Plain::<2>, &latent), &expected);
         prop_assert_eq!(&image(&file, Plain::<3>, &latent), &expected);

@@ -4,10 +4,11 @@
 use std::path::Path;
 
 use edgegen_export::ModelFile;
+use edgegen_export::calibrate::input_code;
 use edgegen_export::function::Function;
 use edgegen_export::layers::{Input, LatentInput, Layer, Network, Node, Over, PixelRange, Window};
-use edgegen_runtime::Shape;
 use edgegen_runtime::graph::{Border, Prior};
+use edgegen_runtime::{Point, Shape};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 
@@ -220,6 +221,11 @@ enum Block {
         less: [usize; 3],
     },
     PerChannel,
+    /// The map plus noise: a value for each pixel or for each channel too, times a factor.
+    Noisy {
+        single: bool,
+        uniform: bool,
+    },
 }
 
 fn windows() -> impl Strategy<Value = Window> {
@@ -282,15 +288,29 @@ fn graph_block() -> impl Strategy<Value = Block> {
 /// Random plans.
 pub fn plan() -> impl Strategy<Value = Plan> {
     let blocks = prop::collection::vec(prop_oneof![chain_block(), graph_block()], 1..5);
-    (any::<u64>(), 1usize..9, (1u16..6, 1u16..6, 1u16..6), blocks).prop_map(|(seed, latent, base, blocks)| Plan {
-        seed,
-        latent,
-        base,
-        blocks,
+    // Drawn last, so that what failed before is drawn again as it was.
+    let noise = prop::option::weighted(0.3, (0usize..5, any::<bool>(), any::<bool>()));
+    let parts = (any::<u64>(), 1usize..9, (1u16..6, 1u16..6, 1u16..6), blocks, noise);
+    parts.prop_map(|(seed, latent, base, mut blocks, noise)| {
+        if let Some((place, single, uniform)) = noise {
+            blocks.insert(place.min(blocks.len()), Block::Noisy { single, uniform });
+        }
+        Plan { seed, latent, base, blocks }
     })
 }
 
-/// The network of a plan. It reads a latent vector of `plan.latent` values.
+/// The codes of a network's inputs other than constants at a point, `[h, w, c]`, as the interpreters take them.
+pub fn codes(network: &Network, point: Point) -> Vec<Vec<i8>> {
+    let code = |input: &Input| {
+        let (values, code) = (input.values_at(point), input_code(input));
+        let shape = input.shape().unwrap_or(Shape { h: 1, w: 1, c: 1 });
+        let (area, channels) = (usize::from(shape.h) * usize::from(shape.w), usize::from(shape.c));
+        (0..values.len()).map(|at| code.encode(values[at % channels * area + at / channels])).collect()
+    };
+    network.inputs().map(code).collect()
+}
+
+/// The network of a plan. It reads a latent vector of `plan.latent` values, and perhaps noise.
 pub fn network(plan: &Plan) -> Network {
     let mut choice = Values(plan.seed);
     let prior = if choice.value() > 0.0 { Prior::Gaussian } else { Prior::Uniform };
@@ -409,6 +429,13 @@ impl Block {
             Block::PerChannel => {
                 let slopes = graph.values.take(channels);
                 graph.push(Layer::ChannelFunctions(slopes.into_iter().map(Function::leaky_relu).collect()), &[last])
+            }
+            Block::Noisy { single, uniform } => {
+                let shape = if single { Shape { c: 1, ..shape } } else { shape };
+                let prior = if uniform { Prior::Uniform } else { Prior::Gaussian };
+                let number = graph.nodes.len() as u16;
+                let noise = graph.push(Layer::Input(Input::Noise { shape, prior, number }), &[])?;
+                graph.push(Layer::Add { scales: [1.0, 0.5] }, &[last, noise])
             }
         }
     }

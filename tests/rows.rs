@@ -3,20 +3,20 @@
 use edgegen_export::layers::LatentInput;
 use edgegen_export::{Exported, Label, ModelFile, cost, export, pack, reference};
 use edgegen_runtime::{Generator, GeneratorError, Model, Point, Prior, Shape};
-use edgegen_tests::{cases, every_input, network, plan, rgb64};
+use edgegen_tests::{cases, codes, every_input, network, plan, rgb64};
 use proptest::prelude::*;
 
 const LABEL: Label<'_> = Label { name: "test", metadata: &[] };
 
-/// The image of a latent vector by the runtime, in exactly the arena that the model asks for.
-fn stream(model: &Model<'_>, latent: &[i8]) -> Vec<i8> {
+/// The image of a point by the runtime, in exactly the arena that the model asks for.
+fn stream(model: &Model<'_>, point: Point) -> Vec<i8> {
     let mut arena = vec![85; model.arena_bytes()];
     let mut generator = Generator::new(model, &mut arena).unwrap();
     let mut image = Vec::new();
     // Twice: nothing may be left over from the image before.
     for _ in 0..2 {
         image.clear();
-        let mut rows = generator.decode(latent);
+        let mut rows = generator.sample_at(point);
         while let Some(row) = rows.next_row() {
             image.extend(row.iter().map(|&byte| byte as i8));
         }
@@ -32,9 +32,9 @@ proptest! {
         let network = network(&plan);
         let Exported { file, .. } = export(&network, 4, LABEL).unwrap();
         let model = Model::parse(file.bytes()).unwrap();
-        let latent = network.latent().unwrap().codes(plan.seed);
-        let expected = reference::trace(&model, std::slice::from_ref(&latent)).pop().unwrap();
-        prop_assert_eq!(stream(&model, &latent), expected);
+        let point = Point::walk(plan.seed, plan.seed ^ 5, (plan.seed % 70) as u16);
+        let expected = reference::trace(&model, &codes(&network, point)).pop().unwrap();
+        prop_assert_eq!(stream(&model, point), expected);
     }
 
     #[test]
@@ -82,9 +82,9 @@ fn a_64_by_64_rgb_generator_runs_in_8_kilobytes() {
     assert_eq!(model.arena_bytes(), rings + 100 + 12 * 6 + 15);
     assert_eq!(cost.whole_maps_bytes, 32 * 32 * 16 + 64 * 64 * 3);
 
-    let latent = LatentInput::new(Prior::Gaussian, 64).codes(1);
-    let expected = reference::trace(&model, std::slice::from_ref(&latent)).pop().unwrap();
-    assert_eq!(stream(&model, &latent), expected);
+    let point = Point::seed(1);
+    let expected = reference::trace(&model, &codes(&rgb64(), point)).pop().unwrap();
+    assert_eq!(stream(&model, point), expected);
 
     let needed = model.arena_bytes();
     let mut arena = vec![0; needed - 1];
@@ -96,8 +96,13 @@ fn a_64_by_64_rgb_generator_runs_in_8_kilobytes() {
 fn a_sample_is_the_decoding_of_its_latent_vector() {
     let Exported { file, .. } = export(&rgb64(), 2, LABEL).unwrap();
     let model = Model::parse(file.bytes()).unwrap();
-    let decoded: Vec<u8> =
-        stream(&model, &LatentInput::new(Prior::Gaussian, 64).codes(9)).iter().map(|&v| v as u8).collect();
+    let mut arena = vec![0; model.arena_bytes()];
+    let mut generator = Generator::new(&model, &mut arena).unwrap();
+    let mut rows = generator.decode(&LatentInput::new(Prior::Gaussian, 64).codes(9));
+    let mut decoded = Vec::new();
+    while let Some(row) = rows.next_row() {
+        decoded.extend_from_slice(row);
+    }
     assert_eq!(edgegen_export::image(&model, 9), decoded);
     assert_ne!(edgegen_export::image(&model, 10), decoded);
 }

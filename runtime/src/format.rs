@@ -22,8 +22,9 @@ use crate::packing::Packing;
 
 /// The first four bytes.
 pub const MAGIC: [u8; 4] = *b"EGM1";
-/// Major and minor version of the format. A reader takes its own major with any minor up to its own.
-pub const VERSION: (u16, u16) = (3, 0);
+/// Major and minor version of the format. A reader takes its own major with any minor up to its own; a file has the
+/// least minor one that knows what is in it, see `docs/format.md`.
+pub const VERSION: (u16, u16) = (3, 1);
 /// Bytes before the nodes.
 pub const HEADER_LEN: usize = 32;
 /// Alignment of the file and of every part of its data.

@@ -6,7 +6,7 @@
 //!
 //! | kind | parameters | what a value is |
 //! |---|---|---|
-//! | [`Kind::Input`] | [`Input`] | latent, class, fed from outside, or a constant |
+//! | [`Kind::Input`] | [`Input`] | latent, class, noise, fed from outside, or a constant |
 //! | [`Kind::Product`] | [`Product`] | weights times what a pixel reads |
 //! | [`Kind::Join`] | [`Join`] | the sum or the product of two nodes |
 //! | [`Kind::Copy`] | [`struct@Copy`] | one value of one of two nodes, through a table |
@@ -300,13 +300,14 @@ impl Rounding {
 pub struct Input {
     /// [`Source`] as a number.
     pub source: u16,
-    /// [`Prior`] as a number, of a latent vector.
+    /// [`Prior`] as a number, of a latent vector or of noise.
     pub prior: u16,
     /// Values of the latent vector; the rest of the node, which has one row and one column, is a value for each class.
+    /// Of noise its number: noises of one number are the same.
     pub dims: u16,
-    /// Zeros.
-    pub reserved: u16,
-    /// Offset of a constant's values in the data, `[h, w, c]`, a byte each.
+    /// Pictures in the data for rows that are fed, see [`Pictures`](crate::pictures::Pictures); else 0.
+    pub pictures: u16,
+    /// Offset in the data of a constant's values, `[h, w, c]`, a byte each; of pictures as many, one behind the other.
     pub values: u32,
 }
 
@@ -322,8 +323,13 @@ impl Input {
 
     /// How it is drawn if it is a latent vector.
     pub fn latent(&self) -> Option<Latent> {
-        let prior = Prior::ALL.get(usize::from(self.prior)).copied()?;
+        let prior = self.prior()?;
         (self.source == Source::Latent as u16).then_some(Latent { prior, dims: self.dims })
+    }
+
+    /// The distribution of a latent vector or of noise; `None` where the number stands for none.
+    pub fn prior(&self) -> Option<Prior> {
+        Prior::ALL.get(usize::from(self.prior)).copied()
     }
 }
 
@@ -339,11 +345,13 @@ pub enum Source {
     Fed,
     /// The data of the model file.
     Constant,
+    /// A value for each place of a map, drawn from the seed: see [`crate::latent::noise`].
+    Noise,
 }
 
 impl Source {
     /// All of them; the position is the number in the file.
-    pub const ALL: [Self; 4] = [Self::Latent, Self::Class, Self::Fed, Self::Constant];
+    pub const ALL: [Self; 5] = [Self::Latent, Self::Class, Self::Fed, Self::Constant, Self::Noise];
 
     /// The code of 1.0 of a class.
     pub const CLASS_STEPS: u8 = 127;

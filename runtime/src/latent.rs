@@ -10,11 +10,14 @@ use crate::graph::Prior;
 
 mod gaussian;
 pub mod keyframes;
+mod noise;
 mod point;
 mod walk;
 
 pub use keyframes::Keyframes;
+pub use noise::noise;
 pub use point::Point;
+pub(crate) use point::remainder;
 pub use walk::{STEPS, walk};
 
 /// 1.0 as a weight of [`blend`].

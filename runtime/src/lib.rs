@@ -17,7 +17,8 @@
 //! | [`packing`] | the order of weights that each instruction set reads |
 //! | [`kernels`] | one file an instruction set: slices, never a shape |
 //! | [`fixed`] | the arithmetic, written down once |
-//! | [`latent`] | seed to latent vector, and the way from one to the next |
+//! | [`latent`] | seed to latent vector and noise, and the way from one to the next |
+//! | [`pictures`] | images that a model brings along, to read |
 
 #![no_std]
 #![deny(missing_docs, missing_debug_implementations, unsafe_code, rustdoc::broken_intra_doc_links)]
@@ -36,6 +37,7 @@ pub mod latent;
 pub mod model;
 pub mod ops;
 pub mod packing;
+pub mod pictures;
 mod rules;
 pub mod stream;
 pub mod walk;
@@ -46,6 +48,7 @@ pub use graph::{Prior, Shape};
 pub use latent::Point;
 pub use model::Model;
 pub use packing::Packing;
+pub use pictures::{Picture, Pictures};
 pub use stream::{Feed, Generator, Rows};
 
 /// Working memory of a [`Generator`], aligned for every instruction set.

@@ -8,6 +8,7 @@ use crate::graph::{About, Input, Latent, Node, Shape, Source};
 use crate::kernels::{Kernel, Native};
 use crate::latent::{Keyframes, keyframes};
 use crate::packing::Packing;
+use crate::pictures::Pictures;
 use crate::rules::{self, Needs};
 use crate::weights::Weights;
 
@@ -110,7 +111,18 @@ impl<'a> Model<'a> {
 
     /// Shape of the rows that the caller hands in, for a model that reads an image.
     pub fn fed(&self) -> Option<Shape> {
-        self.inputs().find(|(_, input)| input.source() == Some(Source::Fed)).map(|(node, _)| node.shape)
+        self.fed_input().map(|(node, _)| node.shape)
+    }
+
+    fn fed_input(&self) -> Option<(&'a Node, &'a Input)> {
+        self.inputs().find(|(_, input)| input.source == Source::Fed as u16)
+    }
+
+    /// The pictures that the file brings along for a model that reads an image, if it does.
+    #[inline(never)]
+    pub fn pictures(&self) -> Option<Pictures<'a>> {
+        let (node, input) = self.fed_input()?;
+        Pictures::new(node.shape, input.pictures, self.weights.data.get(input.values as usize..)?)
     }
 
     /// The walk that the file brings along, if it does.

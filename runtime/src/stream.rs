@@ -9,6 +9,7 @@ use crate::latent::Point;
 use crate::model::Model;
 use crate::ops::{self, Job, input};
 use crate::packing::{Packing, SCRATCH_ALIGNMENT};
+use crate::pictures::Picture;
 use crate::walk::{self, Progress};
 
 /// Draws images from a model with memory of the caller.
@@ -78,16 +79,33 @@ impl<'a, K: Kernel> Generator<'a, K> {
 
     /// The image at a point of the latent space: on the way between two seeds or two keyframes, or of a chosen class.
     ///
-    /// A model that reads an image sees black; [`Generator::translate`] hands it one.
+    /// A model that reads an image sees the one of its own [`Pictures`](crate::Pictures) that the point starts at, `from`
+    /// modulo their number, or black where it has none; [`Generator::translate`] hands it another one.
     pub fn sample_at(&mut self, point: Point) -> Rows<'_, 'a, K> {
-        self.translate(point, Black)
+        let feed = self.own(point);
+        self.translate(point, feed)
     }
 
     /// The image that comes of another one, which `feed` hands in row by row, each when it is needed and in order. The
     /// point is for the model's other inputs, if there are any.
+    ///
+    /// The other image may be one that is being drawn: [`Rows`] are a [`Feed`], too.
+    ///
+    /// ```
+    /// # use edgegen_runtime::{Generator, Point};
+    /// /// Hands what `second` makes of the image of a seed by `first` to `panel`. Neither image ever is in memory: when
+    /// /// `second` lacks a row, `first` makes its next one.
+    /// fn draw(first: &mut Generator<'_>, second: &mut Generator<'_>, seed: u64, mut panel: impl FnMut(&[u8])) {
+    ///     assert_eq!(second.model().fed(), Some(first.model().output()), "one reads what the other draws");
+    ///     let mut rows = second.translate(Point::seed(seed), first.sample(seed));
+    ///     while let Some(row) = rows.next_row() {
+    ///         panel(row);
+    ///     }
+    /// }
+    /// ```
     pub fn translate<F: Feed>(&mut self, point: Point, feed: F) -> Rows<'_, 'a, K, F> {
         self.fill(point);
-        self.rows(feed)
+        self.rows(point, feed)
     }
 
     /// Hands the rows of a seed's image to `take`, top to bottom.
@@ -102,7 +120,8 @@ impl<'a, K: Kernel> Generator<'a, K> {
     /// values of the classes behind it. Missing values are taken as 0, surplus ones are left, and −128 is taken as
     /// −127. Inputs other than the first latent vector are those of seed 0.
     pub fn decode(&mut self, codes: &[i8]) -> Rows<'_, 'a, K> {
-        self.decode_at(Point::seed(0), codes, Black)
+        let feed = self.own(Point::seed(0));
+        self.decode_at(Point::seed(0), codes, feed)
     }
 
     /// As [`Generator::decode`], with the other inputs chosen, too: a class that is an input of its own is the point's,
@@ -112,7 +131,12 @@ impl<'a, K: Kernel> Generator<'a, K> {
         let latent = self.latent();
         latent.fill(0);
         latent.iter_mut().zip(codes).for_each(|(to, &from)| *to = from.max(LEAST_CODE));
-        self.rows(feed)
+        self.rows(point, feed)
+    }
+
+    /// What a model reads that brings pictures along.
+    fn own(&self, point: Point) -> Own<'a> {
+        Own(self.model.pictures().map(|pictures| pictures.picture(point.from)))
     }
 
     /// Fills the inputs that are there from the start.
@@ -138,9 +162,9 @@ impl<'a, K: Kernel> Generator<'a, K> {
         }
     }
 
-    fn rows<F: Feed>(&mut self, feed: F) -> Rows<'_, 'a, K, F> {
+    fn rows<F: Feed>(&mut self, point: Point, feed: F) -> Rows<'_, 'a, K, F> {
         walk::start(self.model.nodes(), self.progress);
-        Rows { generator: self, feed }
+        Rows { generator: self, point, feed }
     }
 }
 
@@ -162,20 +186,42 @@ impl<F: FnMut(u16, &mut [u8])> Feed for F {
     }
 }
 
-/// A black image, for models that read none.
+/// A picture of the model's own, or black where it has none.
 #[derive(Clone, Copy, Debug)]
-pub struct Black;
+pub struct Own<'a>(Option<Picture<'a>>);
 
-impl Feed for Black {
-    fn row(&mut self, _: u16, row: &mut [u8]) {
-        row.fill(0);
+impl Feed for Own<'_> {
+    fn row(&mut self, y: u16, row: &mut [u8]) {
+        copy(self.0.map_or(&[], |picture| picture.row(y)), row);
     }
+}
+
+impl Feed for Picture<'_> {
+    fn row(&mut self, y: u16, row: &mut [u8]) {
+        copy(Picture::row(self, y), row);
+    }
+}
+
+/// The rows of an image that is being drawn, for a model that reads it; below the last one there is black.
+impl<K: Kernel, F: Feed> Feed for Rows<'_, '_, K, F> {
+    fn row(&mut self, _: u16, row: &mut [u8]) {
+        copy(self.next_row().unwrap_or(&[]), row);
+    }
+}
+
+/// Copies what there is; the rest of the row is black.
+#[inline(never)]
+fn copy(from: &[u8], row: &mut [u8]) {
+    row.fill(0);
+    row.iter_mut().zip(from).for_each(|(to, &from)| *to = from);
 }
 
 /// The rows of one image, top to bottom; each is computed when it is asked for.
 #[derive(Debug)]
-pub struct Rows<'g, 'a, K: Kernel = Native, F = Black> {
+pub struct Rows<'g, 'a, K: Kernel = Native, F = Own<'a>> {
     generator: &'g mut Generator<'a, K>,
+    /// For rows that are drawn when they are needed.
+    point: Point,
     feed: F,
 }
 
@@ -200,7 +246,12 @@ impl<K: Kernel, F: Feed> Rows<'_, '_, K, F> {
                         row.iter_mut().for_each(|code| *code = Source::pixel_code(*code as u8));
                     } else {
                         let weights = model.weights();
-                        ops::run(&mut Job { weights, nodes, node, progress, rings: before, y, row, scratch }, kernel);
+                        let job = &mut Job { weights, nodes, node, progress, rings: before, y, row, scratch };
+                        if node.kind == Kind::Input as u8 {
+                            input::run(job, self.point);
+                        } else {
+                            ops::run(job, kernel);
+                        }
                     }
                 }
                 None => padded(node, ring, start).fill(node.zero_point),

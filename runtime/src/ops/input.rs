@@ -1,11 +1,13 @@
 //! Where a network starts: a latent vector and a class, which are filled at once when an image begins; rows that the
-//! caller hands in; and constants of the model.
+//! caller hands in; noise; and constants of the model.
 
 use super::Job;
 use crate::error::Fault;
 use crate::fixed::LEAST_CODE;
 use crate::graph::{Input, Node, Source};
 use crate::latent::Point;
+#[cfg(feature = "all-operators")]
+use crate::latent::noise;
 use crate::weights::Weights;
 
 #[inline(never)]
@@ -21,12 +23,26 @@ pub(crate) fn check(node: &Node, weights: &Weights<'_>) -> Result<i8, Fault> {
             let whole = node.zero_point == 0 && u32::from(node.ring_rows) == node.made_rows();
             if drawn && whole && node.shape.is_vector() { Ok(LEAST_CODE) } else { Err(Fault::Shape) }
         }
-        Some(Source::Fed) => Ok(LEAST_CODE),
+        Some(Source::Fed) => {
+            if input.pictures > 0 {
+                // Below 2⁶⁴: four numbers of 16 bits.
+                weights.check(input.values, node.shape.len() as u64 * u64::from(input.pictures))?;
+            }
+            Ok(LEAST_CODE)
+        }
         Some(Source::Constant) => {
             weights.check(input.values, node.shape.len() as u64)?;
             Ok(weights.codes(input.values, 0, node.shape.len()).iter().copied().min().unwrap_or(0))
         }
-        None => Err(Fault::Kind),
+        #[cfg(feature = "all-operators")]
+        Some(Source::Noise) => {
+            if input.prior().is_some() && node.zero_point == 0 {
+                Ok(LEAST_CODE)
+            } else {
+                Err(Fault::Shape)
+            }
+        }
+        _ => Err(Fault::Kind),
     }
 }
 
@@ -39,13 +55,24 @@ pub(crate) fn fill(node: &Node, point: Point, row: &mut [i8]) {
     }
 }
 
-/// A row of a constant; those of the caller come from elsewhere.
+/// A row of a constant, or of noise at a point; those of the caller come from elsewhere.
 #[inline(never)]
-pub(crate) fn run(job: &mut Job<'_>) {
+pub(crate) fn run(job: &mut Job<'_>, point: Point) {
     let Some(input) = job.node.parameters::<Input>() else { return };
-    if input.source() == Some(Source::Constant) {
-        let len = job.row.len();
-        let values = job.weights.codes(input.values, usize::from(job.y) * len, len);
-        job.row.iter_mut().zip(values).for_each(|(to, &from)| *to = from);
+    match input.source() {
+        Some(Source::Constant) => {
+            let len = job.row.len();
+            let values = job.weights.codes(input.values, usize::from(job.y) * len, len);
+            job.row.iter_mut().zip(values).for_each(|(to, &from)| *to = from);
+        }
+        #[cfg(feature = "all-operators")]
+        Some(Source::Noise) => {
+            if let Some(prior) = input.prior() {
+                noise(prior, point, input.dims, job.y, job.row);
+            }
+        }
+        _ => {
+            let _ = point;
+        }
     }
 }

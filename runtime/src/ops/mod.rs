@@ -118,7 +118,7 @@ impl<'a> Job<'a> {
     }
 }
 
-/// Makes a row.
+/// Makes a row of a node that reads others.
 pub(crate) fn run<K: Kernel>(job: &mut Job<'_>, kernel: Option<K>) {
     match job.node.kind() {
         Some(Kind::Product) => product::run(job, kernel),
@@ -128,7 +128,6 @@ pub(crate) fn run<K: Kernel>(job: &mut Job<'_>, kernel: Option<K>) {
         Some(Kind::Copy) => copy::run(job, kernel),
         #[cfg(feature = "all-operators")]
         Some(Kind::Reduce) => reduce::run(job, kernel),
-        Some(Kind::Input) => input::run(job),
         _ => {}
     }
 }

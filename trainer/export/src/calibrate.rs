@@ -57,7 +57,7 @@ impl Code {
         Self { scale, zero_point }
     }
 
-    /// That of a latent vector, and of the classes behind it.
+    /// That of a latent vector, of the classes behind it, and of noise.
     pub fn latent(prior: Prior) -> Self {
         Self { scale: 1.0 / f32::from(prior.steps()), zero_point: 0 }
     }
@@ -273,11 +273,12 @@ impl Samples {
 }
 
 /// The code of an input; that of a constant is made for its values.
-pub(crate) fn input_code(input: &Input) -> Code {
+pub fn input_code(input: &Input) -> Code {
     match input {
         Input::Latent(latent) => Code::latent(latent.prior),
         Input::Class { .. } => Code::class(),
         Input::Image { pixels, .. } => Code::image(*pixels),
+        Input::Noise { prior, .. } => Code::latent(*prior),
         Input::Constant { values, .. } => {
             let ends = values.iter().fold([0.0f32; 2], |[low, high], &value| [low.min(value), high.max(value)]);
             Code::covering(ends[0], ends[1])

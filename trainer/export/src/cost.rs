@@ -88,8 +88,12 @@ fn node_cost(model: &Model<'_>, node: &Node) -> OpCost {
         let first = nodes[usize::from(node.reads()[0].source)].shape.c;
         let more = if copy.channel_tables == 1 { u64::from(first) - 1 } else { 0 };
         table_bytes += tables(&copy.tables) + 256 * more;
-    } else if node.parameters::<Input>().and_then(Input::source) == Some(Source::Constant) {
-        weight_bytes = values;
+    } else if let Some(input) = node.parameters::<Input>() {
+        weight_bytes = match input.source() {
+            Some(Source::Constant) => values,
+            Some(Source::Fed) => values * u64::from(input.pictures),
+            _ => 0,
+        };
     }
     let sums = matches!(node.kind(), Some(Kind::Product | Kind::Join | Kind::Reduce));
     OpCost {
@@ -116,6 +120,7 @@ pub fn describe(node: &Node) -> String {
             Some(Source::Class) => "class",
             Some(Source::Fed) => "image",
             Some(Source::Constant) => "constant",
+            Some(Source::Noise) => "noise",
             None => "input",
         }
         .into();

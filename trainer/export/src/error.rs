@@ -81,6 +81,14 @@ pub enum ExportError {
         /// The largest sum that the weights allow.
         found: i64,
     },
+    /// Pictures and a model that do not go together.
+    #[error("expected {expected}, found {found}: give another picture or another model")]
+    Picture {
+        /// What could be.
+        expected: &'static str,
+        /// What is.
+        found: String,
+    },
     /// The finished file does not parse; this is a fault of the exporter.
     #[error("the exporter wrote a file that the runtime refuses ({0}): please report it with the network")]
     Refused(#[from] ParseError),

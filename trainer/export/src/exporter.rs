@@ -1,7 +1,7 @@
 //! The whole way from a network to a model file, and images of one.
 
 use edgegen_runtime::kernels::{Kernel, Native};
-use edgegen_runtime::{Generator, Packing, Point};
+use edgegen_runtime::{Feed, Generator, Packing, Point, Rows};
 
 use crate::error::ExportError;
 use crate::file::ModelFile;
@@ -70,9 +70,10 @@ pub fn image(model: &edgegen_runtime::Model<'_>, seed: u64) -> Vec<u8> {
     image_at(model, Point::seed(seed))
 }
 
-/// The image of a point of latent space, as [`image`]; a model that reads an image sees black.
+/// The image of a point of latent space, as [`image`]; a model that reads an image sees one of its own, or black.
 pub fn image_at(model: &edgegen_runtime::Model<'_>, point: Point) -> Vec<u8> {
-    translated(model, point, &[])
+    let mut arena = vec![0; model.arena_bytes()];
+    Generator::new(model, &mut arena).map_or(Vec::new(), |mut generator| all(generator.sample_at(point)))
 }
 
 /// What a model makes of `picture`, `[h, w, c]` bytes of [`Model::fed`](edgegen_runtime::Model::fed), where it reads
@@ -84,12 +85,14 @@ pub fn translated(model: &edgegen_runtime::Model<'_>, point: Point, picture: &[u
         row.iter_mut().zip(picture.get(start..).unwrap_or(&[])).for_each(|(to, &from)| *to = from);
     };
     let mut arena = vec![0; model.arena_bytes()];
-    let mut image = Vec::with_capacity(model.output().len());
-    if let Ok(mut generator) = Generator::new(model, &mut arena) {
-        let mut rows = generator.translate(point, feed);
-        while let Some(row) = rows.next_row() {
-            image.extend_from_slice(row);
-        }
+    Generator::new(model, &mut arena).map_or(Vec::new(), |mut generator| all(generator.translate(point, feed)))
+}
+
+/// All rows, one behind the other.
+fn all<F: Feed>(mut rows: Rows<'_, '_, Native, F>) -> Vec<u8> {
+    let mut image = Vec::new();
+    while let Some(row) = rows.next_row() {
+        image.extend_from_slice(row);
     }
     image
 }

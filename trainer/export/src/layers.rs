@@ -190,6 +190,15 @@ pub enum Input {
         /// What its pixels mean: 0 … 255 is that range.
         pixels: PixelRange,
     },
+    /// A value for each place of a map, drawn from the seed, not that of any other place.
+    Noise {
+        /// Its shape.
+        shape: Shape,
+        /// How its values are drawn.
+        prior: Prior,
+        /// Which noise it is: those of one number are the same.
+        number: u16,
+    },
     /// Numbers that are part of the model.
     Constant {
         /// The shape.

@@ -16,6 +16,7 @@
 //! | [`plan`] | padding and ring heights |
 //! | [`pack`](mod@pack) | the file |
 //! | [`repack`](mod@repack) | the file for one CPU |
+//! | [`pictures`] | the file with pictures to read |
 //! | [`exporter`] | all of these, one after the other |
 //! | [`reference`](mod@reference) | naive integer interpreter of the file |
 //! | [`compare`](mod@compare) | float against int8, stage by stage |
@@ -36,6 +37,7 @@ pub mod function;
 pub mod layers;
 pub mod onnx;
 pub mod pack;
+pub mod pictures;
 pub mod plan;
 pub mod quantize;
 pub mod reference;
@@ -46,4 +48,5 @@ pub use error::ExportError;
 pub use exporter::{Exported, export, export_with, image, image_at, native, translated};
 pub use file::ModelFile;
 pub use pack::Label;
+pub use pictures::with_pictures;
 pub use repack::repack;

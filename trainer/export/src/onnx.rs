@@ -32,6 +32,7 @@ const IR_VERSION: i64 = 8;
 /// Names of inputs and output.
 const LATENT: &str = "latent";
 const CLASS: &str = "class";
+const NOISE: &str = "noise";
 const PICTURE: &str = "picture";
 const IMAGE: &str = "image";
 

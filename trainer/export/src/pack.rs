@@ -3,7 +3,7 @@
 use edgegen_runtime::format::{ALIGNMENT, HEADER_LEN, MAGIC, VERSION, checksum, field};
 use edgegen_runtime::graph::{
     self, About, Input, Join, List, MAX_METADATA, MAX_NODES, MAX_READS, Node, Parameters, Product, Read, Reduce,
-    Rounding,
+    Rounding, Source,
 };
 use edgegen_runtime::{Model, Packing};
 
@@ -126,6 +126,12 @@ pub(crate) fn append(data: &mut Vec<u8>, bytes: impl IntoIterator<Item = u8>) ->
     offset
 }
 
+/// The least minor version that knows all of `nodes`: older runtimes draw what has nothing new in it.
+fn minor(nodes: &[Node]) -> u16 {
+    let is_new = |input: &Input| input.source == Source::Noise as u16 || input.pictures > 0;
+    if nodes.iter().filter_map(|node| node.parameters::<Input>()).any(is_new) { VERSION.1 } else { 0 }
+}
+
 /// The bytes of a file for any nodes and data, right or wrong: tests write wrong ones.
 pub fn assemble(nodes: &[Node], about: &About<'_>, packing: Packing, data: &[u8]) -> Vec<u8> {
     frame(nodes, &postcard::to_stdvec(about).unwrap_or_default(), packing, data)
@@ -136,7 +142,7 @@ pub fn frame(nodes: &[Node], about: &[u8], packing: Packing, data: &[u8]) -> Vec
     let mut file = vec![0; HEADER_LEN];
     file[field::MAGIC].copy_from_slice(&MAGIC);
     file[field::MAJOR].copy_from_slice(&VERSION.0.to_le_bytes());
-    file[field::MINOR].copy_from_slice(&VERSION.1.to_le_bytes());
+    file[field::MINOR].copy_from_slice(&minor(nodes).to_le_bytes());
     file[field::ABOUT_LEN].copy_from_slice(&(about.len() as u32).to_le_bytes());
     file[field::DATA_LEN].copy_from_slice(&(data.len() as u32).to_le_bytes());
     file[field::PACKING].copy_from_slice(&packing.code().to_le_bytes());

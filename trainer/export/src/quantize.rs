@@ -172,7 +172,7 @@ fn source(input: &Input, shape: Shape) -> Result<QuantizedOp, ExportError> {
         source: source as u16,
         prior: prior as u16,
         dims,
-        reserved: 0,
+        pictures: 0,
         values: 0,
     };
     let input_of = |latent: Latent| of(Kind::Latent, latent.prior, latent.dims);
@@ -184,6 +184,9 @@ fn source(input: &Input, shape: Shape) -> Result<QuantizedOp, ExportError> {
         }
         Input::Class { .. } => QuantizedOp::Input { input: of(Kind::Class, Prior::Gaussian, 0), values: vec![] },
         Input::Image { .. } => QuantizedOp::Input { input: of(Kind::Fed, Prior::Gaussian, 0), values: vec![] },
+        Input::Noise { prior, number, .. } => {
+            QuantizedOp::Input { input: of(Kind::Noise, *prior, *number), values: vec![] }
+        }
         Input::Constant { values, .. } => {
             let code = input_code(input);
             let channels = usize::from(shape.c);

@@ -62,8 +62,15 @@ pub fn repack(file: &ModelFile, packing: Packing) -> Result<ModelFile, ExportErr
             to.rounding.channels = copy(&mut data, node.rounding.channels, 8 * sets);
             to.rounding.table = node.rounding.table().map_or(Rounding::NO_TABLE, |table| copy(&mut data, table, 256));
         }
-        if let Some(input) = node.parameters::<Input>().filter(|input| input.source() == Some(Source::Constant)) {
-            replace(to, &Input { values: copy(&mut data, input.values, node.shape.len()), ..*input });
+        if let Some(input) = node.parameters::<Input>() {
+            let maps = match input.source() {
+                Some(Source::Constant) => 1,
+                Some(Source::Fed) => usize::from(input.pictures),
+                _ => 0,
+            };
+            if maps > 0 {
+                replace(to, &Input { values: copy(&mut data, input.values, maps * node.shape.len()), ..*input });
+            }
         }
         if let Some(old) = node.parameters::<Copy>() {
             let mut new = *old;

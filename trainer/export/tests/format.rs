@@ -5,8 +5,8 @@
 use std::path::Path;
 
 use edgegen_export::function::Function;
-use edgegen_export::layers::{LatentInput, Layer, Network, PixelRange};
-use edgegen_export::{Label, ModelFile, export};
+use edgegen_export::layers::{self, LatentInput, Layer, Network, PixelRange};
+use edgegen_export::{Label, ModelFile, export, with_pictures};
 use edgegen_runtime::format::checksum;
 use edgegen_runtime::graph::{Axis, Border, Input, Kind, Node, Prior, Product, Source};
 use edgegen_runtime::{Model, Shape};
@@ -89,4 +89,30 @@ fn fields_stand_where_the_page_says() {
     assert_eq!(nodes[1].rounding.channels as usize, channels);
     assert_eq!(model.about().name, "tiny");
     assert_eq!(model.about().metadata[..], [("licence", "CC0")]);
+}
+
+#[test]
+fn pictures_and_noise_stand_where_the_page_says() {
+    let shape = Shape { h: 2, w: 3, c: 1 };
+    let node = |name: &str, layer, reads| layers::Node { name: name.into(), layer, reads };
+    let image = layers::Input::Image { shape, pixels: PixelRange::Symmetric };
+    let noise = layers::Input::Noise { shape, prior: Prior::Uniform, number: 7 };
+    let nodes = vec![
+        node("image", Layer::Input(image), vec![]),
+        node("noise", Layer::Input(noise), vec![]),
+        node("sum", Layer::Add { scales: [0.5, 0.5] }, vec![0, 1]),
+    ];
+    let network = Network { nodes, pixels: PixelRange::Symmetric };
+    let bare = export(&network, 16, Label { name: "tiny", metadata: &[] }).unwrap().file;
+    let file = with_pictures(&bare, &[vec![1, 2, 3, 4, 5, 6], vec![7; 6]]).unwrap();
+    let bytes = file.bytes();
+    let u16_at = |at: usize| u16::from_le_bytes([bytes[at], bytes[at + 1]]);
+    let u32_at = |at: usize| u32::from_le_bytes(core::array::from_fn(|i| bytes[at + i]));
+    assert_eq!((u16_at(4), u16_at(6)), (3, 1));
+    let (fed, noise) = (32 + 80, 32 + 112 + 80);
+    assert_eq!([0, 2, 4, 6].map(|field| u16_at(fed + field)), [2, 0, 0, 2]);
+    let pictures = 32 + 3 * 112 + u32_at(8).next_multiple_of(16) + u32_at(fed + 8);
+    assert_eq!(bytes[pictures as usize..], [1, 2, 3, 4, 5, 6, 7, 7, 7, 7, 7, 7]);
+    assert_eq!([0, 2, 4, 6].map(|field| u16_at(noise + field)), [4, 1, 7, 0]);
+    assert_eq!((bytes[noise - 80 + 16], u32_at(noise + 8)), (0, 0));
 }

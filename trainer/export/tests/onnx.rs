@@ -26,7 +26,7 @@ fn values(import: &Import) -> Vec<Vec<f32>> {
     let value = |input: &Input| match input {
         Input::Latent(latent) => wave(latent.width()),
         Input::Class { classes } => (0..*classes).map(|class| f32::from(u8::from(class == 1))).collect(),
-        Input::Image { shape, .. } => wave(shape.len()),
+        Input::Image { shape, .. } | Input::Noise { shape, .. } => wave(shape.len()),
         Input::Constant { .. } => vec![],
     };
     import.oracle.inputs().iter().map(value).collect()
@@ -95,7 +95,7 @@ fn files_of_one_operator_each_as_onnxruntime_runs_them() {
         let len = |input: &Input| match input {
             Input::Latent(latent) => latent.width(),
             Input::Class { classes } => *classes,
-            Input::Image { shape, .. } => shape.len(),
+            Input::Image { shape, .. } | Input::Noise { shape, .. } => shape.len(),
             Input::Constant { .. } => 0,
         };
         let inputs: Vec<Vec<f32>> =

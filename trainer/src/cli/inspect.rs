@@ -94,7 +94,11 @@ fn reads(model: &Model<'_>) -> String {
                 format!("{} {prior}", input.dims)
             }
             Source::Class => format!("one of {} classes", node.shape.c),
-            Source::Fed => format!("an image of {}", node.shape),
+            Source::Fed => match input.pictures {
+                0 => format!("an image of {}", node.shape),
+                count => format!("an image of {}, {count} of which it brings along", node.shape),
+            },
+            Source::Noise => format!("noise of {}", node.shape),
             Source::Constant => return None,
         })
     });

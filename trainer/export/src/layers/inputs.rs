@@ -2,13 +2,13 @@
 
 use edgegen_runtime::Shape;
 use edgegen_runtime::graph::{Prior, Source};
-use edgegen_runtime::latent::Point;
+use edgegen_runtime::latent::{self, Point};
 
 use super::{Input, LatentInput, Network, PixelRange};
 
 impl Network {
     /// The values of the inputs other than constants at a point, in order, each C × H × W: latent vectors drawn by
-    /// their prior, classes as the point says, and of images [`picture`] of the point's seed.
+    /// their prior, noise as well, classes as the point says, and of images [`picture`] of the point's seed.
     pub fn inputs_at(&self, point: Point) -> Vec<Vec<f32>> {
         self.inputs().map(|input| input.values_at(point)).collect()
     }
@@ -24,6 +24,15 @@ impl Input {
                 LatentInput { prior: Prior::Uniform, dims: 0, classes: *classes }.vector_at(point)
             }
             Input::Image { shape, pixels } => pixels.planes(&picture(*shape, point.from), shape.c.into()),
+            Input::Noise { shape, prior, number } => {
+                let [h, w, c] = [shape.h, shape.w, shape.c].map(usize::from);
+                let mut codes = vec![0; shape.len()];
+                for (y, row) in (0..shape.h).zip(codes.chunks_exact_mut(shape.row_len().max(1))) {
+                    latent::noise(*prior, point, *number, y, row);
+                }
+                let value = |place: usize| codes[place % (h * w) * c + place / (h * w)];
+                (0..codes.len()).map(|place| f32::from(value(place)) / f32::from(prior.steps())).collect()
+            }
             Input::Constant { values, .. } => values.clone(),
         }
     }

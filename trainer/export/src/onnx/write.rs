@@ -10,8 +10,8 @@ use rten_onnx::onnx::{
 use rten_onnx::protobuf::{EncodeMessage, MessageWriter, ProtobufError, ValueWriter, WriteValue};
 
 use super::{
-    BYTE, CLASS, CLASSES, GAUSSIAN, IMAGE, IR_VERSION, LATENT, OPSET, OnnxError, PICTURE, PIXELS, PRIOR, SYMMETRIC,
-    UNIFORM, UNIT, UNIT_UNIFORM,
+    BYTE, CLASS, CLASSES, GAUSSIAN, IMAGE, IR_VERSION, LATENT, NOISE, OPSET, OnnxError, PICTURE, PIXELS, PRIOR,
+    SYMMETRIC, UNIFORM, UNIT, UNIT_UNIFORM,
 };
 use crate::function::{Binary, Function};
 use crate::layers::{Input, Layer, Network, Over, PixelRange, Window};
@@ -259,6 +259,7 @@ impl Writer {
             Input::Latent(_) => (LATENT, &map[..1]),
             Input::Class { .. } => (CLASS, &map[..1]),
             Input::Image { .. } => (PICTURE, &map),
+            Input::Noise { .. } => (NOISE, &map),
             Input::Constant { values, .. } => {
                 let name = self.floats("constant", &[1, map[0], map[1], map[2]], values);
                 return Value { name, shape, map: true };

@@ -243,6 +243,7 @@ impl<'a> Reader<'a> {
                 Input::Latent(latent) => ("latent", [latent.width(), 1, 1]),
                 Input::Class { classes } => ("class", [*classes, 1, 1]),
                 Input::Image { shape, .. } => ("image", [shape.c, shape.h, shape.w].map(usize::from)),
+                Input::Noise { shape, .. } => ("noise", [shape.c, shape.h, shape.w].map(usize::from)),
                 Input::Constant { shape, .. } => ("constant", [shape.c, shape.h, shape.w].map(usize::from)),
             };
             if let Input::Class { .. } = input {

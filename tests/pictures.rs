@@ -1,0 +1,126 @@
+//! Pictures that a model reads: brought along in its file, or the rows of another model.
+
+use edgegen_export::function::Function;
+use edgegen_export::layers::{Input, LatentInput, Layer, Network, PixelRange, picture};
+use edgegen_export::{ExportError, Label, ModelFile, export, image, reference, repack, translated, with_pictures};
+use edgegen_runtime::graph::Prior;
+use edgegen_runtime::{Generator, Model, Packing, Point, Shape};
+use edgegen_tests::{Graph, Values, codes, window};
+
+const SHAPE: Shape = Shape { h: 12, w: 10, c: 3 };
+const LABEL: Label<'_> = Label { name: "filter", metadata: &[] };
+
+/// A residual network from image to image of `SHAPE`, with noise of one value a pixel if `noisy`.
+pub fn filter(noisy: bool) -> Network {
+    let mut graph = Graph { nodes: vec![], shapes: vec![], values: Values(5) };
+    let input = Layer::Input(Input::Image { shape: SHAPE, pixels: PixelRange::Symmetric });
+    let image = graph.push(input, &[]).unwrap();
+    let mut last = graph.conv(image, window(6, 3)).unwrap();
+    if noisy {
+        let noise = Input::Noise { shape: Shape { c: 1, ..SHAPE }, prior: Prior::Gaussian, number: 0 };
+        let noise = graph.push(Layer::Input(noise), &[]).unwrap();
+        last = graph.push(Layer::Add { scales: [1.0, 0.3] }, &[last, noise]).unwrap();
+    }
+    let active = graph.push(Layer::Activation(Function::relu()), &[last]).unwrap();
+    let conv = graph.conv(active, window(3, 3)).unwrap();
+    let sum = graph.push(Layer::Add { scales: [1.0, 0.2] }, &[image, conv]).unwrap();
+    graph.push(Layer::Activation(Function::tanh()), &[sum]).unwrap();
+    graph.network(PixelRange::Symmetric)
+}
+
+fn exported(network: &Network) -> ModelFile {
+    export(network, 8, LABEL).unwrap().file
+}
+
+fn minor(file: &ModelFile) -> u16 {
+    u16::from_le_bytes([file.bytes()[6], file.bytes()[7]])
+}
+
+#[test]
+fn a_model_reads_the_pictures_that_it_brings_along() {
+    let bare = exported(&filter(false));
+    let pictures: Vec<_> = (0..3).map(|seed| picture(SHAPE, seed)).collect();
+    let file = with_pictures(&bare, &pictures).unwrap();
+    assert_eq!((minor(&bare), minor(&file)), (0, 1));
+    assert_eq!(file.bytes().len(), (bare.bytes().len() + 3 * SHAPE.len()).next_multiple_of(16) - 8);
+    for packing in [Packing::Portable, Packing::X86, Packing::Dsp] {
+        let packed = repack(&file, packing).unwrap();
+        let model = Model::parse_any(packed.bytes()).unwrap();
+        let found = model.pictures().unwrap();
+        assert_eq!((found.count(), found.shape()), (3, SHAPE));
+        for (number, picture) in (0..).zip(&pictures) {
+            assert_eq!(found.picture(number).bytes(), picture, "{}", packing.name());
+        }
+    }
+    let (with, without) = (Model::parse(file.bytes()).unwrap(), Model::parse(bare.bytes()).unwrap());
+    for seed in [0, 1, 2, 3, u64::MAX] {
+        let expected = translated(&without, Point::seed(0), &pictures[(seed % 3) as usize]);
+        assert_eq!(image(&with, seed), expected, "seed {seed}");
+    }
+    assert!(without.pictures().is_none());
+    assert_eq!(image(&without, 1), translated(&without, Point::seed(0), &[]), "black");
+}
+
+#[test]
+fn pictures_replace_others_and_go_again() {
+    let bare = exported(&filter(false));
+    let one = with_pictures(&bare, &[picture(SHAPE, 7)]).unwrap();
+    let two = with_pictures(&one, &[picture(SHAPE, 1), picture(SHAPE, 2)]).unwrap();
+    assert_eq!(Model::parse(two.bytes()).unwrap().pictures().unwrap().count(), 2);
+    let again = with_pictures(&two, &[picture(SHAPE, 7)]).unwrap();
+    assert!(again.bytes() == one.bytes(), "nothing is left of others");
+    assert_eq!(minor(&with_pictures(&two, &[]).unwrap()), 0);
+    let small = with_pictures(&bare, &[vec![0; 7]]).unwrap_err().to_string();
+    assert!(small.contains("expected a picture of the model's size, found one of 7 bytes"), "{small}");
+    let none = with_pictures(&edgegen_tests::shipped("icons"), &[]);
+    assert!(matches!(none, Err(ExportError::Picture { .. })), "{none:?}");
+}
+
+/// Two models, each in its own memory: rows go from one to the other as they are made.
+#[test]
+fn the_rows_of_one_model_feed_another() {
+    let draws = {
+        let mut graph = Graph::new(LatentInput::new(Prior::Gaussian, 6), 7);
+        let dense = graph.dense(0, Shape { h: 4, w: 5, c: 4 }).unwrap();
+        let large = graph.push(Layer::UpsampleNearest { factor: [3, 2] }, &[dense]).unwrap();
+        let conv = graph.conv(large, window(3, 3)).unwrap();
+        graph.push(Layer::Activation(Function::tanh()), &[conv]).unwrap();
+        exported(&graph.network(PixelRange::Symmetric))
+    };
+    let reads = exported(&filter(true));
+    let (first, second) = (Model::parse(draws.bytes()).unwrap(), Model::parse(reads.bytes()).unwrap());
+    let (mut of_first, mut of_second) = (vec![0; first.arena_bytes()], vec![0; second.arena_bytes()]);
+    let mut drawing = Generator::new(&first, &mut of_first).unwrap();
+    let mut reading = Generator::new(&second, &mut of_second).unwrap();
+    for seed in 0..5 {
+        let whole = translated(&second, Point::seed(seed + 1), &image(&first, seed));
+        let mut rows = reading.translate(Point::seed(seed + 1), drawing.sample(seed));
+        let mut streamed = Vec::new();
+        while let Some(row) = rows.next_row() {
+            streamed.extend_from_slice(row);
+        }
+        assert_eq!(streamed, whole, "seed {seed}");
+    }
+}
+
+#[test]
+fn noise_is_the_seed_s_and_the_same_whenever_a_row_is_made() {
+    let file = exported(&filter(true));
+    assert_eq!(minor(&file), 1);
+    let model = Model::parse(file.bytes()).unwrap();
+    let given = picture(SHAPE, 3);
+    let of = |seed| translated(&model, Point::seed(seed), &given);
+    assert_eq!(of(4), of(4));
+    assert_ne!(of(4), of(5));
+    // Without the convolution behind it, rows of noise are made at other moments; both networks add the same.
+    let mut late = filter(true);
+    let add = late.nodes.iter().position(|node| matches!(node.layer, Layer::Add { .. })).unwrap();
+    late.nodes.truncate(add + 1);
+    let squeeze = Layer::Slice { starts: [0, 2, 0], sizes: [1, 8, 10] };
+    late.nodes.push(edgegen_export::layers::Node { name: "part".into(), layer: squeeze, reads: vec![add] });
+    let file = exported(&late);
+    let model = Model::parse(file.bytes()).unwrap();
+    let expected = reference::trace(&model, &codes(&late, Point::seed(4))).pop().unwrap();
+    let drawn = translated(&model, Point::seed(4), &picture(SHAPE, 4));
+    assert_eq!(drawn, expected.iter().map(|&code| code as u8).collect::<Vec<_>>());
+}
