@@ -23,7 +23,7 @@ pub struct NetBuilder<'a> {
     inputs: Vec<[usize; 3]>,
     /// What the next layer reads.
     here: Mark,
-    /// Whether something else may read it, too.
+    /// Whether it is anything but the last layer, read by none other.
     shared: bool,
     init: Init,
     spectral: bool,

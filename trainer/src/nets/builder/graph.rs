@@ -18,7 +18,7 @@ impl NetBuilder<'_> {
     /// One more input, which the next layer reads.
     pub fn input(mut self, shape: [usize; 3]) -> Self {
         self.here = Mark { source: Source::Input(self.inputs.len()), shape };
-        self.shared = false;
+        self.shared = true;
         self.inputs.push(shape);
         self
     }
