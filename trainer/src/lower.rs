@@ -1,7 +1,8 @@
 //! From a trained network to the exporter's float network.
 //!
-//! Both are graphs of the same shape, and weights already lie as the list wants them, so lowering copies node by node. What exists for training
-//! only goes: dropout is the identity, and spectral normalization and maxout belong to critics, which are never exported.
+//! Both are graphs of the same shape, and weights already lie as the list wants them, so lowering copies node by node.
+//! What exists for training only goes: dropout is the identity, and spectral normalization and maxout belong to
+//! critics, which are never exported.
 
 use anyhow::{Context, Result, bail, ensure};
 use burn::module::Param;
@@ -34,8 +35,8 @@ pub fn lower(generator: &Generator) -> Result<Network> {
 ///
 /// # Errors
 ///
-/// If `inputs` are not as many as the net has or of other shapes, the net has a layer that only critics may have, or a map of more than 65 535 rows,
-/// columns or channels.
+/// If `inputs` are not as many as the net has or of other shapes, the net has a layer that only critics may have, or a
+/// map of more than 65 535 rows, columns or channels.
 pub fn lower_net(net: &Net, inputs: &[Input], pixels: PixelRange) -> Result<Network> {
     let shapes = inputs.iter().map(|input| {
         let Shape { h, w, c } = input.shape().map_err(|mismatch| mismatch.at("an input"))?;

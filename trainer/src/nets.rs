@@ -1,6 +1,7 @@
 //! The layer vocabulary that Burn trains: a network is a list of layers that reads like a paper's table.
 //!
-//! Each layer reads earlier ones or inputs. A chain, in which each reads the one before it, names no more than its layers:
+//! Each layer reads earlier ones or inputs. A chain, in which each reads the one before it, names no more than its
+//! layers:
 //!
 //! ```text
 //! NetBuilder::new([32, 1, 1], Init::Normal(0.02), &device, &mut rng)
@@ -21,7 +22,8 @@
 //! Every activation is a `Tensor<4>`, `[batch, C, H, W]`; a vector is `[batch, n, 1, 1]`. The weights are drawn on
 //! the host from [`Rng`] and lie as `edgegen_export::layers` documents, so lowering copies them as they are.
 //!
-//! The layers themselves are in [`layer`], the modules Burn sees, and the [`builder`](NetBuilder) in a file of its own; here is the graph.
+//! The layers themselves are in [`layer`], the modules Burn sees, and the [`builder`](NetBuilder) in a file of its own;
+//! here is the graph.
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::Tensor;
@@ -59,8 +61,8 @@ pub enum Init {
 /// A feed-forward network: a graph of layers.
 #[derive(Module, Debug)]
 pub struct Net {
-    /// The layers, in an order in which each reads only earlier ones; the last one is the output. A parameter's name in a
-    /// file is its layer's position here.
+    /// The layers, in an order in which each reads only earlier ones; the last one is the output. A parameter's name in
+    /// a file is its layer's position here.
     pub layers: Vec<Layer>,
     /// What each layer reads.
     #[module(skip)]

@@ -245,8 +245,8 @@ impl Window {
         Self { channels, kernel, stride, padding, dilation: [1; 2], groups: 1 }
     }
 
-    /// A convolution along time, which runs down the rows: an output sees its own row and `kernel` − 1 earlier ones, `dilation` rows
-    /// apart (van den Oord et al., "WaveNet", 2016, §2.1).
+    /// A convolution along time, which runs down the rows: an output sees its own row and `kernel` − 1 earlier ones,
+    /// `dilation` rows apart (van den Oord et al., "WaveNet", 2016, §2.1).
     pub fn causal(channels: usize, kernel: usize, dilation: usize) -> Self {
         let padding = [[kernel.saturating_sub(1) * dilation, 0], [0; 2]];
         Self { channels, kernel: [kernel, 1], stride: [1; 2], padding, dilation: [dilation, 1], groups: 1 }

@@ -23,7 +23,7 @@ pub struct NetBuilder<'a> {
     inputs: Vec<[usize; 3]>,
     /// What the next layer reads.
     here: Mark,
-    /// Whether something else may read it, too.
+    /// Whether it is anything but the last layer, read by none other.
     shared: bool,
     init: Init,
     spectral: bool,
@@ -149,8 +149,8 @@ impl<'a> NetBuilder<'a> {
 
     /// Batch normalization (Ioffe and Szegedy, 2015).
     ///
-    /// The bias of the layer before, if nothing else reads it, stays zero: β takes its place, and on a device a dense layer then
-    /// needs one bias for each channel instead of one for each channel and position.
+    /// The bias of the layer before, if nothing else reads it, stays zero: β takes its place, and on a device a dense
+    /// layer then needs one bias for each channel instead of one for each channel and position.
     pub fn batch_norm(mut self) -> Self {
         match self.layers.last_mut().filter(|_| !self.shared) {
             Some(Layer::Linear(Linear { bias, .. }))
@@ -168,7 +168,8 @@ impl<'a> NetBuilder<'a> {
         self.push_same(Layer::BatchNorm(BatchNorm { gamma, beta, mean, variance, epsilon: 1e-5 }))
     }
 
-    /// Instance normalization without parameters of its own (Ulyanov et al., 2016): each channel of each image over its pixels.
+    /// Instance normalization without parameters of its own (Ulyanov et al., 2016): each channel of each image over its
+    /// pixels.
     pub fn instance_norm(self) -> Self {
         self.push_same(Layer::Normalize(Normalize { kind: NormalizeKind::Instance, epsilon: 1e-5 }))
     }
@@ -214,8 +215,8 @@ impl<'a> NetBuilder<'a> {
         if keep < 1.0 { self.push_same(Layer::Dropout(Dropout { keep })) } else { self }
     }
 
-    /// One more channel, the same number everywhere: how much the samples of the batch differ (Karras et al., "Progressive Growing of GANs",
-    /// 2018, §3).
+    /// One more channel, the same number everywhere: how much the samples of the batch differ (Karras et al.,
+    /// "Progressive Growing of GANs", 2018, §3).
     pub fn batch_deviation(self, on: bool) -> Self {
         if !on {
             return self;

@@ -9,8 +9,9 @@
 //! y = leaky(x)         g_x = m ⊙ g_y,   m = 1 where x > 0, the slope elsewhere, a constant of the weights almost everywhere
 //! ```
 //!
-//! and where maps are added, each of them has the gradient of the sum. So one differentiation of a function of g is exact: the masks jump, they do not vary, as in double back-propagation of the same net
-//! elsewhere (Gulrajani et al., "Improved Training of Wasserstein GANs", 2017, algorithm 1; Mescheder et al., "Which Training Methods for GANs do
+//! and where maps are added, each of them has the gradient of the sum. So one differentiation of a function of g is
+//! exact: the masks jump, they do not vary, as in double back-propagation of the same net elsewhere (Gulrajani et al.,
+//! "Improved Training of Wasserstein GANs", 2017, algorithm 1; Mescheder et al., "Which Training Methods for GANs do
 //! actually Converge?", 2018, eq. 9).
 
 use burn::tensor::module::{conv_transpose2d, conv2d};
@@ -31,8 +32,8 @@ impl Net {
     ///
     /// # Panics
     ///
-    /// If a layer is none of linear, convolution, transposed convolution, ReLU, leaky ReLU and the sum of two maps: what is normalized over a batch has no
-    /// gradient of one image alone.
+    /// If a layer is none of linear, convolution, transposed convolution, ReLU, leaky ReLU and the sum of two maps:
+    /// what is normalized over a batch has no gradient of one image alone.
     pub fn score_and_gradient(&self, images: Tensor<4>, head: Tensor<4>) -> (Tensor<4>, Tensor<4>) {
         let mut maps: Vec<Tensor<4>> = Vec::with_capacity(self.layers.len());
         let read = |maps: &[Tensor<4>], source: Source| match source {

@@ -246,6 +246,10 @@ fn a_bias_that_a_branch_reads_stays() {
     let mut net = NetBuilder::new([2, 3, 3], Init::He, &device, &mut rng).conv(2, 3, 1, 1);
     let start = net.mark();
     assert!(trains(&net.batch_norm().add(start).build()));
+    // Behind another input, too, the last layer is none that the normalization reads.
+    let mut net = NetBuilder::new([2, 3, 3], Init::He, &device, &mut rng).conv(2, 3, 1, 1);
+    let start = net.mark();
+    assert!(trains(&net.input([2, 3, 3]).batch_norm().add(start).build()));
 }
 
 #[test]

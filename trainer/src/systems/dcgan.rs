@@ -9,20 +9,21 @@
 //!
 //! b, between 4 and 7, follows from the image size and the number of doublings: 28 = 7·4, 32 = 4·8, 64 = 4·16.
 //!
-//! `blocks = "residual"` makes each doubling a residual block, so that a second convolution at the larger size has a way past it. The
-//! blocks of SNGAN (Miyato et al., 2018, fig. 4) and BigGAN (Brock et al., 2019, fig. 15) normalize first; here each convolution is normalized
-//! behind itself, as in He et al., "Deep Residual Learning" (2016), so that export folds all of it into the weights, and the 1 × 1
-//! convolution of the shortcut stands before the enlargement, which is the same at a quarter of the work:
+//! `blocks = "residual"` makes each doubling a residual block, so that a second convolution at the larger size has a
+//! way past it. The blocks of SNGAN (Miyato et al., 2018, appendix B) and BigGAN (Brock et al., 2019, appendix B)
+//! normalize first; here each convolution is normalized behind itself, as in He et al., "Deep Residual Learning"
+//! (2016), so that export folds all of it into the weights, and the 1 × 1 convolution of the shortcut stands before the
+//! enlargement, which is the same at a quarter of the work:
 //!
 //! ```text
 //! x ─×2─► norm, ReLU ─conv 3×3─► norm ─⊕─► ReLU
 //! └─conv 1×1─► norm ─nearest ×2────────┘
 //! ```
 //!
-//! Knobs: `blocks`, `upsample` (the three forms of the doubling cost the same on a device once exported), `norm`, `head`,
-//! `loss` and `spectral_norm`. The paper's game is `loss = "non-saturating"` with Adam (2e-4, 0.5); the default is
-//! hinge with a spectrally normalized critic (Miyato et al., 2018), which needs no other regularizer. A map as large as
-//! the image costs most of the time on a CPU; `head = "transposed"` avoids it, `"conv3"` smooths the last doubling.
+//! Knobs: `blocks`, `upsample` (the three forms of the doubling cost the same on a device once exported), `norm`,
+//! `head`, `loss` and `spectral_norm`. The paper's game is `loss = "non-saturating"` with Adam (2e-4, 0.5); the default
+//! is hinge with a spectrally normalized critic (Miyato et al., 2018), which needs no other regularizer. A map as large
+//! as the image costs most of the time on a CPU; `head = "transposed"` avoids it, `"conv3"` smooths the last doubling.
 
 use std::ops::RangeInclusive;
 

@@ -247,7 +247,8 @@ impl Window {
         self.kernel[axis].checked_sub(1)?.checked_mul(self.dilation[axis])?.checked_add(1)
     }
 
-    /// Rows (axis 0) or columns (1) that a convolution makes of `size`; nothing where the window does not fit or has no step.
+    /// Rows (axis 0) or columns (1) that a convolution makes of `size`; nothing where the window does not fit or has no
+    /// step.
     pub fn conv_size(&self, axis: usize, size: usize) -> Option<usize> {
         let padded = size.checked_add(self.padding[axis][0])?.checked_add(self.padding[axis][1])?;
         padded.checked_sub(self.reach(axis)?)?.checked_div(self.stride[axis])?.checked_add(1)

@@ -18,7 +18,7 @@ impl NetBuilder<'_> {
     /// One more input, which the next layer reads.
     pub fn input(mut self, shape: [usize; 3]) -> Self {
         self.here = Mark { source: Source::Input(self.inputs.len()), shape };
-        self.shared = false;
+        self.shared = true;
         self.inputs.push(shape);
         self
     }
@@ -36,8 +36,8 @@ impl NetBuilder<'_> {
         self
     }
 
-    /// The sum with `other`, which has the same shape. Either of the two may be a vector `[C, 1, 1]`, added to all pixels, or have
-    /// one channel, added to all channels.
+    /// The sum with `other`, which has the same shape. Either of the two may be a vector `[C, 1, 1]`, added to all
+    /// pixels, or have one channel, added to all channels.
     ///
     /// # Panics
     ///
@@ -80,9 +80,9 @@ impl NetBuilder<'_> {
         self.push_reading(Layer::Join(Join { kind: JoinKind::Concat }), reads, [c + more, h, w])
     }
 
-    /// A factor and an offset for each channel, both linear in the vector `style`: behind [`instance_norm`](Self::instance_norm)
-    /// adaptive instance normalization (Huang and Belongie, 2017, eq. 8; Karras et al., "A Style-Based Generator", 2019, eq. 1).
-    /// Factors start around 1, offsets around 0.
+    /// A factor and an offset for each channel, both linear in the vector `style`: behind
+    /// [`instance_norm`](Self::instance_norm) adaptive instance normalization (Huang and Belongie, 2017, eq. 8; Karras
+    /// et al., "A Style-Based Generator", 2019, eq. 1). Factors start around 1, offsets around 0.
     pub fn modulate(self, style: Mark) -> Self {
         let map = self.here;
         let vector = [map.shape[0], 1, 1];

@@ -29,7 +29,8 @@ pub(super) fn iterate<const D: usize>(left: &mut Param<Tensor<1>>, weight: Tenso
     *left = left.clone().map(|old| if old.is_autodiff() { next.autodiff() } else { next });
 }
 
-/// `W / σ` with `σ = uᵀ·W·v`: u and v count as constants, so the gradient flows through W alone (Miyato et al., eq. 12).
+/// `W / σ` with `σ = uᵀ·W·v`: u and v count as constants, so the gradient flows through W alone (Miyato et al., eq.
+/// 12).
 pub(super) fn normalized<const D: usize>(weight: Tensor<D>, left: Option<&Param<Tensor<1>>>) -> Tensor<D> {
     let Some(left) = left else { return weight };
     if cpu::suits(&weight) {
