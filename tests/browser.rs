@@ -290,6 +290,8 @@ fn a_file_that_is_opened_is_drawn_or_refused_as_on_a_board() {
             .unwrap();
         page.settle(1);
         page.assert_shows(&host(&model, "walk seed=7", spec, 1), "a model that is not shipped");
+        // An address cannot hold a file.
+        page.browser.wait("location.hash === '#panel=lcd&mode=one&seed=7&words=0'").unwrap();
         page.browser.value("document.getElementById('figures').textContent = ''");
     }
     for (bytes, reason) in [

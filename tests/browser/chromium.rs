@@ -106,9 +106,9 @@ impl Chromium {
         result["result"]["value"].clone()
     }
 
-    /// Waits until an expression is true: a hundred looks a tenth of a second apart.
+    /// Waits until an expression is true: three hundred looks, a tenth of a second apart at least.
     pub fn wait(&mut self, expression: &str) -> Result<()> {
-        for _ in 0..100 {
+        for _ in 0..300 {
             if self.value(expression) == true {
                 return Ok(());
             }

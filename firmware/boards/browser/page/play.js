@@ -44,8 +44,9 @@ async function start() {
   const page = { ticks: () => (performance.now() * 1000) >>> 0, line: (at, length) => log(text(at, length)) };
   program = (await WebAssembly.instantiate(module, { page })).instance.exports;
   fillChoices();
-  readAddress();
-  addEventListener("hashchange", () => { readAddress(); chooseModel(); });
+  readAddress(location.hash);
+  // What the event tells: the address itself may be written again by now.
+  addEventListener("hashchange", ({ newURL }) => { readAddress(new URL(newURL).hash); chooseModel(); });
   await chooseModel();
   requestAnimationFrame(turn);
   document.body.dataset.ready = "yes";
@@ -436,8 +437,8 @@ function feed(bytes) {
 
 // ---- The address holds what is chosen, so that it can be kept and passed on.
 
-function readAddress() {
-  const given = new URLSearchParams(location.hash.slice(1));
+function readAddress(hash) {
+  const given = new URLSearchParams(hash.slice(1));
   const pick = (key, allowed) => { if (allowed.includes(given.get(key))) state[key] = given.get(key); };
   pick("model", list.models.map(({ name }) => name));
   pick("panel", list.panels.map(({ name }) => name));
