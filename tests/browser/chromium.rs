@@ -157,7 +157,8 @@ impl Chromium {
     /// Makes the window as wide and high, in CSS pixels; a phone's, if it is narrow.
     pub fn resize(&mut self, width: u32, height: u32) {
         let phone = width < 600;
-        let parameters = json!({ "width": width, "height": height, "deviceScaleFactor": if phone { 2 } else { 1 }, "mobile": phone });
+        let scale = if phone { 2 } else { 1 };
+        let parameters = json!({ "width": width, "height": height, "deviceScaleFactor": scale, "mobile": phone });
         self.call("Emulation.setDeviceMetricsOverride", parameters);
     }
 
