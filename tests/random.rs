@@ -457,8 +457,8 @@ pub fn rgb64() -> Network {
     Network::chain(LatentInput::new(Prior::Gaussian, 64), layers, PixelRange::Symmetric)
 }
 
-/// Each kind of input once, 4×5 pixels of one grey: a latent vector of 6 values, one of three classes as an input of its own,
-/// and an image, to which what the two give is added.
+/// Each kind of input once, 4×5 pixels of one grey: a latent vector of 6 values, one of three classes as an input of
+/// its own, and an image, to which what the two give is added.
 pub fn every_input() -> Network {
     let shape = Shape { h: 4, w: 5, c: 1 };
     let mut values = Values(17);

@@ -106,9 +106,9 @@ impl Chromium {
         result["result"]["value"].clone()
     }
 
-    /// Waits until an expression is true: a hundred looks a tenth of a second apart.
+    /// Waits until an expression is true: three hundred looks, a tenth of a second apart at least.
     pub fn wait(&mut self, expression: &str) -> Result<()> {
-        for _ in 0..100 {
+        for _ in 0..300 {
             if self.value(expression) == true {
                 return Ok(());
             }
@@ -157,7 +157,8 @@ impl Chromium {
     /// Makes the window as wide and high, in CSS pixels; a phone's, if it is narrow.
     pub fn resize(&mut self, width: u32, height: u32) {
         let phone = width < 600;
-        let parameters = json!({ "width": width, "height": height, "deviceScaleFactor": if phone { 2 } else { 1 }, "mobile": phone });
+        let scale = if phone { 2 } else { 1 };
+        let parameters = json!({ "width": width, "height": height, "deviceScaleFactor": scale, "mobile": phone });
         self.call("Emulation.setDeviceMetricsOverride", parameters);
     }
 

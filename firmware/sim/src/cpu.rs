@@ -106,7 +106,7 @@ impl Cpu {
         Ok(command)
     }
 
-    /// Builds a program of the folder `firmware`, whose crate is `edgegen-` and the last part of `folder`, and gives its
+    /// Builds a program of the folder `firmware`, whose crate is `edgegen-` and the last part of `folder`; gives its
     /// ELF file, or its module of WebAssembly, which the next build of the same program replaces. Builds wait for each
     /// other.
     ///

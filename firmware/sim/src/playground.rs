@@ -2,7 +2,7 @@
 //! that any static host can serve. The page asks no other host for anything.
 //!
 //! ```text
-//! index.html  play.css  play.js     from firmware/boards/browser/page, as they are
+//! index.html, *.css, *.js           from firmware/boards/browser/page, as they are
 //! edgegen.wasm                      the program
 //! playground.json                   the panels of board.toml, and the models with their figures
 //! NAME.egm                          the models
@@ -97,12 +97,12 @@ impl Playground {
 /// The files of the page.
 fn page(board: &Board) -> Result<BTreeMap<String, Vec<u8>>> {
     let folder = root()?.join(board.folder()).join("page");
-    ["index.html", "play.css", "play.js"]
-        .into_iter()
-        .map(|name| {
-            let path = folder.join(name);
+    let entries = fs::read_dir(&folder).with_context(|| format!("could not list {}", folder.display()))?;
+    entries
+        .map(|entry| {
+            let path = entry?.path();
             let bytes = fs::read(&path).with_context(|| format!("could not read {}", path.display()))?;
-            Ok((name.to_owned(), bytes))
+            Ok((path.file_name().unwrap_or_default().to_string_lossy().into_owned(), bytes))
         })
         .collect()
 }

@@ -1,6 +1,6 @@
 //! Files by HTTP/1.1 (RFC 9112), for a browser on this computer and nobody else.
 //!
-//! Only what was asked for is answered: GET and HEAD of a file that is there. A request that names another host than this
+//! GET and HEAD of a file that is there are answered, and nothing else. A request that names another host than this
 //! computer is refused, so that no page of the web can read the files by a name that it points here (DNS rebinding).
 
 use std::collections::BTreeMap;

@@ -68,7 +68,7 @@ fn offers(model: Option<&Path>) -> Result<Vec<Offer>> {
         let inside = path.join("model.egm");
         ensure!(
             !path.is_dir() || inside.is_file(),
-            "expected a model file or a folder with a model.egm, found the folder {}: make one with `edgegen export {0} -o m.egm`",
+            "expected a model file or a folder with a model.egm, found the folder {}: make one with `edgegen export`",
             path.display()
         );
         paths.push(if path.is_dir() { inside } else { path.to_owned() });

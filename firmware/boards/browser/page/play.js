@@ -1,31 +1,23 @@
-// The page's half of the board: src/lib.rs is the other one. The program draws to its own memory; this copies it to the
-// canvas, and turns what people do into calls.
+// The page's half of the board: the program draws to its own memory; this copies it to the canvas, and turns what
+// people do into calls.
+
+import {
+  $, canvas, fillChoices, fillClasses, fillPicture, fillSliders, label, list, notice, refuse, showChoices, showFigures,
+  showSliders,
+} from "./form.js";
+import { bytesAt, codes, dropModel, facts, load, program, putModel } from "./program.js";
+import { ANY, MOST_SEED, readAddress, state, writeAddress } from "./state.js";
 
 const COLORS = ["binary", "gray4", "gray8", "rgb565", "rgb888"];
-const MOST_SEED = 2n ** 64n - 1n;
-const MOST_SLIDERS = 256;
-const MOST_BUTTONS = 24;
 const STEPS = 64;
-const FACTS = ["height", "width", "channels", "dims", "steps", "least", "classes", "keyframes", "arena",
-  "fedHeight", "fedWidth", "fedChannels"];
-const ANY = -1;
 
-const $ = (id) => document.getElementById(id);
-const canvas = $("panel");
 const context = canvas.getContext("2d");
-const decoder = new TextDecoder();
 
-/** What is chosen. `moved`: latent values that a person has set, by index. */
-const state = { model: "", panel: "", mode: "walk", seed: 1n, step: 0, keyed: false, kind: ANY, words: true, moved: new Map() };
-let list;       // playground.json
-let program;    // what the module exports
-let facts = {}; // of the model
 let opened;     // a file that was opened: its name and bytes
 let millis = 0; // an image takes, smoothed
 let images = 0; // drawn since the show began
 let begun = 0;  // shows and images so far, which tells tests one from the other
 let lines = [];
-let writing; // timer of the address
 
 // ---- The program.
 
@@ -40,19 +32,15 @@ async function start() {
     get("edgegen.wasm").then((answer) => answer.arrayBuffer()),
     get("playground.json").then((answer) => answer.json()),
   ]);
-  list = json;
-  const page = { ticks: () => (performance.now() * 1000) >>> 0, line: (at, length) => log(text(at, length)) };
-  program = (await WebAssembly.instantiate(module, { page })).instance.exports;
-  fillChoices();
-  readAddress();
-  addEventListener("hashchange", () => { readAddress(); chooseModel(); });
+  await load(module, log);
+  fillChoices(json);
+  readAddress(location.hash, list);
+  // What the event tells: the address itself may be written again by now.
+  addEventListener("hashchange", ({ newURL }) => { readAddress(new URL(newURL).hash, list); chooseModel(); });
   await chooseModel();
   requestAnimationFrame(turn);
   document.body.dataset.ready = "yes";
 }
-
-const bytesAt = (at, length) => new Uint8Array(program.memory.buffer, at, length);
-const text = (at, length) => decoder.decode(bytesAt(at, length));
 
 function log(line) {
   lines = [...lines.slice(-99), line];
@@ -130,8 +118,8 @@ function begin() {
 /** One image, of the seed's latent vector and what was moved of it. */
 function drawOne() {
   fillCodes();
-  const codes = new Int8Array(program.memory.buffer, program.codes(), facts.dims);
-  for (const [index, code] of state.moved) codes[index] = code;
+  const values = codes();
+  for (const [index, code] of state.moved) values[index] = code;
   const isSeed = state.step === 0 && !state.keyed && state.moved.size === 0;
   const began = performance.now();
   program.still(state.keyed ? state.shown : state.seed, state.step, state.kind, state.keyed ? 1 : 0,
@@ -150,7 +138,7 @@ function fillCodes() {
 
 async function chooseModel() {
   // What runs stops here: what it tells would be taken for what is chosen.
-  facts = {};
+  dropModel();
   $("status").textContent = "Loading …";
   const offer = list.models.find(({ name }) => name === state.model);
   let bytes;
@@ -174,19 +162,13 @@ async function chooseModel() {
 
 /** Hands a model file to the program. */
 function take(bytes, offer) {
-  facts = {};
+  dropModel();
   choosePanel();
-  const at = program.file(bytes.length);
-  const isTaken = at !== 0 && (bytesAt(at, bytes.length).set(bytes), program.load(bytes.length) === 1);
-  const told = text(program.text(), program.text_len());
-  if (!isTaken) {
+  const wrong = putModel(bytes);
+  if (wrong !== null) {
     show();
-    return refuse(`${offer ? offer.name : opened.name}: ${told}`);
+    return refuse(`${offer ? offer.name : opened.name}: ${wrong}`);
   }
-  const words = new Int32Array(program.memory.buffer, program.facts(), FACTS.length);
-  facts = Object.fromEntries(FACTS.map((name, index) => [name, words[index]]));
-  facts.ready = true;
-  facts.name = told;
   if (state.kind >= facts.classes) state.kind = ANY;
   [state.step, state.keyed, state.moved] = [0, false, new Map()];
   notice("");
@@ -198,19 +180,6 @@ function take(bytes, offer) {
   begin();
 }
 
-function refuse(reason) {
-  $("status").textContent = "";
-  $("figures").textContent = "";
-  canvas.setAttribute("aria-label", `The panel: ${reason}`);
-  for (const id of ["class-field", "latent-field", "picture-field", "boards", "chips-hint"]) $(id).hidden = true;
-  notice(reason);
-}
-
-function notice(reason) {
-  $("notice").textContent = reason;
-  $("notice").hidden = !reason;
-}
-
 async function openFile(file) {
   if (file.type.startsWith("image/") && facts.fedHeight) return openPicture(file);
   opened = { name: file.name, bytes: new Uint8Array(await file.arrayBuffer()) };
@@ -220,41 +189,6 @@ async function openFile(file) {
   $("model").value = state.model = "";
   $("about").textContent = "";
   take(opened.bytes);
-}
-
-function showFigures(bytes, offer) {
-  const { height, width, channels } = facts;
-  const [flash, ram] = offer ? offer.portable : [bytes.length, facts.arena];
-  const colors = channels === 1 ? "grey" : channels === 3 ? "RGB" : `${channels} channels`;
-  $("figures").textContent =
-    `${facts.name}: images of ${height}×${width}, ${colors}. ${kilobytes(flash)} of flash, ${kilobytes(ram)} of RAM. ` +
-    (offer?.chips.length ? "Packed for each chip:" : "`edgegen inspect` tells where it fits, `edgegen flash` puts it there.");
-  $("about").textContent = offer?.about ?? "";
-  $("boards").hidden = $("chips-hint").hidden = !offer?.chips.length;
-  $("chip-rows").replaceChildren(...(offer?.chips ?? []).map((chip) => {
-    const fits = chip.flash[0] <= chip.flash[1] && chip.ram[0] <= chip.ram[1];
-    const row = document.createElement("tr");
-    const time = chip.milliseconds === null ? "–" : `≈ ${twoDigits(chip.milliseconds)} ms`;
-    const memories = [chip.flash, chip.ram].map(([taken, room]) => `${thousands(taken)} of ${thousands(room)}`);
-    const cells = [chip.board, ...memories, fits ? time : "too large"];
-    row.title = chip.title;
-    row.append(...cells.map((cell) => Object.assign(document.createElement("td"), { textContent: cell })));
-    row.lastChild.className = fits ? "" : "bad";
-    return row;
-  }));
-}
-
-/** Two digits that count, and the others as they stand. */
-function twoDigits(number) {
-  return number < 10 ? number.toPrecision(2) : number.toFixed(0);
-}
-
-function thousands(bytes) {
-  return (bytes / 1000).toFixed(bytes < 10_000 ? 1 : 0).replace(/\B(?=(\d{3})+$)/g, "\u202f");
-}
-
-function kilobytes(bytes) {
-  return `${thousands(bytes)} KB`;
 }
 
 // ---- Panels.
@@ -271,7 +205,7 @@ function choosePanel() {
   else show();
 }
 
-/** A whole number of screen pixels for each of the panel's, where there is room; not more than a good part of the screen. */
+/** A whole number of screen pixels for each of the panel's, where there is room; at most a good part of the screen. */
 function fitPanel() {
   const style = getComputedStyle($("bezel"));
   const room = $("bezel").clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
@@ -281,89 +215,6 @@ function fitPanel() {
 }
 
 // ---- Choices.
-
-function radio(name, value, words, title = "") {
-  const label = document.createElement("label");
-  const input = Object.assign(document.createElement("input"), { type: "radio", name, value });
-  label.title = title;
-  label.append(input, Object.assign(document.createElement("span"), { textContent: words }));
-  return label;
-}
-
-function fillChoices() {
-  const short = { binary: "1 bit", gray4: "16 greys", gray8: "256 greys", rgb565: "RGB565", rgb888: "RGB888" };
-  $("panels").replaceChildren(...list.panels.map(({ name, title, width, height, colors }) =>
-    radio("panel", name, `${width}×${height} · ${short[colors]}`, title)));
-  $("model").replaceChildren(...list.models.map(({ name }) => new Option(name, name)));
-  state.model = list.models[0]?.name ?? "";
-}
-
-function fillClasses() {
-  $("class-field").hidden = facts.classes === 0;
-  if (facts.classes <= MOST_BUTTONS) {
-    const numbers = Array.from({ length: facts.classes }, (_, index) => radio("class", index, index));
-    $("classes").replaceChildren(radio("class", ANY, "any", "The seed’s own class"), ...numbers);
-    return;
-  }
-  const select = Object.assign(document.createElement("select"), { name: "class" });
-  select.setAttribute("aria-label", "Class");
-  select.add(new Option("any", ANY));
-  for (let index = 0; index < facts.classes; index += 1) select.add(new Option(index, index));
-  $("classes").replaceChildren(select);
-}
-
-function fillSliders() {
-  $("latent-field").hidden = facts.dims === 0;
-  const count = Math.min(facts.dims, MOST_SLIDERS);
-  const what = facts.steps === 32 ? "normal values, in standard deviations" : "uniform values";
-  $("latent-hint").textContent = `${facts.dims} ${what}; moving one holds the image.` +
-    (count < facts.dims ? ` The first ${count} are shown.` : "");
-  $("sliders").replaceChildren(...Array.from({ length: count }, (_, index) => {
-    const label = document.createElement("label");
-    const input = Object.assign(document.createElement("input"), { type: "range", min: facts.least, max: 127, step: 1 });
-    input.dataset.index = index;
-    label.append(`z${index + 1}`, input, document.createElement("output"));
-    return label;
-  }));
-}
-
-/** Sets the sliders to what is drawn. */
-function showSliders() {
-  if (facts.dims === 0) return;
-  const codes = new Int8Array(program.memory.buffer, program.codes(), facts.dims);
-  for (const label of $("sliders").children) {
-    const [input, output] = label.children;
-    const code = codes[input.dataset.index];
-    const value = (code / facts.steps).toFixed(2).replace("-", "−");
-    label.classList.toggle("moved", state.moved.has(Number(input.dataset.index)));
-    if (output.textContent === value) continue;
-    input.value = code;
-    output.textContent = value;
-    input.setAttribute("aria-valuetext", value);
-  }
-}
-
-/** Shows what is chosen. */
-function showChoices() {
-  $("model").value = state.model;
-  $("words").checked = state.words;
-  if (document.activeElement !== $("seed")) $("seed").value = state.seed;
-  for (const [name, value] of [["panel", state.panel], ["mode", state.mode], ["class", state.kind]]) {
-    for (const input of $("controls").querySelectorAll(`[name="${name}"]`)) {
-      if (input.type === "radio") input.checked = input.value === String(value);
-      else input.value = value;
-    }
-  }
-  label();
-}
-
-/** What the canvas shows, for those who do not see it. */
-function label() {
-  const panel = list.panels.find(({ name }) => name === state.panel);
-  const what = { one: "one image", walk: "a walk through latent space", gallery: "a gallery" }[state.mode];
-  const kind = state.kind === ANY ? "" : ` of class ${state.kind}`;
-  canvas.setAttribute("aria-label", `${panel.title}: ${what} of ${facts.name ?? "no model"}${kind}, from seed ${state.seed}`);
-}
 
 function chooseMode(mode) {
   state.mode = mode;
@@ -402,11 +253,6 @@ function move(index, code) {
 
 // ---- The picture that a model reads.
 
-function fillPicture() {
-  $("picture-field").hidden = facts.fedHeight === 0;
-  $("picture-hint").textContent = `Made ${facts.fedWidth}×${facts.fedHeight}; black until there is one.`;
-}
-
 async function openPicture(file) {
   let picture;
   try {
@@ -434,40 +280,16 @@ function feed(bytes) {
   chooseMode("one");
 }
 
-// ---- The address holds what is chosen, so that it can be kept and passed on.
-
-function readAddress() {
-  const given = new URLSearchParams(location.hash.slice(1));
-  const pick = (key, allowed) => { if (allowed.includes(given.get(key))) state[key] = given.get(key); };
-  pick("model", list.models.map(({ name }) => name));
-  pick("panel", list.panels.map(({ name }) => name));
-  pick("mode", ["one", "walk", "gallery"]);
-  const number = (key) => (/^[0-9]+$/.test(given.get(key) ?? "") ? BigInt(given.get(key)) : null);
-  const [seed, kind] = [number("seed"), number("class")];
-  if (seed !== null) state.seed = seed > MOST_SEED ? MOST_SEED : seed;
-  state.kind = kind === null ? ANY : Number(kind);
-  state.words = given.get("words") !== "0";
-}
-
-/** Not at once: a slider that moves would write more often than browsers take it. */
-function writeAddress() {
-  clearTimeout(writing);
-  writing = setTimeout(writeNow, 300);
-}
-
-function writeNow() {
-  const given = new URLSearchParams({ model: state.model, panel: state.panel, mode: state.mode, seed: state.seed });
-  if (state.kind !== ANY) given.set("class", state.kind);
-  if (!state.words) given.set("words", "0");
-  if (!state.model) given.delete("model");
-  history.replaceState(null, "", `#${given}`);
-}
-
 // ---- What people do.
 
 $("model").addEventListener("change", ({ target }) => { state.model = target.value; chooseModel(); });
-$("open").addEventListener("change", ({ target }) => { if (target.files[0]) openFile(target.files[0]); target.value = ""; });
-$("picture").addEventListener("change", ({ target }) => { if (target.files[0]) openPicture(target.files[0]); target.value = ""; });
+for (const [id, take] of [["open", openFile], ["picture", openPicture]]) {
+  $(id).addEventListener("change", ({ target }) => {
+    if (target.files[0]) take(target.files[0]);
+    // So that the same file, changed meanwhile, can be taken again.
+    target.value = "";
+  });
+}
 $("black").addEventListener("click", () => feed(new Uint8Array(facts.fedHeight * facts.fedWidth * facts.fedChannels)));
 $("panels").addEventListener("change", ({ target }) => { state.panel = target.value; choosePanel(); });
 $("modes").addEventListener("change", ({ target }) => chooseMode(target.value));

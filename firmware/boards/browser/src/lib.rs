@@ -1,7 +1,7 @@
 //! edgegen in a web page: `edgegen play`, or `../../arm build --release`.
 //!
-//! The same app and runtime as on every board, as WebAssembly with simd128, on a panel that the page copies to a canvas.
-//! Nothing is allocated: model file, arena, pixels and latent vector have their places, and the page is told where they
+//! The same app and runtime as on every board, as WebAssembly with simd128, on a panel that the page copies to a
+//! canvas. Nothing is allocated: model file, arena, pixels and latent vector have their places, and the page is told where they
 //! lie. `page/play.js` is the other half:
 //!
 //! | the page | calls |
@@ -195,8 +195,8 @@ pub extern "C" fn load(len: usize) -> u32 {
     let fed = [height, width, channels].iter().map(|&side| side as usize).product::<usize>();
     if facts.arena_bytes as usize > ARENA_BYTES || codes as usize > MOST_CODES || fed > FED_BYTES {
         machine.refuse(&format_args!(
-            "expected a model of at most {ARENA_BYTES} bytes of arena, {MOST_CODES} values and {FED_BYTES} bytes to read, found \
-             {}, {codes} and {fed}",
+            "expected a model of at most {ARENA_BYTES} bytes of arena, {MOST_CODES} values and {FED_BYTES} bytes to \
+             read, found {}, {codes} and {fed}",
             facts.arena_bytes
         ));
         return 0;
@@ -231,7 +231,8 @@ pub extern "C" fn text_len() -> usize {
     machine().text.len()
 }
 
-/// Takes a panel of so many pixels, with `colors` 0 to 4: two, 16 greys, 256 greys, 16 bits, 24 bits. 0 where it cannot be.
+/// Takes a panel of so many pixels, with `colors` 0 to 4: two, 16 greys, 256 greys, 16 bits, 24 bits. 0 where it cannot
+/// be.
 #[unsafe(no_mangle)]
 pub extern "C" fn panel(width: u32, height: u32, colors: usize) -> u32 {
     let (machine, pixels) = (machine(), width.saturating_mul(height) as usize);
@@ -249,7 +250,8 @@ pub extern "C" fn pixels() -> *const [u8; 4] {
     machine().board.pixels.as_ptr()
 }
 
-/// Begins the show: gallery (0), walk (1) or the walk of a class (2), from a seed, perhaps with words beside the picture.
+/// Begins the show: gallery (0), walk (1) or the walk of a class (2), from a seed, perhaps with words beside the
+/// picture.
 #[unsafe(no_mangle)]
 pub extern "C" fn begin(act: u32, class: u16, seed: u64, caption: u32) {
     let machine = machine();
@@ -308,8 +310,8 @@ pub extern "C" fn codes() -> *mut i8 {
     machine().board.codes.as_mut_ptr()
 }
 
-/// Writes the latent vector at a step from a seed to the next to [`codes`], with a class or, below 0, the seed's own; with
-/// `keyed` 1 it is a step of the model's own way, from the keyframe `seed`.
+/// Writes the latent vector at a step from a seed to the next to [`codes`], with a class or, below 0, the seed's own;
+/// with `keyed` 1 it is a step of the model's own way, from the keyframe `seed`.
 #[unsafe(no_mangle)]
 pub extern "C" fn fill(seed: u64, step: u16, class: i32, keyed: u32) {
     let machine = machine();
