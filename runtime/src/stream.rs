@@ -5,11 +5,10 @@ use crate::error::GeneratorError;
 use crate::fixed::LEAST_CODE;
 use crate::graph::{Border, Input, Kind, Node, Source};
 use crate::kernels::{Kernel, Native};
-use crate::latent::Point;
+use crate::latent::{Point, Seeds};
 use crate::model::Model;
 use crate::ops::{self, Job, input};
 use crate::packing::{Packing, SCRATCH_ALIGNMENT};
-use crate::pictures::Picture;
 use crate::walk::{self, Progress};
 
 /// Draws images from a model with memory of the caller.
@@ -18,7 +17,7 @@ pub struct Generator<'a, K: Kernel = Native> {
     model: &'a Model<'a>,
     rings: &'a mut [i8],
     progress: &'a mut [Progress],
-    /// What the kernel works in, and lanes.
+    /// What the kernel works in, lanes, and the seeds of noise if the model reads some.
     scratch: &'a mut [i32],
     /// Without one the portable packing is read.
     kernel: Option<K>,
@@ -54,7 +53,7 @@ impl<'a, K: Kernel> Generator<'a, K> {
         let arena = arena.get_mut(..expected).ok_or(GeneratorError::Arena { expected, found })?;
         let (rings, rest) = split(arena, model.rings_bytes());
         let (_, rest) = split(rest, rest.as_ptr().align_offset(SCRATCH_ALIGNMENT));
-        let (scratch, rest) = split(rest, model.scratch_bytes() + LANE_BYTES);
+        let (scratch, rest) = split(rest, model.scratch_bytes() + LANE_BYTES + model.noise_bytes());
         let (progress, _) = split(rest, size_of_val(model.nodes()) / size_of::<Node>() * size_of::<Progress>());
         // Rows are written between their padding, so zeros at the sides are written here and never again.
         let mut unfilled = &mut *rings;
@@ -82,8 +81,8 @@ impl<'a, K: Kernel> Generator<'a, K> {
     /// A model that reads an image sees the one of its own [`Pictures`](crate::Pictures) that the point starts at, `from`
     /// modulo their number, or black where it has none; [`Generator::translate`] hands it another one.
     pub fn sample_at(&mut self, point: Point) -> Rows<'_, 'a, K> {
-        let feed = self.own(point);
-        self.translate(point, feed)
+        let picture = self.own(point);
+        self.translate(point, picture)
     }
 
     /// The image that comes of another one, which `feed` hands in row by row, each when it is needed and in order. The
@@ -124,13 +123,21 @@ impl<'a, K: Kernel> Generator<'a, K> {
         let latent = self.latent();
         latent.fill(0);
         latent.iter_mut().zip(codes).for_each(|(to, &from)| *to = from.max(LEAST_CODE));
-        let feed = self.own(Point::seed(0));
-        self.rows(Point::seed(0), feed)
+        let picture = self.own(Point::seed(0));
+        self.rows(Point::seed(0), picture)
+    }
+
+    /// As [`Generator::decode`], with the inputs other than the first latent vector, and with values that are missing at
+    /// its end, those of `point`, and rows from `feed`, as for [`Generator::translate`].
+    pub fn decode_at<F: Feed>(&mut self, point: Point, codes: &[i8], feed: F) -> Rows<'_, 'a, K, F> {
+        self.fill(point);
+        self.latent().iter_mut().zip(codes).for_each(|(to, &from)| *to = from.max(LEAST_CODE));
+        self.rows(point, feed)
     }
 
     /// What a model reads that brings pictures along.
-    fn own(&self, point: Point) -> Own<'a> {
-        Own(self.model.pictures().map(|pictures| pictures.picture(point.from)))
+    fn own(&self, point: Point) -> Still<'a> {
+        Still(self.model.pictures().map_or(&[], |pictures| pictures.picture(point.from).bytes()))
     }
 
     /// Fills the inputs that are there from the start.
@@ -158,7 +165,12 @@ impl<'a, K: Kernel> Generator<'a, K> {
 
     fn rows<F: Feed>(&mut self, point: Point, feed: F) -> Rows<'_, 'a, K, F> {
         walk::start(self.model.nodes(), self.progress);
-        Rows { generator: self, point, feed }
+        if self.model.noise_bytes() > 0
+            && let Some(place) = self.scratch.last_chunk_mut()
+        {
+            *place = Seeds::of(point).0;
+        }
+        Rows { generator: self, feed }
     }
 }
 
@@ -180,19 +192,14 @@ impl<F: FnMut(u16, &mut [u8])> Feed for F {
     }
 }
 
-/// A picture of the model's own, or black where it has none.
+/// A picture that lies in memory, `[h, w, c]` bytes, such as one of [`Model::pictures`]; what is missing at its end is
+/// black.
 #[derive(Clone, Copy, Debug)]
-pub struct Own<'a>(Option<Picture<'a>>);
+pub struct Still<'a>(pub &'a [u8]);
 
-impl Feed for Own<'_> {
+impl Feed for Still<'_> {
     fn row(&mut self, y: u16, row: &mut [u8]) {
-        copy(self.0.map_or(&[], |picture| picture.row(y)), row);
-    }
-}
-
-impl Feed for Picture<'_> {
-    fn row(&mut self, y: u16, row: &mut [u8]) {
-        copy(Picture::row(self, y), row);
+        copy(self.0.get(usize::from(y) * row.len()..).unwrap_or(&[]), row);
     }
 }
 
@@ -212,10 +219,8 @@ fn copy(from: &[u8], row: &mut [u8]) {
 
 /// The rows of one image, top to bottom; each is computed when it is asked for.
 #[derive(Debug)]
-pub struct Rows<'g, 'a, K: Kernel = Native, F = Own<'a>> {
+pub struct Rows<'g, 'a, K: Kernel = Native, F = Still<'a>> {
     generator: &'g mut Generator<'a, K>,
-    /// For rows that are drawn when they are needed.
-    point: Point,
     feed: F,
 }
 
@@ -240,9 +245,11 @@ impl<K: Kernel, F: Feed> Rows<'_, '_, K, F> {
                         row.iter_mut().for_each(|code| *code = Source::pixel_code(*code as u8));
                     } else {
                         let weights = model.weights();
+                        let words = scratch.len() - model.noise_bytes() / size_of::<i32>();
+                        let (scratch, seeds) = scratch.split_at_mut_checked(words)?;
                         let job = &mut Job { weights, nodes, node, progress, rings: before, y, row, scratch };
                         if node.kind == Kind::Input as u8 {
-                            input::run(job, self.point);
+                            input::run(job, seeds);
                         } else {
                             ops::run(job, kernel);
                         }

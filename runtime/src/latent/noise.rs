@@ -26,6 +26,32 @@ pub fn noise(prior: Prior, point: Point, number: u16, row: u16, codes: &mut [i8]
     walk(prior, point.from.wrapping_add(place), point.to.wrapping_add(place), step, codes);
 }
 
+/// What noise takes of a [`Point`], as it lies in the arena while a model is drawn: on the stack it would be there for
+/// models without noise, too.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seeds(pub(crate) [i32; Self::WORDS]);
+
+impl Seeds {
+    /// Words that it takes.
+    pub(crate) const WORDS: usize = 6;
+
+    /// Those of a point.
+    pub(crate) fn of(point: Point) -> Self {
+        let halves = |seed: u64| [seed as i32, (seed >> 32) as i32];
+        let ([from, above_from], [to, above_to]) = (halves(point.from), halves(point.to));
+        Self([from, above_from, to, above_to, point.step.into(), point.of_keyframes.into()])
+    }
+
+    /// A point with the same noise.
+    #[cfg(feature = "all-operators")]
+    pub(crate) fn point(words: &[i32]) -> Option<Point> {
+        let &[from, above_from, to, above_to, step, of_keyframes] = words else { return None };
+        let seed = |low: i32, high: i32| u64::from(high as u32) << 32 | u64::from(low as u32);
+        let point = Point::walk(seed(from, above_from), seed(to, above_to), step as u16);
+        Some(Point { of_keyframes: of_keyframes != 0, ..point })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,6 +108,14 @@ mod tests {
         // The standard error of each is about 1 / √100 000 = 0.003.
         assert!(mean.abs() < 0.013 && (variance - 1.0).abs() < 0.02, "{mean} {variance}");
         assert!(beside.abs() < 0.013 && below.abs() < 0.013, "{beside} {below}");
+    }
+
+    #[test]
+    fn seeds_are_kept_in_the_arena() {
+        for point in [Point::seed(u64::MAX), Point::walk(1 << 40, (3 << 33) + 7, 65), Point::keyframe(0, 1, 8)] {
+            assert_eq!(Seeds::point(&Seeds::of(point).0), Some(point));
+        }
+        assert_eq!(Seeds::point(&[0; 5]), None);
     }
 
     #[test]

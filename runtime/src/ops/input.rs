@@ -7,7 +7,7 @@ use crate::fixed::LEAST_CODE;
 use crate::graph::{Input, Node, Source};
 use crate::latent::Point;
 #[cfg(feature = "all-operators")]
-use crate::latent::noise;
+use crate::latent::{Seeds, noise};
 use crate::weights::Weights;
 
 #[inline(never)]
@@ -55,9 +55,9 @@ pub(crate) fn fill(node: &Node, point: Point, row: &mut [i8]) {
     }
 }
 
-/// A row of a constant, or of noise at a point; those of the caller come from elsewhere.
+/// A row of a constant, or of noise from its [`Seeds`](crate::latent::Seeds); those of the caller come from elsewhere.
 #[inline(never)]
-pub(crate) fn run(job: &mut Job<'_>, point: Point) {
+pub(crate) fn run(job: &mut Job<'_>, seeds: &[i32]) {
     let Some(input) = job.node.parameters::<Input>() else { return };
     match input.source() {
         Some(Source::Constant) => {
@@ -67,12 +67,13 @@ pub(crate) fn run(job: &mut Job<'_>, point: Point) {
         }
         #[cfg(feature = "all-operators")]
         Some(Source::Noise) => {
-            if let Some(prior) = input.prior() {
+            if let (Some(prior), Some(point)) = (input.prior(), Seeds::point(seeds)) {
                 noise(prior, point, input.dims, job.y, job.row);
             }
         }
         _ => {
-            let _ = point;
+            // Without all operators there is no noise.
+            let _ = seeds;
         }
     }
 }
