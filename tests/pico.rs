@@ -121,7 +121,8 @@ fn a_press_goes_to_the_next_act() {
     assert_eq!(told, ["gallery from seed 1", "walk from seed 1"]);
 }
 
-/// A network of two residual blocks from `tests/onnx/files/outlines.onnx`, which makes outlines, on the board.
+/// A network of two residual blocks, which draws outlines, on the board: `edgegen export tests/onnx/files/outlines.onnx`
+/// made the model file.
 #[test]
 fn pictures_and_what_a_residual_network_from_an_onnx_file_makes_of_them() {
     let Some(board) = pico() else { return };

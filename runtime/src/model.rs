@@ -115,7 +115,8 @@ impl<'a> Model<'a> {
     }
 
     fn fed_input(&self) -> Option<(&'a Node, &'a Input)> {
-        self.inputs().find(|(_, input)| input.source == Source::Fed as u16)
+        let node = self.nodes.get(usize::from(self.needs.fed))?;
+        Some((node, node.parameters()?))
     }
 
     /// The pictures that the file brings along for a model that reads an image, if it does.
@@ -134,7 +135,7 @@ impl<'a> Model<'a> {
     }
 
     /// Bytes of RAM that a [`Generator`](crate::Generator) needs: all rings together, what the kernel works in, 12
-    /// bytes for each node, 100 for lanes, 24 where there is noise, and 15 because an arena may start anywhere.
+    /// bytes for each node, 100 for lanes, 20 where there is noise, and 15 because an arena may start anywhere.
     pub fn arena_bytes(&self) -> usize {
         self.rings_bytes() + self.scratch_bytes() + fixed_bytes(self.nodes.len()) + self.noise_bytes()
     }

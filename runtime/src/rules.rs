@@ -20,7 +20,12 @@ pub(crate) struct Needs {
     pub(crate) output: Shape,
     /// Whether noise is read.
     pub(crate) noise: bool,
+    /// The first node whose rows the caller hands in; [`NONE`] where there is none.
+    pub(crate) fed: u8,
 }
+
+/// No node: there are fewer.
+const NONE: u8 = MAX_NODES as u8;
 
 /// Steps of the walk at most, rows of all nodes times the longest way: parsing rehearses it, and must end soon.
 const MAX_STEPS: u64 = 1 << 25;
@@ -50,7 +55,9 @@ fn find_fault(nodes: &[Node], weights: &Weights<'_>) -> Result<Needs, Broken> {
     if u64::from(rings) + (scratch + fixed_bytes(nodes.len()) + more) as u64 > u32::MAX.into() {
         return Err((last, Fault::Size));
     }
-    Ok(Needs { rings, scratch: scratch as u32, output: image.shape, noise })
+    let is_fed = |node: &Node| node.parameters::<Input>().is_some_and(|input| input.source == Source::Fed as u16);
+    let fed = nodes.iter().position(is_fed).map_or(NONE, |index| index as u8);
+    Ok(Needs { rings, scratch: scratch as u32, output: image.shape, noise, fed })
 }
 
 /// Each node's ring for itself. Gives the bytes of all rings.

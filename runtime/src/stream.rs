@@ -15,9 +15,10 @@ use crate::walk::{self, Progress};
 #[derive(Debug)]
 pub struct Generator<'a, K: Kernel = Native> {
     model: &'a Model<'a>,
+    /// Behind them the seeds of noise, if the model reads some.
     rings: &'a mut [i8],
     progress: &'a mut [Progress],
-    /// What the kernel works in, lanes, and the seeds of noise if the model reads some.
+    /// What the kernel works in, and lanes.
     scratch: &'a mut [i32],
     /// Without one the portable packing is read.
     kernel: Option<K>,
@@ -51,9 +52,9 @@ impl<'a, K: Kernel> Generator<'a, K> {
         }
         let (expected, found) = (model.arena_bytes(), arena.len());
         let arena = arena.get_mut(..expected).ok_or(GeneratorError::Arena { expected, found })?;
-        let (rings, rest) = split(arena, model.rings_bytes());
+        let (rings, rest) = split(arena, model.rings_bytes() + model.noise_bytes());
         let (_, rest) = split(rest, rest.as_ptr().align_offset(SCRATCH_ALIGNMENT));
-        let (scratch, rest) = split(rest, model.scratch_bytes() + LANE_BYTES + model.noise_bytes());
+        let (scratch, rest) = split(rest, model.scratch_bytes() + LANE_BYTES);
         let (progress, _) = split(rest, size_of_val(model.nodes()) / size_of::<Node>() * size_of::<Progress>());
         // Rows are written between their padding, so zeros at the sides are written here and never again.
         let mut unfilled = &mut *rings;
@@ -166,7 +167,7 @@ impl<'a, K: Kernel> Generator<'a, K> {
     fn rows<F: Feed>(&mut self, point: Point, feed: F) -> Rows<'_, 'a, K, F> {
         walk::start(self.model.nodes(), self.progress);
         if self.model.noise_bytes() > 0
-            && let Some(place) = self.scratch.last_chunk_mut()
+            && let Some(place) = self.rings.last_chunk_mut()
         {
             *place = Seeds::of(point).0;
         }
@@ -239,20 +240,20 @@ impl<K: Kernel, F: Feed> Rows<'_, '_, K, F> {
             let (start, left) = (usize::from(own.slot) * node.row_bytes(), node.left());
             match walk::row(node, own.made) {
                 Some(y) => {
-                    let row = ring.get_mut(start + left..start + left + node.shape.row_len())?;
-                    if node.kind == Kind::Input as u8 && is_fed(node) {
-                        self.feed.row(y, bytemuck::try_cast_slice_mut(row).unwrap_or_default());
-                        row.iter_mut().for_each(|code| *code = Source::pixel_code(*code as u8));
-                    } else {
-                        let weights = model.weights();
-                        let words = scratch.len() - model.noise_bytes() / size_of::<i32>();
-                        let (scratch, seeds) = scratch.split_at_mut_checked(words)?;
-                        let job = &mut Job { weights, nodes, node, progress, rings: before, y, row, scratch };
-                        if node.kind == Kind::Input as u8 {
-                            input::run(job, seeds);
+                    let range = start + left..start + left + node.shape.row_len();
+                    let weights = model.weights();
+                    if node.kind == Kind::Input as u8 {
+                        let (ring, seeds) = ring.split_at_mut_checked(ring.len().checked_sub(model.noise_bytes())?)?;
+                        let row = ring.get_mut(range)?;
+                        if is_fed(node) {
+                            self.feed.row(y, bytemuck::try_cast_slice_mut(row).unwrap_or_default());
+                            row.iter_mut().for_each(|code| *code = Source::pixel_code(*code as u8));
                         } else {
-                            ops::run(job, kernel);
+                            input::run(node, weights, y, row, seeds);
                         }
+                    } else {
+                        let row = ring.get_mut(range)?;
+                        ops::run(&mut Job { weights, nodes, node, progress, rings: before, y, row, scratch }, kernel);
                     }
                 }
                 None => padded(node, ring, start).fill(node.zero_point),
