@@ -42,8 +42,8 @@ const CRATES: [(&str, &[&str]); 5] = [
     (
         "firmware/app/src",
         &[
-            "color", "image", "gallery", "act", "caption", "platform", "screen", "overlap", "fault", "report", "stage",
-            "show",
+            "color", "image", "pair", "gallery", "act", "caption", "platform", "screen", "overlap", "fault", "report",
+            "stage", "show",
         ],
     ),
     (

@@ -1,7 +1,9 @@
 //! The real firmware of the Raspberry Pi Pico in an emulator, and what its panels show: the same pixels as the host draws.
 
+use std::path::Path;
+
 use edgegen_app::Show;
-use edgegen_export::{ModelFile, repack};
+use edgegen_export::{ModelFile, image, repack, with_pictures};
 use edgegen_runtime::Model;
 use edgegen_sim::boards::{self, Board};
 use edgegen_sim::firmware::{self, Firmware};
@@ -117,4 +119,26 @@ fn a_press_goes_to_the_next_act() {
     let shot = rp2040::boot(&firmware.elf(), Boot { press: Some(0.1), seconds: 0.4, ..OLED }).unwrap();
     let told: Vec<&str> = shot.text.lines().skip(1).collect();
     assert_eq!(told, ["gallery from seed 1", "walk from seed 1"]);
+}
+
+/// A network of two residual blocks, which draws outlines, on the board: `edgegen export tests/onnx/files/outlines.onnx`
+/// made the model file.
+#[test]
+fn pictures_and_what_a_residual_network_from_an_onnx_file_makes_of_them() {
+    let Some(board) = pico() else { return };
+    let emoji = shipped("emoji-dcgan");
+    let emoji = Model::parse(emoji.bytes()).unwrap();
+    let pictures = [3, 7].map(|seed| image(&emoji, seed));
+    let file = ModelFile::read(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/onnx/outlines.egm"))).unwrap();
+    let file = with_pictures(&file, &pictures).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.egm");
+    std::fs::write(&path, repack(&file, board.cpu.packing()).unwrap().bytes()).unwrap();
+    let (panel, words) = (board.panel(Some("st7789")).unwrap(), "picture=1 bare auto=0");
+    let firmware = Firmware::build_show(&path, &board, panel, board.cpu, words).unwrap();
+    let shot = rp2040::boot(&firmware.elf(), Boot { quiet: Some(0.5), ..DISPLAY_PACK }).unwrap();
+    assert_eq!(shot.outcome, Outcome::Quiet, "{}", shot.text);
+    assert!(shot.text.contains("picture 1 from seed 1\n"), "{}", shot.text);
+    let host = stage::record(file.bytes(), &Show::parse(words), panel.spec(), 1);
+    assert!(host.pictures == [shot.picture], "the panel differs");
 }

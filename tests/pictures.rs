@@ -1,11 +1,21 @@
 //! Pictures that a model reads: brought along in its file, or the rows of another model.
 
+use edgegen_app::caption::Layout;
+use edgegen_app::{Pair, PanelColor, Show};
 use edgegen_export::function::Function;
 use edgegen_export::layers::{Input, LatentInput, Layer, Network, PixelRange, picture};
-use edgegen_export::{ExportError, Label, ModelFile, export, image, reference, repack, translated, with_pictures};
+use edgegen_export::{
+    ExportError, Label, ModelFile, export, image as drawn, reference, repack, translated, with_pictures,
+};
 use edgegen_runtime::graph::Prior;
 use edgegen_runtime::{Generator, Model, Packing, Point, Shape};
+use edgegen_sim::{PanelColors, PanelSpec, stage};
 use edgegen_tests::{Graph, Values, codes, window};
+use embedded_graphics::geometry::{Point as At, Size};
+use embedded_graphics::pixelcolor::{Rgb565, Rgb888};
+use embedded_graphics::prelude::RgbColor;
+use embedded_graphics::primitives::{PointsIter, Rectangle};
+use image::RgbImage;
 
 const SHAPE: Shape = Shape { h: 12, w: 10, c: 3 };
 const LABEL: Label<'_> = Label { name: "filter", metadata: &[] };
@@ -55,10 +65,10 @@ fn a_model_reads_the_pictures_that_it_brings_along() {
     let (with, without) = (Model::parse(file.bytes()).unwrap(), Model::parse(bare.bytes()).unwrap());
     for seed in [0, 1, 2, 3, u64::MAX] {
         let expected = translated(&without, Point::seed(0), &pictures[(seed % 3) as usize]);
-        assert_eq!(image(&with, seed), expected, "seed {seed}");
+        assert_eq!(drawn(&with, seed), expected, "seed {seed}");
     }
     assert!(without.pictures().is_none());
-    assert_eq!(image(&without, 1), translated(&without, Point::seed(0), &[]), "black");
+    assert_eq!(drawn(&without, 1), translated(&without, Point::seed(0), &[]), "black");
 }
 
 #[test]
@@ -93,7 +103,7 @@ fn the_rows_of_one_model_feed_another() {
     let mut drawing = Generator::new(&first, &mut of_first).unwrap();
     let mut reading = Generator::new(&second, &mut of_second).unwrap();
     for seed in 0..5 {
-        let whole = translated(&second, Point::seed(seed + 1), &image(&first, seed));
+        let whole = translated(&second, Point::seed(seed + 1), &drawn(&first, seed));
         let mut rows = reading.translate(Point::seed(seed + 1), drawing.sample(seed));
         let mut streamed = Vec::new();
         while let Some(row) = rows.next_row() {
@@ -121,6 +131,80 @@ fn noise_is_the_seed_s_and_the_same_whenever_a_row_is_made() {
     let file = exported(&late);
     let model = Model::parse(file.bytes()).unwrap();
     let expected = reference::trace(&model, &codes(&late, Point::seed(4))).pop().unwrap();
-    let drawn = translated(&model, Point::seed(4), &picture(SHAPE, 4));
-    assert_eq!(drawn, expected.iter().map(|&code| code as u8).collect::<Vec<_>>());
+    let found = translated(&model, Point::seed(4), &picture(SHAPE, 4));
+    assert_eq!(found, expected.iter().map(|&code| code as u8).collect::<Vec<_>>());
+}
+
+/// What a show draws on a panel, without captions.
+fn shown(file: &ModelFile, words: &str, (width, height): (u32, u32), images: usize) -> stage::Recording {
+    let spec = PanelSpec { width, height, colors: PanelColors::Rgb565 };
+    stage::record(file.bytes(), &Show::parse(&format!("{words} bare auto=0")), spec, images)
+}
+
+/// Asserts that a panel shows a map of bytes as large as it is on it, at a place.
+fn same(panel: &RgbImage, map: &[u8], shape: Shape, top_left: At, scale: u32) {
+    let area = Rectangle::new(top_left, Size::new(u32::from(shape.w) * scale, u32::from(shape.h) * scale));
+    for at in area.points() {
+        let [x, y] = [(at.x - top_left.x) as u32 / scale, (at.y - top_left.y) as u32 / scale];
+        let place = (y as usize * usize::from(shape.w) + x as usize) * 3;
+        let expected: Rgb888 = Rgb565::from_pixel(&map[place..place + 3], at).into();
+        let found = panel.get_pixel(at.x as u32, at.y as u32).0;
+        assert_eq!(found, [expected.r(), expected.g(), expected.b()], "{at:?}");
+    }
+}
+
+#[test]
+fn a_panel_shows_pictures_beside_what_becomes_of_them() {
+    let pictures: Vec<_> = (0..3).map(|seed| picture(SHAPE, seed)).collect();
+    let file = with_pictures(&exported(&filter(false)), &pictures).unwrap();
+    let model = Model::parse(file.bytes()).unwrap();
+    let images: Vec<_> = pictures.iter().map(|picture| translated(&model, Point::seed(0), picture)).collect();
+    // One picture, then the next ones by themselves; a column of 22 image pixels and 12 rows.
+    let recording = shown(&file, "picture=1", (100, 60), 3);
+    for (number, panel) in [1, 2, 0].into_iter().zip(&recording.pictures) {
+        same(panel, &pictures[number], SHAPE, At::new(6, 6), 4);
+        same(panel, &images[number], SHAPE, At::new(6 + 12 * 4, 6), 4);
+    }
+    assert_eq!(recording.pictures.len(), 3);
+    assert!(recording.lines[1].starts_with("picture 1 from seed"), "{:?}", recording.lines);
+    // All three in a gallery, as large as they fit.
+    let area = Rectangle::new(At::zero(), Size::new(100, 60));
+    let pair = Pair::of(&model, area.size);
+    let (_, grid) = Layout::gallery(area, pair.shape(), 3);
+    let gallery = shown(&file, "gallery seed=0", (100, 60), 3).pictures.pop().unwrap();
+    assert_eq!((grid.cells(), grid.scale), (3, 2));
+    for (index, number) in (0..3).zip(0..) {
+        let (input, output) = pair.split(edgegen_app::gallery::Grid::fit_most(area, pair.shape(), 3).placement(index));
+        same(&gallery, &pictures[number], SHAPE, input.unwrap().top_left, 2);
+        same(&gallery, &images[number], SHAPE, output.top_left, 2);
+    }
+    // No room for two.
+    let small = shown(&file, "picture", (20, 14), 1).pictures.pop().unwrap();
+    same(&small, &images[0], SHAPE, At::new(5, 1), 1);
+}
+
+#[test]
+fn noise_moves_beside_a_picture_that_stays() {
+    let pictures = [picture(SHAPE, 1), picture(SHAPE, 2)];
+    let file = with_pictures(&exported(&filter(true)), &pictures).unwrap();
+    let model = Model::parse(file.bytes()).unwrap();
+    let recording = shown(&file, "picture seed=5", (22, 12), 66);
+    for (step, panel) in recording.pictures.iter().enumerate() {
+        let number = step / 64;
+        let at = Point::walk(5 + number as u64, 6 + number as u64, (step % 64) as u16);
+        same(panel, &pictures[number], SHAPE, At::zero(), 1);
+        same(panel, &translated(&model, at, &pictures[number]), SHAPE, At::new(12, 0), 1);
+    }
+    assert_ne!(recording.pictures[0], recording.pictures[40]);
+}
+
+#[test]
+fn a_model_without_the_pictures_that_it_reads_says_so_on_the_panel() {
+    let file = exported(&filter(false));
+    let recording = shown(&file, "picture", (240, 135), 1);
+    let fault = "fault expected pictures of 12×10×3 to read, found none in the model: put some in with --image";
+    assert_eq!(recording.lines, [fault]);
+    assert_eq!(recording.pictures.len(), 1);
+    let white = recording.pictures[0].pixels().filter(|pixel| pixel.0 == [255; 3]).count();
+    assert!((500..8000).contains(&white), "{white} white pixels");
 }

@@ -15,6 +15,7 @@ mod point;
 mod walk;
 
 pub use keyframes::Keyframes;
+pub(crate) use noise::Seeds;
 pub use noise::noise;
 pub use point::Point;
 pub(crate) use point::remainder;

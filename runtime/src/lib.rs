@@ -49,7 +49,7 @@ pub use latent::Point;
 pub use model::Model;
 pub use packing::Packing;
 pub use pictures::{Picture, Pictures};
-pub use stream::{Feed, Generator, Rows};
+pub use stream::{Feed, Generator, Rows, Still};
 
 /// Working memory of a [`Generator`], aligned for every instruction set.
 ///

@@ -6,7 +6,7 @@ use crate::error::ParseError;
 use crate::format::{self, Sections};
 use crate::graph::{About, Input, Latent, Node, Shape, Source};
 use crate::kernels::{Kernel, Native};
-use crate::latent::{Keyframes, keyframes};
+use crate::latent::{Keyframes, Seeds, keyframes};
 use crate::packing::Packing;
 use crate::pictures::Pictures;
 use crate::rules::{self, Needs};
@@ -115,7 +115,8 @@ impl<'a> Model<'a> {
     }
 
     fn fed_input(&self) -> Option<(&'a Node, &'a Input)> {
-        self.inputs().find(|(_, input)| input.source == Source::Fed as u16)
+        let node = self.nodes.get(usize::from(self.needs.fed))?;
+        Some((node, node.parameters()?))
     }
 
     /// The pictures that the file brings along for a model that reads an image, if it does.
@@ -134,9 +135,9 @@ impl<'a> Model<'a> {
     }
 
     /// Bytes of RAM that a [`Generator`](crate::Generator) needs: all rings together, what the kernel works in, 12
-    /// bytes for each node, 100 for lanes, and 15 because an arena may start anywhere.
+    /// bytes for each node, 100 for lanes, 20 where there is noise, and 15 because an arena may start anywhere.
     pub fn arena_bytes(&self) -> usize {
-        self.rings_bytes() + self.scratch_bytes() + fixed_bytes(self.nodes.len())
+        self.rings_bytes() + self.scratch_bytes() + fixed_bytes(self.nodes.len()) + self.noise_bytes()
     }
 
     /// Weights, biases, multipliers, tables and constants; the offsets in nodes count from its start.
@@ -152,6 +153,11 @@ impl<'a> Model<'a> {
     /// Bytes of all rings together.
     pub(crate) fn rings_bytes(&self) -> usize {
         self.needs.rings as usize
+    }
+
+    /// Bytes of what noise is drawn from, if there is any.
+    pub(crate) fn noise_bytes(&self) -> usize {
+        if self.needs.noise { size_of::<Seeds>() } else { 0 }
     }
 
     /// Bytes that the kernel works in.

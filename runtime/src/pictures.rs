@@ -34,20 +34,25 @@ impl<'a> Pictures<'a> {
 
     /// Picture `number` modulo their [`count`](Self::count).
     pub fn picture(&self, number: u64) -> Picture<'a> {
-        let (len, row_len) = (self.shape.len(), self.shape.row_len());
+        let len = self.shape.len();
         let start = remainder(number, self.count.into()).unwrap_or(0) * len;
-        Picture { bytes: self.bytes.get(start..start + len).unwrap_or(&[]), row_len }
+        Picture { shape: self.shape, bytes: self.bytes.get(start..start + len).unwrap_or(&[]) }
     }
 }
 
 /// One picture.
 #[derive(Clone, Copy, Debug)]
 pub struct Picture<'a> {
+    shape: Shape,
     bytes: &'a [u8],
-    row_len: usize,
 }
 
 impl<'a> Picture<'a> {
+    /// Height, width and channels.
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+
     /// All its bytes, `[h, w, c]`.
     pub fn bytes(&self) -> &'a [u8] {
         self.bytes
@@ -55,8 +60,9 @@ impl<'a> Picture<'a> {
 
     /// Row `y`, width · channels bytes; none below the last.
     pub fn row(&self, y: u16) -> &'a [u8] {
-        let start = usize::from(y) * self.row_len;
-        self.bytes.get(start..start + self.row_len).unwrap_or(&[])
+        let len = self.shape.row_len();
+        let start = usize::from(y) * len;
+        self.bytes.get(start..start + len).unwrap_or(&[])
     }
 }
 

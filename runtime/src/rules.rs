@@ -3,7 +3,8 @@
 use crate::arena::fixed_bytes;
 use crate::error::{Fault, ParseError};
 use crate::fixed::LEAST_CODE;
-use crate::graph::{Border, MAX_NODES, MAX_READS, Node, Padding, Shape};
+use crate::graph::{Border, Input, MAX_NODES, MAX_READS, Node, Padding, Shape, Source};
+use crate::latent::Seeds;
 use crate::ops;
 use crate::walk;
 use crate::weights::Weights;
@@ -17,7 +18,14 @@ pub(crate) struct Needs {
     pub(crate) scratch: u32,
     /// Shape of the image.
     pub(crate) output: Shape,
+    /// Whether noise is read.
+    pub(crate) noise: bool,
+    /// The first node whose rows the caller hands in; [`NONE`] where there is none.
+    pub(crate) fed: u8,
 }
+
+/// No node: there are fewer.
+const NONE: u8 = MAX_NODES as u8;
 
 /// Steps of the walk at most, rows of all nodes times the longest way: parsing rehearses it, and must end soon.
 const MAX_STEPS: u64 = 1 << 25;
@@ -41,10 +49,15 @@ fn find_fault(nodes: &[Node], weights: &Weights<'_>) -> Result<Needs, Broken> {
         return Err((last, if image.reads().is_empty() { Fault::Count } else { Fault::Padding }));
     }
     check_rings_together(nodes)?;
-    if u64::from(rings) + (scratch + fixed_bytes(nodes.len())) as u64 > u32::MAX.into() {
+    let is_noise = |node: &Node| node.parameters::<Input>().is_some_and(|input| input.source == Source::Noise as u16);
+    let noise = cfg!(feature = "all-operators") && nodes.iter().any(is_noise);
+    let more = if noise { size_of::<Seeds>() } else { 0 };
+    if u64::from(rings) + (scratch + fixed_bytes(nodes.len()) + more) as u64 > u32::MAX.into() {
         return Err((last, Fault::Size));
     }
-    Ok(Needs { rings, scratch: scratch as u32, output: image.shape })
+    let is_fed = |node: &Node| node.parameters::<Input>().is_some_and(|input| input.source == Source::Fed as u16);
+    let fed = nodes.iter().position(is_fed).map_or(NONE, |index| index as u8);
+    Ok(Needs { rings, scratch: scratch as u32, output: image.shape, noise, fed })
 }
 
 /// Each node's ring for itself. Gives the bytes of all rings.

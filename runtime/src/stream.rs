@@ -5,17 +5,17 @@ use crate::error::GeneratorError;
 use crate::fixed::LEAST_CODE;
 use crate::graph::{Border, Input, Kind, Node, Source};
 use crate::kernels::{Kernel, Native};
-use crate::latent::Point;
+use crate::latent::{Point, Seeds};
 use crate::model::Model;
 use crate::ops::{self, Job, input};
 use crate::packing::{Packing, SCRATCH_ALIGNMENT};
-use crate::pictures::Picture;
 use crate::walk::{self, Progress};
 
 /// Draws images from a model with memory of the caller.
 #[derive(Debug)]
 pub struct Generator<'a, K: Kernel = Native> {
     model: &'a Model<'a>,
+    /// Behind them the seeds of noise, if the model reads some.
     rings: &'a mut [i8],
     progress: &'a mut [Progress],
     /// What the kernel works in, and lanes.
@@ -52,7 +52,7 @@ impl<'a, K: Kernel> Generator<'a, K> {
         }
         let (expected, found) = (model.arena_bytes(), arena.len());
         let arena = arena.get_mut(..expected).ok_or(GeneratorError::Arena { expected, found })?;
-        let (rings, rest) = split(arena, model.rings_bytes());
+        let (rings, rest) = split(arena, model.rings_bytes() + model.noise_bytes());
         let (_, rest) = split(rest, rest.as_ptr().align_offset(SCRATCH_ALIGNMENT));
         let (scratch, rest) = split(rest, model.scratch_bytes() + LANE_BYTES);
         let (progress, _) = split(rest, size_of_val(model.nodes()) / size_of::<Node>() * size_of::<Progress>());
@@ -82,8 +82,8 @@ impl<'a, K: Kernel> Generator<'a, K> {
     /// A model that reads an image sees the one of its own [`Pictures`](crate::Pictures) that the point starts at, `from`
     /// modulo their number, or black where it has none; [`Generator::translate`] hands it another one.
     pub fn sample_at(&mut self, point: Point) -> Rows<'_, 'a, K> {
-        let feed = self.own(point);
-        self.translate(point, feed)
+        let picture = self.own(point);
+        self.translate(point, picture)
     }
 
     /// The image that comes of another one, which `feed` hands in row by row, each when it is needed and in order. The
@@ -120,23 +120,25 @@ impl<'a, K: Kernel> Generator<'a, K> {
     /// values of the classes behind it. Missing values are taken as 0, surplus ones are left, and −128 is taken as
     /// −127. Inputs other than the first latent vector are those of seed 0.
     pub fn decode(&mut self, codes: &[i8]) -> Rows<'_, 'a, K> {
-        let feed = self.own(Point::seed(0));
-        self.decode_at(Point::seed(0), codes, feed)
-    }
-
-    /// As [`Generator::decode`], with the other inputs chosen, too: a class that is an input of its own is the point's,
-    /// and rows to read come from `feed`.
-    pub fn decode_at<F: Feed>(&mut self, point: Point, codes: &[i8], feed: F) -> Rows<'_, 'a, K, F> {
-        self.fill(point);
+        self.fill(Point::seed(0));
         let latent = self.latent();
         latent.fill(0);
         latent.iter_mut().zip(codes).for_each(|(to, &from)| *to = from.max(LEAST_CODE));
+        let picture = self.own(Point::seed(0));
+        self.rows(Point::seed(0), picture)
+    }
+
+    /// As [`Generator::decode`], with the inputs other than the first latent vector, and with values that are missing at
+    /// its end, those of `point`, and rows from `feed`, as for [`Generator::translate`].
+    pub fn decode_at<F: Feed>(&mut self, point: Point, codes: &[i8], feed: F) -> Rows<'_, 'a, K, F> {
+        self.fill(point);
+        self.latent().iter_mut().zip(codes).for_each(|(to, &from)| *to = from.max(LEAST_CODE));
         self.rows(point, feed)
     }
 
     /// What a model reads that brings pictures along.
-    fn own(&self, point: Point) -> Own<'a> {
-        Own(self.model.pictures().map(|pictures| pictures.picture(point.from)))
+    fn own(&self, point: Point) -> Still<'a> {
+        Still(self.model.pictures().map_or(&[], |pictures| pictures.picture(point.from).bytes()))
     }
 
     /// Fills the inputs that are there from the start.
@@ -164,7 +166,12 @@ impl<'a, K: Kernel> Generator<'a, K> {
 
     fn rows<F: Feed>(&mut self, point: Point, feed: F) -> Rows<'_, 'a, K, F> {
         walk::start(self.model.nodes(), self.progress);
-        Rows { generator: self, point, feed }
+        if self.model.noise_bytes() > 0
+            && let Some(place) = self.rings.last_chunk_mut()
+        {
+            *place = Seeds::of(point).0;
+        }
+        Rows { generator: self, feed }
     }
 }
 
@@ -186,19 +193,14 @@ impl<F: FnMut(u16, &mut [u8])> Feed for F {
     }
 }
 
-/// A picture of the model's own, or black where it has none.
+/// A picture that lies in memory, `[h, w, c]` bytes, such as one of [`Model::pictures`]; what is missing at its end is
+/// black.
 #[derive(Clone, Copy, Debug)]
-pub struct Own<'a>(Option<Picture<'a>>);
+pub struct Still<'a>(pub &'a [u8]);
 
-impl Feed for Own<'_> {
+impl Feed for Still<'_> {
     fn row(&mut self, y: u16, row: &mut [u8]) {
-        copy(self.0.map_or(&[], |picture| picture.row(y)), row);
-    }
-}
-
-impl Feed for Picture<'_> {
-    fn row(&mut self, y: u16, row: &mut [u8]) {
-        copy(Picture::row(self, y), row);
+        copy(self.0.get(usize::from(y) * row.len()..).unwrap_or(&[]), row);
     }
 }
 
@@ -218,10 +220,8 @@ fn copy(from: &[u8], row: &mut [u8]) {
 
 /// The rows of one image, top to bottom; each is computed when it is asked for.
 #[derive(Debug)]
-pub struct Rows<'g, 'a, K: Kernel = Native, F = Own<'a>> {
+pub struct Rows<'g, 'a, K: Kernel = Native, F = Still<'a>> {
     generator: &'g mut Generator<'a, K>,
-    /// For rows that are drawn when they are needed.
-    point: Point,
     feed: F,
 }
 
@@ -240,18 +240,20 @@ impl<K: Kernel, F: Feed> Rows<'_, '_, K, F> {
             let (start, left) = (usize::from(own.slot) * node.row_bytes(), node.left());
             match walk::row(node, own.made) {
                 Some(y) => {
-                    let row = ring.get_mut(start + left..start + left + node.shape.row_len())?;
-                    if node.kind == Kind::Input as u8 && is_fed(node) {
-                        self.feed.row(y, bytemuck::try_cast_slice_mut(row).unwrap_or_default());
-                        row.iter_mut().for_each(|code| *code = Source::pixel_code(*code as u8));
-                    } else {
-                        let weights = model.weights();
-                        let job = &mut Job { weights, nodes, node, progress, rings: before, y, row, scratch };
-                        if node.kind == Kind::Input as u8 {
-                            input::run(job, self.point);
+                    let range = start + left..start + left + node.shape.row_len();
+                    let weights = model.weights();
+                    if node.kind == Kind::Input as u8 {
+                        let (ring, seeds) = ring.split_at_mut_checked(ring.len().checked_sub(model.noise_bytes())?)?;
+                        let row = ring.get_mut(range)?;
+                        if is_fed(node) {
+                            self.feed.row(y, bytemuck::try_cast_slice_mut(row).unwrap_or_default());
+                            row.iter_mut().for_each(|code| *code = Source::pixel_code(*code as u8));
                         } else {
-                            ops::run(job, kernel);
+                            input::run(node, weights, y, row, seeds);
                         }
+                    } else {
+                        let row = ring.get_mut(range)?;
+                        ops::run(&mut Job { weights, nodes, node, progress, rings: before, y, row, scratch }, kernel);
                     }
                 }
                 None => padded(node, ring, start).fill(node.zero_point),

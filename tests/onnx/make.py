@@ -277,8 +277,23 @@ def branches():
     g.save(g("Tanh", g("Conv", x, g.weight(1, 4, 5), pads=[2, 2])))
 
 
+def pictures():
+    """Two residual blocks from picture to picture whose weights are set by hand, so that everybody sees whether it works:
+    the first darkens edges, the second drives colours apart. `../outlines.egm` is what `edgegen export` makes of it."""
+    g = Graph("outlines", 17, picture=["batch", 3, 32, 32])
+    across = np.array([[0, 0, 0], [-1, 0, 1], [0, 0, 0]]) / 6
+    edges = np.stack([np.stack([kernel] * 3) for kernel in (across, -across, across.T, -across.T)])
+    x = g("Relu", g("Conv", "picture", g.constant(edges), pads=[1] * 4))
+    x = g("Conv", x, g.constant(np.full((3, 4, 3, 3), -0.5)), pads=[1] * 4)
+    x = g("Add", "picture", x)
+    bright = np.concatenate([np.eye(3), -np.eye(3)]).reshape(6, 3, 1, 1)
+    y = g("Relu", g("Conv", x, g.constant(bright), g.constant([-0.2] * 6)))
+    y = g("Conv", y, g.constant(bright.reshape(6, 3).T.reshape(3, 6, 1, 1)))
+    g.save(g("Clip", g("Add", x, y), g.constant(-1.0), g.constant(1.0)))
+
+
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
-    for part in [functions, normalizations, maps, convolutions, branches]:
+    for part in [functions, normalizations, maps, convolutions, branches, pictures]:
         part()
     print(len(list(FOLDER.glob("*.onnx"))), "files in", FOLDER)

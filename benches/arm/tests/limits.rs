@@ -4,6 +4,7 @@
 
 use edgegen_bench_arm::board::Bench;
 use edgegen_bench_arm::size::{START, flash};
+use edgegen_bench_arm::workload::{self, LAYERS};
 use edgegen_export::repack;
 use edgegen_sim::skip::or_skip;
 use edgegen_sim::{Cpu, qemu};
@@ -44,5 +45,33 @@ fn ram_besides_the_arena() {
         // Nothing but clamps depends on values, and on Cortex-M0 those are branches.
         let (least, most) = (counts.images.iter().min().unwrap(), counts.images.iter().max().unwrap());
         assert!(most - least < least / 1000, "{cpu}: {:?}", counts.images);
+    }
+}
+
+/// Instructions on 2026-11-29 (`benches/record`): the first image of two shipped models, and two layers. A kernel or an
+/// executor that takes a hundredth more fails here; one that takes less puts its count in the place of this one.
+const COUNTED: [(Cpu, [u64; 2], [u64; 2]); 3] = [
+    (Cpu::CortexM0, [5_566_980, 50_560], [5_501_646, 6_104_106]),
+    (Cpu::CortexM4, [1_981_140, 18_960], [2_068_960, 2_299_880]),
+    (Cpu::CortexM55, [442_740, 8_240], [399_694, 432_313]),
+];
+
+#[test]
+fn no_kernel_has_become_slower() {
+    for (cpu, models, layers) in COUNTED {
+        if skipped(cpu) {
+            continue;
+        }
+        let bench = Bench::build(cpu).unwrap();
+        let check = |what: &str, found: u64, then: u64| {
+            println!("{cpu}, {what}: {found} instructions, {then} on 2026-11-29");
+            assert!(found * 100 <= then * 101, "{cpu}, {what}: {found} instructions, {then} on 2026-11-29");
+        };
+        for (name, then) in ["mnist-dcgan", "icons"].into_iter().zip(models) {
+            check(name, workload::shipped(&bench, cpu.packing(), name).unwrap(), then);
+        }
+        for (layer, then) in [LAYERS[2], LAYERS[5]].iter().zip(layers) {
+            check(layer.name, layer.layer(&bench, cpu.packing()).unwrap().instructions, then);
+        }
     }
 }

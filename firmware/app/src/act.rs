@@ -31,8 +31,8 @@ impl Show {
     /// Reads words such as `walk seed=7` or `class=3 pace=100 auto=0`, in any order; others (a program's name) are
     /// passed over.
     ///
-    /// `gallery`, `walk` and `class=` (or `class`, the first one) name the first act; `seed=`, `pace=` (milliseconds)
-    /// and `auto=` (seconds) are as the fields; `bare` leaves the captions out.
+    /// `gallery`, `walk`, `class=` and `picture=` (or `class` and `picture`, the first one) name the first act; `seed=`,
+    /// `pace=` (milliseconds) and `auto=` (seconds) are as the fields; `bare` leaves the captions out.
     pub fn parse(line: &str) -> Self {
         let mut show = Self::default();
         for word in line.split_ascii_whitespace() {
@@ -41,6 +41,7 @@ impl Show {
                 "gallery" => show.act = Act::Gallery,
                 "walk" => show.act = Act::Walk,
                 "class" => show.act = Act::Class(value.parse().unwrap_or(0)),
+                "picture" => show.act = Act::Picture(value.parse().unwrap_or(0)),
                 "seed" => show.seed = value.parse().unwrap_or(show.seed),
                 "pace" => show.pace_millis = value.parse().unwrap_or(show.pace_millis),
                 "auto" => show.auto_seconds = value.parse().unwrap_or(show.auto_seconds),
@@ -62,17 +63,37 @@ pub enum Act {
     Walk,
     /// As [`Act::Walk`], with the class held.
     Class(u16),
+    /// What a model makes of one of the [`Pictures`](edgegen_runtime::Pictures) that it brings along, beside it; then of
+    /// the next one. Where it also reads a latent vector or noise, those go from seed to seed meanwhile.
+    Picture(u16),
 }
 
 impl Act {
-    /// The act that follows, for a model of `classes` classes.
-    pub fn next(self, classes: u16) -> Self {
-        let class = match self {
-            Act::Gallery => return Act::Walk,
-            Act::Walk => 0,
-            Act::Class(class) => class.saturating_add(1),
+    /// The act that follows, for a model of `classes` classes that brings `pictures` pictures along.
+    pub fn next(self, classes: u16, pictures: u16) -> Self {
+        let number = match self {
+            Act::Gallery if pictures == 0 => return Act::Walk,
+            Act::Gallery | Act::Walk => 0,
+            Act::Class(number) | Act::Picture(number) => number.saturating_add(1),
         };
-        if class < classes { Act::Class(class) } else { Act::Gallery }
+        if number < pictures {
+            Act::Picture(number)
+        } else if pictures == 0 && number < classes {
+            Act::Class(number)
+        } else {
+            Act::Gallery
+        }
+    }
+
+    /// This act, or the one that a model of so many classes and pictures shows in its place, which has none of this.
+    pub(crate) fn for_model(self, classes: u16, pictures: u16) -> Self {
+        match self {
+            Act::Gallery => self,
+            Act::Picture(number) if number < pictures => self,
+            _ if pictures > 0 => Act::Picture(0),
+            Act::Class(class) if class < classes => self,
+            _ => Act::Walk,
+        }
     }
 }
 
@@ -82,6 +103,7 @@ impl Display for Act {
             Act::Gallery => f.write_str("gallery"),
             Act::Walk => f.write_str("walk"),
             Act::Class(class) => write!(f, "class {class}"),
+            Act::Picture(picture) => write!(f, "picture {picture}"),
         }
     }
 }
@@ -104,14 +126,27 @@ mod tests {
         assert_eq!(show, expected);
         assert_eq!(Show::parse("walk").act, Act::Walk);
         assert_eq!(Show::parse("class").act, Act::Class(0));
+        assert_eq!(Show::parse("picture=2").act, Act::Picture(2));
         assert_eq!(Show::parse("walking seed=x"), Show::default());
     }
 
     #[test]
     fn the_button_goes_round() {
-        assert_eq!([Act::Gallery.next(0), Act::Walk.next(0)], [Act::Walk, Act::Gallery]);
+        assert_eq!([Act::Gallery.next(0, 0), Act::Walk.next(0, 0)], [Act::Walk, Act::Gallery]);
         let round = [Act::Gallery, Act::Walk, Act::Class(0), Act::Class(1)];
-        assert_eq!(round.map(|act| act.next(2)), [Act::Walk, Act::Class(0), Act::Class(1), Act::Gallery]);
-        assert_eq!(Act::Class(u16::MAX).next(u16::MAX), Act::Gallery);
+        assert_eq!(round.map(|act| act.next(2, 0)), [Act::Walk, Act::Class(0), Act::Class(1), Act::Gallery]);
+        assert_eq!(Act::Class(u16::MAX).next(u16::MAX, 0), Act::Gallery);
+        let round = [Act::Gallery, Act::Picture(0), Act::Picture(1)];
+        assert_eq!(round.map(|act| act.next(3, 2)), [Act::Picture(0), Act::Picture(1), Act::Gallery]);
+    }
+
+    #[test]
+    fn a_model_shows_what_it_has() {
+        let acts = [Act::Gallery, Act::Walk, Act::Class(3), Act::Picture(1)];
+        assert_eq!(acts.map(|act| act.for_model(0, 0)), [Act::Gallery, Act::Walk, Act::Walk, Act::Walk]);
+        assert_eq!(acts.map(|act| act.for_model(4, 0)), [Act::Gallery, Act::Walk, Act::Class(3), Act::Walk]);
+        let pictures = [Act::Gallery, Act::Picture(0), Act::Picture(0), Act::Picture(1)];
+        assert_eq!(acts.map(|act| act.for_model(4, 2)), pictures);
+        assert_eq!(Act::Picture(2).for_model(0, 2), Act::Picture(0));
     }
 }

@@ -34,13 +34,13 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// A gallery of `image`: its layout and its cells.
-    pub fn gallery(panel: Rectangle, image: Shape) -> (Self, Grid) {
+    /// A gallery of `image`, of which there are at most `most`: its layout and its cells.
+    pub fn gallery(panel: Rectangle, image: Shape, most: u32) -> (Self, Grid) {
         let layout = Self::new(panel, |area| {
-            let Grid { columns, rows, scale, shrink, .. } = Grid::fit(area, image);
+            let Grid { columns, rows, scale, shrink, .. } = Grid::fit_most(area, image, most);
             (columns, rows, scale, shrink)
         });
-        (layout, Grid::fit(layout.picture, image))
+        (layout, Grid::fit_most(layout.picture, image, most))
     }
 
     /// One `image`, as large as it fits: its layout and its place.
@@ -138,8 +138,10 @@ impl Caption {
         let [seed, class, time, rate] = &mut words;
         // 2⁶⁴ has 20 digits: everything fits.
         let _ = write!(seed, "{} {}", if self.of_keyframes { "key" } else { "seed" }, self.seed);
-        if let Act::Class(index) = self.act {
-            let _ = write!(class, "class {index}");
+        match self.act {
+            Act::Class(index) => _ = write!(class, "class {index}"),
+            Act::Picture(index) => _ = write!(class, "picture {index}"),
+            _ => {}
         }
         let _ = write!(time, "{} ms", self.millis);
         let (whole, tenth) = (self.tenths_per_second / 10, self.tenths_per_second % 10);

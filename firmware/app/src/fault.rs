@@ -1,5 +1,8 @@
 //! An error on the panel.
 
+use core::fmt::{self, Display};
+
+use edgegen_runtime::{Model, Shape};
 use embedded_graphics::draw_target::DrawTarget;
 use embedded_graphics::geometry::{Point, Size};
 use embedded_graphics::mono_font::iso_8859_1::{FONT_4X6, FONT_5X8, FONT_9X15};
@@ -8,6 +11,23 @@ use embedded_graphics::text::{Baseline, Text};
 use embedded_graphics::{Drawable, Pixel};
 
 use crate::PanelColor;
+
+/// A model that reads a picture and brings none along: there is nothing to show.
+#[derive(Clone, Copy, Debug)]
+pub struct NoPictures(Shape);
+
+impl NoPictures {
+    /// Whether that is so.
+    pub fn find(model: &Model<'_>) -> Option<Self> {
+        model.fed().filter(|_| model.pictures().is_none()).map(Self)
+    }
+}
+
+impl Display for NoPictures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "expected pictures of {} to read, found none in the model: put some in with --image", self.0)
+    }
+}
 
 /// From large to small; the last one is taken where nothing fits.
 const FONTS: [&MonoFont; 3] = [&FONT_9X15, &FONT_5X8, &FONT_4X6];

@@ -5,7 +5,8 @@ use embedded_graphics::draw_target::DrawTarget;
 use embedded_graphics::geometry::{Point, Size};
 use embedded_graphics::primitives::Rectangle;
 
-use crate::{PanelColor, Placement, RowSource, image};
+use crate::pair::draw_picture;
+use crate::{Pair, PanelColor, Placement, RowSource, image};
 
 /// Widest gap between images, in panel pixels. It shrinks where it would cost a column or a row.
 const MAX_GAP: u32 = 4;
@@ -28,6 +29,8 @@ pub struct Grid {
     top_left: Point,
     /// From one cell to the next, in panel pixels.
     pitch: Size,
+    /// Images at most.
+    most: u32,
 }
 
 impl Grid {
@@ -35,6 +38,12 @@ impl Grid {
     ///
     /// 28×28 images on a 128×64 panel: 4 columns, 2 rows, scale 1. On 320×240: 5 columns, 4 rows, scale 2.
     pub fn fit(panel: Rectangle, image: Shape) -> Self {
+        Self::fit_most(panel, image, u32::MAX)
+    }
+
+    /// As [`Grid::fit`], but at most `most` images, which are enlarged as long as all of them still fit.
+    pub fn fit_most(panel: Rectangle, image: Shape, most: u32) -> Self {
+        let most = most.max(1);
         let cells = |scale: u32| {
             let (w, h) = (u32::from(image.w) * scale, u32::from(image.h) * scale);
             (panel.size.width / w.max(1), panel.size.height / h.max(1))
@@ -42,19 +51,20 @@ impl Grid {
         let mut scale = 1;
         while {
             let (columns, rows) = cells(scale + 1);
-            columns * rows >= MIN_CELLS && image.w > 0 && image.h > 0
+            columns * rows >= MIN_CELLS.min(most) && image.w > 0 && image.h > 0
         } {
             scale += 1;
         }
         let shrink = image::shrink(panel.size, image);
         let cell = Placement { top_left: panel.top_left, scale, shrink }.size(image);
-        Self::spread(panel, cell, scale, shrink)
+        Self::spread(panel, cell, scale, shrink, most)
     }
 
     /// As many cells of `cell` pixels as fit.
-    fn spread(panel: Rectangle, cell: Size, scale: u32, shrink: u32) -> Self {
+    fn spread(panel: Rectangle, cell: Size, scale: u32, shrink: u32, most: u32) -> Self {
         let count = |room: u32, cell: u32| (room / cell.max(1)).max(1);
-        let (columns, rows) = (count(panel.size.width, cell.width), count(panel.size.height, cell.height));
+        let columns = count(panel.size.width, cell.width).min(most);
+        let rows = count(panel.size.height, cell.height).min(most.div_ceil(columns));
         let (left, pitch_x) = spread(panel.size.width, cell.width, columns);
         let (top, pitch_y) = spread(panel.size.height, cell.height, rows);
         Self {
@@ -64,12 +74,13 @@ impl Grid {
             shrink,
             top_left: panel.top_left + Point::new(left, top),
             pitch: Size::new(pitch_x, pitch_y),
+            most,
         }
     }
 
-    /// Number of cells.
+    /// Number of cells that are filled.
     pub fn cells(&self) -> u32 {
-        self.columns * self.rows
+        (self.columns * self.rows).min(self.most)
     }
 
     /// Where cell `index` lies; cells count from left to right, then down.
@@ -121,7 +132,8 @@ pub trait Watch {
 
 impl Watch for () {}
 
-/// Clears the panel and fills it with images: cell i shows the image of seed `first_seed` + i (wrapping).
+/// Clears the panel and fills it with images: cell i shows the image of seed `first_seed` + i (wrapping), beside the
+/// picture that it is made of, if it is of one.
 ///
 /// Each row goes to the panel as it is made.
 ///
@@ -140,10 +152,16 @@ where
 {
     display.clear(D::Color::from_grey(0, Point::zero()))?;
     let shape = source.shape();
-    let grid = Grid::fit(display.bounding_box(), shape);
+    let panel = display.bounding_box();
+    let input = source.picture(latent::Point::seed(first_seed)).map(|picture| picture.shape());
+    let pair = Pair::fit(panel.size, input, shape);
+    let grid = Grid::fit_most(panel, pair.shape(), source.most());
     for index in 0..grid.cells() {
         let seed = first_seed.wrapping_add(u64::from(index));
-        let placement = grid.placement(index);
+        let (beside, placement) = pair.split(grid.placement(index));
+        if let (Some(place), Some(picture)) = (beside, source.picture(latent::Point::seed(seed))) {
+            draw_picture(display, picture, place)?;
+        }
         let mut y = 0;
         watch.image_begins(index, seed);
         source.rows(latent::Point::seed(seed), |row| {

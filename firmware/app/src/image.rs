@@ -1,6 +1,7 @@
 //! One image on the panel: where it goes and how a row of bytes becomes pixels.
 
-use edgegen_runtime::{Generator, Shape, latent};
+use edgegen_runtime::graph::Source;
+use edgegen_runtime::{Generator, Model, Picture, Shape, latent};
 use embedded_graphics::draw_target::DrawTarget;
 use embedded_graphics::geometry::{Point, Size};
 use embedded_graphics::primitives::Rectangle;
@@ -13,6 +14,17 @@ use crate::PanelColor;
 pub trait RowSource {
     /// Height, width and channels of every image.
     fn shape(&self) -> Shape;
+
+    /// How many different images there are at most.
+    fn most(&self) -> u32 {
+        u32::MAX
+    }
+
+    /// The picture that the image at `point` is made of, for a source that reads one.
+    fn picture(&self, point: latent::Point) -> Option<Picture<'_>> {
+        let _ = point;
+        None
+    }
 
     /// Makes the image at `point`, top row first, and hands each row (width · channels bytes) to `row`.
     ///
@@ -27,12 +39,29 @@ impl RowSource for Generator<'_> {
         self.model().output()
     }
 
+    fn most(&self) -> u32 {
+        most_images(self.model())
+    }
+
+    fn picture(&self, point: latent::Point) -> Option<Picture<'_>> {
+        self.model().pictures().map(|pictures| pictures.picture(point.from))
+    }
+
     fn rows<E>(&mut self, point: latent::Point, mut row: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
         let mut rows = self.sample_at(point);
         while let Some(bytes) = rows.next_row() {
             row(bytes)?;
         }
         Ok(())
+    }
+}
+
+/// How many different images a model can show at most: as many as it brings pictures along where it reads nothing else.
+pub fn most_images(model: &Model<'_>) -> u32 {
+    let varies = |source: Option<Source>| !matches!(source, Some(Source::Fed | Source::Constant));
+    match model.pictures() {
+        Some(pictures) if !model.inputs().any(|(_, input)| varies(input.source())) => pictures.count().into(),
+        _ => u32::MAX,
     }
 }
 

@@ -25,6 +25,7 @@
 //! |---|---|
 //! | [`color`] | image bytes to the panel's colours, with dithering where there are two |
 //! | [`image`] | where one image goes, and how a row becomes pixels |
+//! | [`pair`] | a picture that a model reads beside the image made of it |
 //! | [`gallery`] | a grid of images, one seed each |
 //! | [`fault`] | an error on the panel |
 //! | [`report`] | the text that a board sends to its host |
@@ -49,6 +50,7 @@ pub mod fault;
 pub mod gallery;
 pub mod image;
 pub mod overlap;
+pub mod pair;
 pub mod platform;
 pub mod report;
 pub mod screen;
@@ -60,6 +62,7 @@ pub use color::PanelColor;
 pub use gallery::GalleryReport;
 pub use image::{Placement, RowSource};
 pub use overlap::{DoubleBuffered, Polled, RowBus};
+pub use pair::Pair;
 pub use platform::{Plain, Platform};
 pub use report::{Reporter, Request};
 pub use screen::{Buffered, Screen};
@@ -116,6 +119,9 @@ where
         Ok(model) => model,
         Err(error) => return refuse(display, &error, &mut report),
     };
+    if let Some(missing) = fault::NoPictures::find(&model) {
+        return refuse(display, &missing, &mut report);
+    }
     report.model(model.name(), model.output(), model.arena_bytes());
     let mut generator = match Generator::new(&model, arena) {
         Ok(generator) => generator,

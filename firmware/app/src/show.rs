@@ -5,6 +5,7 @@
 //! ```text
 //! gallery ─► walk ─► class 0 ─► class 1 ─► … ─► gallery
 //! gallery ─► walk ─► gallery                               a model without classes
+//! gallery ─► picture 0 ─► picture 1 ─► … ─► gallery        a model that makes images of pictures
 //! ```
 //!
 //! and where [`Show::auto_seconds`] says so, that time without a press is one. Nothing ends the show: a model that cannot be run
@@ -19,7 +20,7 @@ use edgegen_runtime::{Generator, Model};
 use heapless::String;
 
 use crate::act::Show;
-use crate::fault;
+use crate::fault::{self, NoPictures};
 use crate::platform::{Platform, Watched};
 use crate::screen::{Counted, ErrorOf, Screen};
 use crate::stage::{Frame, RETRY_MILLIS, Stage};
@@ -59,9 +60,10 @@ pub fn show_while<S>(
     while more() {
         // The error screen is drawn with nothing borrowed from the model, which is read again afterwards.
         let reason = match Model::parse(model) {
-            Ok(model) => match Generator::new(&model, arena) {
-                Ok(generator) => return perform(screen, Stage::new(generator, show, platform), &mut more),
-                Err(error) => text(&error),
+            Ok(model) => match (NoPictures::find(&model), Generator::new(&model, arena)) {
+                (Some(missing), _) => text(&missing),
+                (_, Ok(generator)) => return perform(screen, Stage::new(generator, show, platform), &mut more),
+                (_, Err(error)) => text(&error),
             },
             Err(error) => text(&error),
         };

@@ -4,7 +4,7 @@ use core::fmt;
 
 use edgegen_runtime::latent::keyframes::LEG;
 use edgegen_runtime::latent::{self, STEPS};
-use edgegen_runtime::{Generator, Shape};
+use edgegen_runtime::{Generator, Shape, Still};
 use embedded_graphics::draw_target::DrawTarget;
 use embedded_graphics::geometry::{Dimensions, Point};
 use embedded_graphics::primitives::Rectangle;
@@ -14,6 +14,7 @@ use crate::act::{Act, Show};
 use crate::caption::{Caption, Layout};
 use crate::gallery::Grid;
 use crate::image::{Placement, RowSource};
+use crate::pair::{Pair, draw_picture};
 use crate::platform::{Platform, Watched};
 use crate::screen::{ErrorOf, Screen};
 
@@ -48,6 +49,8 @@ pub struct Stage<'a, P> {
     /// How many keyframes the model has, and the one from which the next image of its own way comes.
     keyframes: u16,
     keyframe: u16,
+    /// How many pictures the model brings along.
+    pictures: u16,
     /// Step of the walk, or cell of the gallery.
     step: u32,
     /// Whether the panel has to be cleared first.
@@ -66,10 +69,8 @@ impl<'a, P: Platform> Stage<'a, P> {
         let model = generator.model();
         let Shape { h, w, c } = model.output();
         platform.report(format_args!("model {} {h}x{w}x{c} arena {}", model.name(), model.arena_bytes()));
-        let act = match show.act {
-            Act::Class(class) if class >= model.classes() => Act::Walk,
-            act => act,
-        };
+        let pictures = model.pictures().map_or(0, |pictures| pictures.count());
+        let act = show.act.for_model(model.classes(), pictures);
         let now = platform.turn();
         let mut stage = Self {
             generator,
@@ -79,6 +80,7 @@ impl<'a, P: Platform> Stage<'a, P> {
             seed: show.seed,
             keyframes: model.keyframes().map_or(0, |keyframes| keyframes.count()),
             keyframe: 0,
+            pictures,
             step: 0,
             fresh: true,
             due: now,
@@ -112,7 +114,7 @@ impl<'a, P: Platform> Stage<'a, P> {
         let now = self.platform.turn();
         let auto = self.platform.ticks(1000 * u64::from(self.show.auto_seconds));
         if self.platform.take_press() || (auto > 0 && now - self.entered >= auto) {
-            self.enter(self.act.next(self.generator.model().classes()), now);
+            self.enter(self.act.next(self.generator.model().classes(), self.pictures), now);
         }
         if now < self.due {
             return Ok(Frame::Waiting);
@@ -142,12 +144,14 @@ impl<'a, P: Platform> Stage<'a, P> {
 
     fn draw<S: Screen>(&mut self, screen: &mut S, now: u64) -> Result<Frame, ErrorOf<S>> {
         let panel = screen.display().bounding_box();
-        let shape = self.generator.model().output();
+        let model = self.generator.model();
+        let (shape, pair) = (model.output(), Pair::of(model, panel.size));
         if self.fresh {
             screen.display().clear(<S::Display as DrawTarget>::Color::from_grey(0, Point::zero()))?;
             self.fresh = false;
         }
-        let (layout, placement, cells) = self.place(panel, shape);
+        let (layout, placement, cells) = self.place(panel, pair.shape());
+        let (beside, placement) = pair.split(placement);
         let point = match self.act {
             Act::Gallery => latent::Point::seed(self.seed.wrapping_add(u64::from(self.step))),
             Act::Walk if self.is_keyed() => {
@@ -157,23 +161,22 @@ impl<'a, P: Platform> Stage<'a, P> {
             Act::Class(class) => {
                 latent::Point::walk(self.seed, self.seed.wrapping_add(1), self.step as u16).of_class(class)
             }
+            Act::Picture(_) => latent::Point::walk(self.seed, self.seed.wrapping_add(1), self.step as u16),
         };
-        let mut y = 0;
+        let number = if let Act::Picture(number) = self.act { number.into() } else { point.from };
+        let picture = model.pictures().map(|pictures| pictures.picture(number));
+        if let (Some(place), Some(picture)) = (beside, picture) {
+            draw_picture(screen.display(), picture, place)?;
+        }
         let Self { generator, platform, .. } = self;
-        let rows = generator.rows(point, |row| {
+        let mut rows = generator.translate(point, Still(picture.map_or(&[], |picture| picture.bytes())));
+        for y in 0..u32::from(shape.h) {
             platform.turn();
             if platform.is_pressed() {
-                return Err(None);
+                // The rest of the image is not waited for: the next frame sees to the press.
+                return Ok(Frame::Waiting);
             }
-            placement.draw_row(screen.display(), y, row, usize::from(shape.c)).map_err(Some)?;
-            y += 1;
-            Ok(())
-        });
-        match rows {
-            Ok(()) => {}
-            Err(Some(error)) => return Err(error),
-            // The rest of the image is not waited for: the next frame sees to the press.
-            Err(None) => return Ok(Frame::Waiting),
+            placement.draw_row(screen.display(), y, rows.next_row().unwrap_or(&[]), usize::from(shape.c))?;
         }
         let caption = self.measure(now);
         if let Some(area) = layout.caption {
@@ -192,11 +195,19 @@ impl<'a, P: Platform> Stage<'a, P> {
     /// Where the next image goes, and how many there are before a pause.
     fn place(&self, panel: Rectangle, shape: Shape) -> (Layout, Placement, u32) {
         let bare = Layout { picture: panel, caption: None };
-        let steps = u32::from(if self.is_keyed() { LEG } else { STEPS });
+        let most = self.generator.most();
+        let steps = match self.act {
+            // Nothing moves where the image follows from the picture.
+            Act::Picture(_) if most < u32::MAX => 1,
+            _ => u32::from(if self.is_keyed() { LEG } else { STEPS }),
+        };
         match (self.act, self.show.caption) {
             (Act::Gallery, captioned) => {
-                let (layout, grid) =
-                    if captioned { Layout::gallery(panel, shape) } else { (bare, Grid::fit(panel, shape)) };
+                let (layout, grid) = if captioned {
+                    Layout::gallery(panel, shape, most)
+                } else {
+                    (bare, Grid::fit_most(panel, shape, most))
+                };
                 (layout, grid.placement(self.step), grid.cells())
             }
             (_, true) => {
@@ -239,6 +250,14 @@ impl<'a, P: Platform> Stage<'a, P> {
                 }
             }
             Act::Walk | Act::Class(_) => self.seed = self.seed.wrapping_add(1),
+            Act::Picture(number) => {
+                if images > 1 {
+                    self.seed = self.seed.wrapping_add(1);
+                } else {
+                    self.due = began + self.platform.ticks(u64::from(self.show.gallery_millis));
+                }
+                self.act = Act::Picture(if number + 1 < self.pictures { number + 1 } else { 0 });
+            }
         }
     }
 }

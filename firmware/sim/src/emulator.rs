@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use edgegen_app::caption::Layout;
-use edgegen_app::{Act, Show};
+use edgegen_app::image::most_images;
+use edgegen_app::{Act, Pair, Show};
 use edgegen_runtime::Model;
 use embedded_graphics::geometry::{Point, Size};
 use embedded_graphics::primitives::Rectangle;
@@ -133,7 +134,7 @@ fn on_rp2040(firmware: &Firmware, panel: &Panel, scene: Scene<'_>) -> Result<See
         PanelColors::Binary => rp2040::Panel::Ssd1306 { plugged: 0.0 },
         _ => rp2040::Panel::St7789,
     };
-    let rests = matches!(Show::parse(&scene.words()).act, Act::Gallery);
+    let rests = matches!(Show::parse(&scene.words()).act, Act::Gallery | Act::Picture(_));
     // A complete gallery stays for five seconds; one image takes less than two.
     let (quiet, seconds) = if rests { (Some(3.0), 60.0) } else { (None, 3.0) };
     let boot = rp2040::Boot { panel: on_board, press: None, quiet, seconds };
@@ -166,8 +167,12 @@ fn images(model: &[u8], spec: PanelSpec, scene: Scene<'_>) -> Result<usize> {
     match Show::parse(&scene.words()).act {
         Act::Gallery => {
             let area = Rectangle::new(Point::zero(), Size::new(spec.width, spec.height));
-            Ok(Layout::gallery(area, Model::parse_any(model)?.output()).1.cells() as usize)
+            let model = Model::parse_any(model)?;
+            let shape = Pair::of(&model, area.size).shape();
+            Ok(Layout::gallery(area, shape, most_images(&model)).1.cells() as usize)
         }
+        // Before it goes on to the next one.
+        Act::Picture(_) => Ok(1),
         // Far enough that it has left the first seed.
         _ => Ok(4),
     }

@@ -26,6 +26,32 @@ pub fn noise(prior: Prior, point: Point, number: u16, row: u16, codes: &mut [i8]
     walk(prior, point.from.wrapping_add(place), point.to.wrapping_add(place), step, codes);
 }
 
+/// What noise takes of a [`Point`], as it lies in the arena while a model is drawn: on the stack it would be there for
+/// models without noise, too.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seeds(pub(crate) [i8; 20]);
+
+impl Seeds {
+    /// Those of a point.
+    pub(crate) fn of(point: Point) -> Self {
+        let [from, to] = [point.from, point.to].map(u64::to_le_bytes);
+        let more = [point.step.min(STEPS) as u8, point.of_keyframes.into(), 0, 0];
+        let mut bytes = from.into_iter().chain(to).chain(more);
+        Self([0; 20].map(|_: i8| bytes.next().unwrap_or(0) as i8))
+    }
+
+    /// A point with the same noise.
+    #[cfg(feature = "all-operators")]
+    pub(crate) fn point(bytes: &[i8]) -> Option<Point> {
+        let (from, rest) = bytes.split_first_chunk()?;
+        let (to, rest) = rest.split_first_chunk()?;
+        let &[step, of_keyframes, _, _] = rest else { return None };
+        let seed = |bytes: &[i8; 8]| u64::from_le_bytes(bytes.map(|byte| byte as u8));
+        let point = Point::walk(seed(from), seed(to), u16::from(step as u8));
+        Some(Point { of_keyframes: of_keyframes != 0, ..point })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,6 +108,14 @@ mod tests {
         // The standard error of each is about 1 / √100 000 = 0.003.
         assert!(mean.abs() < 0.013 && (variance - 1.0).abs() < 0.02, "{mean} {variance}");
         assert!(beside.abs() < 0.013 && below.abs() < 0.013, "{beside} {below}");
+    }
+
+    #[test]
+    fn seeds_are_kept_in_the_arena() {
+        for point in [Point::seed(u64::MAX), Point::walk(1 << 40, (3 << 33) + 7, 64), Point::keyframe(0, 1, 8)] {
+            assert_eq!(Seeds::point(&Seeds::of(point).0), Some(point));
+        }
+        assert_eq!(Seeds::point(&[0; 19]), None);
     }
 
     #[test]

@@ -1,13 +1,12 @@
 //! Where a network starts: a latent vector and a class, which are filled at once when an image begins; rows that the
 //! caller hands in; noise; and constants of the model.
 
-use super::Job;
 use crate::error::Fault;
 use crate::fixed::LEAST_CODE;
 use crate::graph::{Input, Node, Source};
 use crate::latent::Point;
 #[cfg(feature = "all-operators")]
-use crate::latent::noise;
+use crate::latent::{Seeds, noise};
 use crate::weights::Weights;
 
 #[inline(never)]
@@ -55,24 +54,25 @@ pub(crate) fn fill(node: &Node, point: Point, row: &mut [i8]) {
     }
 }
 
-/// A row of a constant, or of noise at a point; those of the caller come from elsewhere.
+/// Row `y` of a constant, or of noise from its [`Seeds`](crate::latent::Seeds); those of the caller come from elsewhere.
 #[inline(never)]
-pub(crate) fn run(job: &mut Job<'_>, point: Point) {
-    let Some(input) = job.node.parameters::<Input>() else { return };
+pub(crate) fn run(node: &Node, weights: &Weights<'_>, y: u16, row: &mut [i8], seeds: &[i8]) {
+    let Some(input) = node.parameters::<Input>() else { return };
     match input.source() {
         Some(Source::Constant) => {
-            let len = job.row.len();
-            let values = job.weights.codes(input.values, usize::from(job.y) * len, len);
-            job.row.iter_mut().zip(values).for_each(|(to, &from)| *to = from);
+            let len = row.len();
+            let values = weights.codes(input.values, usize::from(y) * len, len);
+            row.iter_mut().zip(values).for_each(|(to, &from)| *to = from);
         }
         #[cfg(feature = "all-operators")]
         Some(Source::Noise) => {
-            if let Some(prior) = input.prior() {
-                noise(prior, point, input.dims, job.y, job.row);
+            if let (Some(prior), Some(point)) = (input.prior(), Seeds::point(seeds)) {
+                noise(prior, point, input.dims, y, row);
             }
         }
         _ => {
-            let _ = point;
+            // Without all operators there is no noise.
+            let _ = seeds;
         }
     }
 }

@@ -167,11 +167,15 @@ pub fn calibrate(staged: &Staged, examples: &[Vec<Vec<f32>>]) -> Result<Vec<Stag
     }
     let classes = channels::classes(staged);
     let keep = SAMPLES / examples.len() + 1;
-    let parts = each_example(examples, |example| {
+    let numbered: Vec<_> = examples.iter().enumerate().collect();
+    let parts = each_example(&numbered, |&(number, example)| {
         let mut samples = vec![Samples::default(); staged.stages.len()];
-        staged.visit(example, |index, sums, _| match classes[index] {
-            Some(_) => samples[index].extend_by_pixels(sums, staged.stages[index].shape.c.into(), keep),
-            None => samples[index].extend(sums, keep),
+        staged.visit(example, |index, sums, _| {
+            let channels = staged.stages[index].shape.c.into();
+            match classes[index] {
+                Some(_) => samples[index].extend_by_pixels(sums, channels, keep, number),
+                None => samples[index].extend(sums, channels, keep, number),
+            }
         });
         samples
     });
@@ -242,15 +246,19 @@ struct Samples {
 }
 
 impl Samples {
-    /// Takes every n-th value, so that about `keep` remain.
-    fn extend(&mut self, values: &[f32], keep: usize) {
-        // An odd step does not fall in step with the even numbers of channels.
-        self.values.extend(values.iter().step_by((values.len() / keep.max(1)) | 1));
+    /// Takes every n-th value of example `number`, so that about `keep` remain.
+    fn extend(&mut self, values: &[f32], channels: usize, keep: usize, number: usize) {
+        let (start, step) = places(values.len(), channels, keep, number);
+        self.values.extend(values.iter().skip(start).step_by(step));
     }
 
-    /// Takes all channels of every n-th pixel, so that about `keep` values remain, and their channels.
-    fn extend_by_pixels(&mut self, values: &[f32], channels: usize, keep: usize) {
-        for pixel in values.chunks_exact(channels).step_by((values.len() / keep.max(1)) | 1) {
+    /// Takes all channels of every n-th pixel of example `number`, so that about `keep` values remain, and their
+    /// channels.
+    fn extend_by_pixels(&mut self, values: &[f32], channels: usize, keep: usize, number: usize) {
+        let step = (values.len() / keep.max(1)) | 1;
+        // A map may have fewer pixels than the step.
+        let start = number % step.min((values.len() / channels.max(1)).max(1));
+        for pixel in values.chunks_exact(channels).skip(start).step_by(step) {
             self.values.extend(pixel);
             self.channels.extend(0..channels as u16);
         }
@@ -270,6 +278,26 @@ impl Samples {
         let channels = self.values.iter().zip(&self.channels);
         channels.map(|(value, &channel)| value / factors[usize::from(channel)]).collect()
     }
+}
+
+/// Which of `len` values of `channels` channels are taken of example `number`: the first one, and the step.
+///
+/// With a step that shares no factor with the channels, as many values one behind the other as there are channels are of
+/// all of them. Where fewer are taken of one example, the next one goes on with other channels: their ranges differ, in
+/// those of a fully connected layer most.
+fn places(len: usize, channels: usize, keep: usize, number: usize) -> (usize, usize) {
+    let gcd = |mut a: usize, mut b: usize| {
+        while b > 0 {
+            (a, b) = (b, a % b);
+        }
+        a
+    };
+    let mut step = (len / keep.max(1)) | 1;
+    while gcd(step, channels.max(1)) > 1 {
+        step += 2;
+    }
+    let start = if len.div_ceil(step) < channels { number % step } else { 0 };
+    (start, step)
 }
 
 /// The code of an input; that of a constant is made for its values.

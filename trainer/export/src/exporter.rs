@@ -1,7 +1,7 @@
 //! The whole way from a network to a model file, and images of one.
 
 use edgegen_runtime::kernels::{Kernel, Native};
-use edgegen_runtime::{Feed, Generator, Packing, Point, Rows};
+use edgegen_runtime::{Generator, Packing, Point, Rows, Still};
 
 use crate::error::ExportError;
 use crate::file::ModelFile;
@@ -79,17 +79,13 @@ pub fn image_at(model: &edgegen_runtime::Model<'_>, point: Point) -> Vec<u8> {
 /// What a model makes of `picture`, `[h, w, c]` bytes of [`Model::fed`](edgegen_runtime::Model::fed), where it reads
 /// one; what is missing is black. The point is for its other inputs.
 pub fn translated(model: &edgegen_runtime::Model<'_>, point: Point, picture: &[u8]) -> Vec<u8> {
-    let feed = |y: u16, row: &mut [u8]| {
-        row.fill(0);
-        let start = usize::from(y) * row.len();
-        row.iter_mut().zip(picture.get(start..).unwrap_or(&[])).for_each(|(to, &from)| *to = from);
-    };
     let mut arena = vec![0; model.arena_bytes()];
-    Generator::new(model, &mut arena).map_or(Vec::new(), |mut generator| all(generator.translate(point, feed)))
+    Generator::new(model, &mut arena)
+        .map_or(Vec::new(), |mut generator| all(generator.translate(point, Still(picture))))
 }
 
 /// All rows, one behind the other.
-fn all<F: Feed>(mut rows: Rows<'_, '_, Native, F>) -> Vec<u8> {
+fn all(mut rows: Rows<'_, '_>) -> Vec<u8> {
     let mut image = Vec::new();
     while let Some(row) = rows.next_row() {
         image.extend_from_slice(row);

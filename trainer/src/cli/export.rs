@@ -13,6 +13,7 @@ use edgegen_runtime::{Model, Packing};
 use serde::Serialize;
 
 use super::import::{self, Assumptions};
+use super::pictures::Pictures;
 use super::source::{Source, packing, read_any_model};
 use super::training::{self, Run};
 use super::{Console, Ending, bytes, grouped, table};
@@ -50,6 +51,8 @@ pub struct Args {
     /// What the model is called [default: the file's name]
     #[arg(long)]
     name: Option<String>,
+    #[command(flatten)]
+    pictures: Pictures,
     #[command(flatten)]
     assume: Assumptions,
 }
@@ -103,7 +106,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         let bytes = std::fs::read(&args.source).with_context(|| format!("cannot read {what}"))?;
         if bytes.starts_with(&MAGIC) {
             ensure!(args.name.is_none(), "expected no --name with {what}, which has one: leave it out");
-            let packed = repack(&read_any_model(&args.source)?, args.target)?;
+            let packed = repack(&args.pictures.put_into(read_any_model(&args.source)?)?, args.target)?;
             return write_packed(&packed, args, console);
         }
         export_file(args, &name, console)?
@@ -123,12 +126,15 @@ fn export_file(args: &Args, name: &str, console: Console) -> Result<Report> {
         grouped(products)
     ));
     let label = Label { name, metadata: &[("source", "ONNX")] };
-    let report = export_network(network, label, args.target, &args.out, images)?;
+    let mut report = export_network(network, label, args.target, &args.out, images)?;
+    let file = args.pictures.put_into(read_any_model(&args.out)?)?;
+    files::replace_bytes(&args.out, file.bytes())?;
+    report.cost = cost::cost(&Model::parse_any(file.bytes())?);
     let compared = (ORACLE.1 / products).clamp(1, ORACLE.0);
     let inputs: Vec<_> = (0..compared).map(|index| network.inputs_at(Point::seed(COMPARED + index))).collect();
     let import_error = import.error(&inputs)?;
     let picture = args.out.with_extension("png");
-    let (samples, shape) = Source::Model(read_any_model(&args.out)?).images(0, SAMPLES, None)?;
+    let (samples, shape) = Source::Model(file).images(0, SAMPLES, None)?;
     images::save(&picture, &samples, shape, SAMPLES / 2)?;
     let assumed = import.notes().to_vec();
     Ok(Report { assumed, import_error: Some(import_error), picture: Some(picture), ..report })

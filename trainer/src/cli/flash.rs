@@ -8,6 +8,7 @@ use edgegen_sim::flash::Way;
 use edgegen_sim::{boards, emulator};
 
 use super::fit::{Fit, pack_for};
+use super::pictures::Pictures;
 use super::sim::act;
 use super::source::read_any_model;
 use super::{Console, Ending, bytes};
@@ -23,7 +24,7 @@ pub struct Args {
     /// The panel, if the board can have another than its first
     #[arg(long)]
     panel: Option<String>,
-    /// What the board shows first: gallery, walk, class or class=N
+    /// What the board shows first: gallery, walk, class, class=N, picture or picture=N
     #[arg(long, value_parser = act)]
     mode: Option<String>,
     /// Seed of its first image
@@ -35,12 +36,14 @@ pub struct Args {
     /// Build, and say what would be flashed and how
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    pictures: Pictures,
 }
 
 pub fn run(args: &Args, console: Console) -> Result<Ending> {
     let board = boards::find(&args.board)?;
     let panel = board.panel(args.panel.as_deref())?;
-    let file = read_any_model(&args.model)?;
+    let file = args.pictures.complete(read_any_model(&args.model)?)?;
     let packed = pack_for(&file, board.cpu).with_context(|| args.model.display().to_string())?;
     let fit = Fit::new(&board, board.cpu, &packed)?;
     ensure!(

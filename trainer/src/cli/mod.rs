@@ -14,6 +14,8 @@ mod flash;
 mod import;
 mod inspect;
 mod interrupt;
+mod latents;
+mod pictures;
 mod play;
 mod sample;
 mod sim;

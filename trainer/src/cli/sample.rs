@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 
 use super::import::Assumptions;
+use super::latents;
 use super::source::{Source, read_picture};
-use super::{Console, Ending, training};
+use super::{Console, Ending, grouped, training};
 use crate::images;
 
 #[derive(Debug, clap::Args)]
@@ -17,6 +18,11 @@ pub struct Args {
     /// The picture that it makes another one of, for models that read one; it is brought to the model's size
     #[arg(long, value_name = "PICTURE")]
     image: Option<PathBuf>,
+    /// Latent vectors instead of those of seeds: float32 [N, z] as numpy saves them, one image each, in the units of the
+    /// generator's prior. A run and an ONNX file take them as they are; a model file rounds them to its codes, 1/32 σ or
+    /// 1/127, and clamps what lies beyond ±127 of them. What else is read is that of the seeds
+    #[arg(long, value_name = "NPY", conflicts_with = "count")]
+    latents: Option<PathBuf>,
     /// Seed of the first image; the others follow
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -41,12 +47,14 @@ const POINT: [usize; 3] = [1, 1, 2];
 
 pub fn run(args: &Args, console: Console) -> Result<Ending> {
     let source = Source::open(&args.source, &args.assume)?;
+    let own = source.pictures()?;
     let picture = match (&args.image, source.fed()?) {
         (Some(path), Some(shape)) => Some(read_picture(path, shape)?),
         (None, None) => None,
         (Some(path), None) => {
             bail!("expected no --image for a model that reads none, found {}: leave it out", path.display())
         }
+        (None, Some(_)) if own > 0 => None,
         (None, Some(shape)) => {
             bail!("expected --image for a model that reads a picture of {shape}, found none: give one")
         }
@@ -56,12 +64,24 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     let classes = if args.class.is_none() && !are_points { source.classes()? } else { 0 };
     let usual = match classes {
         0 if picture.is_some() => 1,
+        0 if own > 0 => own,
         0 => 64,
         classes => 10 * classes,
     };
-    let count = args.count.map_or(usual, |count| count as usize);
-    let (images, shape) = match &source {
-        Source::Run(run) if are_points => training::scattered(run, args.seed, count)?,
+    let latents = args.latents.as_deref().map(|path| latents::read(path, &source, &args.assume)).transpose()?;
+    let count = match &latents {
+        Some(latents) => latents.len(),
+        None => args.count.map_or(usual, |count| count as usize),
+    };
+    let mut clamped = 0;
+    let (images, shape) = match (&source, &latents) {
+        (source, Some(latents)) => {
+            let picture = picture.as_deref().unwrap_or(&[]);
+            let (images, beyond) = latents::draw(source, latents, args.seed, args.class, picture)?;
+            clamped = beyond;
+            (images, source.shape()?)
+        }
+        (Source::Run(run), None) if are_points => training::scattered(run, args.seed, count)?,
         _ => source.translated(args.seed, count, args.class, picture.as_deref().unwrap_or(&[]))?,
     };
     let columns = match args.grid {
@@ -71,9 +91,23 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     };
     images::save(&args.out, &images, shape, columns)?;
     let seeds = [args.seed, args.seed.wrapping_add(count as u64 - 1)];
-    let value = serde_json::json!({ "file": args.out, "count": count, "seeds": seeds, "shape": shape });
+    let value = serde_json::json!({
+        "file": args.out,
+        "count": count,
+        "seeds": seeds,
+        "shape": shape,
+        "latents": args.latents,
+        "clamped": clamped,
+    });
     console.show(&value, || {
-        format!("{}: {} images of {}×{}×{}", args.out.display(), images.len(), shape[0], shape[1], shape[2])
+        let told = format!("{}: {} images of {}×{}×{}", args.out.display(), images.len(), shape[0], shape[1], shape[2]);
+        match &latents {
+            Some(latents) => {
+                let all: usize = latents.iter().map(Vec::len).sum();
+                format!("{told}; {} of {} latent values were clamped", grouped(clamped as u64), grouped(all as u64))
+            }
+            None => told,
+        }
     })
 }
 

@@ -6,6 +6,7 @@ use anyhow::{Result, ensure};
 use edgegen_sim::emulator::{Scene, Seen, simulate};
 use edgegen_sim::{Cpu, PanelSpec, boards};
 
+use super::pictures::Pictures;
 use super::source::{emulate, read_any_model, read_model};
 use super::{Console, Ending, bytes, grouped, table};
 use crate::files;
@@ -27,7 +28,8 @@ pub struct Args {
     /// Simulate the board's panel only, although the board has an emulator
     #[arg(long)]
     simulate: bool,
-    /// Act of the show to photograph: gallery, walk, class or class=N; without it a plain gallery where there is one
+    /// Act of the show to photograph: gallery, walk, class, class=N, picture or picture=N; without it a plain gallery where
+    /// there is one
     #[arg(long, value_parser = act)]
     mode: Option<String>,
     /// Seed of the first image on the panel
@@ -36,6 +38,8 @@ pub struct Args {
     /// Write a photo of the panel there
     #[arg(long, value_name = "PNG")]
     photo: Option<PathBuf>,
+    #[command(flatten)]
+    pictures: Pictures,
 }
 
 /// No board.
@@ -43,33 +47,38 @@ const HOST: &str = "host";
 
 /// An act as the show reads it.
 pub fn act(text: &str) -> Result<String, String> {
-    let class = text.strip_prefix("class").map(|rest| rest.strip_prefix('=').unwrap_or(rest));
-    match (text, class) {
-        ("gallery" | "walk" | "class", _) => Ok(text.to_owned()),
-        (_, Some(number)) if number.parse::<u16>().is_ok() => Ok(format!("class={number}")),
-        _ => Err("expected gallery, walk, class or class=N".to_owned()),
+    let numbered = |word: &str| {
+        let number = text.strip_prefix(word).map(|rest| rest.strip_prefix('=').unwrap_or(rest))?;
+        number.parse::<u16>().ok().map(|number| format!("{word}={number}"))
+    };
+    match text {
+        "gallery" | "walk" | "class" | "picture" => Ok(text.to_owned()),
+        _ => numbered("class")
+            .or_else(|| numbered("picture"))
+            .ok_or_else(|| "expected gallery, walk, class, class=N, picture or picture=N".to_owned()),
     }
 }
 
 pub fn run(args: &Args, console: Console) -> Result<Ending> {
     let scene = Scene { seed: args.seed, act: args.mode.as_deref() };
+    let file = |file| args.pictures.complete(file);
     let seen = if args.board == HOST {
         ensure!(args.panel.is_none(), "expected a board beside --panel, found none: add --board");
-        simulate(read_model(&args.model)?.bytes(), PanelSpec::OLED, scene)?
+        simulate(file(read_model(&args.model)?)?.bytes(), PanelSpec::OLED, scene)?
     } else {
         let board = boards::find(&args.board)?;
         let panel = board.panel(args.panel.as_deref())?;
         let cpu = board.cpu(args.cpu)?;
         if args.simulate || !board.emulator.boots() {
             console.say(&format!("the app on a simulated panel, {}", panel.title));
-            simulate(read_model(&args.model)?.bytes(), panel.spec(), scene)?
+            simulate(file(read_model(&args.model)?)?.bytes(), panel.spec(), scene)?
         } else {
             console.say(&format!(
                 "building the firmware of the {} and starting it in {}",
                 board.name,
                 board.emulator.name()
             ));
-            emulate(&read_any_model(&args.model)?, &board, panel, cpu, scene)?
+            emulate(&file(read_any_model(&args.model)?)?, &board, panel, cpu, scene)?
         }
     };
     let Seen { png, report, instructions, stack_bytes, text } = seen;
@@ -107,10 +116,16 @@ mod tests {
 
     #[test]
     fn acts_by_name() {
-        for (text, expected) in [("walk", "walk"), ("class", "class"), ("class=3", "class=3"), ("class7", "class=7")] {
+        for (text, expected) in [
+            ("walk", "walk"),
+            ("class", "class"),
+            ("class=3", "class=3"),
+            ("class7", "class=7"),
+            ("picture=2", "picture=2"),
+        ] {
             assert_eq!(act(text).unwrap(), expected);
         }
-        for text in ["", "class=", "class=x", "parade"] {
+        for text in ["", "class=", "class=x", "picture=-1", "parade"] {
             assert!(act(text).is_err(), "{text}");
         }
     }

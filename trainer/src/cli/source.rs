@@ -85,13 +85,20 @@ impl Source {
         })
     }
 
+    /// How many pictures a model file brings along to read.
+    pub fn pictures(&self) -> Result<usize> {
+        let Self::Model(file) = self else { return Ok(0) };
+        Ok(Model::parse_any(file.bytes())?.pictures().map_or(0, |pictures| pictures.count().into()))
+    }
+
     /// The images of `count` seeds from `seed` on, H × W × C bytes each, and their `[h, w, c]`; of `class`, or of all
     /// classes in turn.
     pub fn images(&self, seed: u64, count: usize, class: Option<u16>) -> Result<(Vec<Vec<u8>>, [usize; 3])> {
         self.translated(seed, count, class, &[])
     }
 
-    /// As [`Source::images`], made of `picture`, bytes of the shape [`Source::fed`], where it reads one.
+    /// As [`Source::images`], made of `picture`, bytes of the shape [`Source::fed`], where it reads one; without one of
+    /// the pictures that a model file brings along, or of black.
     pub fn translated(
         &self,
         seed: u64,
@@ -106,10 +113,7 @@ impl Source {
                 "expected a class below {classes}, the number of this model's classes, found {class}"
             );
         }
-        let points = (0..count as u64).map(|index| {
-            let point = Point::seed(seed.wrapping_add(index));
-            class.map_or(point, |class| point.of_class(class))
-        });
+        let points = points(seed, count, class);
         let images = match self {
             Self::Run(run) => {
                 let input = run.input();
@@ -123,21 +127,38 @@ impl Source {
             Self::Model(file) => {
                 let file = edgegen_export::native(file)?;
                 let model = Model::parse(file.bytes())?;
-                points.map(|point| edgegen_export::translated(&model, point, picture)).collect()
+                let draw = |point| match picture {
+                    [] => edgegen_export::image_at(&model, point),
+                    picture => edgegen_export::translated(&model, point, picture),
+                };
+                points.map(draw).collect()
             }
         };
         Ok((images, self.shape()?))
     }
 }
 
+/// The points of `count` seeds from `seed` on, of a class if one is given.
+pub fn points(seed: u64, count: usize, class: Option<u16>) -> impl Iterator<Item = Point> {
+    (0..count as u64).map(move |index| {
+        let point = Point::seed(seed.wrapping_add(index));
+        class.map_or(point, |class| point.of_class(class))
+    })
+}
+
 /// An image of an ONNX file, H × W × C bytes.
 fn draw(import: &Import, point: Point, picture: &[u8]) -> Result<Vec<u8>> {
-    let network = import.network();
     let values = |input: &Input| match input {
         Input::Image { shape, pixels } if !picture.is_empty() => pixels.planes(picture, shape.c.into()),
         other => other.values_at(point),
     };
-    let values = import.run(&network.inputs().map(values).collect::<Vec<_>>())?;
+    draw_values(import, &import.network().inputs().map(values).collect::<Vec<_>>())
+}
+
+/// As [`draw`], of the values of the network's inputs.
+pub fn draw_values(import: &Import, inputs: &[Vec<f32>]) -> Result<Vec<u8>> {
+    let network = import.network();
+    let values = import.run(inputs)?;
     let shape = network.output()?;
     let (area, channels) = (usize::from(shape.h) * usize::from(shape.w), usize::from(shape.c));
     let place = |index: usize| values[index % channels * area + index / channels];

@@ -12,7 +12,7 @@ use std::path::Path;
 use anyhow::{Result, bail, ensure};
 
 pub use gif::save_gif;
-pub use npy::save_npy;
+pub use npy::{load_npy, save_npy};
 pub use scatter::{SIDE as SCATTER, scatter};
 pub use sheet::save_grid;
 

@@ -1,0 +1,126 @@
+//! `edgegen sample --latents z.npy`: images of latent vectors that somebody else drew.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use edgegen_export::layers::Input;
+use edgegen_runtime::{Generator, Model, Point, Still};
+
+use super::import::{Assumptions, Prior};
+use super::source::{Source, draw_values, points};
+use crate::images;
+
+/// Reads the latent vectors in a file, each as long as that of `source`, or with a value for each class behind it where
+/// the source has classes there.
+pub fn read(path: &Path, source: &Source, assume: &Assumptions) -> Result<Vec<Vec<f32>>> {
+    let what = path.display();
+    let mut latents = images::load_npy(path).with_context(|| format!("cannot read the latent vectors {what}"))?;
+    let (dims, width) = lengths(source)?;
+    let found = latents.first().map_or(0, Vec::len);
+    ensure!(dims > 0, "expected no --latents for a generator without a latent vector, found {what}: leave it out");
+    ensure!(
+        found == dims || found == width,
+        "expected latent vectors of {dims} values, found {found} in {what}: draw as many as the generator reads"
+    );
+    if matches!(source, Source::Onnx(_)) && matches!(assume.prior, Some(Prior::Uniform01)) {
+        // The network that was read from the file has its latent values from −1 to 1.
+        latents.iter_mut().flatten().for_each(|value| *value = 2.0 * *value - 1.0);
+    }
+    Ok(latents)
+}
+
+/// Values of the latent vector, and with the classes behind it.
+fn lengths(source: &Source) -> Result<(usize, usize)> {
+    Ok(match source {
+        Source::Run(run) => (run.input().dims, run.input().width()),
+        Source::Onnx(import) => import.network().latent().map_or((0, 0), |latent| (latent.dims, latent.width())),
+        Source::Model(file) => {
+            let model = Model::parse_any(file.bytes())?;
+            let latent = model.inputs().find(|(_, input)| input.latent().is_some());
+            latent.map_or((0, 0), |(node, input)| (input.dims.into(), node.shape.c.into()))
+        }
+    })
+}
+
+/// The images of latent vectors, H × W × C bytes each, and how many of their values a model file clamped. What else the
+/// generator reads is that of the seeds from `seed` on, of `class`, and of `picture`.
+pub fn draw(
+    source: &Source,
+    latents: &[Vec<f32>],
+    seed: u64,
+    class: Option<u16>,
+    picture: &[u8],
+) -> Result<(Vec<Vec<u8>>, usize)> {
+    let points: Vec<Point> = points(seed, latents.len(), class).collect();
+    let each = points.iter().copied().zip(latents);
+    let images = match source {
+        Source::Run(run) => {
+            let inputs: Vec<_> = each.map(|(point, latent)| over(run.input().vector_at(point), latent)).collect();
+            run.generate_pixels(&inputs)
+        }
+        Source::Onnx(import) => {
+            let image = |(point, latent): (Point, &Vec<f32>)| {
+                let mut first = true;
+                let values = |input: &Input| match input {
+                    Input::Latent(own) if std::mem::take(&mut first) => over(own.vector_at(point), latent),
+                    Input::Image { shape, pixels } if !picture.is_empty() => pixels.planes(picture, shape.c.into()),
+                    other => other.values_at(point),
+                };
+                draw_values(import, &import.network().inputs().map(values).collect::<Vec<_>>())
+            };
+            each.map(image).collect::<Result<_>>()?
+        }
+        Source::Model(file) => {
+            let file = edgegen_export::native(file)?;
+            let model = Model::parse(file.bytes())?;
+            let steps = model.latent().map_or(1.0, |latent| f32::from(latent.prior.steps()));
+            let (codes, clamped) = codes(latents, steps);
+            let images = points.iter().zip(&codes).map(|(&point, codes)| decoded(&model, point, codes, picture));
+            return Ok((images.collect(), clamped));
+        }
+    };
+    Ok((images, 0))
+}
+
+/// `vector` with `latent` in place of its first values.
+fn over(mut vector: Vec<f32>, latent: &[f32]) -> Vec<f32> {
+    vector.iter_mut().zip(latent).for_each(|(to, &from)| *to = from);
+    vector
+}
+
+/// The nearest codes, and how many values lie beyond the last ones.
+fn codes(latents: &[Vec<f32>], steps: f32) -> (Vec<Vec<i8>>, usize) {
+    let mut clamped = 0;
+    let mut code = |value: &f32| {
+        let code = (value * steps).round();
+        clamped += usize::from(!(-127.0..=127.0).contains(&code));
+        code.clamp(-127.0, 127.0) as i8
+    };
+    let codes = latents.iter().map(|latent| latent.iter().map(&mut code).collect()).collect();
+    (codes, clamped)
+}
+
+fn decoded(model: &Model<'_>, point: Point, codes: &[i8], picture: &[u8]) -> Vec<u8> {
+    let mut arena = vec![0; model.arena_bytes()];
+    let Ok(mut generator) = Generator::new(model, &mut arena) else { return Vec::new() };
+    let own = || model.pictures().map_or(&[][..], |pictures| pictures.picture(point.from).bytes());
+    let mut rows = generator.decode_at(point, codes, Still(if picture.is_empty() { own() } else { picture }));
+    let mut image = Vec::with_capacity(model.output().len());
+    while let Some(row) = rows.next_row() {
+        image.extend_from_slice(row);
+    }
+    image
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_become_the_nearest_codes() {
+        let latents = vec![vec![0.0, 1.0, -0.5, 3.96], vec![3.99, -9.0, f32::NAN, 0.016]];
+        let (codes, clamped) = codes(&latents, 32.0);
+        assert_eq!(codes, [[0, 32, -16, 127], [127, -127, 0, 1]]);
+        assert_eq!(clamped, 3, "two beyond, one no number");
+    }
+}
