@@ -1,13 +1,14 @@
 //! `edgegen sample RUN|ONNX|MODEL`.
 
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 
 use super::import::Assumptions;
-use super::source::{Source, read_picture};
+use super::source::{Source, check_class, read_picture};
 use super::{Console, Ending, training};
-use crate::images;
+use crate::{files, images};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -36,10 +37,21 @@ pub struct Args {
     assume: Assumptions,
 }
 
+/// Bytes of pixels that are kept in memory for a sheet or an animation.
+const MAX_BYTES: u64 = 1 << 28;
+/// Images of an array that are made at a time.
+const AT_A_TIME: u64 = 1024;
+/// Seconds between two words about how far an array is.
+const WORD_SECONDS: u64 = 10;
+
 /// `[H, W, C]` of points of the plane, and of nothing else.
 const POINT: [usize; 3] = [1, 1, 2];
 
 pub fn run(args: &Args, console: Console) -> Result<Ending> {
+    let format = images::expect(&args.out, &images::FORMATS)?;
+    let read = [("the source", Some(&*args.source)), ("--image", args.image.as_deref())];
+    let read: Vec<_> = read.into_iter().filter_map(|(what, path)| Some((what, path?))).collect();
+    files::distinct(&read, &[("--out", &args.out)])?;
     let source = Source::open(&args.source, &args.assume)?;
     let picture = match (&args.image, source.fed()?) {
         (Some(path), Some(shape)) => Some(read_picture(path, shape)?),
@@ -60,9 +72,28 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         classes => 10 * classes,
     };
     let count = args.count.map_or(usual, |count| count as usize);
+    check_class(args.class, source.classes()?)?;
+    let shape = source.shape()?;
+    let seeds = [args.seed, args.seed.wrapping_add(count as u64 - 1)];
+    let value =
+        |shape: [usize; 3]| serde_json::json!({ "file": args.out, "count": count, "seeds": seeds, "shape": shape });
+    let text = |[h, w, c]: [usize; 3], made: usize| format!("{}: {made} images of {h}×{w}×{c}", args.out.display());
+    let picture = picture.as_deref().unwrap_or(&[]);
+    if format == "npy" && !(are_points && matches!(source, Source::Run(_))) {
+        stream(&source, args, count as u64, picture, console)?;
+        return console.show(&value(shape), || text(shape, count));
+    }
+    let most = MAX_BYTES / shape.iter().product::<usize>().max(1) as u64;
+    ensure!(
+        count as u64 <= most,
+        "expected at most {most} images of {}×{}×{} for .{format}, found --count {count}: write .npy, which has no limit, or fewer",
+        shape[0],
+        shape[1],
+        shape[2]
+    );
     let (images, shape) = match &source {
         Source::Run(run) if are_points => training::scattered(run, args.seed, count)?,
-        _ => source.translated(args.seed, count, args.class, picture.as_deref().unwrap_or(&[]))?,
+        _ => source.translated(args.seed, count, args.class, picture)?,
     };
     let columns = match args.grid {
         Some(columns) => columns as usize,
@@ -70,10 +101,21 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         None => square(images.len()),
     };
     images::save(&args.out, &images, shape, columns)?;
-    let seeds = [args.seed, args.seed.wrapping_add(count as u64 - 1)];
-    let value = serde_json::json!({ "file": args.out, "count": count, "seeds": seeds, "shape": shape });
-    console.show(&value, || {
-        format!("{}: {} images of {}×{}×{}", args.out.display(), images.len(), shape[0], shape[1], shape[2])
+    console.show(&value(shape), || text(shape, images.len()))
+}
+
+/// Writes an array piece by piece.
+fn stream(source: &Source, args: &Args, count: u64, picture: &[u8], console: Console) -> Result<()> {
+    let start = Instant::now();
+    let mut word = Duration::from_secs(WORD_SECONDS);
+    images::stream_npy(&args.out, count, source.shape()?, |done| {
+        if start.elapsed() > word {
+            word = start.elapsed() + Duration::from_secs(WORD_SECONDS);
+            let left = start.elapsed().as_secs_f64() * (count - done) as f64 / done.max(1) as f64;
+            console.say(&format!("{done} of {count} images, {left:.0} s left"));
+        }
+        let some = AT_A_TIME.min(count - done) as usize;
+        Ok(source.translated(args.seed.wrapping_add(done), some, args.class, picture)?.0)
     })
 }
 

@@ -18,6 +18,7 @@ use crate::cli::import::Assumptions;
 use crate::cli::source::{Source, project};
 use crate::cli::{Console, Ending, table};
 use crate::data::{self, Dataset, Split};
+use crate::eval::figures::LEAST;
 use crate::eval::{self, Figures, Flag, Inversion, Judge, Reference, controls, gan_train, stacked as eval_stacked};
 use crate::invert::Search;
 use crate::recipe::{DataConfig, Recipe};
@@ -26,6 +27,9 @@ use crate::{checkpoint, device, run, systems};
 
 /// Images that are looked at by default.
 const COUNT: usize = 10_000;
+
+/// Bytes of images that are looked at, at most.
+const MAX_BYTES: usize = 1 << 30;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -80,6 +84,9 @@ struct Report {
     count: usize,
     seed: u64,
     rows: Vec<Row>,
+    /// Measures for which there are too few images, a sentence each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    left_out: Vec<String>,
     /// What the system itself says of the test images, by its last checkpoint.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     own: BTreeMap<&'static str, f32>,
@@ -127,6 +134,19 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     let judge = judge.shown(shape);
     let config = DataConfig { name: data.clone(), size: h, channels: c, limit: None };
     let (train, test) = (data::load_split(&config, Split::Train)?, data::load_split(&config, Split::Test)?);
+    for (what, set) in [("training", &train), ("test", &test)] {
+        ensure!(
+            set.len() >= LEAST,
+            "expected at least {LEAST} {what} images, found {} in {}: fewer say nothing",
+            set.len(),
+            set.name
+        );
+    }
+    ensure!(
+        !args.controls || train.labels.as_ref().is_some_and(|labels| labels.contains(&3)),
+        "expected data with labels, and images of class 3, for --controls, found {} without",
+        train.name
+    );
     console.say("looking at the real images");
     let reference = Reference::new(&judge, &train, &test, count, args.seed, args.parzen);
 
@@ -138,6 +158,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         count,
         seed: args.seed,
         rows: Vec::new(),
+        left_out: reference.left_out(),
         own: own(&args.source, &test, &device)?,
         int8_psnr_db: None,
         int8_p999_levels: None,
@@ -154,7 +175,6 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         (report.int8_psnr_db, report.int8_p999_levels, report.int8_same_class) = (Some(psnr), Some(p999), Some(same));
     }
     if args.controls {
-        ensure!(train.labels.is_some(), "expected data with labels for --controls, found {} without", report.data);
         let mut rng = Rng::new(args.seed, 1);
         sets.extend(
             controls::CONTROLS
@@ -232,6 +252,8 @@ fn images(args: &Args, source: &Source) -> Result<Made> {
     check(args, &data, classes)?;
     let usual = if data == data::STACKED { eval_stacked::COUNT } else { COUNT };
     let count = args.count.map_or(usual, |count| count as usize);
+    let most = MAX_BYTES / source.shape()?.iter().product::<usize>().max(1);
+    ensure!(count <= most, "expected at most {most} images of this size to look at, found --count {count}");
     match source {
         Source::Run(run) => {
             let (float, shape) = source.images(args.seed, count, None)?;
@@ -283,7 +305,7 @@ fn inverted(args: &Args, source: &Source, data: [&Dataset; 2], device: &Device) 
 /// What a run's system says of the test images: the bound of a VAE. Shipped folders, which have no checkpoint, and model files say nothing.
 fn own(source: &Path, test: &Dataset, device: &Device) -> Result<BTreeMap<&'static str, f32>> {
     const BATCH: usize = 250;
-    let Some((_, checkpoint)) = checkpoint::recover(source)? else { return Ok(BTreeMap::new()) };
+    let Some((_, checkpoint)) = checkpoint::newest(source)? else { return Ok(BTreeMap::new()) };
     let recipe = Recipe::load(&source.join(run::RECIPE))?;
     let kind = systems::find(&recipe.system)?;
     let mut system = (kind.build)(&recipe, &device.clone().autodiff(), &mut Rng::new(0, 0))?;
@@ -305,24 +327,26 @@ fn own(source: &Path, test: &Dataset, device: &Device) -> Result<BTreeMap<&'stat
 
 fn text(report: &Report) -> String {
     let percent = |share: f64| format!("{:.1} %", 100.0 * share);
+    // A measure that was left out is no number.
+    let known = |value: f64, text: String| if value.is_nan() { "–".to_owned() } else { text };
     let rows = report.rows.iter().map(|Row { name, figures, flags, gan_train }| {
         let least = figures.histogram.iter().copied().fold(f64::INFINITY, f64::min);
         let most = figures.histogram.iter().copied().fold(0.0, f64::max);
         let flags: Vec<String> = flags.iter().map(|flag| format!("{flag:?}")).collect();
         [
             name.clone(),
-            format!("{:.2}", figures.frechet),
-            format!("{:.2}", figures.frechet_over_floor),
-            format!("{:.2} ± {:.2}", figures.kid[0], figures.kid[1]),
-            format!("{:.2} / {:.2}", figures.precision, figures.recall),
-            format!("{:.2} / {:.2}", figures.density, figures.coverage),
+            known(figures.frechet, format!("{:.2}", figures.frechet)),
+            known(figures.frechet, format!("{:.2}", figures.frechet_over_floor)),
+            known(figures.kid[0], format!("{:.2} ± {:.2}", figures.kid[0], figures.kid[1])),
+            known(figures.precision, format!("{:.2} / {:.2}", figures.precision, figures.recall)),
+            known(figures.density, format!("{:.2} / {:.2}", figures.density, figures.coverage)),
             format!("{} … {}", percent(least), percent(most)),
             figures.asked.map_or_else(String::new, percent),
             gan_train.map_or_else(String::new, percent),
             format!("{:.3}", figures.sliced),
-            format!("{:.2}, {}", figures.nearest_ratio, percent(figures.too_near)),
+            known(figures.nearest_ratio, format!("{:.2}, {}", figures.nearest_ratio, percent(figures.too_near))),
             format!("{:.2}", figures.checkerboard),
-            format!("{:.3}, {:.3}", figures.mmd_p, figures.classifier_p),
+            known(figures.mmd_p, format!("{:.3}, {:.3}", figures.mmd_p, figures.classifier_p)),
             figures.parzen.map_or_else(String::new, |[mean, error]| format!("{mean:.1} ± {error:.1}")),
             flags.join(", "),
         ]
@@ -345,15 +369,21 @@ fn text(report: &Report) -> String {
         "flags",
     ];
     let mut text = format!(
-        "{}\n{}: {} images from seed {}, against the test images of {} through judge {} (right on {} of them)",
+        "{}\n{}: {} images from seed {}, against the test images of {} through judge {} ({})",
         table(head, rows),
         report.source.display(),
         report.count,
         report.seed,
         report.data,
         report.judge,
-        percent(report.judge_accuracy),
+        match report.judge_accuracy {
+            accuracy if accuracy.is_nan() => "they have no labels".to_owned(),
+            accuracy => format!("right on {} of them", percent(accuracy)),
+        },
     );
+    for note in &report.left_out {
+        text += &format!("\n{note}");
+    }
     for (name, value) in &report.own {
         text += &format!("\n{name} {value:.2}");
     }
