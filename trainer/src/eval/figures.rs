@@ -5,6 +5,7 @@ use edgegen_metrics::{Features, classes, frechet, mmd, parzen, pixels, sliced};
 use serde::Serialize;
 
 use super::judge::{Judge, Seen};
+use super::rotations;
 use crate::data::Dataset;
 use crate::rng::Rng;
 
@@ -17,6 +18,8 @@ const NEAREST: usize = 1_000;
 /// Images of each set in the two-sample test.
 const TESTED: usize = 500;
 
+/// Test images that are turned to see how well a judge of rotations does.
+const TURNED: usize = 500;
 /// Images of each set, training, test and generated ones, without which there is nothing to measure.
 pub const LEAST: usize = 10;
 /// The same for KID, and for precision, recall, density and coverage: with fewer, chance decides.
@@ -38,7 +41,7 @@ pub struct Reference {
     validation: Features,
     /// Training images, as many as are generated: the floor of every distance.
     pub floor: Figures,
-    /// Share of the test images that the judge classifies right.
+    /// Share of the test images, or of their turns, that the judge classifies right.
     pub judge_accuracy: f64,
 }
 
@@ -59,7 +62,7 @@ pub struct Figures {
     pub density: f64,
     /// Share of real images with a generated one in their ball.
     pub coverage: f64,
-    /// Share of each class, by the judge.
+    /// Share of each class, by the judge; of one that knows no classes nothing.
     pub histogram: Vec<f64>,
     /// Mean probability of the most likely class.
     pub confidence: f64,
@@ -105,8 +108,16 @@ impl Reference {
         let all = |set: &Dataset| (0..set.len()).map(|index| set.image(index).to_vec()).collect::<Vec<_>>();
         let (train_images, test_images) = (all(train), all(test));
         let seen = judge.look(&test_images);
-        let labels: Vec<usize> = test.labels.iter().flatten().map(|&label| usize::from(label)).collect();
-        let judge_accuracy = if labels.is_empty() { f64::NAN } else { classes::accuracy(&seen.classes, &labels) };
+        let accuracy = |found: &[usize], set: &Dataset| {
+            let labels: Vec<usize> = set.labels.iter().flatten().map(|&label| usize::from(label)).collect();
+            if labels.is_empty() { f64::NAN } else { classes::accuracy(found, &labels) }
+        };
+        let judge_accuracy = if judge.of_rotations {
+            let turned = rotations::turned(test, TURNED);
+            accuracy(&judge.look(&all(&turned)).classes, &turned)
+        } else {
+            accuracy(&seen.classes, test)
+        };
         let pixels_of = |images: &[Vec<u8>]| Features::from_pixels(images.iter().map(Vec::as_slice));
         let train_pixels = pixels_of(&train_images);
         let test_pixels = pixels_of(&test_images);
@@ -173,8 +184,10 @@ impl Reference {
             figures.mmd_p = mmd::test(&real, &made, 199, seed).p_value;
             figures.classifier_p = edgegen_metrics::two_sample::test(&real, &made, 199, seed).p_value;
         }
-        let counts = classes::histogram(&seen.classes, judge.classes());
-        figures.histogram = counts.iter().map(|&count| count as f64 / images.len() as f64).collect();
+        if !judge.of_rotations {
+            let counts = classes::histogram(&seen.classes, judge.classes());
+            figures.histogram = counts.iter().map(|&count| count as f64 / images.len() as f64).collect();
+        }
         figures.confidence = seen.confidence;
         figures.asked = asked.map(|asked| classes::accuracy(&seen.classes, asked));
         figures.sliced = sliced::distance(&self.test_pixels, &own, 256, seed);

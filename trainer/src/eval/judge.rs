@@ -32,6 +32,8 @@ pub struct Judge {
     pub data: String,
     /// First 12 hexadecimal digits of the SHA-256 of its weights' file.
     pub hash: String,
+    /// Whether its classes are quarter turns, which it has learned from images without labels ([`rotations`](super::rotations)).
+    pub of_rotations: bool,
     body: Net,
     head: Net,
     /// `[H, W, C]` of the images it is shown.
@@ -70,7 +72,7 @@ impl Judge {
         let features = recipe.settings::<judge::Config>()?.features;
         let head = Net { layers: vec![last], input: [features, 1, 1], output: body.output };
         let body = Net { input: [c, h, w], output: [features, 1, 1], ..body };
-        Ok(Self { data: recipe.data.name, hash, body, head, shown: [h, w, c], device })
+        Ok(Self { data: recipe.data.name, hash, of_rotations: false, body, head, shown: [h, w, c], device })
     }
 
     /// The same judge for images of `[H, W, C]`, which it fits to what it looks at as [`data`] fits images to a recipe: real and generated ones alike.
@@ -82,6 +84,15 @@ impl Judge {
     /// The shipped judge of a data set: `trainer/judges/NAME`.
     pub fn shipped(project: &Path, data: &str) -> PathBuf {
         project.join("trainer/judges").join(data)
+    }
+
+    /// What stands beside each figure: the hash, and what kind of judge it is, if it is no usual one.
+    pub fn name(&self) -> String {
+        if self.of_rotations {
+            format!("{} (self-supervised, by rotations of these images; not Inception)", self.hash)
+        } else {
+            self.hash.clone()
+        }
     }
 
     /// Number of classes.

@@ -228,3 +228,48 @@ fn tables_fit_a_narrow_terminal() {
         assert!(widest <= 80, "{args:?}: {widest}\n{text}");
     }
 }
+
+#[test]
+fn own_pictures_are_measured_and_few_of_them_less() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    // A sky above a field, in colours of their own.
+    let picture = |index: u32| {
+        image::RgbImage::from_fn(16, 16, |x, y| {
+            let noise = ((x * 7 + y * 13 + index * 29) % 23) as u8;
+            image::Rgb(if y < 8 { [80 + noise, 120, 200] } else { [40, 150 + noise, 30 + (index % 40) as u8] })
+        })
+    };
+    let draw = |part: &str, count: u32| {
+        std::fs::create_dir_all(at.join("own").join(part)).unwrap();
+        let save = |index: u32| picture(index).save(at.join(format!("own/{part}/{index}.png"))).unwrap();
+        (0..count).for_each(save);
+    };
+    draw("train", 120);
+    draw("test", 9);
+    write(at, "own.toml", TINY.replace("\"glyphs\"", "\"own\"\nchannels = 3").replace("limit = 64\n", ""));
+    done(at, &["train", "own.toml", "--out", "run", "--quiet"]);
+    let message = refused(at, &["eval", "run", "--count", "100", "--quiet"]);
+    assert!(message.contains("at least 10 test images, found 9 in own"), "{message}");
+
+    let eval = |count: u32| -> Value {
+        draw("test", count);
+        serde_json::from_str(&done(at, &["eval", "run", "--count", "100", "--quiet", "--json"])).unwrap()
+    };
+    let few = eval(30);
+    assert!(few["judge"].as_str().unwrap().contains("not Inception"), "{few}");
+    assert!(few["judge_accuracy"].as_f64().unwrap() > 0.9, "a sky is above: {few}");
+    let left_out = few["left_out"].to_string();
+    for part in
+        ["Fréchet distance needs 65 images", "KID, precision, recall", "found 120 for training and 30 for tests"]
+    {
+        assert!(left_out.contains(part), "{left_out}");
+    }
+    let float = &few["rows"][1];
+    assert!(float["kid"][0].is_null() && float["frechet"].is_null() && float["mmd_p"].is_number(), "{float}");
+    let enough = eval(100);
+    assert_eq!(enough.get("left_out"), None);
+    let [real, float] = [0, 1].map(|row| enough["rows"][row]["frechet"].as_f64().unwrap());
+    assert!(float > 2.0 * real, "three steps teach nothing: {enough}");
+    assert_eq!(enough["judge"], few["judge"], "the same images, the same judge");
+}

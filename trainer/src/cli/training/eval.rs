@@ -19,7 +19,9 @@ use crate::cli::source::{Source, project};
 use crate::cli::{Console, Ending, table};
 use crate::data::{self, Dataset, Split};
 use crate::eval::figures::LEAST;
-use crate::eval::{self, Figures, Flag, Inversion, Judge, Reference, controls, gan_train, stacked as eval_stacked};
+use crate::eval::{
+    self, Figures, Flag, Inversion, Judge, Reference, controls, gan_train, rotations, stacked as eval_stacked,
+};
 use crate::invert::Search;
 use crate::recipe::{DataConfig, Recipe};
 use crate::rng::Rng;
@@ -36,7 +38,7 @@ pub struct Args {
     /// A run folder (float, and the int8 it exports to) or a model file (int8)
     #[arg(value_name = "RUN|MODEL")]
     source: PathBuf,
-    /// The judge to look through [default: the shipped one of the data set]
+    /// The judge to look through [default: the shipped one of the data set, or one that learns from the images which way up they are]
     #[arg(long, value_name = "FOLDER")]
     judge: Option<PathBuf>,
     /// Generated images, and training images for the floor [default: 10000; of stacked-mnist 26000, of points of the plane 20000]
@@ -119,19 +121,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         let task = stacked::Task { source: args.source.clone(), judge, seed: args.seed, sets };
         return stacked::run(task, &device, console);
     }
-    let folder = args.judge.clone().unwrap_or_else(|| Judge::shipped(&project(), &data));
-    let judge = Judge::load(&folder, &device)?;
-    let ([h, w, c], seen) = (shape, judge.shape());
-    ensure!(
-        h == w && c == seen[2],
-        "expected square images of {} channels, as the judge {} looks at, found {h}×{w}×{c}: give --judge one for them",
-        seen[2],
-        folder.display()
-    );
-    if seen != shape {
-        console.say(&format!("images of {h}×{w} are fitted to the judge's {}×{}, real ones too", seen[0], seen[1]));
-    }
-    let judge = judge.shown(shape);
+    let [h, w, c] = shape;
     let config = DataConfig { name: data.clone(), size: h, channels: c, limit: None };
     let (train, test) = (data::load_split(&config, Split::Train)?, data::load_split(&config, Split::Test)?);
     for (what, set) in [("training", &train), ("test", &test)] {
@@ -147,13 +137,42 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         "expected data with labels, and images of class 3, for --controls, found {} without",
         train.name
     );
+    let folder =
+        args.judge.clone().or_else(|| Some(Judge::shipped(&project(), &data)).filter(|folder| folder.is_dir()));
+    let judge = match &folder {
+        Some(folder) => Judge::load(folder, &device)?,
+        None => {
+            ensure!(
+                !args.gan_train,
+                "expected --judge with --gan-train: for {data} none is shipped, give one of its classes"
+            );
+            ensure!(h == w, "expected square images, found {h}×{w}: a judge that turns them needs them");
+            console.say(&format!(
+                "no judge of {data} is shipped: training one that tells which way up its images are (--judge takes another)"
+            ));
+            rotations::learn(&train, console.quiet, &device)?
+        }
+    };
+    let seen = judge.shape();
+    ensure!(
+        h == w && c == seen[2],
+        "expected square images of {} channels, as the judge {} looks at, found {h}×{w}×{c}: give --judge one for them",
+        seen[2],
+        judge.name()
+    );
+    if seen != shape {
+        console.say(&format!("images of {h}×{w} are fitted to the judge's {}×{}, real ones too", seen[0], seen[1]));
+    }
+    let judge = judge.shown(shape);
+    // A judge of rotations knows no classes.
+    let asked = asked.filter(|_| !judge.of_rotations);
     console.say("looking at the real images");
     let reference = Reference::new(&judge, &train, &test, count, args.seed, args.parzen);
 
     let mut report = Report {
         source: args.source.clone(),
         data,
-        judge: judge.hash.clone(),
+        judge: judge.name(),
         judge_accuracy: reference.judge_accuracy,
         count,
         seed: args.seed,
@@ -172,7 +191,8 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     if let [(_, float), (_, int8)] = &sets[..] {
         let Difference { psnr, p999, .. } = pixels::difference(float, int8);
         let same = edgegen_metrics::classes::accuracy(&judge.look(int8).classes, &judge.look(float).classes);
-        (report.int8_psnr_db, report.int8_p999_levels, report.int8_same_class) = (Some(psnr), Some(p999), Some(same));
+        (report.int8_psnr_db, report.int8_p999_levels) = (Some(psnr), Some(p999));
+        report.int8_same_class = (!judge.of_rotations).then_some(same);
     }
     if args.controls {
         let mut rng = Rng::new(args.seed, 1);
@@ -184,7 +204,8 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     }
     let learn = |name: &str, images: &[Vec<u8>], labels: &[usize]| {
         console.say(&format!("training a classifier on the images: {name}"));
-        gan_train::accuracy(&folder, images, labels, &test, args.seed, &device)
+        let folder = folder.as_deref().context("--gan-train has a judge's folder")?;
+        gan_train::accuracy(folder, images, labels, &test, args.seed, &device)
     };
     let gan_train = args.gan_train.then(|| {
         let (images, labels) = some_of(&train, count, args.seed);
@@ -340,7 +361,11 @@ fn text(report: &Report) -> String {
             known(figures.kid[0], format!("{:.2} ± {:.2}", figures.kid[0], figures.kid[1])),
             known(figures.precision, format!("{:.2} / {:.2}", figures.precision, figures.recall)),
             known(figures.density, format!("{:.2} / {:.2}", figures.density, figures.coverage)),
-            format!("{} … {}", percent(least), percent(most)),
+            if figures.histogram.is_empty() {
+                "–".to_owned()
+            } else {
+                format!("{} … {}", percent(least), percent(most))
+            },
             figures.asked.map_or_else(String::new, percent),
             gan_train.map_or_else(String::new, percent),
             format!("{:.3}", figures.sliced),
@@ -378,6 +403,9 @@ fn text(report: &Report) -> String {
         report.judge,
         match report.judge_accuracy {
             accuracy if accuracy.is_nan() => "they have no labels".to_owned(),
+            accuracy if report.judge.contains("rotations") => {
+                format!("right on the turns of {} of them", percent(accuracy))
+            }
             accuracy => format!("right on {} of them", percent(accuracy)),
         },
     );
@@ -387,12 +415,11 @@ fn text(report: &Report) -> String {
     for (name, value) in &report.own {
         text += &format!("\n{name} {value:.2}");
     }
-    if let (Some(psnr), Some(p999), Some(same)) = (report.int8_psnr_db, report.int8_p999_levels, report.int8_same_class)
-    {
-        text += &format!(
-            "\nint8 against float: {psnr:.1} dB PSNR, 99.9 % of pixels within {p999} levels, {} in the same class",
-            percent(same)
-        );
+    if let (Some(psnr), Some(p999)) = (report.int8_psnr_db, report.int8_p999_levels) {
+        text += &format!("\nint8 against float: {psnr:.1} dB PSNR, 99.9 % of pixels within {p999} levels");
+        if let Some(same) = report.int8_same_class {
+            text += &format!(", {} in the same class", percent(same));
+        }
     }
     if let Some(inversion) = &report.inversion {
         let Inversion { count, own_found, own_median_db, test_nearer, test_median_db, nearest_median_db } = inversion;
