@@ -10,7 +10,7 @@
 //! write checkpoint.new/…  │  checkpoint → checkpoint.old  │  checkpoint.new → checkpoint  │  remove checkpoint.old
 //! ```
 //!
-//! `state.json` is written last, so a `checkpoint.new` that has it is complete, and [`recover`] puts it in place.
+//! `state.json` is written last, so a `checkpoint.new` that has it is complete, and [`newest`] takes it.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -39,6 +39,44 @@ pub struct State {
     pub order: Rng,
     /// Images of the current epoch already used.
     pub position: usize,
+    /// The images that it learns from; checkpoints of earlier versions and of points of the plane have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<Fingerprint>,
+    /// Signs of failure so far.
+    #[serde(default)]
+    pub signs: Signs,
+}
+
+/// What is kept of a data set, to know it again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fingerprint {
+    /// How many images there are.
+    pub images: usize,
+    /// `[H, W, C]` of each.
+    pub shape: [usize; 3],
+    /// Number of classes, 0 without labels.
+    pub classes: usize,
+    /// SHA-256 of all pixels, and of the labels behind them, in hexadecimal digits.
+    pub sha256: String,
+}
+
+impl std::fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { images, shape: [h, w, c], classes, .. } = self;
+        write!(f, "{images} images of {h}×{w}×{c} ")?;
+        if *classes == 0 { f.write_str("without classes") } else { write!(f, "in {classes} classes") }
+    }
+}
+
+/// Signs of failure, counted over steps so that a run that goes on counts on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signs {
+    /// Steps without a break in which a loss was too large.
+    pub large: u64,
+    /// Steps without a break in which the critic's loss was zero.
+    pub won: u64,
+    /// What has been said already.
+    pub said: Vec<String>,
 }
 
 /// Writes all parameters of `net` to `path`, through a temporary name.
@@ -82,6 +120,7 @@ pub fn load_net(net: &mut Net, path: &Path) -> Result<()> {
 /// If a file cannot be written; the old checkpoint then remains.
 pub fn save(run: &Path, state: &State, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     let [current, new, old] = folders(run);
+    put_in_place(run)?;
     remove(&new)?;
     fs::create_dir_all(&new).with_context(|| format!("cannot create {}", new.display()))?;
     write(&new)?;
@@ -95,24 +134,32 @@ pub fn save(run: &Path, state: &State, write: impl FnOnce(&Path) -> Result<()>) 
     remove(&old)
 }
 
-/// The newest whole checkpoint of `run`, put in place if a kill came between two renames, or nothing.
+/// The newest whole checkpoint of `run` and its folder, which has another name where a kill came between two renames, or nothing.
+/// Changes nothing, so that it can be asked while the run goes on.
 ///
 /// # Errors
 ///
 /// If a checkpoint exists but cannot be read.
-pub fn recover(run: &Path) -> Result<Option<(State, PathBuf)>> {
-    let [current, new, old] = folders(run);
-    if !current.join(STATE).is_file() {
-        let whole = [new, old].into_iter().find(|folder| folder.join(STATE).is_file());
-        let Some(whole) = whole else { return Ok(None) };
-        remove(&current)?;
-        rename(&whole, &current)?;
-    }
-    let path = current.join(STATE);
+pub fn newest(run: &Path) -> Result<Option<(State, PathBuf)>> {
+    let whole = folders(run).into_iter().find(|folder| folder.join(STATE).is_file());
+    let Some(folder) = whole else { return Ok(None) };
+    let path = folder.join(STATE);
     let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let state = serde_json::from_str(&text)
         .with_context(|| format!("{} is not a checkpoint of this version", path.display()))?;
-    Ok(Some((state, current)))
+    Ok(Some((state, folder)))
+}
+
+/// Gives the newest whole checkpoint its name, if a kill came between two renames.
+fn put_in_place(run: &Path) -> Result<()> {
+    let [current, ..] = folders(run);
+    match newest(run)? {
+        Some((_, whole)) if whole != current => {
+            remove(&current)?;
+            rename(&whole, &current)
+        }
+        _ => Ok(()),
+    }
 }
 
 fn folders(run: &Path) -> [PathBuf; 3] {
@@ -159,7 +206,7 @@ mod tests {
     }
 
     fn state(step: u64) -> State {
-        State { step, rng: Rng::new(1, 0), order: Rng::new(1, 1), position: 3 }
+        State { step, rng: Rng::new(1, 0), order: Rng::new(1, 1), position: 3, data: None, signs: Signs::default() }
     }
 
     #[test]
@@ -167,23 +214,23 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let run = folder.path();
         let [current, new, old] = folders(run);
-        assert_eq!(recover(run).unwrap(), None);
+        assert_eq!(newest(run).unwrap(), None);
 
         save(run, &state(1), |_| Ok(())).unwrap();
-        assert_eq!(recover(run).unwrap().unwrap().0, state(1));
+        assert_eq!(newest(run).unwrap().unwrap().0, state(1));
 
         // Killed while writing the next one: it has no state yet.
         fs::create_dir(&new).unwrap();
-        assert_eq!(recover(run).unwrap().unwrap().0, state(1));
+        assert_eq!(newest(run).unwrap().unwrap().0, state(1));
 
         // Killed between the two renames.
         save(run, &state(2), |_| Ok(())).unwrap();
         fs::rename(&current, &new).unwrap();
         fs::create_dir(&old).unwrap();
-        assert_eq!(recover(run).unwrap().unwrap().0, state(2));
+        assert_eq!(newest(run).unwrap().unwrap().0, state(2));
 
         // A failing writer leaves the old one.
         assert!(save(run, &state(3), |_| bail!("full")).is_err());
-        assert_eq!(recover(run).unwrap().unwrap().0, state(2));
+        assert_eq!(newest(run).unwrap().unwrap().0, state(2));
     }
 }

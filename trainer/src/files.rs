@@ -47,6 +47,36 @@ pub fn replace_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
     replace(path, |temporary| Ok(fs::write(temporary, bytes)?))
 }
 
+/// Whether two paths are the same file, or would be.
+pub fn same(one: &Path, other: &Path) -> bool {
+    // A file that is not there yet has a folder that may be.
+    let place = |path: &Path| {
+        fs::canonicalize(path).or_else(|_| {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            Ok::<_, std::io::Error>(fs::canonicalize(folder)?.join(path.file_name().unwrap_or_default()))
+        })
+    };
+    match (place(one), place(other)) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => one == other,
+    }
+}
+
+/// Refuses to write a file over one that is read, or that the same command writes. Each path comes with what it is.
+///
+/// # Errors
+///
+/// If two are the same file; names both.
+pub fn distinct(read: &[(&str, &Path)], written: &[(&str, &Path)]) -> Result<()> {
+    for (index, (what, path)) in written.iter().enumerate() {
+        let others = read.iter().chain(&written[..index]);
+        if let Some((other, _)) = others.into_iter().find(|(_, other)| same(path, other)) {
+            anyhow::bail!("expected {what} to be another file than {other}, found {} for both", path.display());
+        }
+    }
+    Ok(())
+}
+
 /// Removes the temporary files of all writes that are under way, for a process that is about to end.
 pub fn abandon() {
     // A poisoned lock still holds the names.
@@ -88,6 +118,20 @@ mod tests {
         assert!(format!("{error:#}").contains("a.bin: disk on fire"), "{error:#}");
         assert_eq!(fs::read(&path).unwrap(), b"old");
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn nothing_is_written_over_what_is_read_or_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let [a, b, roundabout] = ["a", "b", "x/../a"].map(|name| folder.path().join(name));
+        fs::create_dir(folder.path().join("x")).unwrap();
+        assert!(!same(&a, &b) && same(&a, &roundabout), "neither is there yet");
+        replace_bytes(&a, b"").unwrap();
+        assert!(!same(&a, &b) && same(&a, &roundabout));
+        distinct(&[("the model", &a)], &[("--out", &b)]).unwrap();
+        let error = distinct(&[("the model", &a)], &[("--out", &b), ("--photo", &roundabout)]).unwrap_err().to_string();
+        assert!(error.starts_with("expected --photo to be another file than the model, found "), "{error}");
+        assert!(distinct(&[], &[("-o", &a), ("--onnx", &a)]).is_err());
     }
 
     #[test]

@@ -28,8 +28,15 @@ impl Recipe {
     ///
     /// # Errors
     ///
-    /// If `text` is not TOML or asks for something that no system can do.
+    /// If `text` is not TOML or asks for something that no system can do; with the line of the key that is wrong, if it has one.
     pub fn parse(text: &str) -> Result<Self> {
+        Self::read(text).map_err(|error| match line_of(text, &error.to_string()) {
+            Some(line) => error.context(format!("line {line}")),
+            None => error,
+        })
+    }
+
+    fn read(text: &str) -> Result<Self> {
         let mut table: Table = toml::from_str(text).map_err(|error| {
             // The parser's own display is a drawing over several lines; a message with a line number is enough.
             let line = error.span().map_or(1, |span| 1 + text[..span.start.min(text.len())].matches('\n').count());
@@ -56,13 +63,19 @@ impl Recipe {
                 bail!("`seed` must be an integer from 0 to 2^63 - 1, found {other}")
             }
         };
+        let from = match table.remove("from") {
+            Some(Value::String(run)) => Some(run),
+            None => None,
+            Some(other) => bail!("`from` must be the folder of a run, found {other}"),
+        };
         if let Some(unknown) = table.keys().next() {
-            bail!("unknown key `{unknown}`, expected one of `system`, `seed`, `data`, `train`, `{system}`");
+            bail!("unknown key `{unknown}`, expected one of `system`, `seed`, `from`, `data`, `train`, `{system}`");
         }
         let data: DataConfig = section("data", data)?;
         let train: TrainConfig = section("train", train)?;
-        let mut recipe = Self { system, seed, data, train, settings };
+        let mut recipe = Self { system, seed, from, data, train, settings };
         recipe.check()?;
+        within_bounds(&recipe.system, &recipe.settings)?;
         recipe.settings = (kind.normalize)(&recipe)?;
         Ok(recipe)
     }
@@ -99,7 +112,21 @@ impl Recipe {
             ("checkpoint_every", train.checkpoint_every),
         ] {
             ensure!(value >= 1, "[train] {key} must be at least 1, found {value}");
+            ensure!(i64::try_from(value).is_ok(), "[train] {key} must be at most 2^63 - 1, found {value}");
         }
+        ensure!(train.batch <= MAX_BATCH, "[train] batch must be at most {MAX_BATCH}, found {}", train.batch);
+        ensure!(
+            train.critic_steps <= MAX_CRITIC_STEPS,
+            "[train] critic_steps must be at most {MAX_CRITIC_STEPS}, found {}",
+            train.critic_steps
+        );
+        let values = size * size * channels;
+        ensure!(
+            train.batch * values <= MAX_VALUES,
+            "[train] batch must be at most {} with images of {size}×{size}×{channels}, found {}",
+            MAX_VALUES / values,
+            train.batch
+        );
         for (key, rate) in [("lr_generator", train.lr_generator), ("lr_critic", train.lr_critic)] {
             ensure!(rate > 0.0 && rate < 1.0, "[train] {key} must lie between 0 and 1, found {rate}");
         }
@@ -108,6 +135,65 @@ impl Recipe {
         }
         Ok(())
     }
+}
+
+/// Images in a batch, at most.
+const MAX_BATCH: usize = 1 << 16;
+/// Values of all images of a batch, at most: 1 GiB.
+const MAX_VALUES: usize = 1 << 28;
+const MAX_CRITIC_STEPS: usize = 1000;
+/// Channels, latent values, centres and whatever else a system counts, at most.
+const MAX_COUNT: i64 = 1 << 16;
+/// Weights of a fully connected layer between two of the numbers of a list, at most; a convolution has several times as many.
+const MAX_WEIGHTS: i64 = 1 << 24;
+
+/// Refuses numbers in a system's table for which no memory would be enough, before anything is built of them.
+fn within_bounds(name: &str, table: &Table) -> Result<()> {
+    for (key, value) in table {
+        match value {
+            Value::Integer(count) => {
+                ensure!(*count <= MAX_COUNT, "[{name}] {key} must be at most {MAX_COUNT}, found {count}");
+            }
+            Value::Array(values) => {
+                let counts: Vec<i64> = values.iter().filter_map(Value::as_integer).collect();
+                if let Some(count) = counts.iter().find(|count| **count > MAX_COUNT) {
+                    bail!("[{name}] {key} must be at most {MAX_COUNT} each, found {count}");
+                }
+                if let Some(pair) = counts.windows(2).find(|pair| pair[0] * pair[1] > MAX_WEIGHTS) {
+                    bail!(
+                        "[{name}] {key} must multiply to at most {MAX_WEIGHTS} from one to the next, found {} and {}",
+                        pair[0],
+                        pair[1]
+                    );
+                }
+            }
+            Value::Table(inner) => within_bounds(&format!("{name}.{key}"), inner)?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The line of `text` with the key that `message` is about: `[table] key …`, `[table] unknown field `key``, ``key` …`.
+fn line_of(text: &str, message: &str) -> Option<usize> {
+    let is_name = |letter: char| letter.is_alphanumeric() || matches!(letter, '_' | '-' | '.');
+    let (table, rest) = match message.strip_prefix('[') {
+        Some(rest) => rest.split_once("] ")?,
+        None => ("", message),
+    };
+    let rest = rest.strip_prefix("unknown field ").or_else(|| rest.strip_prefix("unknown key ")).unwrap_or(rest);
+    let rest = rest.strip_prefix('`').unwrap_or(rest);
+    let key = &rest[..rest.find(|letter| !is_name(letter)).unwrap_or(rest.len())];
+    let document = toml::de::DeTable::parse(text).ok()?.into_inner();
+    let (mut inside, mut at) = (&document, None);
+    for name in table.split('.').chain(key.split('.')).filter(|name| !name.is_empty()) {
+        let (found, value) = inside.iter().find(|(found, _)| found.get_ref() == name)?;
+        at = Some(found.span().start);
+        if let toml::de::DeValue::Table(table) = value.get_ref() {
+            inside = table;
+        }
+    }
+    Some(1 + text[..at?].matches('\n').count())
 }
 
 /// Takes the table `name` out of `table`; a missing one is empty.
@@ -166,13 +252,38 @@ mod tests {
             ("seed = 1", "`system` is missing"),
             ("system = \"dcgam\"\n[data]\nname=\"mnist\"", "unknown system \"dcgam\""),
             ("system = \"dcgan\"\n[data]\nname = \"mnist\"\nsiez = 3", "unknown field `siez`, expected one of `name`"),
-            ("system = \"dcgan\"\n[data]\nname = \"mnist\"\n[train]\nsteps = \"x\"", "[train] invalid type"),
+            (
+                "system = \"dcgan\"\n[data]\nname = \"mnist\"\n[train]\nsteps = \"x\"",
+                "line 5: [train] steps: expected a whole number from 0 on, found string \"x\"",
+            ),
             ("system = \"dcgan\"\nsede = 1\n[data]\nname = \"mnist\"", "unknown key `sede`"),
             ("system = \"dcgan\"\n[data]\nname = \"mnist\"\nchannels = 2", "channels must be 1 (grey) or 3"),
             ("system = \"dcgan\"\n[data]\nname = \"mnist\"\nsize = 30", "28"),
             ("system = \"dcgan\"\n[data]\nname = \"mnist\"\n[train]\nshift = 28", "less than the 28 pixels"),
             ("system = \"dcgan\"\n[data]\nname = \"mnist\"\n[dcgan]\nlatents = 3", "[dcgan] unknown field `latents`"),
             ("system = \"dcgan\"\n[data", "line 2"),
+            (
+                "system = \"gan\"\n[data]\nname = \"x\"\n[gan]\n[gan.tricks]\nwatch = 1",
+                "line 6: [gan] tricks.watch: expected true or false",
+            ),
+            ("seed = -1\nsystem = \"gan\"", "line 1: `seed` must"),
+            ("system = \"dcgan\"\n[data]\nname = \"mnist\"\nsiez = 3", "line 4: [data] unknown field"),
+            (
+                "system = \"gan\"\n[data]\nname = \"x\"\n[train]\nbatch = 9223372036854775807",
+                "line 5: [train] batch must be at most 65536",
+            ),
+            (
+                "system = \"gan\"\n[data]\nname = \"x\"\nsize = 512\n[train]\nbatch = 60000",
+                "at most 1024 with images of 512×512×1",
+            ),
+            (
+                "system = \"gan\"\n[data]\nname = \"x\"\n[gan]\nlatent = 100000",
+                "line 5: [gan] latent must be at most 65536",
+            ),
+            (
+                "system = \"gan\"\n[data]\nname = \"x\"\n[gan]\nhidden = [9000, 9000]",
+                "line 5: [gan] hidden must multiply to at most",
+            ),
             ("system = \"gan\"\n[data]\nname = \"ring\"\nsize = 28", "leave all of them out"),
             ("system = \"gan\"\n[data]\nname = \"ring\"\n[train]\nflip = true", "leave all of them out"),
         ] {

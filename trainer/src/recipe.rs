@@ -26,6 +26,8 @@ pub struct Recipe {
     pub system: String,
     /// Decides initial weights, latents and the order of the images.
     pub seed: u64,
+    /// Folder of the run whose weights it starts from; nothing for weights drawn by the seed.
+    pub from: Option<String>,
     /// What it learns from.
     pub data: DataConfig,
     /// How it learns.
@@ -151,6 +153,9 @@ impl Recipe {
         let mut table = Table::new();
         table.insert("system".into(), Value::String(self.system.clone()));
         table.insert("seed".into(), Value::Integer(self.seed as i64));
+        if let Some(run) = &self.from {
+            table.insert("from".into(), Value::String(run.clone()));
+        }
         let plain = "strings and numbers always serialize";
         table.insert("data".into(), Value::try_from(&self.data).expect(plain));
         table.insert("train".into(), Value::try_from(&self.train).expect(plain));
@@ -168,11 +173,33 @@ impl Recipe {
     }
 }
 
-/// Reads one table, saying its name when it is wrong.
+/// Reads one table, saying its name, and the key's where one has a value of the wrong kind, when it is wrong.
 pub(crate) fn section<C: DeserializeOwned>(name: &str, table: Table) -> Result<C> {
-    Value::Table(table)
-        .try_into()
-        .map_err(|error: toml::de::Error| anyhow::anyhow!("[{name}] {}", error.message().trim().replace('\n', " ")))
+    Value::Table(table).try_into().map_err(|error: toml::de::Error| {
+        // Only the display names the key, on a line of its own: in `tricks.replay`.
+        let display = error.to_string();
+        let key = display.lines().find_map(|line| line.strip_prefix("in `")?.strip_suffix('`'));
+        let message = plain(&error.message().trim().replace('\n', " "));
+        match key {
+            Some(key) if !message.contains(&format!("`{key}`")) => anyhow::anyhow!("[{name}] {key}: {message}"),
+            _ => anyhow::anyhow!("[{name}] {message}"),
+        }
+    })
+}
+
+/// What serde says of a value of the wrong kind, in words of a recipe.
+fn plain(message: &str) -> String {
+    let wrong = ["invalid type: ", "invalid value: "].iter().find_map(|start| message.strip_prefix(start));
+    let Some((found, expected)) = wrong.and_then(|rest| rest.split_once(", expected ")) else {
+        return message.to_owned();
+    };
+    let expected = match expected {
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number from 0 on",
+        "f32" | "f64" => "a number",
+        "a boolean" => "true or false",
+        other => other,
+    };
+    format!("expected {expected}, found {}", found.replace('`', ""))
 }
 
 #[cfg(test)]

@@ -56,6 +56,9 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
+#[path = "cli/runs.rs"]
+mod runs;
+
 const TINY: &str = r#"
 system = "dcgan"
 seed = 3
@@ -308,13 +311,16 @@ fn flash_refuses_what_cannot_be_before_it_builds() {
     let at = folder.path();
     let (digits, emoji) = (shipped("mnist-dcgan"), shipped("emoji-dcgan"));
     done(at, &["export", &digits, "--target", "mve", "-o", "mve.egm"]);
-    let refusals: [(&[&str], &[&str]); 6] = [
+    let refusals: [(&[&str], &[&str]); 9] = [
         (&["no.egm", "--board", "lm3s6965evb"], &["found nothing"]),
         (&[&digits, "--board", "pico9"], &["there is no board pico9", "lm3s6965evb"]),
         (&[&digits, "--board", "lm3s6965evb", "--panel", "oled"], &["no panel oled", "ssd0323"]),
         (&[&emoji, "--board", "lm3s6965evb"], &["does not fit", "of flash missing", "node 2", "fewer channels"]),
         (&["mve.egm", "--board", "lm3s6965evb"], &["mve.egm", "found one packed for mve"]),
         (&[&digits, "--board", "lm3s6965evb", "--out", "x.exe"], &["ends in .uf2", "x.exe"]),
+        (&[&digits, "--board", "pico", "--mode", "class=3"], &["class 3, found one without"]),
+        (&[&digits, "--board", "pico", "--drive", "nowhere"], &["found none at nowhere"]),
+        (&[&digits, "--board", "raspi", "--probe"], &["is not flashed by a probe"]),
     ];
     for (args, expected) in refusals {
         let message = refused(at, &[&["flash"], args].concat());
@@ -387,29 +393,44 @@ fn flash_takes_the_best_way() {
         uf2.len()
     );
 
+    // A folder that was left when a board was unplugged is no drive, and the drive of another board not ours.
     let drive = mounts.join("RPI-RP2");
     std::fs::create_dir(&drive).unwrap();
+    let other = mounts.join("RP2350");
+    std::fs::create_dir(&other).unwrap();
+    write(&other, "INFO_UF2.TXT", "UF2 Bootloader v1.0\nModel: Raspberry Pi RP2350\nBoard-ID: RP2350\n");
+    assert_eq!(flashed(&[])["way"], "file");
+    let refusal = flash(&["--drive", other.to_str().unwrap(), "--quiet"]);
+    assert!(String::from_utf8_lossy(&refusal.stderr).contains("(Board-ID RPI-RP2), found RP2350"));
+
+    write(&drive, "INFO_UF2.TXT", "UF2 Bootloader v3.0\nModel: Raspberry Pi RP2\nBoard-ID: RPI-RP2\n");
     let on_drive = flashed(&[]);
-    assert_eq!(on_drive["way"], "drive", "{on_drive}");
+    // This drive is no board's: it does not go away.
+    assert_eq!((&on_drive["way"], &on_drive["taken"]), (&"drive".into(), &false.into()), "{on_drive}");
     assert!(std::fs::read(drive.join("digits.uf2")).unwrap() == uf2);
 
     flashed(&["--out", "build/digits.hex"]);
     assert!(std::fs::read(at.join("build/digits.hex")).unwrap().ends_with(b":00000001FF\n"));
 
+    // A drive says what board it is, a probe does not.
     write(at, "probe", "");
+    assert_eq!(flashed(&["--dry-run"])["way"], "drive");
     std::fs::remove_file(at.join("asked")).unwrap();
-    assert_eq!(flashed(&[])["way"], "probe");
+    let by_probe = flashed(&["--probe"]);
+    assert_eq!((&by_probe["way"], &by_probe["taken"]), (&"probe".into(), &true.into()), "{by_probe}");
     let asked = std::fs::read_to_string(at.join("asked")).unwrap();
-    let asked: Vec<&str> = asked.lines().collect();
+    let asked: Vec<&str> = asked.lines().filter(|line| *line != "--version").collect();
     let [list, download, reset] = asked[..] else { panic!("{asked:?}") };
     assert_eq!([list, reset], ["list", "reset --chip RP2040"]);
     assert!(download.starts_with("download --chip RP2040 ") && download.ends_with("firmware.elf"), "{download}");
 
     write(at, "fails", "");
+    std::fs::remove_dir_all(&drive).unwrap();
     let output = flash(&["--quiet"]);
     let message = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{message}");
     assert!(message.contains("probe-rs download failed: Error: Connecting to the chip"), "{message}");
+    assert!(message.contains("--out FILE writes the program as a file"), "{message}");
 }
 
 #[test]

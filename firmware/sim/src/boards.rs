@@ -132,7 +132,7 @@ pub struct FlashBy {
 pub struct Uf2 {
     /// Family of chips, from the registry in <https://github.com/microsoft/uf2>.
     pub family: u32,
-    /// Label of the drive.
+    /// Label of the drive, and the Board-ID in its INFO_UF2.TXT.
     pub volume: String,
 }
 

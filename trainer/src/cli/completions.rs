@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::CommandFactory;
 
-use super::{Cli, Ending};
+use super::{Cli, Ending, print};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -12,6 +12,8 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<Ending> {
-    clap_complete::generate(args.shell, &mut Cli::command(), "edgegen", &mut std::io::stdout());
-    Ok(Ending::Done)
+    // Into memory first: the generator would panic where nobody reads it to its end.
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "edgegen", &mut script);
+    print(&script)
 }

@@ -89,6 +89,16 @@ pub struct Report {
 pub fn run(args: &Args, console: Console) -> Result<Ending> {
     let stem = args.out.file_stem().map(|stem| stem.to_string_lossy().into_owned());
     let name = args.name.clone().or(stem).unwrap_or_default();
+    let source = [("the source", &*args.source)];
+    let is_onnx = args.source.extension().is_some_and(|extension| extension == "onnx");
+    // Of an ONNX file a picture comes beside the model.
+    let picture = is_onnx.then(|| args.out.with_extension("png"));
+    let written: Vec<(&str, &Path)> =
+        [("--out", Some(&*args.out)), ("--onnx", args.onnx.as_deref()), ("the picture", picture.as_deref())]
+            .into_iter()
+            .filter_map(|(what, path)| Some((what, path?)))
+            .collect();
+    files::distinct(&source, &written)?;
     let mut report = if args.source.is_dir() {
         let run = training::open(&args.source)?;
         let network = run.network()?;

@@ -2,15 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use edgegen_sim::firmware::{self, Firmware};
 use edgegen_sim::flash::Way;
-use edgegen_sim::{boards, emulator};
+use edgegen_sim::{Board, boards, emulator};
 
 use super::fit::{Fit, pack_for};
 use super::pictures::Pictures;
 use super::sim::act;
-use super::source::read_any_model;
+use super::source::{check_act, read_any_model};
 use super::{Console, Ending, bytes};
 use crate::files;
 
@@ -33,6 +33,12 @@ pub struct Args {
     /// Write the program there (.uf2, .hex, .bin or .elf) and flash nothing
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Flash through the debug probe, whatever else is connected
+    #[arg(long, conflicts_with_all = ["drive", "out"])]
+    probe: bool,
+    /// Flash by the board's drive that is mounted there
+    #[arg(long, value_name = "FOLDER", conflicts_with = "out")]
+    drive: Option<PathBuf>,
     /// Build, and say what would be flashed and how
     #[arg(long)]
     dry_run: bool,
@@ -55,8 +61,15 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         fit.advice.join("; ")
     );
     // What cannot be is said before anything is built.
-    let chosen = args.out.as_deref().map(|out| Way::file(&board, out)).transpose()?;
+    let name = args.model.file_stem().unwrap_or_default().to_string_lossy();
+    let ways = match (&args.out, &args.drive) {
+        (Some(out), _) => vec![Way::file(&board, out)?],
+        (_, Some(drive)) => vec![Way::on_drive(&board, &name, drive)?],
+        _ if args.probe => vec![Way::probe(&board)?],
+        _ => Way::open(&board, &name, args.model.parent().unwrap_or(Path::new("")))?,
+    };
     emulator::has_act(&board, args.mode.as_deref())?;
+    check_act(&file, args.mode.as_deref())?;
     firmware::check(board.cpu)?;
 
     console.say(&format!("building the firmware of the {} for {}", board.name, panel.title));
@@ -66,16 +79,15 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     let first = format!("{} seed={}", args.mode.as_deref().unwrap_or(""), args.seed);
     let program = Firmware::build_show(&model, &board, panel, board.cpu, &first)?;
 
-    let way = chosen.unwrap_or_else(|| {
-        let name = args.model.file_stem().unwrap_or_default().to_string_lossy();
-        Way::open(&board, &name, args.model.parent().unwrap_or(Path::new("")))
-    });
-    if !args.dry_run {
-        if let Some(out) = &args.out {
-            files::create_parent(out)?;
+    let (way, seen) = match args.dry_run {
+        true => (&ways[0], None),
+        false => {
+            if let Some(out) = &args.out {
+                files::create_parent(out)?;
+            }
+            flash(&ways, &board, &program.elf(), console)?
         }
-        way.flash(&program.elf())?;
-    }
+    };
     let value = serde_json::json!({
         "board": board.name,
         "panel": panel.name,
@@ -86,12 +98,17 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         "way": way.name(),
         "file": way.path(),
         "flashed": !args.dry_run,
+        "taken": seen,
     });
     console.show(&value, || {
-        let done = match (args.dry_run, way.name()) {
-            (true, _) => "would go",
-            (false, "file") => "written",
-            (false, _) => "flashed",
+        let done = match (args.dry_run, way.name(), seen) {
+            (true, ..) => "would go",
+            (_, "file", _) => "written",
+            (_, _, Some(false)) => {
+                "written, but the drive has not gone away, as it does when a board starts its program: look at the board;"
+            }
+            (_, _, Some(true)) => "flashed",
+            (_, _, None) => "written",
         };
         format!(
             "{done} {}\n{} of flash of {}, {} of RAM besides the stack of {}{}",
@@ -103,4 +120,21 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
             fit.milliseconds.map_or(String::new(), |_| format!("; an image takes {}", fit.time())),
         )
     })
+}
+
+/// Takes the first way that works, and says of the others why they did not.
+fn flash<'a>(ways: &'a [Way], board: &Board, elf: &Path, console: Console) -> Result<(&'a Way, Option<bool>)> {
+    let mut failed = Vec::new();
+    for (index, way) in ways.iter().enumerate() {
+        match way.flash(elf) {
+            Ok(seen) => return Ok((way, seen)),
+            Err(error) => {
+                if let Some(next) = ways.get(index + 1) {
+                    console.say(&format!("{error:#}; trying it {}", next.describe(board)));
+                }
+                failed.push(format!("{error:#}"));
+            }
+        }
+    }
+    bail!("could not flash the {}: {}; --out FILE writes the program as a file", board.name, failed.join("; "))
 }

@@ -1,7 +1,8 @@
 //! The command line: one file for each sub-command. Each reads its arguments, calls the library, and says what came out.
 //!
 //! Results go to standard output, as tables or with `--json` as one JSON value; progress and errors go to standard error.
-//! Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+//! Exit codes: 0 done, 1 failed, 2 wrong usage, 128 and the signal's number where one ended it (130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP).
+//! A training that came to nothing is done, too; its outcome says so.
 
 #![cfg_attr(not(feature = "train"), expect(dead_code, reason = "training alone can be interrupted and end well"))]
 
@@ -20,6 +21,7 @@ mod play;
 mod sample;
 mod sim;
 mod source;
+mod table;
 
 #[cfg(feature = "train")]
 mod training;
@@ -28,12 +30,14 @@ mod training;
 mod training;
 
 use std::io::{ErrorKind, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use serde::Serialize;
 
+use table::table;
 use training::{data, devices, eval, morph, train};
 
 /// Train a generative model, export it to int8, run it on a microcontroller and see it on the display
@@ -110,10 +114,10 @@ pub fn main() -> ExitCode {
     });
     match result {
         Ok(Ending::Done) => ExitCode::SUCCESS,
-        Ok(Ending::Interrupted) => ExitCode::from(130),
+        Ok(Ending::Interrupted) => ExitCode::from(interrupt::code()),
         Err(error) => {
             // `{:#}` is the chain of causes in one line.
-            eprintln!("error: {error:#}");
+            say(&format!("error: {error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -130,26 +134,36 @@ impl Console {
     /// A line about what goes on.
     fn say(self, line: &str) {
         if !self.quiet {
-            eprintln!("{line}");
+            say(line);
         }
     }
 
     /// A result: the value as JSON, or its text.
     fn show(self, value: &impl Serialize, text: impl FnOnce() -> String) -> Result<Ending> {
         let text = if self.json { serde_json::to_string_pretty(value)? } else { text() };
-        match writeln!(std::io::stdout(), "{text}") {
-            // Who reads, `head` for one, may have enough.
-            Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
-            _ => Ok(Ending::Done),
-        }
+        print(format!("{text}\n").as_bytes())
     }
 }
 
-/// A table with a head and aligned columns.
-fn table<const COLUMNS: usize>(head: [&str; COLUMNS], rows: impl IntoIterator<Item = [String; COLUMNS]>) -> String {
-    let mut table = comfy_table::Table::new();
-    table.load_preset(comfy_table::presets::UTF8_BORDERS_ONLY).set_header(head).add_rows(rows);
-    table.to_string()
+/// Writes to standard output, whose reader, `head` for one, may have enough.
+fn print(text: &[u8]) -> Result<Ending> {
+    let mut output = std::io::stdout().lock();
+    match output.write_all(text).and_then(|()| output.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("cannot write to standard output"),
+        _ => Ok(Ending::Done),
+    }
+}
+
+/// Writes a line to standard error; what goes on there goes on when nobody listens.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = |letter: char| letter.is_alphanumeric() || "/._-+,:=@%".contains(letter);
+    if !text.is_empty() && text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 /// A number of bytes for people: `153 216 B (149.6 KiB)`.
@@ -178,6 +192,13 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn paths_are_quoted_where_a_shell_needs_it() {
+        let quoted = |path| quoted(Path::new(path));
+        assert_eq!(quoted("runs/a-1_b.egm"), "runs/a-1_b.egm");
+        assert_eq!([quoted("my runs/a"), quoted("it's"), quoted("$HOME")], ["'my runs/a'", r"'it'\''s'", "'$HOME'"]);
     }
 
     #[test]

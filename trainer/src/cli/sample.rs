@@ -1,14 +1,15 @@
 //! `edgegen sample RUN|ONNX|MODEL`.
 
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 
 use super::import::Assumptions;
 use super::latents;
-use super::source::{Source, read_picture};
+use super::source::{Source, check_class, read_picture};
 use super::{Console, Ending, grouped, training};
-use crate::images;
+use crate::{files, images};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -42,10 +43,21 @@ pub struct Args {
     assume: Assumptions,
 }
 
+/// Bytes of pixels that are kept in memory for a sheet or an animation.
+const MAX_BYTES: u64 = 1 << 28;
+/// Images of an array that are made at a time.
+const AT_A_TIME: u64 = 1024;
+/// Seconds between two words about how far an array is.
+const WORD_SECONDS: u64 = 10;
+
 /// `[H, W, C]` of points of the plane, and of nothing else.
 const POINT: [usize; 3] = [1, 1, 2];
 
 pub fn run(args: &Args, console: Console) -> Result<Ending> {
+    let format = images::expect(&args.out, &images::FORMATS)?;
+    let read = [("the source", Some(&*args.source)), ("--image", args.image.as_deref())];
+    let read: Vec<_> = read.into_iter().filter_map(|(what, path)| Some((what, path?))).collect();
+    files::distinct(&read, &[("--out", &args.out)])?;
     let source = Source::open(&args.source, &args.assume)?;
     let own = source.pictures()?;
     let picture = match (&args.image, source.fed()?) {
@@ -68,21 +80,36 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         0 => 64,
         classes => 10 * classes,
     };
+    check_class(args.class, source.classes()?)?;
     let latents = args.latents.as_deref().map(|path| latents::read(path, &source, &args.assume)).transpose()?;
     let count = match &latents {
         Some(latents) => latents.len(),
         None => args.count.map_or(usual, |count| count as usize),
     };
-    let mut clamped = 0;
+    let shape = source.shape()?;
+    let picture = picture.as_deref().unwrap_or(&[]);
+    let are_scattered = are_points && latents.is_none() && matches!(source, Source::Run(_));
+    if format == "npy" && latents.is_none() && !are_scattered {
+        stream(&source, args, count as u64, picture, console)?;
+        return tell(args, count, count, shape, None, console);
+    }
+    let most = MAX_BYTES / shape.iter().product::<usize>().max(1) as u64;
+    ensure!(
+        count as u64 <= most,
+        "expected at most {most} images of {}×{}×{} for .{format}, found {count}: write .npy without --latents, which has no limit, or fewer",
+        shape[0],
+        shape[1],
+        shape[2]
+    );
+    let mut clamped = None;
     let (images, shape) = match (&source, &latents) {
         (source, Some(latents)) => {
-            let picture = picture.as_deref().unwrap_or(&[]);
             let (images, beyond) = latents::draw(source, latents, args.seed, args.class, picture)?;
-            clamped = beyond;
-            (images, source.shape()?)
+            clamped = Some((beyond, latents.iter().map(Vec::len).sum()));
+            (images, shape)
         }
         (Source::Run(run), None) if are_points => training::scattered(run, args.seed, count)?,
-        _ => source.translated(args.seed, count, args.class, picture.as_deref().unwrap_or(&[]))?,
+        _ => source.translated(args.seed, count, args.class, picture)?,
     };
     let columns = match args.grid {
         Some(columns) => columns as usize,
@@ -90,24 +117,50 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         None => square(images.len()),
     };
     images::save(&args.out, &images, shape, columns)?;
-    let seeds = [args.seed, args.seed.wrapping_add(count as u64 - 1)];
+    tell(args, count, images.len(), shape, clamped, console)
+}
+
+/// Says what was drawn: `count` samples in `made` images, and of latent values handed in how many of all were clamped.
+fn tell(
+    args: &Args,
+    count: usize,
+    made: usize,
+    shape: [usize; 3],
+    clamped: Option<(usize, usize)>,
+    console: Console,
+) -> Result<Ending> {
     let value = serde_json::json!({
         "file": args.out,
         "count": count,
-        "seeds": seeds,
+        "seeds": [args.seed, args.seed.wrapping_add(count as u64 - 1)],
         "shape": shape,
         "latents": args.latents,
-        "clamped": clamped,
+        "clamped": clamped.map_or(0, |(beyond, _)| beyond),
     });
     console.show(&value, || {
-        let told = format!("{}: {} images of {}×{}×{}", args.out.display(), images.len(), shape[0], shape[1], shape[2]);
-        match &latents {
-            Some(latents) => {
-                let all: usize = latents.iter().map(Vec::len).sum();
-                format!("{told}; {} of {} latent values were clamped", grouped(clamped as u64), grouped(all as u64))
+        let [h, w, c] = shape;
+        let told = format!("{}: {made} images of {h}×{w}×{c}", args.out.display());
+        match clamped {
+            Some((beyond, all)) => {
+                format!("{told}; {} of {} latent values were clamped", grouped(beyond as u64), grouped(all as u64))
             }
             None => told,
         }
+    })
+}
+
+/// Writes an array piece by piece.
+fn stream(source: &Source, args: &Args, count: u64, picture: &[u8], console: Console) -> Result<()> {
+    let start = Instant::now();
+    let mut word = Duration::from_secs(WORD_SECONDS);
+    images::stream_npy(&args.out, count, source.shape()?, |done| {
+        if start.elapsed() > word {
+            word = start.elapsed() + Duration::from_secs(WORD_SECONDS);
+            let left = start.elapsed().as_secs_f64() * (count - done) as f64 / done.max(1) as f64;
+            console.say(&format!("{done} of {count} images, {left:.0} s left"));
+        }
+        let some = AT_A_TIME.min(count - done) as usize;
+        Ok(source.translated(args.seed.wrapping_add(done), some, args.class, picture)?.0)
     })
 }
 

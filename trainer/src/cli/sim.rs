@@ -7,9 +7,9 @@ use edgegen_sim::emulator::{Scene, Seen, simulate};
 use edgegen_sim::{Cpu, PanelSpec, boards};
 
 use super::pictures::Pictures;
-use super::source::{emulate, read_any_model, read_model};
+use super::source::{check_act, emulate, read_any_model, read_model};
 use super::{Console, Ending, bytes, grouped, table};
-use crate::files;
+use crate::{files, images};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -62,6 +62,10 @@ pub fn act(text: &str) -> Result<String, String> {
 pub fn run(args: &Args, console: Console) -> Result<Ending> {
     let scene = Scene { seed: args.seed, act: args.mode.as_deref() };
     let file = |file| args.pictures.complete(file);
+    if let Some(photo) = &args.photo {
+        images::expect(photo, &["png"])?;
+    }
+    check_act(&read_any_model(&args.model)?, scene.act)?;
     let seen = if args.board == HOST {
         ensure!(args.panel.is_none(), "expected a board beside --panel, found none: add --board");
         simulate(file(read_model(&args.model)?)?.bytes(), PanelSpec::OLED, scene)?

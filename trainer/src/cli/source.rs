@@ -14,6 +14,7 @@ use edgegen_sim::emulator::{self, Scene, Seen};
 
 use super::fit::pack_for;
 use super::import::{self, Assumptions, Import};
+use super::quoted;
 use super::training::{self, Run};
 use crate::files;
 
@@ -106,13 +107,7 @@ impl Source {
         class: Option<u16>,
         picture: &[u8],
     ) -> Result<(Vec<Vec<u8>>, [usize; 3])> {
-        if let Some(class) = class {
-            let classes = self.classes()?;
-            ensure!(
-                usize::from(class) < classes,
-                "expected a class below {classes}, the number of this model's classes, found {class}"
-            );
-        }
+        check_class(class, self.classes()?)?;
         let points = points(seed, count, class);
         let images = match self {
             Self::Run(run) => {
@@ -144,6 +139,26 @@ pub fn points(seed: u64, count: usize, class: Option<u16>) -> impl Iterator<Item
         let point = Point::seed(seed.wrapping_add(index));
         class.map_or(point, |class| point.of_class(class))
     })
+}
+
+/// Refuses a class that a model of `classes` classes does not have.
+pub fn check_class(class: Option<u16>, classes: usize) -> Result<()> {
+    match class {
+        Some(class) if classes == 0 => {
+            bail!("expected a model with classes for class {class}, found one without: leave the class out")
+        }
+        Some(class) if usize::from(class) >= classes => {
+            bail!("expected a class from 0 to {}, as this model has them, found {class}", classes - 1)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses an act of the show, as `--mode` names it, of a class that the model does not have.
+pub fn check_act(file: &ModelFile, act: Option<&str>) -> Result<()> {
+    let class = act.and_then(|act| act.strip_prefix("class"));
+    let class = class.map(|number| number.strip_prefix('=').unwrap_or("0").parse()).transpose()?;
+    check_class(class, Model::parse_any(file.bytes())?.classes().into())
 }
 
 /// An image of an ONNX file, H × W × C bytes.
@@ -204,6 +219,12 @@ pub fn read_any_model(path: &Path) -> Result<ModelFile> {
         "expected a model file or a run folder at {}, found nothing: check the path, or make one with `edgegen train`",
         path.display()
     );
+    ensure!(
+        !path.is_dir(),
+        "expected a model file, found the folder {}: if it is a run, `edgegen export {} -o model.egm` makes one of it",
+        path.display(),
+        quoted(path)
+    );
     let file = ModelFile::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     match Model::parse_any(file.bytes()) {
         Err(error) => bail!("{}: {error}", path.display()),
@@ -241,4 +262,23 @@ pub fn emulate(file: &ModelFile, board: &Board, panel: &Panel, cpu: Cpu, scene: 
 /// The folder of the project's sources, where recipes, shipped models and firmware are.
 pub fn project() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_class_that_is_not_there_is_refused_wherever_it_is_asked_for() {
+        assert!(check_class(None, 0).is_ok() && check_class(Some(9), 10).is_ok());
+        assert!(check_class(Some(10), 10).unwrap_err().to_string().contains("from 0 to 9"));
+        assert!(check_class(Some(0), 0).unwrap_err().to_string().contains("found one without"));
+        let model = |name: &str| read_model(&project().join("models").join(name).join("model.egm")).unwrap();
+        let (classes, none) = (model("mnist-cgan"), model("mnist-dcgan"));
+        for act in [None, Some("gallery"), Some("walk"), Some("class"), Some("class=9")] {
+            check_act(&classes, act).unwrap();
+        }
+        assert!(check_act(&classes, Some("class=12")).unwrap_err().to_string().contains("found 12"));
+        assert!(check_act(&none, Some("walk")).is_ok() && check_act(&none, Some("class")).is_err());
+    }
 }

@@ -5,6 +5,7 @@ use edgegen_metrics::{Features, classes, frechet, mmd, parzen, pixels, sliced};
 use serde::Serialize;
 
 use super::judge::{Judge, Seen};
+use super::rotations;
 use crate::data::Dataset;
 use crate::rng::Rng;
 
@@ -16,6 +17,17 @@ const OVERLAP: usize = 3_000;
 const NEAREST: usize = 1_000;
 /// Images of each set in the two-sample test.
 const TESTED: usize = 500;
+
+/// Test images that are turned to see how well a judge of rotations does.
+const TURNED: usize = 500;
+/// Images of each set, training, test and generated ones, without which there is nothing to measure.
+pub const LEAST: usize = 10;
+/// The same for KID, and for precision, recall, density and coverage: with fewer, chance decides.
+const LEAST_COMPARED: usize = 50;
+/// The same for two-sample tests, which halve the sets.
+const LEAST_TESTED: usize = 20;
+/// The same for memorisation, which asks how near the nearest hundredth of the test images are, and for Parzen windows.
+const LEAST_NEAREST: usize = 100;
 
 /// Real images, seen once for all that are compared with them.
 #[derive(Debug)]
@@ -29,7 +41,7 @@ pub struct Reference {
     validation: Features,
     /// Training images, as many as are generated: the floor of every distance.
     pub floor: Figures,
-    /// Share of the test images that the judge classifies right.
+    /// Share of the test images, or of their turns, that the judge classifies right.
     pub judge_accuracy: f64,
 }
 
@@ -50,7 +62,7 @@ pub struct Figures {
     pub density: f64,
     /// Share of real images with a generated one in their ball.
     pub coverage: f64,
-    /// Share of each class, by the judge.
+    /// Share of each class, by the judge; of one that knows no classes nothing.
     pub histogram: Vec<f64>,
     /// Mean probability of the most likely class.
     pub confidence: f64,
@@ -91,13 +103,21 @@ pub enum Flag {
 }
 
 impl Reference {
-    /// Looks at the real images; `count` is how many will be generated.
+    /// Looks at the real images, at least [`LEAST`] of each set; `count` is how many will be generated.
     pub fn new(judge: &Judge, train: &Dataset, test: &Dataset, count: usize, seed: u64, with_parzen: bool) -> Self {
         let all = |set: &Dataset| (0..set.len()).map(|index| set.image(index).to_vec()).collect::<Vec<_>>();
         let (train_images, test_images) = (all(train), all(test));
         let seen = judge.look(&test_images);
-        let labels: Vec<usize> = test.labels.iter().flatten().map(|&label| usize::from(label)).collect();
-        let judge_accuracy = if labels.is_empty() { f64::NAN } else { classes::accuracy(&seen.classes, &labels) };
+        let accuracy = |found: &[usize], set: &Dataset| {
+            let labels: Vec<usize> = set.labels.iter().flatten().map(|&label| usize::from(label)).collect();
+            if labels.is_empty() { f64::NAN } else { classes::accuracy(found, &labels) }
+        };
+        let judge_accuracy = if judge.of_rotations {
+            let turned = rotations::turned(test, TURNED);
+            accuracy(&judge.look(&all(&turned)).classes, &turned)
+        } else {
+            accuracy(&seen.classes, test)
+        };
         let pixels_of = |images: &[Vec<u8>]| Features::from_pixels(images.iter().map(Vec::as_slice));
         let train_pixels = pixels_of(&train_images);
         let test_pixels = pixels_of(&test_images);
@@ -122,9 +142,7 @@ impl Reference {
 
     /// All figures of `images`; `asked` are the classes that were asked for.
     ///
-    /// # Panics
-    ///
-    /// If there are fewer than 4 images.
+    /// A measure that needs more images than there are is not a number; [`Reference::left_out`] says which and why.
     pub fn figures(
         &self,
         judge: &Judge,
@@ -134,38 +152,75 @@ impl Reference {
         with_parzen: bool,
     ) -> Figures {
         let seen = judge.look(images);
-        let frechet = frechet::distance(&self.test.features, &seen.features);
-        let kid = mmd::kid(&self.test.features, &seen.features, 50, 1_000, seed);
-        let Overlap { precision, recall, density, coverage } =
-            neighbours::overlap(&self.test.features.first(OVERLAP), &seen.features.first(OVERLAP), NEIGHBOURS);
-        let counts = classes::histogram(&seen.classes, judge.classes());
-        let own = Features::from_pixels(images.iter().map(Vec::as_slice));
-        let Memorisation { ratio, too_near } =
-            neighbours::memorisation(&self.train_pixels, &self.held_out, &own.first(NEAREST));
-        let (real, made) = (self.test.features.first(TESTED), seen.features.first(TESTED));
-        let parzen = with_parzen.then(|| {
-            let found = parzen::log_likelihood(&own.first(10_000), &self.validation, &self.test_pixels);
-            [found.mean, found.error]
-        });
-        Figures {
-            frechet,
-            frechet_over_floor: frechet / self.floor.frechet,
-            kid: [1e3 * kid.mean, 1e3 * kid.deviation],
-            precision,
-            recall,
-            density,
-            coverage,
-            histogram: counts.iter().map(|&count| count as f64 / images.len() as f64).collect(),
-            confidence: seen.confidence,
-            asked: asked.map(|asked| classes::accuracy(&seen.classes, asked)),
-            sliced: sliced::distance(&self.test_pixels, &own, 256, seed),
-            mmd_p: mmd::test(&real, &made, 199, seed).p_value,
-            classifier_p: edgegen_metrics::two_sample::test(&real, &made, 199, seed).p_value,
-            nearest_ratio: ratio,
-            too_near,
-            checkerboard: pixels::checkerboard(images.iter().map(Vec::as_slice), self.shape),
-            parzen,
+        let enough = |needed: usize| self.fewest().min(images.len()) >= needed;
+        let (test, made) = (&self.test.features, &seen.features);
+        let mut figures = Figures::unknown();
+        if enough(self.for_frechet()) {
+            figures.frechet = frechet::distance(test, made);
+            figures.frechet_over_floor = figures.frechet / self.floor.frechet;
         }
+        if enough(LEAST_COMPARED) {
+            let kid = mmd::kid(test, made, 50, 1_000, seed);
+            figures.kid = [1e3 * kid.mean, 1e3 * kid.deviation];
+            let overlap = neighbours::overlap(&test.first(OVERLAP), &made.first(OVERLAP), NEIGHBOURS);
+            Overlap {
+                precision: figures.precision,
+                recall: figures.recall,
+                density: figures.density,
+                coverage: figures.coverage,
+            } = overlap;
+        }
+        let own = Features::from_pixels(images.iter().map(Vec::as_slice));
+        if enough(LEAST_NEAREST) {
+            let found = neighbours::memorisation(&self.train_pixels, &self.held_out, &own.first(NEAREST));
+            (figures.nearest_ratio, figures.too_near) = (found.ratio, found.too_near);
+            figures.parzen = with_parzen.then(|| {
+                let found = parzen::log_likelihood(&own.first(10_000), &self.validation, &self.test_pixels);
+                [found.mean, found.error]
+            });
+        }
+        if enough(LEAST_TESTED) {
+            let (real, made) = (test.first(TESTED), made.first(TESTED));
+            figures.mmd_p = mmd::test(&real, &made, 199, seed).p_value;
+            figures.classifier_p = edgegen_metrics::two_sample::test(&real, &made, 199, seed).p_value;
+        }
+        if !judge.of_rotations {
+            let counts = classes::histogram(&seen.classes, judge.classes());
+            figures.histogram = counts.iter().map(|&count| count as f64 / images.len() as f64).collect();
+        }
+        figures.confidence = seen.confidence;
+        figures.asked = asked.map(|asked| classes::accuracy(&seen.classes, asked));
+        figures.sliced = sliced::distance(&self.test_pixels, &own, 256, seed);
+        figures.checkerboard = pixels::checkerboard(images.iter().map(Vec::as_slice), self.shape);
+        figures
+    }
+
+    /// Images of the smaller real set.
+    fn fewest(&self) -> usize {
+        self.test.features.len().min(self.train_pixels.len())
+    }
+
+    /// Images whose covariance can have full rank.
+    fn for_frechet(&self) -> usize {
+        self.test.features.dims() + 1
+    }
+
+    /// Measures that were left out, because there are too few real images for them: a sentence each.
+    pub fn left_out(&self) -> Vec<String> {
+        let needs = [
+            (self.for_frechet(), "the Fréchet distance needs"),
+            (LEAST_COMPARED, "KID, precision, recall, density and coverage need"),
+            (LEAST_NEAREST, "the nearest training images, copies and Parzen windows need"),
+            (LEAST_TESTED, "the two-sample tests need"),
+        ];
+        let (train, test) = (self.train_pixels.len(), self.test.features.len());
+        needs
+            .iter()
+            .filter(|(needed, _)| self.fewest() < *needed)
+            .map(|(needed, what)| {
+                format!("left out: {what} {needed} images of each set, found {train} for training and {test} for tests")
+            })
+            .collect()
     }
 
     /// What is wrong with a set of images, by its figures.

@@ -32,6 +32,8 @@ pub struct Judge {
     pub data: String,
     /// First 12 hexadecimal digits of the SHA-256 of its weights' file.
     pub hash: String,
+    /// Whether its classes are quarter turns, which it has learned from images without labels ([`rotations`](super::rotations)).
+    pub of_rotations: bool,
     net: Net,
     /// How many there are.
     features: usize,
@@ -68,7 +70,7 @@ impl Judge {
         let hash = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
         let [c, h, w] = net.inputs[0];
         let features = recipe.settings::<judge::Config>()?.features;
-        Ok(Self { data: recipe.data.name, hash, net, features, shown: [h, w, c], device })
+        Ok(Self { data: recipe.data.name, hash, of_rotations: false, net, features, shown: [h, w, c], device })
     }
 
     /// The same judge for images of `[H, W, C]`, which it fits to what it looks at as [`data`] fits images to a recipe: real and generated ones alike.
@@ -80,6 +82,15 @@ impl Judge {
     /// The shipped judge of a data set: `trainer/judges/NAME`.
     pub fn shipped(project: &Path, data: &str) -> PathBuf {
         project.join("trainer/judges").join(data)
+    }
+
+    /// What stands beside each figure: the hash, and what kind of judge it is, if it is no usual one.
+    pub fn name(&self) -> String {
+        if self.of_rotations {
+            format!("{} (self-supervised, by rotations of these images; not Inception)", self.hash)
+        } else {
+            self.hash.clone()
+        }
     }
 
     /// Number of classes.

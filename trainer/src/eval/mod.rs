@@ -3,6 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | `judge.rs` | a frozen classifier: features, classes, the hash of its weights |
+//! | `rotations.rs` | a judge that learns from images without labels |
 //! | `figures.rs` | all measures of one set of images |
 //! | `gan_train.rs` | a classifier that learns from generated images |
 //! | `stacked.rs` | modes of stacked digits |
@@ -19,6 +20,7 @@ pub mod gan_train;
 pub mod inversion;
 pub mod judge;
 pub mod plane;
+pub mod rotations;
 pub mod stacked;
 
 pub use figures::{Figures, Flag, Reference};

@@ -9,10 +9,10 @@ mod sheet;
 
 use std::path::Path;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 pub use gif::save_gif;
-pub use npy::{load_npy, save_npy};
+pub use npy::{load_npy, save_npy, stream_npy};
 pub use scatter::{SIDE as SCATTER, scatter};
 pub use sheet::save_grid;
 
@@ -26,13 +26,32 @@ pub const GIF_DELAY_MS: u32 = 80;
 /// # Errors
 /// Another extension, no images, an image whose length is not `H·W·C`, or a file that cannot be written.
 pub fn save(path: &Path, images: &[Vec<u8>], shape: [usize; 3], columns: usize) -> Result<()> {
-    let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
-    match extension.as_deref() {
-        Some("png") => save_grid(path, images, shape, columns),
-        Some("gif") => save_gif(path, images, shape, GIF_DELAY_MS),
-        Some("npy") => save_npy(path, images, shape),
-        _ => bail!("expected a file name that ends in .png, .gif or .npy, found {}: change the name", path.display()),
+    match expect(path, &FORMATS)? {
+        "png" => save_grid(path, images, shape, columns),
+        "gif" => save_gif(path, images, shape, GIF_DELAY_MS),
+        _ => save_npy(path, images, shape),
     }
+}
+
+/// The extensions that [`save`] knows.
+pub const FORMATS: [&str; 3] = ["png", "gif", "npy"];
+
+/// Which of `extensions`, in small letters, the file name `path` ends in, for a look before long work.
+///
+/// # Errors
+/// None of them.
+pub fn expect(path: &Path, extensions: &[&'static str]) -> Result<&'static str> {
+    let found = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
+    let known = extensions.iter().find(|&&known| found.as_deref() == Some(known)).copied();
+    known.with_context(|| {
+        let dotted: Vec<String> = extensions.iter().map(|extension| format!(".{extension}")).collect();
+        let listed = match &dotted[..] {
+            [one] => one.clone(),
+            [others @ .., last] => format!("{} or {last}", others.join(", ")),
+            [] => String::new(),
+        };
+        format!("expected a file name that ends in {listed}, found {}: change the name", path.display())
+    })
 }
 
 /// What every writer relies on: at least one image, each of `H·W·C` bytes, `C` one of `channels`.

@@ -1,6 +1,6 @@
 //! What a person sees while it trains: a bar on a terminal, a line now and then elsewhere, nothing when quiet.
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -67,9 +67,19 @@ impl Progress {
                 if last.elapsed() >= Duration::from_secs(LINE_SECONDS) || step == self.steps {
                     *last = Instant::now();
                     let left = (self.steps - step) as f64 / rate;
-                    eprintln!("step {step}/{} · {} · {left:.0} s left", self.steps, message());
+                    let line = format!("step {step}/{} · {} · {left:.0} s left", self.steps, message());
+                    print(&line);
                 }
             }
+        }
+    }
+
+    /// A line that a person should see, above the bar.
+    pub(super) fn say(&self, line: &str) {
+        match &self.kind {
+            Kind::Quiet => {}
+            Kind::Bar(bar) => bar.println(line),
+            Kind::Lines { .. } => print(line),
         }
     }
 
@@ -78,7 +88,12 @@ impl Progress {
             bar.abandon();
         }
         if stopped && !matches!(self.kind, Kind::Quiet) {
-            eprintln!("stopped; everything is saved in {}, --resume goes on", out.display());
+            print(&format!("stopped; everything is saved in {}, --resume goes on", out.display()));
         }
     }
+}
+
+/// Training goes on when nobody listens any more.
+fn print(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }

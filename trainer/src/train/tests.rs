@@ -1,6 +1,16 @@
 //! Runs on a data set of a few made-up images.
 
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+
+use burn::tensor::Device;
+
+use super::session::METRICS;
 use super::*;
+use crate::rng::Rng;
+use crate::run::RECIPE;
+use crate::{checkpoint, systems};
 
 /// Images with a bright bar whose place depends on the image.
 fn dataset(size: usize) -> Dataset {
@@ -117,14 +127,14 @@ fn stop_saves_and_ends_well() {
     let stop = Options { stop: Arc::new(AtomicBool::new(true)), ..options(folder.path()) };
     let summary = train_on(&recipe("dcgan", 20), &dataset(16), &stop).unwrap();
     assert!(summary.stopped && summary.steps == 0 && summary.sheet.unwrap().is_file());
-    assert!(checkpoint::recover(folder.path()).unwrap().is_some());
+    assert!(checkpoint::newest(folder.path()).unwrap().is_some());
 
     let message = format!("{:#}", train_on(&recipe("dcgan", 20), &dataset(16), &options(folder.path())).unwrap_err());
     assert!(message.contains("--resume"), "{message}");
 
     let other = Options { resume: true, ..options(folder.path()) };
     let message = format!("{:#}", train_on(&recipe("gan", 20), &dataset(16), &other).unwrap_err());
-    assert!(message.contains("another recipe"), "{message}");
+    assert!(message.contains("cannot go on with") && message.contains("--from"), "{message}");
 }
 
 #[test]
@@ -143,4 +153,107 @@ fn a_data_set_of_another_size_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let error = train_on(&recipe("dcgan", 20), &dataset(8), &options(folder.path())).unwrap_err();
     assert!(error.to_string().contains("found 8×8×1 in bars"), "{error}");
+}
+
+#[test]
+fn rates_may_change_on_the_way_and_data_may_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("a");
+    train_on(&recipe("dcgan", 4), &dataset(16), &options(&out)).unwrap();
+    let mut slower = recipe("dcgan", 6);
+    slower.train.lr_critic = 1e-4;
+    slower.data.name = "elsewhere".into();
+    let again = Options { resume: true, ..options(&out) };
+    assert_eq!(train_on(&slower, &dataset(16), &again).unwrap().steps, 6);
+    assert_eq!(Recipe::load(&out.join(RECIPE)).unwrap(), slower, "the folder has the recipe as run");
+
+    let mut fewer = dataset(16);
+    fewer.images.truncate(30 * 256);
+    fewer.labels.as_mut().unwrap().truncate(30);
+    let message = train_on(&slower, &fewer, &again).unwrap_err().to_string();
+    assert!(message.contains("40 images of 16×16×1 in 10 classes, found 30 images"), "{message}");
+    let mut other = dataset(16);
+    other.images[0] ^= 1;
+    let message = train_on(&slower, &other, &again).unwrap_err().to_string();
+    assert!(message.contains("as many, but other ones"), "{message}");
+    let mut wider = slower.clone();
+    wider.train.batch = 10;
+    let message = train_on(&wider, &dataset(16), &again).unwrap_err().to_string();
+    assert!(message.contains("train.batch = 10, was 8"), "{message}");
+
+    let typed_wrong = Options { resume: true, ..options(&folder.path().join("b")) };
+    let message = train_on(&slower, &dataset(16), &typed_wrong).unwrap_err().to_string();
+    assert!(message.contains("found none") && message.contains(&*out.to_string_lossy()), "{message}");
+    assert!(!folder.path().join("b").exists());
+}
+
+#[test]
+fn two_do_not_train_in_one_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let claim = folder::claim(folder.path(), false).unwrap();
+    let train = || train_on(&recipe("dcgan", 2), &dataset(16), &options(folder.path()));
+    let message = train().unwrap_err().to_string();
+    let process = format!("(process {})", std::process::id());
+    assert!(message.contains(&process) && message.contains("another --out"), "{message}");
+    drop(claim);
+    train().unwrap();
+}
+
+#[test]
+fn a_run_starts_from_the_weights_of_another() {
+    // Systems whose files in a checkpoint are called differently; a gaussian has none.
+    for system in ["dcgan", "vae", "unrolled", "judge"] {
+        let folder = tempfile::tempdir().unwrap();
+        let [first, second, shipped, third] = ["a", "b", "shipped", "c"].map(|name| folder.path().join(name));
+        train_on(&recipe(system, 4), &dataset(16), &options(&first)).unwrap();
+        // A stop before the first step saves what a run starts from.
+        let stop = |out: &Path| Options { stop: Arc::new(AtomicBool::new(true)), ..options(out) };
+        let from = |run: &Path| Recipe { from: Some(run.display().to_string()), seed: 9, ..recipe(system, 4) };
+        let summary = train_on(&from(&first), &dataset(16), &stop(&second)).unwrap();
+        assert_eq!(summary.steps, 0);
+        let net = if system == "judge" { "judge.safetensors" } else { "generator.safetensors" };
+        let weights = |run: &Path| fs::read(run.join(net)).unwrap();
+        assert!(weights(&first) == weights(&second), "{system}");
+        assert_eq!(Recipe::load(&second.join(RECIPE)).unwrap().from, from(&first).from);
+        // It goes on with and without naming again where it began.
+        train_on(&Recipe { seed: 9, ..recipe(system, 4) }, &dataset(16), &Options { resume: true, ..options(&second) })
+            .unwrap();
+        assert_eq!(Recipe::load(&second.join(RECIPE)).unwrap().from, from(&first).from);
+        if system == "judge" {
+            continue;
+        }
+        fs::create_dir(&shipped).unwrap();
+        for file in [RECIPE, net] {
+            fs::copy(first.join(file), shipped.join(file)).unwrap();
+        }
+        train_on(&from(&shipped), &dataset(16), &stop(&third)).unwrap();
+        assert!(weights(&first) == weights(&third), "{system}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let [first, second] = ["a", "b"].map(|name| folder.path().join(name));
+    train_on(&recipe("dcgan", 1), &dataset(16), &options(&first)).unwrap();
+    let from = |recipe: Recipe| Recipe { from: Some(first.display().to_string()), ..recipe };
+    let refused = |recipe| train_on(&recipe, &dataset(16), &options(&second)).unwrap_err().to_string();
+    let mut wider = from(recipe("dcgan", 1));
+    wider.settings.insert("latent".into(), 6.into());
+    assert!(refused(wider).contains("dcgan.latent = 6, was 5"));
+    assert!(refused(from(recipe("gan", 1))).contains("found one of dcgan"));
+    let nowhere = Recipe { from: Some("nowhere".into()), ..recipe("gan", 1) };
+    assert!(refused(nowhere).contains("found none at nowhere"));
+    assert!(!second.exists());
+}
+
+#[test]
+fn samples_without_levels_are_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut wild = recipe("gan", 110);
+    (wild.train.lr_generator, wild.train.lr_critic) = (0.9, 0.9);
+    let summary = train_on(&wild, &dataset(16), &options(&folder.path().join("a"))).unwrap();
+    assert_eq!(summary.outcome, Outcome::Saturated);
+    assert!(summary.advice.contains("black and white"), "{}", summary.advice);
+    let metrics = fs::read_to_string(folder.path().join("a").join(METRICS)).unwrap();
+    let signs: Vec<&str> = metrics.lines().filter(|line| line.contains("sign")).collect();
+    assert_eq!(signs, ["{\"sign\":\"saturated\",\"step\":100}"]);
+    let short = train_on(&recipe("gan", 9), &dataset(16), &options(&folder.path().join("b"))).unwrap();
+    assert_eq!((short.outcome, &*short.advice), (Outcome::TooShort, ""));
 }

@@ -15,7 +15,7 @@ use crate::cli::{Console, Ending, bytes, grouped, interrupt, table};
 use crate::data::{self, FetchOptions};
 use crate::recipe::Recipe;
 use crate::run::RECIPE as RECIPE_FILE;
-use crate::{files, train};
+use crate::{checkpoint, files, train};
 
 /// The recipe that is trained, part of the program.
 const RECIPE: &str = include_str!("../../../recipes/demo.toml");
@@ -75,7 +75,7 @@ fn train_or_resume(args: &Args, folder: &Path, console: Console) -> Result<Optio
     let options = train::Options {
         device: "flex".into(),
         out: folder.to_owned(),
-        resume: same,
+        resume: checkpoint::newest(folder)?.is_some(),
         quiet: console.quiet,
         stop: interrupt::stop_flag(),
     };

@@ -18,7 +18,10 @@ use crate::cli::import::Assumptions;
 use crate::cli::source::{Source, project};
 use crate::cli::{Console, Ending, table};
 use crate::data::{self, Dataset, Split};
-use crate::eval::{self, Figures, Flag, Inversion, Judge, Reference, controls, gan_train, stacked as eval_stacked};
+use crate::eval::figures::LEAST;
+use crate::eval::{
+    self, Figures, Flag, Inversion, Judge, Reference, controls, gan_train, rotations, stacked as eval_stacked,
+};
 use crate::invert::Search;
 use crate::recipe::{DataConfig, Recipe};
 use crate::rng::Rng;
@@ -27,12 +30,15 @@ use crate::{checkpoint, device, run, systems};
 /// Images that are looked at by default.
 const COUNT: usize = 10_000;
 
+/// Bytes of images that are looked at, at most.
+const MAX_BYTES: usize = 1 << 30;
+
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// A run folder (float, and the int8 it exports to) or a model file (int8)
     #[arg(value_name = "RUN|MODEL")]
     source: PathBuf,
-    /// The judge to look through [default: the shipped one of the data set]
+    /// The judge to look through [default: the shipped one of the data set, or one that learns from the images which way up they are]
     #[arg(long, value_name = "FOLDER")]
     judge: Option<PathBuf>,
     /// Generated images, and training images for the floor [default: 10000; of stacked-mnist 26000, of points of the plane 20000]
@@ -80,6 +86,9 @@ struct Report {
     count: usize,
     seed: u64,
     rows: Vec<Row>,
+    /// Measures for which there are too few images, a sentence each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    left_out: Vec<String>,
     /// What the system itself says of the test images, by its last checkpoint.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     own: BTreeMap<&'static str, f32>,
@@ -112,32 +121,63 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         let task = stacked::Task { source: args.source.clone(), judge, seed: args.seed, sets };
         return stacked::run(task, &device, console);
     }
-    let folder = args.judge.clone().unwrap_or_else(|| Judge::shipped(&project(), &data));
-    let judge = Judge::load(&folder, &device)?;
-    let ([h, w, c], seen) = (shape, judge.shape());
+    let [h, w, c] = shape;
+    let config = DataConfig { name: data.clone(), size: h, channels: c, limit: None };
+    let (train, test) = (data::load_split(&config, Split::Train)?, data::load_split(&config, Split::Test)?);
+    for (what, set) in [("training", &train), ("test", &test)] {
+        ensure!(
+            set.len() >= LEAST,
+            "expected at least {LEAST} {what} images, found {} in {}: fewer say nothing",
+            set.len(),
+            set.name
+        );
+    }
+    ensure!(
+        !args.controls || train.labels.as_ref().is_some_and(|labels| labels.contains(&3)),
+        "expected data with labels, and images of class 3, for --controls, found {} without",
+        train.name
+    );
+    let folder =
+        args.judge.clone().or_else(|| Some(Judge::shipped(&project(), &data)).filter(|folder| folder.is_dir()));
+    let judge = match &folder {
+        Some(folder) => Judge::load(folder, &device)?,
+        None => {
+            ensure!(
+                !args.gan_train,
+                "expected --judge with --gan-train: for {data} none is shipped, give one of its classes"
+            );
+            ensure!(h == w, "expected square images, found {h}×{w}: a judge that turns them needs them");
+            console.say(&format!(
+                "no judge of {data} is shipped: training one that tells which way up its images are (--judge takes another)"
+            ));
+            rotations::learn(&train, console.quiet, &device)?
+        }
+    };
+    let seen = judge.shape();
     ensure!(
         h == w && c == seen[2],
         "expected square images of {} channels, as the judge {} looks at, found {h}×{w}×{c}: give --judge one for them",
         seen[2],
-        folder.display()
+        judge.name()
     );
     if seen != shape {
         console.say(&format!("images of {h}×{w} are fitted to the judge's {}×{}, real ones too", seen[0], seen[1]));
     }
     let judge = judge.shown(shape);
-    let config = DataConfig { name: data.clone(), size: h, channels: c, limit: None };
-    let (train, test) = (data::load_split(&config, Split::Train)?, data::load_split(&config, Split::Test)?);
+    // A judge of rotations knows no classes.
+    let asked = asked.filter(|_| !judge.of_rotations);
     console.say("looking at the real images");
     let reference = Reference::new(&judge, &train, &test, count, args.seed, args.parzen);
 
     let mut report = Report {
         source: args.source.clone(),
         data,
-        judge: judge.hash.clone(),
+        judge: judge.name(),
         judge_accuracy: reference.judge_accuracy,
         count,
         seed: args.seed,
         rows: Vec::new(),
+        left_out: reference.left_out(),
         own: own(&args.source, &test, &device)?,
         int8_psnr_db: None,
         int8_p999_levels: None,
@@ -151,10 +191,10 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     if let [(_, float), (_, int8)] = &sets[..] {
         let Difference { psnr, p999, .. } = pixels::difference(float, int8);
         let same = edgegen_metrics::classes::accuracy(&judge.look(int8).classes, &judge.look(float).classes);
-        (report.int8_psnr_db, report.int8_p999_levels, report.int8_same_class) = (Some(psnr), Some(p999), Some(same));
+        (report.int8_psnr_db, report.int8_p999_levels) = (Some(psnr), Some(p999));
+        report.int8_same_class = (!judge.of_rotations).then_some(same);
     }
     if args.controls {
-        ensure!(train.labels.is_some(), "expected data with labels for --controls, found {} without", report.data);
         let mut rng = Rng::new(args.seed, 1);
         sets.extend(
             controls::CONTROLS
@@ -164,7 +204,8 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     }
     let learn = |name: &str, images: &[Vec<u8>], labels: &[usize]| {
         console.say(&format!("training a classifier on the images: {name}"));
-        gan_train::accuracy(&folder, images, labels, &test, args.seed, &device)
+        let folder = folder.as_deref().context("--gan-train has a judge's folder")?;
+        gan_train::accuracy(folder, images, labels, &test, args.seed, &device)
     };
     let gan_train = args.gan_train.then(|| {
         let (images, labels) = some_of(&train, count, args.seed);
@@ -232,6 +273,8 @@ fn images(args: &Args, source: &Source) -> Result<Made> {
     check(args, &data, classes)?;
     let usual = if data == data::STACKED { eval_stacked::COUNT } else { COUNT };
     let count = args.count.map_or(usual, |count| count as usize);
+    let most = MAX_BYTES / source.shape()?.iter().product::<usize>().max(1);
+    ensure!(count <= most, "expected at most {most} images of this size to look at, found --count {count}");
     match source {
         Source::Run(run) => {
             let (float, shape) = source.images(args.seed, count, None)?;
@@ -283,7 +326,7 @@ fn inverted(args: &Args, source: &Source, data: [&Dataset; 2], device: &Device) 
 /// What a run's system says of the test images: the bound of a VAE. Shipped folders, which have no checkpoint, and model files say nothing.
 fn own(source: &Path, test: &Dataset, device: &Device) -> Result<BTreeMap<&'static str, f32>> {
     const BATCH: usize = 250;
-    let Some((_, checkpoint)) = checkpoint::recover(source)? else { return Ok(BTreeMap::new()) };
+    let Some((_, checkpoint)) = checkpoint::newest(source)? else { return Ok(BTreeMap::new()) };
     let recipe = Recipe::load(&source.join(run::RECIPE))?;
     let kind = systems::find(&recipe.system)?;
     let mut system = (kind.build)(&recipe, &device.clone().autodiff(), &mut Rng::new(0, 0))?;
@@ -305,24 +348,30 @@ fn own(source: &Path, test: &Dataset, device: &Device) -> Result<BTreeMap<&'stat
 
 fn text(report: &Report) -> String {
     let percent = |share: f64| format!("{:.1} %", 100.0 * share);
+    // A measure that was left out is no number.
+    let known = |value: f64, text: String| if value.is_nan() { "–".to_owned() } else { text };
     let rows = report.rows.iter().map(|Row { name, figures, flags, gan_train }| {
         let least = figures.histogram.iter().copied().fold(f64::INFINITY, f64::min);
         let most = figures.histogram.iter().copied().fold(0.0, f64::max);
         let flags: Vec<String> = flags.iter().map(|flag| format!("{flag:?}")).collect();
         [
             name.clone(),
-            format!("{:.2}", figures.frechet),
-            format!("{:.2}", figures.frechet_over_floor),
-            format!("{:.2} ± {:.2}", figures.kid[0], figures.kid[1]),
-            format!("{:.2} / {:.2}", figures.precision, figures.recall),
-            format!("{:.2} / {:.2}", figures.density, figures.coverage),
-            format!("{} … {}", percent(least), percent(most)),
+            known(figures.frechet, format!("{:.2}", figures.frechet)),
+            known(figures.frechet, format!("{:.2}", figures.frechet_over_floor)),
+            known(figures.kid[0], format!("{:.2} ± {:.2}", figures.kid[0], figures.kid[1])),
+            known(figures.precision, format!("{:.2} / {:.2}", figures.precision, figures.recall)),
+            known(figures.density, format!("{:.2} / {:.2}", figures.density, figures.coverage)),
+            if figures.histogram.is_empty() {
+                "–".to_owned()
+            } else {
+                format!("{} … {}", percent(least), percent(most))
+            },
             figures.asked.map_or_else(String::new, percent),
             gan_train.map_or_else(String::new, percent),
             format!("{:.3}", figures.sliced),
-            format!("{:.2}, {}", figures.nearest_ratio, percent(figures.too_near)),
+            known(figures.nearest_ratio, format!("{:.2}, {}", figures.nearest_ratio, percent(figures.too_near))),
             format!("{:.2}", figures.checkerboard),
-            format!("{:.3}, {:.3}", figures.mmd_p, figures.classifier_p),
+            known(figures.mmd_p, format!("{:.3}, {:.3}", figures.mmd_p, figures.classifier_p)),
             figures.parzen.map_or_else(String::new, |[mean, error]| format!("{mean:.1} ± {error:.1}")),
             flags.join(", "),
         ]
@@ -345,24 +394,32 @@ fn text(report: &Report) -> String {
         "flags",
     ];
     let mut text = format!(
-        "{}\n{}: {} images from seed {}, against the test images of {} through judge {} (right on {} of them)",
+        "{}\n{}: {} images from seed {}, against the test images of {} through judge {} ({})",
         table(head, rows),
         report.source.display(),
         report.count,
         report.seed,
         report.data,
         report.judge,
-        percent(report.judge_accuracy),
+        match report.judge_accuracy {
+            accuracy if accuracy.is_nan() => "they have no labels".to_owned(),
+            accuracy if report.judge.contains("rotations") => {
+                format!("right on the turns of {} of them", percent(accuracy))
+            }
+            accuracy => format!("right on {} of them", percent(accuracy)),
+        },
     );
+    for note in &report.left_out {
+        text += &format!("\n{note}");
+    }
     for (name, value) in &report.own {
         text += &format!("\n{name} {value:.2}");
     }
-    if let (Some(psnr), Some(p999), Some(same)) = (report.int8_psnr_db, report.int8_p999_levels, report.int8_same_class)
-    {
-        text += &format!(
-            "\nint8 against float: {psnr:.1} dB PSNR, 99.9 % of pixels within {p999} levels, {} in the same class",
-            percent(same)
-        );
+    if let (Some(psnr), Some(p999)) = (report.int8_psnr_db, report.int8_p999_levels) {
+        text += &format!("\nint8 against float: {psnr:.1} dB PSNR, 99.9 % of pixels within {p999} levels");
+        if let Some(same) = report.int8_same_class {
+            text += &format!(", {} in the same class", percent(same));
+        }
     }
     if let Some(inversion) = &report.inversion {
         let Inversion { count, own_found, own_median_db, test_nearer, test_median_db, nearest_median_db } = inversion;

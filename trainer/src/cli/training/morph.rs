@@ -15,7 +15,7 @@ use crate::cli::{Console, Ending, export, table};
 use crate::invert::{Distance, Search, invert};
 use crate::morph::{self, Curve};
 use crate::rng::Rng;
-use crate::{data, device, images};
+use crate::{data, device, files, images};
 
 /// Most stations: what a line of the strip can have.
 const MAX_LEGS: i64 = 64;
@@ -77,6 +77,10 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         "expected a name that ends in .png for the strip, found {}: change the name",
         args.out.display()
     );
+    let beside = ["gif", "egm"].map(|extension| args.out.with_extension(extension));
+    let read = [("A", Path::new(&args.from)), ("B", Path::new(&args.to))];
+    let written = [("the strip", &*args.out), ("the animation", &*beside[0]), ("the model", &*beside[1])];
+    files::distinct(&read, &written)?;
     let source = args.run.clone().unwrap_or_else(|| project().join("models/mnist-dcgan"));
     let opened = Source::open(&source, &Assumptions::default())?;
     let Source::Run(run) = &opened else {
@@ -104,7 +108,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
 
     let dims = run.generator.input().dims;
     let stations = morph::there_and_back(&found[0].codes, &found[1].codes, dims, args.legs.into(), args.curve);
-    let [animation, path] = ["gif", "egm"].map(|extension| args.out.with_extension(extension));
+    let [animation, path] = beside;
     let name = source.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     export::export(run, &name, &[(KEY, &morph::to_text(&stations))], Packing::Portable, &path)?;
     let frames = frames(&path)?;

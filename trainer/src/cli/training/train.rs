@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use crate::cli::{Console, Ending, interrupt};
+use crate::cli::{Console, Ending, interrupt, quoted};
 use crate::recipe::Recipe;
 use crate::train;
 
@@ -27,9 +27,12 @@ pub struct Args {
     /// The run folder [default: runs/ and the recipe's name]
     #[arg(long)]
     out: Option<PathBuf>,
-    /// Go on from the checkpoint in the run folder
+    /// Go on from the checkpoint in the run folder; steps, rates and intervals may be others than before
     #[arg(long)]
     resume: bool,
+    /// Begin with the weights of this run, or shipped model, instead of random ones
+    #[arg(long, value_name = "RUN", conflicts_with = "resume")]
+    from: Option<PathBuf>,
 }
 
 pub fn run(args: &Args, console: Console) -> Result<Ending> {
@@ -37,6 +40,9 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     recipe.train.steps = args.steps.unwrap_or(recipe.train.steps);
     recipe.seed = args.seed.unwrap_or(recipe.seed);
     recipe.data.name = args.data.clone().unwrap_or(recipe.data.name);
+    if let Some(run) = &args.from {
+        recipe.from = Some(run.to_string_lossy().into_owned());
+    }
     recipe.check()?;
     let name = args.recipe.file_stem().unwrap_or_default();
     let options = train::Options {
@@ -49,14 +55,22 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     let summary = train::train(&recipe, &options)?;
     console.show(&summary, || {
         let losses: Vec<String> = summary.losses.iter().map(|(name, value)| format!("{name} {value:.4}")).collect();
+        let (out, steps) = (quoted(&options.out), summary.steps);
         let next = match &summary.sheet {
-            Some(sheet) => {
-                format!("samples: {}\nnext: edgegen export {} -o model.egm", sheet.display(), options.out.display())
-            }
-            None => format!("next: edgegen eval RUN --judge {}", options.out.display()),
+            _ if summary.outcome.is_failure() => format!("of no use ({}): {}", summary.outcome.name(), summary.advice),
+            Some(_) => format!("next: edgegen export {out} -o model.egm"),
+            None => format!("next: edgegen eval RUN --judge {out}"),
         };
-        let (out, steps) = (options.out.display(), summary.steps);
-        format!("{out}: {steps} steps, {:.0} images/s, {}\n{next}", summary.images_per_second, losses.join(", "))
+        let samples =
+            summary.sheet.as_ref().map_or_else(String::new, |sheet| format!("samples: {}\n", sheet.display()));
+        let done = if summary.session_steps > 0 {
+            format!("{steps} steps, {:.0} images/s, {}", summary.images_per_second, losses.join(", "))
+        } else if summary.stopped {
+            format!("stopped after {steps} steps")
+        } else {
+            format!("finished already, {steps} steps: ask for more with --steps to go on")
+        };
+        format!("{}: {done}\n{samples}{next}", options.out.display())
     })?;
     Ok(if summary.stopped { Ending::Interrupted } else { Ending::Done })
 }
