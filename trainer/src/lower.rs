@@ -18,16 +18,22 @@ use crate::systems::Generator;
 ///
 /// # Errors
 ///
-/// As [`lower_net`], and if the generator reads anything but one vector.
+/// As [`lower_net`], and if the generator reads anything but one vector or one image.
 pub fn lower(generator: &Generator) -> Result<Network> {
     let Generator { net, pixels, .. } = generator;
-    let [[_, 1, 1]] = net.inputs[..] else {
+    let [[c, h, w]] = net.inputs[..] else {
         bail!(
-            "expected a net that reads one vector, found inputs of {:?}: only generators can be exported",
+            "expected a net that reads one vector or one image, found inputs of {:?}: only generators can be exported",
             net.inputs
         );
     };
-    lower_net(net, &[Input::Latent(generator.input())], *pixels)
+    let input = match generator.fed() {
+        Some(_) => {
+            Input::Image { shape: Shape { h: narrow(h)?, w: narrow(w)?, c: narrow(c)? }, pixels: PixelRange::Symmetric }
+        }
+        None => Input::Latent(generator.input()),
+    };
+    lower_net(net, &[input], *pixels)
 }
 
 /// The float network of a net, whose inputs are what `inputs` says.

@@ -6,7 +6,7 @@
 //! | --- | --- |
 //! | `recipe.toml` | the recipe as run, with all defaults written out |
 //! | `metrics.jsonl` | one line a step: losses, scores, learning rates |
-//! | `samples/step-N.png` | the averaged generator on the same latents each time; points of the plane over real ones |
+//! | `samples/step-N.png` | the averaged generator on the same latents each time; points of the plane over real ones; of pairs input, output and target |
 //! | `samples/film.gif` | of points, all of these in turn |
 //! | `generator.safetensors` | the averaged weights, as they ship; of a judge, `judge.safetensors` |
 //! | `checkpoint/` | everything that [`Options::resume`] needs to go on bit for bit |
@@ -20,12 +20,13 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 use burn::tensor::Device;
+use edgegen_export::layers::PixelRange;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::checkpoint::{self, State};
 use crate::data::plane::{Plane, in_view};
-use crate::data::{self, Dataset};
+use crate::data::{self, Dataset, Pairs, Split};
 use crate::recipe::Recipe;
 use crate::rng::Rng;
 use crate::run::{GENERATOR, JUDGE, RECIPE, to_pixels};
@@ -44,6 +45,8 @@ const METRICS: &str = "metrics.jsonl";
 const SAMPLES: &str = "samples";
 /// Columns and rows of a sample sheet.
 const GRID: usize = 8;
+/// Pairs on a sample sheet, three in a row.
+const PAIRS: usize = 24;
 /// Generated and real points on a picture of the plane.
 const SCATTERED: usize = 2_000;
 /// Milliseconds that the film shows each of them.
@@ -96,6 +99,7 @@ fn as_map<S: Serializer>(losses: &Losses, serializer: S) -> Result<S::Ok, S::Err
 pub fn train(recipe: &Recipe, options: &Options) -> Result<Summary> {
     match Plane::named(&recipe.data.name) {
         Some(plane) => in_pool(recipe, Data::Points(&plane), options),
+        None if is_paired(recipe) => train_on_pairs(recipe, &data::load_pairs(&recipe.data, Split::Train)?, options),
         None => train_on(recipe, &data::load(&recipe.data)?, options),
     }
 }
@@ -106,6 +110,26 @@ pub fn train(recipe: &Recipe, options: &Options) -> Result<Summary> {
 ///
 /// As [`train`].
 pub fn train_on(recipe: &Recipe, dataset: &Dataset, options: &Options) -> Result<Summary> {
+    check_images(recipe, dataset)?;
+    in_pool(recipe, Data::Images(dataset), options)
+}
+
+/// Trains on `pairs`, whose images must have the size the recipe says.
+///
+/// # Errors
+///
+/// As [`train`].
+pub fn train_on_pairs(recipe: &Recipe, pairs: &Pairs, options: &Options) -> Result<Summary> {
+    check_images(recipe, &pairs.inputs)?;
+    check_images(recipe, &pairs.targets)?;
+    in_pool(recipe, Data::Pairs(pairs), options)
+}
+
+fn is_paired(recipe: &Recipe) -> bool {
+    systems::PAIRED.contains(&&*recipe.system)
+}
+
+fn check_images(recipe: &Recipe, dataset: &Dataset) -> Result<()> {
     let config = &recipe.train;
     let [h, w, c] = dataset.shape;
     let (size, channels) = (recipe.data.size, recipe.data.channels);
@@ -121,13 +145,14 @@ pub fn train_on(recipe: &Recipe, dataset: &Dataset, options: &Options) -> Result
         dataset.len(),
         dataset.name
     );
-    in_pool(recipe, Data::Images(dataset), options)
+    Ok(())
 }
 
 /// What a run learns from.
 #[derive(Clone, Copy)]
 enum Data<'a> {
     Images(&'a Dataset),
+    Pairs(&'a Pairs),
     Points(&'a Plane),
 }
 
@@ -136,6 +161,7 @@ impl Data<'_> {
     fn classes(self) -> usize {
         match self {
             Self::Images(dataset) => dataset.classes(),
+            Self::Pairs(pairs) => pairs.targets.classes(),
             Self::Points(plane) => plane.mixture.centres.len(),
         }
     }
@@ -150,6 +176,13 @@ fn in_pool(recipe: &Recipe, data: Data<'_>, options: &Options) -> Result<Summary
 
 fn run(recipe: &Recipe, data: Data<'_>, options: &Options) -> Result<Summary> {
     recipe.check()?;
+    ensure!(
+        matches!(data, Data::Pairs(_)) == is_paired(recipe),
+        "expected {} for system = \"{}\", found {}: change [data] or the system",
+        if is_paired(recipe) { "pairs of images" } else { "single images or points" },
+        recipe.system,
+        recipe.data.name
+    );
     let config = &recipe.train;
     let plain = device::open(&options.device)?;
     let mut session = Session::open(recipe, data, options, &plain)?;
@@ -233,11 +266,13 @@ impl<'a> Session<'a> {
         truncate_metrics(&out.join(METRICS), state.step)?;
         let count = match data {
             Data::Images(_) => GRID * GRID,
+            Data::Pairs(pairs) => PAIRS.min(pairs.inputs.len()),
             Data::Points(_) => SCATTERED,
         };
-        let (classes, grid) = match system.trained() {
-            Trained::Judge(net) => (net.output[0], Vec::new()),
-            Trained::Generator(generator) => (generator.classes, generator.draw(count, &mut grid)),
+        let (classes, grid) = match (system.trained(), data) {
+            (Trained::Judge(net), _) => (net.output[0], Vec::new()),
+            (Trained::Generator(_), Data::Pairs(pairs)) => (0, to_values(&pairs.inputs, count)),
+            (Trained::Generator(generator), _) => (generator.classes, generator.draw(count, &mut grid)),
         };
         // Without labels there are 0 classes; who finds classes by itself asks for none.
         ensure!(
@@ -249,7 +284,12 @@ impl<'a> Session<'a> {
         );
         let train = &recipe.train;
         let feed = match data {
-            Data::Images(dataset) => Feed::Images(Order::new(dataset, train, state.order.clone(), state.position)),
+            Data::Images(dataset) => {
+                Feed::Images(Order::new(dataset, None, train, state.order.clone(), state.position))
+            }
+            Data::Pairs(Pairs { inputs, targets }) => {
+                Feed::Images(Order::new(targets, Some(inputs), train, state.order.clone(), state.position))
+            }
             Data::Points(plane) => Feed::Points(Points { plane, batch: train.batch, rng: state.order.clone() }),
         };
         Ok(Self { recipe, out, device, system, data, feed, state, metrics: Vec::new(), grid })
@@ -314,12 +354,18 @@ impl<'a> Session<'a> {
         let Trained::Generator(generator) = self.system.trained() else { return Ok(None) };
         let outputs = generator.generate(&self.grid, self.device);
         let path = self.out.join(SAMPLES).join(format!("step-{}.png", self.state.step));
+        let [c, h, w] = generator.net.output;
+        let pixels = |image: &Vec<f32>| to_pixels(image, [c, h, w], generator.pixels);
         match self.data {
             Data::Images(_) => {
-                let [c, h, w] = generator.net.output;
-                let pixels = |image: &Vec<f32>| to_pixels(image, [c, h, w], generator.pixels);
                 let sheet: Vec<Vec<u8>> = outputs.iter().map(pixels).collect();
                 images::save_grid(&path, &sheet, [h, w, c], GRID)?;
+            }
+            Data::Pairs(Pairs { inputs, targets }) => {
+                let row =
+                    |(index, output)| [inputs.image(index).to_vec(), pixels(output), targets.image(index).to_vec()];
+                let sheet: Vec<Vec<u8>> = outputs.iter().enumerate().flat_map(row).collect();
+                images::save_grid(&path, &sheet, [h, w, c], 9)?;
             }
             Data::Points(plane) => {
                 // Always the same real points, so that only what moves in the film has changed.
@@ -357,6 +403,11 @@ impl<'a> Session<'a> {
         };
         checkpoint::save_net(trained.net(), &self.out.join(name))
     }
+}
+
+/// The first `count` images as a generator reads them.
+fn to_values(dataset: &Dataset, count: usize) -> Vec<Vec<f32>> {
+    (0..count).map(|index| PixelRange::Symmetric.planes(dataset.image(index), dataset.shape[2])).collect()
 }
 
 /// A run goes on with the recipe it began with; only its length and how often it reports may change.

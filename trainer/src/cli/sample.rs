@@ -14,7 +14,8 @@ pub struct Args {
     /// A run folder (float), an ONNX file (float) or a model file (int8)
     #[arg(value_name = "RUN|ONNX|MODEL")]
     source: PathBuf,
-    /// The picture that it makes another one of, for models that read one; it is brought to the model's size
+    /// The picture that it makes another one of, for models that read one; it is brought to the model's size [default: of
+    /// a run, test pairs of its data: input, output and target side by side]
     #[arg(long, value_name = "PICTURE")]
     image: Option<PathBuf>,
     /// Seed of the first image; the others follow
@@ -36,6 +37,8 @@ pub struct Args {
     assume: Assumptions,
 }
 
+/// Pairs on the sheet of a run that learned from pairs.
+const PAIRS: usize = 24;
 /// `[H, W, C]` of points of the plane, and of nothing else.
 const POINT: [usize; 3] = [1, 1, 2];
 
@@ -47,6 +50,8 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         (Some(path), None) => {
             bail!("expected no --image for a model that reads none, found {}: leave it out", path.display())
         }
+        // A run draws pairs of its data.
+        (None, Some(_)) if matches!(source, Source::Run(_)) => None,
         (None, Some(shape)) => {
             bail!("expected --image for a model that reads a picture of {shape}, found none: give one")
         }
@@ -60,12 +65,15 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         classes => 10 * classes,
     };
     let count = args.count.map_or(usual, |count| count as usize);
+    let are_pairs = source.fed()?.is_some() && picture.is_none();
     let (images, shape) = match &source {
+        Source::Run(run) if are_pairs => training::translated(run, args.count.map_or(PAIRS, |count| count as usize))?,
         Source::Run(run) if are_points => training::scattered(run, args.seed, count)?,
         _ => source.translated(args.seed, count, args.class, picture.as_deref().unwrap_or(&[]))?,
     };
     let columns = match args.grid {
         Some(columns) => columns as usize,
+        None if are_pairs => 9,
         None if classes > 0 => classes,
         None => square(images.len()),
     };
