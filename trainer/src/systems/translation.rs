@@ -3,12 +3,13 @@
 //! The generator halves the image, works on the smallest map, and doubles it again:
 //!
 //! ```text
-//! image ─conv 4×4 /2─► C₀ ─conv 4×4 /2─► C₁ … ─conv 3×3─► C_k ─ blocks ─×2─► C_{k-2} … ─×2─► image, tanh
-//!                      └────────────────── skips ────────────────────────────┘
+//! image ─conv 4×4 /2─► C₀ ─conv 4×4 /2─► C₁ … ─conv 3×3─► C_k ─ blocks ─×2─► … ─×2─► C₀/2 ─conv 3×3─► image, tanh
+//!   └───────────────────┴────────────────────── skips ───────────────┴─────────┘
 //! ```
 //!
 //! With skips it is the U-Net of Isola et al., "Image-to-Image Translation with Conditional Adversarial Networks" (2017), §3.2.1:
-//! each doubled map has the map of the same size from the way down behind its channels. Without them, and with `blocks`, it is the residual
+//! each doubled map has the map of the same size from the way down behind its channels; here the last one has the image itself, so
+//! that lines one pixel wide are not lost. Without them, and with `blocks`, it is the residual
 //! generator of Zhu et al., "Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks" (2017), §4. Kernels of 3 and 4
 //! rows keep few rows of each map on a device; what a skip holds back is as high as the smallest map needs it to be.
 //!
@@ -80,6 +81,7 @@ impl Translator<'_> {
     pub fn build(&self, image: [usize; 3], outputs: usize, device: &Device, rng: &mut Rng) -> Net {
         let (&bottom, halved) = self.channels.split_last().expect("checked: there are channels");
         let mut net = NetBuilder::new(image, Init::He, device, rng);
+        let read = net.mark();
         let mut down = Vec::new();
         for &channels in halved {
             net = self.normalized(net.conv(channels, 4, 2, 1)).leaky_relu(0.2);
@@ -100,7 +102,11 @@ impl Translator<'_> {
                 net = net.concat(skip);
             }
         }
-        net.conv_transpose(outputs, 4, 2, 1).tanh().build()
+        net = self.normalized(net.conv_transpose(self.channels[0].div_ceil(2), 4, 2, 1)).relu();
+        if self.skips {
+            net = net.concat(read);
+        }
+        net.conv(outputs, 3, 1, 1).tanh().build()
     }
 
     fn normalized<'a>(&self, net: NetBuilder<'a>) -> NetBuilder<'a> {
