@@ -18,7 +18,7 @@ use crate::systems::Generator;
 ///
 /// # Errors
 ///
-/// As [`lower_net`], and if the generator reads anything but one vector or one image.
+/// As [`lower_net`], and if the generator reads anything but one vector or one image, or makes no image of one.
 pub fn lower(generator: &Generator) -> Result<Network> {
     let Generator { net, pixels, .. } = generator;
     let [[c, h, w]] = net.inputs[..] else {
@@ -29,7 +29,13 @@ pub fn lower(generator: &Generator) -> Result<Network> {
     };
     let input = match generator.fed() {
         Some(_) => {
-            Input::Image { shape: Shape { h: narrow(h)?, w: narrow(w)?, c: narrow(c)? }, pixels: PixelRange::Symmetric }
+            ensure!(
+                net.output[1..] != [1, 1],
+                "expected a net that makes an image, found one of {:?}: only generators can be exported",
+                net.output
+            );
+            let shape = Shape { h: narrow(h)?, w: narrow(w)?, c: narrow(c)? };
+            Input::Image { shape, pixels: PixelRange::Symmetric }
         }
         None => Input::Latent(generator.input()),
     };

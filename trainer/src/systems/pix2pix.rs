@@ -250,8 +250,9 @@ mod tests {
     use edgegen_export::{Label, export_with};
 
     fn recipe(table: &str) -> Result<Recipe> {
+        let channels = if table.contains("channels") { "" } else { "channels = [6, 8, 10]\n" };
         Recipe::parse(&format!(
-            "system = \"pix2pix\"\n[data]\nname = \"x\"\nsize = 12\n[train]\nbatch = 8\nlr_generator = 3e-3\n[pix2pix]\nchannels = [6, 8, 10]\ncritic_channels = [6, 8]\n{table}"
+            "system = \"pix2pix\"\n[data]\nname = \"x\"\nsize = 12\n[train]\nbatch = 8\n[pix2pix]\ncritic_channels = [6, 8]\n{channels}{table}"
         ))
     }
 
@@ -327,7 +328,7 @@ mod tests {
 
     #[test]
     fn lowered_it_says_the_same_and_int8_is_near() {
-        for table in ["", "skips = false\nblocks = 1\nnorm = \"instance\""] {
+        for table in ["", "skips = false\nblocks = 1", "channels = [8, 12]\nblocks = 1\nnorm = \"instance\""] {
             let recipe = recipe(table).unwrap();
             let (device, mut rng) = (Device::flex(), Rng::new(3, 0));
             let generator = (KIND.generator)(&recipe, &device, &mut rng).unwrap();

@@ -94,14 +94,14 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         shape[2],
         source.display()
     );
-    let given = [&args.from, &args.to].map(|name| data::load_image(name, shape[0], shape[2]));
-    let given = given.into_iter().collect::<Result<Vec<_>>>()?;
-
     ensure!(
         run.fed().is_none(),
         "expected a generator that reads a latent vector, found one that reads a picture in {}: give another run",
         source.display()
     );
+    let given = [&args.from, &args.to].map(|name| data::load_image(name, shape[0], shape[2]));
+    let given = given.into_iter().collect::<Result<Vec<_>>>()?;
+
     console.say("looking for latent vectors");
     let search = Search { distance: args.distance, ..Search::default() };
     let device = device::open("flex")?;
