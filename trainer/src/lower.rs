@@ -19,16 +19,28 @@ use crate::systems::Generator;
 ///
 /// # Errors
 ///
-/// As [`lower_net`], and if the generator reads anything but one vector.
+/// As [`lower_net`], and if the generator reads anything but one vector or one image, or makes no image of one.
 pub fn lower(generator: &Generator) -> Result<Network> {
     let Generator { net, pixels, .. } = generator;
-    let [[_, 1, 1]] = net.inputs[..] else {
+    let [[c, h, w]] = net.inputs[..] else {
         bail!(
-            "expected a net that reads one vector, found inputs of {:?}: only generators can be exported",
+            "expected a net that reads one vector or one image, found inputs of {:?}: only generators can be exported",
             net.inputs
         );
     };
-    lower_net(net, &[Input::Latent(generator.input())], *pixels)
+    let input = match generator.fed() {
+        Some(_) => {
+            ensure!(
+                net.output[1..] != [1, 1],
+                "expected a net that makes an image, found one of {:?}: only generators can be exported",
+                net.output
+            );
+            let shape = Shape { h: narrow(h)?, w: narrow(w)?, c: narrow(c)? };
+            Input::Image { shape, pixels: PixelRange::Symmetric }
+        }
+        None => Input::Latent(generator.input()),
+    };
+    lower_net(net, &[input], *pixels)
 }
 
 /// The float network of a net, whose inputs are what `inputs` says.

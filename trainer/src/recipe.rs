@@ -40,7 +40,7 @@ pub struct Recipe {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
-    /// A named set (`mnist`, `fashion-mnist`, `emoji`, `stacked-mnist`, `glyphs`, `icons`, `ring`, `grid`) or the path of an IDX file or of a folder of images.
+    /// A named set (`mnist`, `fashion-mnist`, `emoji`, `stacked-mnist`, `fashion-edges`, `glyphs`, `icons`, `ring`, `grid`) or the path of an IDX file or of a folder of images.
     pub name: String,
     /// Side of the square images in pixels; 1 for points of the plane.
     #[serde(default = "defaults::size")]

@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
 use edgegen_export::layers::{LatentInput, Network, PixelRange};
+use edgegen_runtime::Shape;
 
 use crate::recipe::Recipe;
 use crate::rng::Rng;
@@ -65,7 +66,14 @@ impl Run {
         [("system", &self.recipe.system), ("data", &self.recipe.data.name)]
     }
 
-    /// What the generator reads.
+    /// Shape of the image that the generator reads, if it reads one and no latent vector.
+    pub fn fed(&self) -> Option<Shape> {
+        // Lowering refuses what does not fit 16 bits; recipes end far below.
+        let narrow = |value: usize| u16::try_from(value).unwrap_or(u16::MAX);
+        self.generator.fed().map(|[c, h, w]| Shape { h: narrow(h), w: narrow(w), c: narrow(c) })
+    }
+
+    /// The latent vector that the generator reads.
     pub fn input(&self) -> LatentInput {
         self.generator.input()
     }
@@ -90,7 +98,7 @@ impl Run {
         [h, w, c]
     }
 
-    /// Images of what [`Run::inputs`] gives: C × H × W values each, in the range of `generator.pixels`.
+    /// Images of what [`Run::inputs`] gives, or of images C × H × W in [−1, 1]: C × H × W values each, in the range of `generator.pixels`.
     ///
     /// # Panics
     ///

@@ -6,7 +6,7 @@
 //! | --- | --- |
 //! | `recipe.toml` | the recipe as run, with all defaults written out |
 //! | `metrics.jsonl` | one line a step: losses, scores, learning rates; signs of failure |
-//! | `samples/step-N.png` | the averaged generator on the same latents each time; points of the plane over real ones |
+//! | `samples/step-N.png` | the averaged generator on the same latents each time; points of the plane over real ones; of pairs input, output and target |
 //! | `samples/film.gif` | of points, all of these in turn |
 //! | `generator.safetensors` | the averaged weights, as they ship; of a judge, `judge.safetensors` |
 //! | `checkpoint/` | everything that [`Options::resume`] needs to go on bit for bit |
@@ -23,10 +23,10 @@ use anyhow::{Context, Result, ensure};
 use serde::{Serialize, Serializer};
 
 use crate::data::plane::Plane;
-use crate::data::{self, Dataset};
+use crate::data::{self, Dataset, Pairs, Split};
 use crate::device;
 use crate::recipe::Recipe;
-use crate::systems::Losses;
+use crate::systems::{self, Losses};
 
 mod feed;
 mod folder;
@@ -95,6 +95,7 @@ pub fn train(recipe: &Recipe, options: &Options) -> Result<Summary> {
     folder::look(&options.out, options.resume)?;
     match Plane::named(&recipe.data.name) {
         Some(plane) => in_pool(recipe, Data::Points(&plane), options),
+        None if is_paired(recipe) => train_on_pairs(recipe, &data::load_pairs(&recipe.data, Split::Train)?, options),
         None => train_on(recipe, &data::load(&recipe.data)?, options),
     }
 }
@@ -105,6 +106,26 @@ pub fn train(recipe: &Recipe, options: &Options) -> Result<Summary> {
 ///
 /// As [`train`].
 pub fn train_on(recipe: &Recipe, dataset: &Dataset, options: &Options) -> Result<Summary> {
+    check_images(recipe, dataset)?;
+    in_pool(recipe, Data::Images(dataset), options)
+}
+
+/// Trains on `pairs`, whose images must have the size the recipe says.
+///
+/// # Errors
+///
+/// As [`train`].
+pub fn train_on_pairs(recipe: &Recipe, pairs: &Pairs, options: &Options) -> Result<Summary> {
+    check_images(recipe, &pairs.inputs)?;
+    check_images(recipe, &pairs.targets)?;
+    in_pool(recipe, Data::Pairs(pairs), options)
+}
+
+fn is_paired(recipe: &Recipe) -> bool {
+    systems::PAIRED.contains(&&*recipe.system)
+}
+
+fn check_images(recipe: &Recipe, dataset: &Dataset) -> Result<()> {
     let config = &recipe.train;
     let [h, w, c] = dataset.shape;
     let (size, channels) = (recipe.data.size, recipe.data.channels);
@@ -120,7 +141,7 @@ pub fn train_on(recipe: &Recipe, dataset: &Dataset, options: &Options) -> Result
         dataset.len(),
         dataset.name
     );
-    in_pool(recipe, Data::Images(dataset), options)
+    Ok(())
 }
 
 fn in_pool(recipe: &Recipe, data: Data<'_>, options: &Options) -> Result<Summary> {
@@ -132,6 +153,13 @@ fn in_pool(recipe: &Recipe, data: Data<'_>, options: &Options) -> Result<Summary
 
 fn run(recipe: &Recipe, data: Data<'_>, options: &Options) -> Result<Summary> {
     recipe.check()?;
+    ensure!(
+        matches!(data, Data::Pairs(_)) == is_paired(recipe),
+        "expected {} for system = \"{}\", found {}: change [data] or the system",
+        if is_paired(recipe) { "pairs of images" } else { "single images or points" },
+        recipe.system,
+        recipe.data.name
+    );
     let config = &recipe.train;
     let plain = device::open(&options.device)?;
     let mut session = Session::open(recipe, data, options, &plain)?;

@@ -89,6 +89,52 @@ fn the_game_of_2014_ships_too() {
 }
 
 #[test]
+fn pairs_of_ones_own_go_the_whole_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    for (part, count) in [("train", 40), ("test", 10)] {
+        for (side, bright, dark) in [("a", 230, 20), ("b", 20, 230)] {
+            let place = at.join("own").join(part).join(side);
+            std::fs::create_dir_all(&place).unwrap();
+            for index in 0..count {
+                let bar = |x: u32, y: u32| image::Luma([if (x + y * (index % 3)) % 16 < 5 { bright } else { dark }]);
+                image::GrayImage::from_fn(16, 16, bar).save(place.join(format!("{index}.png"))).unwrap();
+            }
+        }
+    }
+    let recipe = "system = \"pix2pix\"\n[data]\nname = \"own\"\nsize = 16\n[train]\nsteps = 30\nbatch = 8\nema = 0.5\nlr_generator = 5e-3\n[pix2pix]\nchannels = [6, 8]\ncritic_channels = [6]\n";
+    write(at, "own.toml", recipe);
+    done(at, &["train", "own.toml", "--out", "run", "--quiet"]);
+    assert!(at.join("run/samples/step-30.png").is_file());
+    let report: Value = serde_json::from_str(&done(at, &["export", "run", "-o", "own.egm", "--json"])).unwrap();
+    assert!(report["float_vs_int8"]["psnr_db"].as_f64().unwrap() >= 30.0, "{report}");
+    assert!(report["lower_error"].as_f64().unwrap() < 1e-4, "{report}");
+
+    done(at, &["sample", "run", "--out", "pairs.png", "--count", "3"]);
+    let outputs = ["run", "own.egm"].map(|source| {
+        done(at, &["sample", source, "--image", "own/test/a/2.png", "--out", "one.npy"]);
+        std::fs::read(at.join("one.npy")).unwrap()
+    });
+    let most = outputs[0].iter().zip(&outputs[1]).map(|(a, b)| a.abs_diff(*b)).max().unwrap();
+    assert!(outputs[0].len() > 256 && most < 40, "float and int8 differ by {most} levels");
+    assert!(refused(at, &["sample", "own.egm"]).contains("expected --image"));
+
+    let args = ["eval", "run", "--beside", "own.egm", "--picture", "sheet.png", "--json"];
+    let report: Value = serde_json::from_str(&done(at, &args)).unwrap();
+    let rows = report["rows"].as_array().unwrap();
+    assert_eq!((rows.len(), &report["count"]), (4, &10.into()), "target, float, int8, the file: {report}");
+    assert_eq!((&rows[0]["l1"], &rows[0]["detail"]), (&0.0.into(), &1.0.into()));
+    assert_eq!(rows[2]["l1"], rows[3]["l1"], "exported again it is the same: {report}");
+    assert!(rows[1]["l1"].as_f64().unwrap() < 0.5, "{report}");
+    assert!(at.join("sheet.png").is_file());
+
+    std::fs::remove_file(at.join("own/train/b/7.png")).unwrap();
+    let message = refused(at, &["train", "own.toml", "--out", "other"]);
+    assert!(message.contains("none called 7") && message.contains("a/7.png"), "{message}");
+    assert!(refused(at, &["morph", "a", "b", "--run", "run", "--out", "m.png"]).contains("reads a picture"));
+}
+
+#[test]
 fn points_of_the_plane_go_the_whole_way() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();

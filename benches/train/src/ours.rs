@@ -212,7 +212,7 @@ fn step(recipe: &Recipe) -> Result<Case> {
     let images = random([recipe.train.batch, recipe.data.channels, size, size], &mut rng).clamp(-1.0, 1.0);
     let (lr_generator, lr_critic, ema) = (recipe.train.lr_generator, recipe.train.lr_critic, recipe.train.ema);
     Ok(Box::new(move || {
-        let next_batch = &mut || Batch { images: images.clone(), labels: Vec::new() };
+        let next_batch = &mut || Batch { inputs: None, images: images.clone(), labels: Vec::new() };
         system.step(&mut Step { lr_generator, lr_critic, ema, rng: &mut rng, next_batch });
     }))
 }

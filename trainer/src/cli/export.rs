@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use edgegen_export::compare::{Comparison, compare};
+use edgegen_export::compare::{Comparison, compare, compare_with};
 use edgegen_export::cost::{self, Cost};
 use edgegen_export::layers::Network;
 use edgegen_export::{Exported, Label, ModelFile, onnx, repack};
@@ -23,6 +23,8 @@ use crate::{files, images};
 pub const CALIBRATION: usize = 256;
 /// The first seed of the images that float and int8 are compared on; there are as many as ranges are calibrated on.
 const COMPARED: u64 = 1_000_000;
+/// Pictures that float and int8 of a model which reads them are compared on: whole maps are computed for each.
+const COMPARED_PICTURES: usize = 64;
 /// Products of all images that an ONNX file is calibrated or compared on: with large networks there are fewer images, at
 /// least as many as stand behind it.
 const PRODUCTS: (u64, usize) = (10_000_000_000, 24);
@@ -170,13 +172,29 @@ fn write_packed(packed: &ModelFile, args: &Args, console: Console) -> Result<End
 pub fn export(run: &Run, name: &str, more: &[(&str, &str)], target: Packing, out: &Path) -> Result<Report> {
     let network = run.network()?;
     let metadata = [&run.facts()[..], more].concat();
-    let report = export_network(&network, Label { name, metadata: &metadata }, target, out, CALIBRATION)?;
-    Ok(Report { lower_error: Some(lower_error(run, &network, COMPARED)?), ..report })
+    let label = Label { name, metadata: &metadata };
+    if run.fed().is_some() {
+        let [examples, others] = training::examples(run, CALIBRATION, COMPARED_PICTURES)?;
+        let exported = edgegen_export::export_with(&network, &examples, label)?;
+        let comparison = compare_with(&network, &exported, &others)?;
+        let error = lower_error(run, &network, others.into_iter().flatten())?;
+        let report = write(&exported, comparison, target, out)?;
+        return Ok(Report { lower_error: Some(error), ..report });
+    }
+    let report = export_network(&network, label, target, out, CALIBRATION)?;
+    let latents = (COMPARED..).map(|seed| run.input().vector(seed));
+    Ok(Report { lower_error: Some(lower_error(run, &network, latents)?), ..report })
 }
 
 /// Exports a network, calibrated on and compared on `images` inputs.
 fn export_network(network: &Network, label: Label<'_>, target: Packing, out: &Path, images: usize) -> Result<Report> {
     let exported: Exported = edgegen_export::export(network, images, label)?;
+    let comparison = compare(network, &exported, images, COMPARED)?;
+    write(&exported, comparison, target, out)
+}
+
+/// Packs a model for its target and writes it.
+fn write(exported: &Exported, float_vs_int8: Comparison, target: Packing, out: &Path) -> Result<Report> {
     let packed = repack(&exported.file, target)?;
     files::replace_bytes(out, packed.bytes())?;
     Ok(Report {
@@ -185,20 +203,19 @@ fn export_network(network: &Network, label: Label<'_>, target: Packing, out: &Pa
         onnx: None,
         cost: cost::cost(&Model::parse_any(packed.bytes())?),
         lower_error: None,
-        float_vs_int8: compare(network, &exported, images, COMPARED)?,
+        float_vs_int8,
         assumed: Vec::new(),
         import_error: None,
         picture: None,
     })
 }
 
-/// What lowering alone changes: the same latent vectors through Burn and through the layers it was lowered to.
-fn lower_error(run: &Run, network: &Network, seed: u64) -> Result<f32> {
-    let input = run.input();
-    let latents: Vec<Vec<f32>> = (0..8).map(|index| input.vector(seed + index)).collect();
+/// What lowering alone changes: the first few inputs through Burn and through the layers it was lowered to.
+fn lower_error(run: &Run, network: &Network, inputs: impl Iterator<Item = Vec<f32>>) -> Result<f32> {
+    let inputs: Vec<Vec<f32>> = inputs.take(8).collect();
     let mut most = 0.0;
-    for (burn, latent) in run.generate(&latents).into_iter().zip(latents) {
-        let layers = network.forward(&[latent])?.values;
+    for (burn, input) in run.generate(&inputs).into_iter().zip(inputs) {
+        let layers = network.forward(&[input])?.values;
         most = burn.iter().zip(layers).map(|(burn, layers)| (burn - layers).abs()).fold(most, f32::max);
     }
     Ok(most)

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 use edgegen_export::layers::{LatentInput, Network};
+use edgegen_runtime::Shape;
 
 use super::{Console, Ending};
 
@@ -62,6 +63,10 @@ impl Run {
         match *self {}
     }
 
+    pub fn fed(&self) -> Option<Shape> {
+        match *self {}
+    }
+
     pub fn input(&self) -> LatentInput {
         match *self {}
     }
@@ -85,6 +90,16 @@ impl Run {
 
 /// Draws points of an open run.
 pub fn scattered(run: &Run, _: u64, _: usize) -> Result<(Vec<Vec<u8>>, [usize; 3])> {
+    match *run {}
+}
+
+/// Images of an open run's data, as its generator reads them.
+pub fn examples(run: &Run, _: usize, _: usize) -> Result<[Vec<Vec<Vec<f32>>>; 2]> {
+    match *run {}
+}
+
+/// Pairs of an open run's data with what the run makes of them.
+pub fn translated(run: &Run, _: usize) -> Result<(Vec<Vec<u8>>, [usize; 3])> {
     match *run {}
 }
 

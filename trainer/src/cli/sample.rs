@@ -16,7 +16,8 @@ pub struct Args {
     /// A run folder (float), an ONNX file (float) or a model file (int8)
     #[arg(value_name = "RUN|ONNX|MODEL")]
     source: PathBuf,
-    /// The picture that it makes another one of, for models that read one; it is brought to the model's size
+    /// The picture that it makes another one of, for models that read one; it is brought to the model's size [default: of
+    /// a run, test pairs of its data: input, output and target side by side]
     #[arg(long, value_name = "PICTURE")]
     image: Option<PathBuf>,
     /// Latent vectors instead of those of seeds: float32 [N, z] as numpy saves them, one image each, in the units of the
@@ -49,6 +50,8 @@ const MAX_BYTES: u64 = 1 << 28;
 const AT_A_TIME: u64 = 1024;
 /// Seconds between two words about how far an array is.
 const WORD_SECONDS: u64 = 10;
+/// Pairs on the sheet of a run that learned from pairs.
+const PAIRS: usize = 24;
 
 /// `[H, W, C]` of points of the plane, and of nothing else.
 const POINT: [usize; 3] = [1, 1, 2];
@@ -67,6 +70,8 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
             bail!("expected no --image for a model that reads none, found {}: leave it out", path.display())
         }
         (None, Some(_)) if own > 0 => None,
+        // A run draws pairs of its data.
+        (None, Some(_)) if matches!(source, Source::Run(_)) => None,
         (None, Some(shape)) => {
             bail!("expected --image for a model that reads a picture of {shape}, found none: give one")
         }
@@ -87,9 +92,10 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         None => args.count.map_or(usual, |count| count as usize),
     };
     let shape = source.shape()?;
+    let are_pairs = matches!(source, Source::Run(_)) && source.fed()?.is_some() && picture.is_none();
     let picture = picture.as_deref().unwrap_or(&[]);
     let are_scattered = are_points && latents.is_none() && matches!(source, Source::Run(_));
-    if format == "npy" && latents.is_none() && !are_scattered {
+    if format == "npy" && latents.is_none() && !are_scattered && !are_pairs {
         stream(&source, args, count as u64, picture, console)?;
         return tell(args, count, count, shape, None, console);
     }
@@ -108,11 +114,15 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
             clamped = Some((beyond, latents.iter().map(Vec::len).sum()));
             (images, shape)
         }
+        (Source::Run(run), None) if are_pairs => {
+            training::translated(run, args.count.map_or(PAIRS, |count| count as usize))?
+        }
         (Source::Run(run), None) if are_points => training::scattered(run, args.seed, count)?,
         _ => source.translated(args.seed, count, args.class, picture)?,
     };
     let columns = match args.grid {
         Some(columns) => columns as usize,
+        None if are_pairs => 9,
         None if classes > 0 => classes,
         None => square(images.len()),
     };

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use edgegen_export::ModelFile;
-use edgegen_export::layers::Input;
+use edgegen_export::layers::{Input, PixelRange};
 use edgegen_runtime::format::MAGIC;
 use edgegen_runtime::{Model, Packing, Point, Shape};
 use edgegen_sim::Cpu;
@@ -61,6 +61,7 @@ impl Source {
     /// How many classes can be asked for, 0 for none.
     pub fn classes(&self) -> Result<usize> {
         Ok(match self {
+            Self::Run(run) if run.fed().is_some() => 0,
             Self::Run(run) => run.input().classes,
             Self::Onnx(import) => {
                 let classes = |input: &Input| match input {
@@ -77,7 +78,7 @@ impl Source {
     /// Shape of the image that it reads, if it reads one.
     pub fn fed(&self) -> Result<Option<Shape>> {
         Ok(match self {
-            Self::Run(_) => None,
+            Self::Run(run) => run.fed(),
             Self::Onnx(import) => import.network().inputs().find_map(|input| match input {
                 Input::Image { shape, .. } => Some(*shape),
                 _ => None,
@@ -110,6 +111,10 @@ impl Source {
         check_class(class, self.classes()?)?;
         let points = points(seed, count, class);
         let images = match self {
+            Self::Run(run) if run.fed().is_some() => {
+                let input = PixelRange::Symmetric.planes(picture, self.shape()?[2]);
+                run.generate_pixels(&vec![input; count])
+            }
             Self::Run(run) => {
                 let input = run.input();
                 let inputs: Vec<_> = points.map(|point| input.vector_at(point)).collect();

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use serde::Serialize;
 
 use super::source::Source;
-use super::{Dataset, Plane, Split, emoji, glyphs, icons, idx, stacked};
+use super::{Dataset, Plane, Split, emoji, glyphs, icons, idx, pairs, stacked};
 
 /// One file of a data set as it lies in the cache: unpacked.
 #[derive(Clone, Copy, Debug)]
@@ -191,7 +191,7 @@ pub(super) fn find(name: &str) -> Option<&'static Known> {
 
 /// Every data set with a name: those that can be fetched, what is drawn from them, what needs nothing.
 pub fn list() -> Vec<DatasetInfo> {
-    let drawn = [stacked::info(), glyphs::info(), icons::info()];
+    let drawn = [stacked::info(), pairs::info(), glyphs::info(), icons::info()];
     KNOWN.iter().map(info).chain(drawn).chain(Plane::all().iter().map(Plane::info)).collect()
 }
 
@@ -243,7 +243,10 @@ mod tests {
             assert!(!known.is_complete_in(Path::new("no/such/folder")));
         }
         let names: Vec<_> = list().into_iter().map(|info| info.name).collect();
-        assert_eq!(names, ["mnist", "fashion-mnist", "emoji", "stacked-mnist", "glyphs", "icons", "ring", "grid"]);
+        assert_eq!(
+            names,
+            ["mnist", "fashion-mnist", "emoji", "stacked-mnist", "fashion-edges", "glyphs", "icons", "ring", "grid"]
+        );
         assert!(list()[4..].iter().all(|drawn| drawn.present));
     }
 }

@@ -14,7 +14,7 @@ use flate2::read::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 
 use super::catalogue::{self, Known};
-use super::{RawFile, Source, cache_folder, list, stacked};
+use super::{RawFile, Source, cache_folder, list, pairs, stacked};
 use crate::files::create_parent;
 
 /// How to fetch.
@@ -53,7 +53,11 @@ impl fmt::Debug for FetchOptions {
 /// # Errors
 /// An unknown name, or no source that gives the right files: the message lists what was tried, with each source's own complaint.
 pub fn fetch(name: &str, options: &FetchOptions) -> Result<PathBuf> {
-    let name = if name == stacked::NAME { stacked::SOURCE } else { name };
+    let name = match name {
+        stacked::NAME => stacked::SOURCE,
+        pairs::NAME => pairs::SOURCE,
+        other => other,
+    };
     let Some(known) = catalogue::find(name) else {
         let all: Vec<_> = list().into_iter().filter(|info| !info.sources.is_empty()).map(|info| info.name).collect();
         bail!(

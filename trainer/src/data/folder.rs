@@ -43,7 +43,7 @@ pub(super) fn load(root: &Path, split: Split, size: usize, channels: usize, limi
     })
 }
 
-fn part(root: &Path, split: Split) -> Result<PathBuf> {
+pub(super) fn part(root: &Path, split: Split) -> Result<PathBuf> {
     let (train, test) = (root.join("train"), root.join("test"));
     match (train.is_dir() && test.is_dir(), split) {
         (true, Split::Train) => Ok(train),
@@ -56,7 +56,7 @@ fn part(root: &Path, split: Split) -> Result<PathBuf> {
     }
 }
 
-fn collect(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<()> {
+pub(super) fn collect(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<()> {
     ensure!(depth < MAX_DEPTH, "expected at most {MAX_DEPTH} nested folders, found more at {}", folder.display());
     for entry in fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))? {
         let entry = entry?;
@@ -116,7 +116,7 @@ pub fn load_image(path: &Path, size: usize, channels: usize) -> Result<Vec<u8>> 
 }
 
 /// Pixels and `[H, W, C]` of one file; `C` = 1 where the file is grey without transparency.
-fn decode(path: &Path) -> Result<(Vec<u8>, [usize; 3])> {
+pub(super) fn decode(path: &Path) -> Result<(Vec<u8>, [usize; 3])> {
     let image = open(path)?;
     let (height, width) = (image.height() as usize, image.width() as usize);
     Ok(match image {

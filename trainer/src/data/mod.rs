@@ -16,6 +16,7 @@
 //! | `glyphs.rs` | digits drawn by the program itself, for a machine without sources |
 //! | `icons.rs` | icons of 5 × 5 pixels drawn by the program itself |
 //! | `plane.rs` | points of the plane, drawn while training |
+//! | `pairs.rs` | images in pairs: edges and clothes, folders `a` and `b`, halves side by side |
 
 mod catalogue;
 mod emoji;
@@ -25,6 +26,7 @@ mod folder;
 mod glyphs;
 mod icons;
 mod idx;
+mod pairs;
 pub mod plane;
 mod source;
 mod stacked;
@@ -39,6 +41,7 @@ pub use catalogue::{DatasetInfo, RawFile, cache_folder, list};
 pub use fetch::{FetchOptions, fetch};
 pub use fit::fit_image;
 pub use glyphs::glyphs;
+pub use pairs::{NAME as EDGES, Pairs, SOURCE as EDGES_SOURCE, load_pairs};
 pub use plane::Plane;
 pub use source::Source;
 pub use stacked::{NAME as STACKED, SOURCE as STACKED_SOURCE};
@@ -125,6 +128,10 @@ pub fn load_split(config: &DataConfig, split: Split) -> Result<Dataset> {
     ensure!(
         Plane::named(name).is_none(),
         "expected a data set of images, found {name}, points that are drawn while training: choose another data.name"
+    );
+    ensure!(
+        name != pairs::NAME,
+        "expected a data set of single images, found {name}, which has pairs: use system = \"pix2pix\", or another data.name"
     );
     ensure!(size > 0, "expected an image size of at least one pixel, found 0: set data.size in the recipe");
     ensure!(
@@ -233,7 +240,11 @@ mod tests {
     #[test]
     fn a_name_that_is_nothing_says_what_there_is() {
         let error = load(&config("mnits")).unwrap_err().to_string();
-        for part in ["mnist, fashion-mnist, emoji, stacked-mnist, glyphs, icons, ring, grid", "'mnits'", "[data]"] {
+        for part in [
+            "mnist, fashion-mnist, emoji, stacked-mnist, fashion-edges, glyphs, icons, ring, grid",
+            "'mnits'",
+            "[data]",
+        ] {
             assert!(error.contains(part), "{error}");
         }
     }

@@ -174,7 +174,7 @@ impl Adversarial {
     /// One update of the critic; returns its loss, the mean scores of real and generated images, the penalty, and the gradient's norm.
     fn step_critic(&mut self, step: &mut Step<'_>) -> [f32; 5] {
         self.critic.net.power_iteration();
-        let Batch { images, labels } = (step.next_batch)();
+        let Batch { images, labels, .. } = (step.next_batch)();
         let real = self.bag.seen(self.game.pixels(images), step.rng);
         let inputs = self.game.inputs(&labels, step.rng);
         let fake = self.generator.net.valid().forward(inputs, &mut Mode::Train(step.rng));

@@ -182,7 +182,11 @@ mod tests {
         let mut next_batch = || {
             let image = |at: usize| vec![[0.2, 0.7][at % 2] + 0.05 * draw.normal(); 16];
             let values: Vec<f32> = (0..400).flat_map(image).map(|x| 2.0 * x - 1.0).collect();
-            Batch { images: Tensor::from_data(TensorData::new(values, [400, 1, 4, 4]), &device), labels: Vec::new() }
+            Batch {
+                inputs: None,
+                images: Tensor::from_data(TensorData::new(values, [400, 1, 4, 4]), &device),
+                labels: Vec::new(),
+            }
         };
         for _ in 0..5 {
             let mut step =

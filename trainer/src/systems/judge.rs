@@ -100,7 +100,7 @@ struct Training {
 
 impl System for Training {
     fn step(&mut self, step: &mut Step<'_>) -> Losses {
-        let Batch { images, labels } = (step.next_batch)();
+        let Batch { images, labels, .. } = (step.next_batch)();
         let count = labels.len();
         assert_eq!(count, images.dims()[0], "a judge learns from labelled images");
         let labels: Vec<i64> = labels.into_iter().map(i64::from).collect();
@@ -163,7 +163,11 @@ mod tests {
                     let image =
                         |label: u8| (0..64).map(move |at| if (at % 8 < 4) == (label == 0) { 1.0 } else { -1.0 });
                     let values: Vec<f32> = labels.iter().flat_map(|&label| image(label)).collect();
-                    Batch { images: Tensor::from_data(TensorData::new(values, [16, 1, 8, 8]), &Device::flex()), labels }
+                    Batch {
+                        inputs: None,
+                        images: Tensor::from_data(TensorData::new(values, [16, 1, 8, 8]), &Device::flex()),
+                        labels,
+                    }
                 },
             });
         }

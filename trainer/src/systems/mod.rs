@@ -28,7 +28,9 @@ pub mod kmeans;
 pub mod learner;
 pub mod linear;
 pub mod penalty;
+pub mod pix2pix;
 mod sizes;
+pub mod translation;
 pub mod tricks;
 pub mod unrolled;
 pub mod vae;
@@ -41,6 +43,7 @@ pub const SYSTEMS: &[&Kind] = &[
     &began::KIND,
     &unrolled::KIND,
     &vae::KIND,
+    &pix2pix::KIND,
     &judge::KIND,
     &gaussian::KIND,
     &kmeans::KIND,
@@ -49,6 +52,9 @@ pub const SYSTEMS: &[&Kind] = &[
 
 /// Systems whose classes are parts that they found by themselves, not the classes of their data.
 pub const CLUSTERING: &[&str] = &[kmeans::KIND.name, gmm::KIND.name];
+
+/// Systems that learn from pairs of images.
+pub const PAIRED: &[&str] = &[pix2pix::KIND.name];
 
 /// What a recipe's `system = "…"` may name.
 #[derive(Debug)]
@@ -112,6 +118,8 @@ pub struct Step<'a> {
 /// Real images.
 #[derive(Clone, Debug)]
 pub struct Batch {
+    /// For [`PAIRED`] systems, what each of the images should be made from: `[batch, C, H, W]` in [−1, 1].
+    pub inputs: Option<Tensor<4>>,
     /// `[batch, C, H, W]` in [−1, 1].
     pub images: Tensor<4>,
     /// One class an image, from 0; empty if the data has no labels.
@@ -153,7 +161,8 @@ impl Trained {
 /// A generator with what is needed to use it.
 #[derive(Clone, Debug)]
 pub struct Generator {
-    /// From a latent vector, with one value for each class behind it, `[batch, dims + classes, 1, 1]`, to images `[batch, C, H, W]`.
+    /// From a latent vector, with one value for each class behind it, `[batch, dims + classes, 1, 1]`, or from an image
+    /// `[batch, C, H, W]` in [−1, 1], to images `[batch, C, H, W]`.
     pub net: Net,
     /// How latent vectors are drawn.
     pub prior: Prior,
@@ -164,7 +173,12 @@ pub struct Generator {
 }
 
 impl Generator {
-    /// What it reads, as the exporter says it.
+    /// `[C, H, W]` of the image that it reads, if it reads one and no latent vector.
+    pub fn fed(&self) -> Option<[usize; 3]> {
+        Some(self.net.inputs[0]).filter(|shape| shape[1..] != [1, 1])
+    }
+
+    /// The latent vector that it reads, as the exporter says it.
     pub fn input(&self) -> LatentInput {
         let prior = match self.prior {
             Prior::Gaussian => edgegen_runtime::Prior::Gaussian,
@@ -173,7 +187,7 @@ impl Generator {
         LatentInput { prior, dims: self.net.inputs[0][0] - self.classes, classes: self.classes }
     }
 
-    /// `count` inputs that `rng` draws, of all classes in turn.
+    /// `count` latent vectors that `rng` draws, of all classes in turn.
     pub fn draw(&self, count: usize, rng: &mut Rng) -> Vec<Vec<f32>> {
         let LatentInput { dims, classes, .. } = self.input();
         let one = |index: usize| {
@@ -186,20 +200,22 @@ impl Generator {
         (0..count).map(one).collect()
     }
 
-    /// Images in batches, without autodiff: C × H × W values each, in the range of [`Generator::pixels`].
+    /// Images of latent vectors, or of images C × H × W in [−1, 1], in batches, without autodiff: C × H × W values each, in the range of
+    /// [`Generator::pixels`].
     ///
     /// # Panics
     ///
     /// If an input has another length than the net's.
-    pub fn generate(&self, latents: &[Vec<f32>], device: &Device) -> Vec<Vec<f32>> {
+    pub fn generate(&self, inputs: &[Vec<f32>], device: &Device) -> Vec<Vec<f32>> {
         const BATCH: usize = 64;
-        let dims = self.net.inputs[0][0];
+        let [c, h, w] = self.net.inputs[0];
+        let length = c * h * w;
         let image_len: usize = self.net.output.iter().product();
         let device = device.clone().inner();
-        let mut images = Vec::with_capacity(latents.len());
-        for batch in latents.chunks(BATCH) {
-            assert!(batch.iter().all(|latent| latent.len() == dims), "latent vectors must have {dims} values");
-            let data = TensorData::new(batch.concat(), [batch.len(), dims, 1, 1]);
+        let mut images = Vec::with_capacity(inputs.len());
+        for batch in inputs.chunks(BATCH) {
+            assert!(batch.iter().all(|input| input.len() == length), "inputs must have {length} values");
+            let data = TensorData::new(batch.concat(), [batch.len(), c, h, w]);
             let output = self.net.forward(Tensor::from_data(data, &device), &mut Mode::Eval).into_data();
             let values = output.try_to_vec::<f32>().expect("networks compute in 32-bit floats");
             images.extend(values.chunks(image_len).map(<[f32]>::to_vec));

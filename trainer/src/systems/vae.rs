@@ -326,6 +326,7 @@ mod tests {
             let mut vae = vae(table);
             let mut rng = Rng::new(3, 0);
             let mut images = || super::super::Batch {
+                inputs: None,
                 images: Tensor::from_data(TensorData::new(vec![0.5f32; 4 * 64], [4, 1, 8, 8]), &Device::flex()),
                 labels: Vec::new(),
             };

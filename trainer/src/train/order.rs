@@ -10,6 +10,8 @@ use crate::systems::Batch;
 /// An endless stream of batches that can be stopped and continued anywhere.
 pub(super) struct Order<'a> {
     dataset: &'a Dataset,
+    /// What each image should be made from, where there are pairs.
+    inputs: Option<&'a Dataset>,
     config: &'a TrainConfig,
     /// The generator before it shuffled the current epoch: with `next`, all there is to remember.
     epoch_start: Rng,
@@ -48,9 +50,15 @@ impl View {
 impl<'a> Order<'a> {
     /// Continues at `position` of the epoch that `rng` shuffles.
     ///
-    /// `dataset` has at least one batch of images.
-    pub(super) fn new(dataset: &'a Dataset, config: &'a TrainConfig, rng: Rng, position: usize) -> Self {
-        let mut order = Self { dataset, config, epoch_start: rng.clone(), rng, epoch: Vec::new(), next: 0 };
+    /// `dataset` has at least one batch of images, and `inputs`, if there are any, as many as it.
+    pub(super) fn new(
+        dataset: &'a Dataset,
+        inputs: Option<&'a Dataset>,
+        config: &'a TrainConfig,
+        rng: Rng,
+        position: usize,
+    ) -> Self {
+        let mut order = Self { dataset, inputs, config, epoch_start: rng.clone(), rng, epoch: Vec::new(), next: 0 };
         order.shuffle();
         order.next = position;
         order
@@ -67,16 +75,20 @@ impl<'a> Order<'a> {
         if self.next + batch > self.epoch.len() {
             self.shuffle();
         }
-        let [h, w, c] = self.dataset.shape;
-        let mut values = vec![0.0; batch * c * h * w];
         let chosen = &self.epoch[self.next..][..batch];
-        for (view, image) in chosen.iter().zip(values.chunks_exact_mut(c * h * w)) {
-            view.show(self.dataset.image(view.index as usize), self.dataset.shape, image);
-        }
+        let show = |dataset: &Dataset| {
+            let [h, w, c] = dataset.shape;
+            let mut values = vec![0.0; batch * c * h * w];
+            for (view, image) in chosen.iter().zip(values.chunks_exact_mut(c * h * w)) {
+                view.show(dataset.image(view.index as usize), dataset.shape, image);
+            }
+            Tensor::from_data(TensorData::new(values, [batch, c, h, w]), device)
+        };
         let label = |view: &View| self.dataset.labels.as_ref().map(|labels| labels[view.index as usize]);
         let labels = chosen.iter().filter_map(label).collect();
-        self.next += batch;
-        Batch { images: Tensor::from_data(TensorData::new(values, [batch, c, h, w]), device), labels }
+        let batch = Batch { inputs: self.inputs.map(show), images: show(self.dataset), labels };
+        self.next += batch.images.dims()[0];
+        batch
     }
 
     fn shuffle(&mut self) {
@@ -115,7 +127,7 @@ mod tests {
     #[test]
     fn an_epoch_shows_each_image_once_in_chw_order() {
         let (dataset, config) = (dataset(6), TrainConfig { batch: 2, ..TrainConfig::default() });
-        let mut order = Order::new(&dataset, &config, Rng::new(1, 0), 0);
+        let mut order = Order::new(&dataset, None, &config, Rng::new(1, 0), 0);
         let mut seen = Vec::new();
         for _ in 0..3 {
             let batch = order.next_batch(&Device::flex());
@@ -131,14 +143,26 @@ mod tests {
     }
 
     #[test]
+    fn pairs_stay_together_and_are_moved_alike() {
+        let (dataset, config) = (dataset(6), TrainConfig { batch: 3, flip: true, shift: 1, ..TrainConfig::default() });
+        let inputs = Dataset { images: dataset.images.iter().map(|byte| 255 - byte).collect(), ..dataset.clone() };
+        let mut order = Order::new(&dataset, Some(&inputs), &config, Rng::new(1, 0), 0);
+        for _ in 0..4 {
+            let batch = order.next_batch(&Device::flex());
+            let inputs: Vec<f32> = batch.inputs.clone().unwrap().to_data().try_to_vec().unwrap();
+            assert!(values(&batch).iter().zip(&inputs).all(|(image, input)| (image + input).abs() < 1e-6));
+        }
+    }
+
+    #[test]
     fn continues_in_the_middle_of_a_later_epoch() {
         let (dataset, config) = (dataset(7), TrainConfig { batch: 2, flip: true, shift: 1, ..TrainConfig::default() });
-        let mut order = Order::new(&dataset, &config, Rng::new(1, 0), 0);
+        let mut order = Order::new(&dataset, None, &config, Rng::new(1, 0), 0);
         for _ in 0..5 {
             order.next_batch(&Device::flex());
         }
         let (rng, position) = order.position();
-        let mut resumed = Order::new(&dataset, &config, rng, position);
+        let mut resumed = Order::new(&dataset, None, &config, rng, position);
         for _ in 0..5 {
             let [a, b] = [&mut order, &mut resumed].map(|o| values(&o.next_batch(&Device::flex())));
             assert_eq!(a, b);
@@ -161,7 +185,7 @@ mod tests {
     #[test]
     fn every_view_is_drawn() {
         let (dataset, config) = (dataset(100), TrainConfig { flip: true, shift: 1, ..TrainConfig::default() });
-        let order = Order::new(&dataset, &config, Rng::new(1, 0), 0);
+        let order = Order::new(&dataset, None, &config, Rng::new(1, 0), 0);
         let seen: std::collections::BTreeSet<_> = order.epoch.iter().map(|view| (view.flip, view.shift)).collect();
         assert_eq!(seen.len(), 2 * 3 * 3);
         assert!(seen.iter().all(|(_, shift)| shift.iter().all(|by| by.abs() <= 1)));

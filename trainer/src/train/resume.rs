@@ -110,14 +110,17 @@ pub(super) fn check(
 }
 
 /// What is kept of a data set, to know it again.
-pub(super) fn fingerprint(dataset: &Dataset) -> Fingerprint {
+pub(super) fn fingerprint(datasets: &[&Dataset]) -> Fingerprint {
     let mut hash = Sha256::new();
-    hash.update(&dataset.images);
-    if let Some(labels) = &dataset.labels {
-        hash.update(labels);
+    for dataset in datasets {
+        hash.update(&dataset.images);
+        if let Some(labels) = &dataset.labels {
+            hash.update(labels);
+        }
     }
     let hash = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    Fingerprint { images: dataset.len(), shape: dataset.shape, classes: dataset.classes(), sha256: hash }
+    let first = datasets[0];
+    Fingerprint { images: first.len(), shape: first.shape, classes: first.classes(), sha256: hash }
 }
 
 /// Gives `system`, which is new, the weights of the run in the folder `run`; what its optimizers remember stays new. Gives a line

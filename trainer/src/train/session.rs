@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use burn::tensor::Device;
+use edgegen_export::layers::PixelRange;
 use serde_json::Map;
 
 use super::Options;
@@ -15,8 +16,8 @@ use super::order::Order;
 use super::resume;
 use super::verdict::{Look, Outcome, Watch};
 use crate::checkpoint::{self, Signs, State};
-use crate::data::Dataset;
 use crate::data::plane::{Plane, in_view};
+use crate::data::{Dataset, Pairs};
 use crate::recipe::Recipe;
 use crate::rng::Rng;
 use crate::run::{GENERATOR, JUDGE, RECIPE, to_pixels};
@@ -27,6 +28,8 @@ pub(super) const METRICS: &str = "metrics.jsonl";
 const SAMPLES: &str = "samples";
 /// Columns and rows of a sample sheet.
 const GRID: usize = 8;
+/// Pairs on a sample sheet, three in a row.
+const PAIRS: usize = 24;
 /// Generated and real points on a picture of the plane.
 const SCATTERED: usize = 2_000;
 /// Milliseconds that the film shows each of them.
@@ -38,6 +41,7 @@ const COMPARED: usize = 512;
 #[derive(Clone, Copy)]
 pub(super) enum Data<'a> {
     Images(&'a Dataset),
+    Pairs(&'a Pairs),
     Points(&'a Plane),
 }
 
@@ -46,6 +50,7 @@ impl Data<'_> {
     fn classes(self) -> usize {
         match self {
             Self::Images(dataset) => dataset.classes(),
+            Self::Pairs(pairs) => pairs.targets.classes(),
             Self::Points(plane) => plane.mixture.centres.len(),
         }
     }
@@ -54,7 +59,7 @@ impl Data<'_> {
     fn look(self, conditional: bool, seed: u64) -> Look {
         let group = |label: Option<u8>| label.filter(|_| conditional).map_or(0, usize::from);
         let samples: Vec<_> = match self {
-            Self::Images(dataset) => {
+            Self::Images(dataset) | Self::Pairs(Pairs { targets: dataset, .. }) => {
                 let every = dataset.len().div_ceil(COMPARED);
                 let indices = (0..dataset.len()).step_by(every);
                 let of = |index: usize| dataset.labels.as_ref().map(|labels| labels[index]);
@@ -68,6 +73,11 @@ impl Data<'_> {
         };
         Look::at(&samples)
     }
+}
+
+/// The first `count` images as a generator reads them.
+fn to_values(dataset: &Dataset, count: usize) -> Vec<Vec<f32>> {
+    (0..count).map(|index| PixelRange::Symmetric.planes(dataset.image(index), dataset.shape[2])).collect()
 }
 
 /// Bytes of pixels as values from 0 to 1.
@@ -106,11 +116,13 @@ impl<'a> Session<'a> {
         let mut system = (kind.build)(recipe, &device.clone().autodiff(), &mut weights)?;
         let count = match data {
             Data::Images(_) => GRID * GRID,
+            Data::Pairs(pairs) => PAIRS.min(pairs.inputs.len()),
             Data::Points(_) => SCATTERED,
         };
-        let (classes, grid) = match system.trained() {
-            Trained::Judge(net) => (net.output[0], Vec::new()),
-            Trained::Generator(generator) => (generator.classes, generator.draw(count, &mut grid)),
+        let (classes, grid) = match (system.trained(), data) {
+            (Trained::Judge(net), _) => (net.output[0], Vec::new()),
+            (Trained::Generator(_), Data::Pairs(pairs)) => (0, to_values(&pairs.inputs, count)),
+            (Trained::Generator(generator), _) => (generator.classes, generator.draw(count, &mut grid)),
         };
         let groups = if CLUSTERING.contains(&&*recipe.system) { 1 } else { classes.max(1) };
         // Without labels there are 0 classes; who finds classes by itself asks for none.
@@ -127,7 +139,8 @@ impl<'a> Session<'a> {
         }
         let mut claim = folder::claim(out, options.resume)?;
         let fingerprint = match data {
-            Data::Images(dataset) => Some(resume::fingerprint(dataset)),
+            Data::Images(dataset) => Some(resume::fingerprint(&[dataset])),
+            Data::Pairs(Pairs { inputs, targets }) => Some(resume::fingerprint(&[targets, inputs])),
             Data::Points(_) => None,
         };
         let mut written = recipe.clone();
@@ -150,7 +163,12 @@ impl<'a> Session<'a> {
         let look = (!grid.is_empty()).then(|| data.look(groups > 1, recipe.seed));
         let watch = Watch::new(recipe, state.signs.clone(), look);
         let feed = match data {
-            Data::Images(dataset) => Feed::Images(Order::new(dataset, train, state.order.clone(), state.position)),
+            Data::Images(dataset) => {
+                Feed::Images(Order::new(dataset, None, train, state.order.clone(), state.position))
+            }
+            Data::Pairs(Pairs { inputs, targets }) => {
+                Feed::Images(Order::new(targets, Some(inputs), train, state.order.clone(), state.position))
+            }
             Data::Points(plane) => Feed::Points(Points { plane, batch: train.batch, rng: state.order.clone() }),
         };
         let (metrics, sheet) = (Vec::new(), None);
@@ -283,13 +301,22 @@ impl<'a> Session<'a> {
         let Trained::Generator(generator) = self.system.trained() else { return Ok(None) };
         let outputs = generator.generate(&self.grid, self.device);
         let path = self.out.join(SAMPLES).join(format!("step-{}.png", self.state.step));
+        let [c, h, w] = generator.net.output;
+        let pixels = |image: &Vec<f32>| to_pixels(image, [c, h, w], generator.pixels);
         let samples: Vec<Vec<f32>> = match self.data {
             Data::Images(_) => {
-                let [c, h, w] = generator.net.output;
-                let pixels = |image: &Vec<f32>| to_pixels(image, [c, h, w], generator.pixels);
                 let sheet: Vec<Vec<u8>> = outputs.iter().map(pixels).collect();
                 images::save_grid(&path, &sheet, [h, w, c], GRID)?;
                 sheet.iter().map(|image| levels(image)).collect()
+            }
+            Data::Pairs(Pairs { inputs, targets }) => {
+                let made: Vec<Vec<u8>> = outputs.iter().map(pixels).collect();
+                let row = |(index, output): (usize, &Vec<u8>)| {
+                    [inputs.image(index).to_vec(), output.clone(), targets.image(index).to_vec()]
+                };
+                let sheet: Vec<Vec<u8>> = made.iter().enumerate().flat_map(row).collect();
+                images::save_grid(&path, &sheet, [h, w, c], 9)?;
+                made.iter().map(|image| levels(image)).collect()
             }
             Data::Points(plane) => {
                 // Always the same real points, so that only what moves in the film has changed.
@@ -307,7 +334,7 @@ impl<'a> Session<'a> {
 
     /// Makes a film of the pictures of points so far, if it is points that it learns.
     pub(super) fn film(&self) -> Result<()> {
-        if matches!(self.data, Data::Images(_)) {
+        if !matches!(self.data, Data::Points(_)) {
             return Ok(());
         }
         let folder = self.out.join(SAMPLES);

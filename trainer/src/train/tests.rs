@@ -28,6 +28,7 @@ fn recipe(system: &str, steps: u64) -> Recipe {
         "vae" => "channels = [6, 4]\nencoder_channels = [4]\nlatent = 5",
         "began" => "channels = [6, 4]\nhidden = 5\nlatent = 5\nlambda = 0.5",
         "unrolled" => "critic_hidden = [6]\nhidden = [8]\nlatent = 5\nunroll = 2",
+        "pix2pix" => "channels = [4, 6]\ncritic_channels = [4]\nkeep = 0.5",
         "judge" => "channels = [4]\nfeatures = 5",
         "gaussian" => "latent = 5",
         "kmeans" => "centres = 3",
@@ -38,6 +39,15 @@ fn recipe(system: &str, steps: u64) -> Recipe {
         "system = \"{system}\"\nseed = 3\n[data]\nname = \"bars\"\nsize = 16\n[train]\nsteps = {steps}\nbatch = 8\nflip = true\nshift = 1\ncritic_steps = 2\nsample_every = 10\ncheckpoint_every = 5\nschedule = \"constant\"\n[{system}]\n{table}"
     ))
     .unwrap()
+}
+
+/// Trains on the images, or, where the system wants pairs, from their negatives to them.
+fn train_any(recipe: &Recipe, dataset: &Dataset, options: &Options) -> Result<Summary> {
+    if !is_paired(recipe) {
+        return train_on(recipe, dataset, options);
+    }
+    let inputs = Dataset { images: dataset.images.iter().map(|byte| 255 - byte).collect(), ..dataset.clone() };
+    train_on_pairs(recipe, &Pairs { inputs, targets: dataset.clone() }, options)
 }
 
 fn options(out: &Path) -> Options {
@@ -64,16 +74,16 @@ fn ten_and_ten_are_twenty_bit_for_bit() {
         let folder = tempfile::tempdir().unwrap();
         let dataset = dataset(16);
         let straight = folder.path().join("straight");
-        train_on(&recipe(system, 20), &dataset, &options(&straight)).unwrap();
+        train_any(&recipe(system, 20), &dataset, &options(&straight)).unwrap();
 
         let resumed = folder.path().join("resumed");
-        let first = train_on(&recipe(system, 10), &dataset, &options(&resumed)).unwrap();
+        let first = train_any(&recipe(system, 10), &dataset, &options(&resumed)).unwrap();
         assert_eq!(first.steps, 10);
         // Lines of steps after the checkpoint, the last one torn, are what a kill leaves behind.
         let mut metrics = fs::OpenOptions::new().append(true).open(resumed.join(METRICS)).unwrap();
         metrics.write_all(b"{\"step\":11,\"critic\":0.0}\n{\"step\":12,\"cri").unwrap();
         let again = Options { resume: true, ..options(&resumed) };
-        let second = train_on(&recipe(system, 20), &dataset, &again).unwrap();
+        let second = train_any(&recipe(system, 20), &dataset, &again).unwrap();
         assert_eq!((second.steps, second.session_steps), (20, 10));
 
         for (a, b) in learned(&straight).into_iter().zip(learned(&resumed)) {
@@ -87,7 +97,10 @@ fn ten_and_ten_are_twenty_bit_for_bit() {
             continue;
         }
         let run = crate::run::Run::load(&resumed, &Device::flex()).unwrap();
-        let inputs = run.generator.draw(1, &mut Rng::new(1, 0));
+        let inputs = match run.fed() {
+            Some(shape) => vec![vec![0.5; shape.len()]],
+            None => run.generator.draw(1, &mut Rng::new(1, 0)),
+        };
         assert_eq!((run.shape(), run.generate_pixels(&inputs)[0].len()), ([16, 16, 1], 256));
     }
 }
@@ -146,6 +159,16 @@ fn data_with_other_classes_or_none_is_refused() {
         let error = train_on(&recipe("cgan", 20), &dataset, &options(folder.path())).unwrap_err().to_string();
         assert!(error.contains(found) && error.contains("[cgan]"), "{error}");
     }
+}
+
+#[test]
+fn pairs_are_for_the_systems_that_want_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let message = train_on(&recipe("pix2pix", 20), &dataset(16), &options(folder.path())).unwrap_err().to_string();
+    assert!(message.contains("expected pairs of images for system = \"pix2pix\", found bars"), "{message}");
+    let text = "system = \"dcgan\"\n[data]\nname = \"fashion-edges\"";
+    let message = train(&Recipe::parse(text).unwrap(), &options(folder.path())).unwrap_err().to_string();
+    assert!(message.contains("found fashion-edges, which has pairs"), "{message}");
 }
 
 #[test]

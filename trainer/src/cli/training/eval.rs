@@ -1,5 +1,6 @@
 //! `edgegen eval RUN|MODEL`: the measures, float and int8 side by side.
 
+mod pairs;
 pub mod plane;
 
 use std::collections::BTreeMap;
@@ -56,6 +57,12 @@ pub struct Args {
     /// Also samplers that are bad on purpose: memorising, collapsed, one class missing, blurred, noisy; of points collapsed, uneven, wide
     #[arg(long)]
     controls: bool,
+    /// What is measured beside it on the same pairs, for what makes pictures from pictures
+    #[arg(long, value_name = "RUN|MODEL")]
+    beside: Vec<PathBuf>,
+    /// A picture of some pairs to write: input, each output, target
+    #[arg(long, value_name = "FILE")]
+    picture: Option<PathBuf>,
     /// Also latent vectors for 50 images of its own and 50 test images (needs the float weights of a run)
     #[arg(long)]
     inversion: bool,
@@ -109,6 +116,14 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     if let Some(mixture) = plane::find(&source)? {
         return plane::run(args, source, &mixture, console);
     }
+    if let Some(shape) = source.fed()? {
+        return pairs::run(args, source, shape, console);
+    }
+    ensure!(
+        args.beside.is_empty() && args.picture.is_none(),
+        "expected a model that reads pictures with --beside or --picture, found one that does not in {}: leave them out",
+        args.source.display()
+    );
     let Made { data, classes, shape, mut sets } = images(args, &source)?;
     let count = sets[0].1.len();
     // Without a choice, the seeds take the classes in turn.

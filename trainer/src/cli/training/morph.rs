@@ -98,6 +98,11 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         shape[2],
         source.display()
     );
+    ensure!(
+        run.fed().is_none(),
+        "expected a generator that reads a latent vector, found one that reads a picture in {}: give another run",
+        source.display()
+    );
     let given = [&args.from, &args.to].map(|name| data::load_image(name, shape[0], shape[2]));
     let given = given.into_iter().collect::<Result<Vec<_>>>()?;
 

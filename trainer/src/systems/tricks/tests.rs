@@ -130,7 +130,11 @@ impl Played {
             let ring = Plane::named("ring").unwrap();
             let draw = |seed: u64| {
                 let (points, labels) = ring.draw(8, &mut Rng::new(seed, 9));
-                Batch { images: Tensor::from_data(TensorData::new(points, [8, 2, 1, 1]), &Device::flex()), labels }
+                Batch {
+                    inputs: None,
+                    images: Tensor::from_data(TensorData::new(points, [8, 2, 1, 1]), &Device::flex()),
+                    labels,
+                }
             };
             let mut step = Step {
                 lr_generator: 1e-2,
