@@ -115,7 +115,7 @@ msrv:
 build-tests:
     cargo test --no-run {{fast}}
     cargo test --no-run --package edgegen --no-default-features --test no_training
-    cargo test --no-run --package edgegen --package edgegen-metrics --package edgegen-bench-lab --package edgegen-export
+    cargo test --no-run --package edgegen --package edgegen-metrics --package edgegen-export
 
 # All tests that need no Burn: kernels, files, golden bytes, drawing, emulated boards
 test-fast:
@@ -125,7 +125,7 @@ test-fast:
 test-trainer:
     cargo test --quiet --package edgegen --no-default-features --test no_training
     # With the importer of ONNX files, which the command has and the tests without Burn do not.
-    cargo test --quiet --package edgegen --package edgegen-metrics --package edgegen-bench-lab --package edgegen-export
+    cargo test --quiet --package edgegen --package edgegen-metrics --package edgegen-export
 
 # What tract says of our ONNX files (compiles tract, about six minutes the first time, once for bench-host, too)
 test-onnx:
@@ -161,9 +161,9 @@ bench-train *args:
     fi
     cargo run --quiet --package edgegen-bench-train -- --python .tools/torch/bin/python --record benches/record {{args}}
 
-# Train on the ring with one thing changed at a time and keep a record: tricks, learning rates, looking ahead (about an hour; `tricks --steps 500` is quick)
-ablation *args:
-    cargo run --quiet --package edgegen-bench-lab -- --record benches/record {{args}}
+# All experiments of the lab with their claims, a page in out/lab and a dated record (about a quarter of an hour on two cores)
+lab *args:
+    {{edgegen}} lab all --record benches/record {{args}}
 
 # Count instructions on emulated Cortex-M, layer by layer and whole, and keep a record; one processor's name: without a record
 bench-arm *args:

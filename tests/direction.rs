@@ -94,6 +94,7 @@ const CRATES: [(&str, &[&str]); 5] = [
             "invert",
             "train",
             "eval",
+            "lab",
             "cli",
         ],
     ),

@@ -17,6 +17,7 @@
 //! | [`eval`] | how good it is: the measures of `edgegen-metrics`, through a judge |
 //! | [`invert`](mod@invert) | from an image to a latent vector that makes it |
 //! | [`morph`](mod@morph) | the way between two points of latent space |
+//! | [`lab`] | what lectures claim, measured and drawn |
 //! | [`lower`](mod@lower) | Burn's layers → the exporter's float layers |
 //! | [`images`] | sample sheets, GIFs, NumPy arrays |
 //! | [`cli`] | the `edgegen` command |
@@ -40,6 +41,8 @@ pub mod device;
 pub mod eval;
 #[cfg(feature = "train")]
 pub mod invert;
+#[cfg(feature = "train")]
+pub mod lab;
 #[cfg(feature = "train")]
 pub mod lower;
 #[cfg(feature = "train")]

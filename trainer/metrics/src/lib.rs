@@ -12,6 +12,8 @@
 //! | [`sliced`] | sliced Wasserstein distance | Bonneel et al., 2015 |
 //! | [`parzen`] | Parzen window log-likelihood | Goodfellow et al., 2014 |
 //! | [`two_sample`] | classifier two-sample test | Lopez-Paz and Oquab, 2017 |
+//! | [`divergence`] | KL and Jensen–Shannon divergence of known distributions | Lin, 1991 |
+//! | [`logistic`] | log density ratio by logistic regression; area under the curve | Hastie et al., 2009; Gutmann and Hyvärinen, 2010 |
 //! | [`baselines`] | what simple samplers come to: a Gaussian, k-means, mixtures by EM | see there |
 //! | [`pixels`] | PSNR, high percentile of differences, checkerboard energy | Odena et al., 2016 |
 //!
@@ -22,8 +24,10 @@
 
 pub mod baselines;
 pub mod classes;
+pub mod divergence;
 pub mod energy;
 pub mod frechet;
+pub mod logistic;
 pub mod mixture;
 pub mod mmd;
 pub mod neighbours;

@@ -38,7 +38,7 @@ use clap::{Parser, Subcommand};
 use serde::Serialize;
 
 use table::table;
-use training::{data, devices, eval, morph, train};
+use training::{data, devices, eval, lab, morph, train};
 
 /// Train a generative model, export it to int8, run it on a microcontroller and see it on the display
 #[derive(Debug, Parser)]
@@ -73,6 +73,8 @@ enum Command {
     Eval(eval::Args),
     /// Find two images in a generator's latent space, and go from one to the other
     Morph(morph::Args),
+    /// Show what lectures on GANs claim, measured and drawn; without a name, list the experiments
+    Lab(lab::Args),
     /// Turn a run into an int8 model file
     Export(export::Args),
     /// Show what a model file costs, operator by operator, and where it fits
@@ -102,6 +104,7 @@ pub fn main() -> ExitCode {
         Command::Sample(args) => sample::run(&args, console),
         Command::Eval(args) => eval::run(&args, console),
         Command::Morph(args) => morph::run(&args, console),
+        Command::Lab(args) => lab::run(&args, console),
         Command::Export(args) => export::run(&args, console),
         Command::Inspect(args) => inspect::run(&args, console),
         Command::Boards(args) => boards::run(&args, console),

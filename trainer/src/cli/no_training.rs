@@ -30,6 +30,9 @@ pub mod data {
 pub mod eval {
     pub use super::{Args, run};
 }
+pub mod lab {
+    pub use super::{Args, run};
+}
 pub mod morph {
     pub use super::{Args, run};
 }

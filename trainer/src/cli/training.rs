@@ -5,6 +5,7 @@ pub mod data;
 pub mod demo;
 pub mod devices;
 pub mod eval;
+pub mod lab;
 pub mod morph;
 mod stacked;
 pub mod train;

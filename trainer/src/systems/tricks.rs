@@ -2,8 +2,8 @@
 //!
 //! They are those of Chintala, Denton, Arjovsky and Mathieu, "How to Train a GAN? Tips and tricks to make GANs work" (2016), that are not already the
 //! way things are done here or a knob elsewhere: images in [−1, 1], the non-saturating loss, Gaussian latents, LeakyReLU, strided convolutions, Adam, k
-//! critic steps and two learning rates need no table. The list says of itself that it is no longer maintained. `just ablation` measures each
-//! on the ring.
+//! critic steps and two learning rates need no table. The list says of itself that it is no longer maintained. `edgegen lab tricks` measures
+//! each on the ring.
 //!
 //! ```toml
 //! [gan.tricks]
