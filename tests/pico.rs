@@ -128,7 +128,7 @@ fn pictures_and_what_a_residual_network_from_an_onnx_file_makes_of_them() {
     let Some(board) = pico() else { return };
     let emoji = shipped("emoji-dcgan");
     let emoji = Model::parse(emoji.bytes()).unwrap();
-    let pictures = [3, 7].map(|seed| image(&emoji, seed));
+    let pictures = [3, 7].map(|seed| halved(&image(&emoji, seed), 64));
     let file = ModelFile::read(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/onnx/outlines.egm"))).unwrap();
     let file = with_pictures(&file, &pictures).unwrap();
     let folder = tempfile::tempdir().unwrap();
@@ -139,6 +139,19 @@ fn pictures_and_what_a_residual_network_from_an_onnx_file_makes_of_them() {
     let shot = rp2040::boot(&firmware.elf(), Boot { quiet: Some(0.5), ..DISPLAY_PACK }).unwrap();
     assert_eq!(shot.outcome, Outcome::Quiet, "{}", shot.text);
     assert!(shot.text.contains("picture 1 from seed 1\n"), "{}", shot.text);
+    // For people to look at.
+    shot.picture.save(concat!(env!("CARGO_TARGET_TMPDIR"), "/pico-outlines.png")).unwrap();
     let host = stage::record(file.bytes(), &Show::parse(words), panel.spec(), 1);
     assert!(host.pictures == [shot.picture], "the panel differs");
+}
+
+/// A picture of `side` × `side` pixels in three channels with half as many on each side.
+fn halved(picture: &[u8], side: usize) -> Vec<u8> {
+    let half = side / 2;
+    let mean = |at: usize| {
+        let (y, x, c) = (at / 3 / half, at / 3 % half, at % 3);
+        let level = |dy: usize, dx: usize| u32::from(picture[((2 * y + dy) * side + 2 * x + dx) * 3 + c]);
+        ((level(0, 0) + level(0, 1) + level(1, 0) + level(1, 1) + 2) / 4) as u8
+    };
+    (0..3 * half * half).map(mean).collect()
 }
