@@ -19,7 +19,7 @@ pub const EXPERIMENT: Experiment = Experiment {
              <mo>|</mo><mo>−</mo><mi>E</mi><mo>|</mo><mi>x</mi><mo>−</mo><msup><mi>x</mi><mo>′</mo></msup><mo>|</mo><mo>−</mo><mi>E</mi><mo>|</mo>\
              <mi>y</mi><mo>−</mo><msup><mi>y</mi><mo>′</mo></msup><mo>|</mo>",
     slip: None,
-    steps: 2_000,
+    steps: 3_000,
     run,
 };
 

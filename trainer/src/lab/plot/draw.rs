@@ -253,7 +253,11 @@ fn tick(value: f64, log: bool, step: f64) -> String {
     }
     if (value - value.round()).abs() > 1e-6 {
         let number = 10f64.powf(value);
-        return if (0.01..1e4).contains(&number) { format!("{number:.2}") } else { format!("{number:.0e}") };
+        return match number {
+            0.01..1.0 => format!("{number:.2}"),
+            1.0..1e4 => format!("{number:.0}"),
+            _ => format!("{number:.0e}"),
+        };
     }
     match value.round() as i32 {
         power @ 0..=3 => 10f64.powi(power).to_string(),
@@ -276,6 +280,7 @@ mod tests {
         assert_eq!(tick(-0.0001, false, 0.1), "0.0");
         assert_eq!(tick(-1.5, false, 0.5), "−1.5");
         assert_eq!(tick(2000.0, false, 100.0), "2000");
+        assert_eq!([20f64, 0.5].map(|number| tick(number.log10(), true, 1.0)), ["20", "0.50"]);
         assert_eq!([2.0, 0.0, -1.0, 4.0, -3.0].map(|power| tick(power, true, 1.0)), ["100", "1", "0.1", "10⁴", "10⁻³"]);
     }
 
