@@ -29,7 +29,7 @@ pub const EXPERIMENT: Experiment = Experiment {
     run,
 };
 
-const SAMPLES: usize = 30_000;
+const SAMPLES: usize = 60_000;
 /// Standard deviations of the model's data and of the noise in noise-contrastive estimation.
 const DATA: f64 = 1.5;
 const NOISE: f64 = 2.5;
@@ -67,13 +67,15 @@ fn run(options: &Options, report: &mut Report) -> Result<()> {
     let [inliers, outliers] = outliers(options.seed, report)?;
     let charts = [
         Chart::new("Two Gaussians", "x", "ln p₀(x) / p₁(x)")
-            .line("fitted to 30 000 samples of each", BLUE, curve(-3.0, 4.0, 2, |x| logit(&weights, &[x, 1.0])))
+            .line("fitted to 60 000 samples of each", BLUE, curve(-3.0, 4.0, 2, |x| logit(&weights, &[x, 1.0])))
             .dashes("true: ½ − x", BLACK, curve(-3.0, 4.0, 2, |x| 0.5 - x))
-            .dashes("the slide's sign", RED, curve(-3.0, 4.0, 2, |x| x - 0.5)),
+            .dashes("the slide's sign", RED, curve(-3.0, 4.0, 2, |x| x - 0.5))
+            .y_range(-4.0, 6.8),
         Chart::new("Noise-contrastive estimation", "x", "density")
             .area("the noise", GREY, curve(-7.0, 7.0, 201, |x| normal(x, 0.0, NOISE)))
             .line("estimated, with its Z", BLUE, curve(-7.0, 7.0, 201, |x| (found[0] * x * x + found[1]).exp()))
-            .dashes("true", BLACK, curve(-7.0, 7.0, 201, |x| normal(x, 0.0, DATA))),
+            .dashes("true", BLACK, curve(-7.0, 7.0, 201, |x| normal(x, 0.0, DATA)))
+            .y_range(0.0, 0.38),
         Chart::new("Outliers", "ln ratio, clean set over mixed set", "density")
             .bars("inliers", BLUE, spread(&inliers, &outliers))
             .bars("outliers", ORANGE, spread(&outliers, &inliers))

@@ -73,15 +73,15 @@ fn run(options: &Options, report: &mut Report) -> Result<()> {
     let fits = |a: f64| panel(a, &[Kl, ReverseKl, JensenShannon].map(|divergence| fit(divergence, a)));
     let [forward, reverse, jsd] = means;
     let map = Chart::new("Where the best Gaussian sits", "a, half the distance of the modes", "its mean μ")
+        .line("a mode", GREY, [[1.0, 1.0], [5.2, 5.2]])
         .line("KL(p‖q)", BLUE, forward)
-        .dashes("KL(q‖p)", RED, reverse)
         .line("JSD", GREEN, jsd)
-        .dashes("a mode", GREY, [[1.0, 1.0], [5.2, 5.2]])
+        .dashes("KL(q‖p)", RED, reverse)
         .y_range(-0.3, 6.0)
         .legend_left();
     report.plot(
         "divergences.png",
-        "The best Gaussian in each divergence at three distances, and its mean over the distance. Where two are one line, one is dashed.",
+        "The best Gaussian in each divergence at three distances, and its mean over the distance. Where lines lie on each other, the dashed one and the last of the list are seen.",
         &[fits(2.0), fits(3.5), fits(5.0), map],
         2,
         [700, 460],
@@ -94,8 +94,8 @@ fn panel(a: f64, fits: &[Fit; 3]) -> Chart {
     Chart::new(format!("Modes at ±{a:.2}"), "x", "density")
         .area("p, two modes", BLACK, curve(-12.0, 12.0, 481, |x| density(x, a)))
         .line("KL(p‖q)", BLUE, shape(fits[0]))
-        .dashes("KL(q‖p)", RED, shape(fits[1]))
         .line("JSD", GREEN, shape(fits[2]))
+        .dashes("KL(q‖p)", RED, shape(fits[1]))
         .y_range(0.0, 0.45)
         .legend_left()
 }

@@ -78,13 +78,13 @@ fn run(options: &Options, report: &mut Report) -> Result<()> {
             .log_x()
             .log_y()
             .y_range(0.1, 1000.0),
-        Chart::new("The training set by heart", "width of the kernel", "log-likelihood of test points, nats")
+        Chart::new("The training set by heart", "width of the kernel", "log-likelihood of new points, nats")
             .line("memorizer", BLUE, memory.clone())
             .dots("", BLUE, 5, memory)
             .dashes("the data's own distribution", GREY, [[0.001, truth], [1.0, truth]])
             .log_x()
-            .y_range(-2000.0, 100.0)
-            .legend_below(),
+            .y_range(-2000.0, 500.0)
+            .legend_left(),
     ];
     report.plot(
         "likelihood.png",

@@ -75,9 +75,9 @@ fn run(options: &Options, report: &mut Report) -> Result<()> {
 
     let charts = [
         Chart::new("What the critic says", "x", "density; D(x)")
-            .area("p_data", BLACK, curve(-5.0, 4.0, 181, |x| density(DATA, x)))
-            .area("p_G", GREEN, curve(-5.0, 4.0, 181, |x| density(MODEL, x)))
-            .line("D* by the formula", RED, curve(-5.0, 4.0, 181, best))
+            .area("p_data", BLACK, curve(-5.0, 3.0, 161, |x| density(DATA, x)))
+            .area("p_G", GREEN, curve(-5.0, 3.0, 161, |x| density(MODEL, x)))
+            .line("D* by the formula", RED, curve(-5.0, 3.0, 161, best))
             .dashes("D, trained", BLUE, shown(&critic, &device))
             .dashes("D after 2 % of the steps", super::plot::SKY, early)
             .y_range(0.0, 1.35),
@@ -105,7 +105,7 @@ fn sigmoid(x: f64) -> f64 {
 
 /// D over the range of the plot.
 fn shown(critic: &Learner, device: &burn::tensor::Device) -> Vec<Point> {
-    let places: Vec<f64> = curve(-5.0, 4.0, 181, |x| x).into_iter().map(|[x, _]| x).collect();
+    let places: Vec<f64> = curve(-5.0, 3.0, 161, |x| x).into_iter().map(|[x, _]| x).collect();
     let says = evaluate(&critic.net.valid(), &places, device);
     places.into_iter().zip(says).map(|(x, says)| [x, sigmoid(says)]).collect()
 }

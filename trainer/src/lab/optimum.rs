@@ -53,8 +53,8 @@ fn run(options: &Options, report: &mut Report) -> Result<()> {
             .dots("V(D*, G) of 200 000 samples each", RED, 6, measured)
             .dashes("−ln 4", GREY, [[0.0, -ln4], [5.0, -ln4]])
             .dashes("0 = 2 ln 2 − ln 4, the most", GREEN, [[0.0, 0.0], [5.0, 0.0]])
-            .y_range(-1.5, 0.45)
-            .legend_left(),
+            .y_range(-1.5, 0.15)
+            .legend_below(),
         Chart::new("The best critic", "x", "D*(x)")
             .line("distance 1", BLUE, curve(-4.0, 8.0, 241, |x| best(x, 1.0)))
             .dashes("distance 2", RED, curve(-4.0, 8.0, 241, |x| best(x, 2.0)))

@@ -63,16 +63,29 @@ fn page(found: &[(&Experiment, Found)]) -> String {
     html
 }
 
+/// MathML as the experiments write it, with signs of their letters' height and the gap after the name of a function.
+fn typeset(mathml: &str) -> String {
+    let mut text = mathml.to_owned();
+    for sign in ["(", ")", "|"] {
+        text = text.replace(&format!("<mo>{sign}</mo>"), &format!("<mo stretchy=\"false\">{sign}</mo>"));
+    }
+    for function in ["ln", "log", "JSD"] {
+        text = text.replace(&format!("<mi>{function}</mi>"), &format!("<mi>{function}</mi><mo>&#x2061;</mo>"));
+    }
+    text
+}
+
 fn article(html: &mut String, experiment: &Experiment, found: &Found) {
     let Experiment { name, title, lecture, claim, equation, mathml, slip, .. } = experiment;
     let _ = writeln!(
         html,
         "<article id=\"{name}\">\n<h2>{}</h2>\n<p class=\"source\">{}</p>\n<p>{}</p>\n\
-         <div class=\"equation\"><math display=\"block\" aria-label=\"{}\"><mrow>{mathml}</mrow></math></div>",
+         <div class=\"equation\"><math display=\"block\" aria-label=\"{}\"><mrow>{}</mrow></math></div>",
         escape(title),
         escape(lecture),
         escape(claim),
-        escape(equation)
+        escape(equation),
+        typeset(mathml)
     );
     for picture in &found.pictures {
         let [width, height] = picture.size;

@@ -19,7 +19,7 @@ pub const EXPERIMENT: Experiment = Experiment {
              <mo>|</mo><mo>−</mo><mi>E</mi><mo>|</mo><mi>x</mi><mo>−</mo><msup><mi>x</mi><mo>′</mo></msup><mo>|</mo><mo>−</mo><mi>E</mi><mo>|</mo>\
              <mi>y</mi><mo>−</mo><msup><mi>y</mi><mo>′</mo></msup><mo>|</mo>",
     slip: None,
-    steps: 1_500,
+    steps: 3_000,
     run,
 };
 
@@ -69,6 +69,7 @@ fn run(options: &Options, report: &mut Report) -> Result<()> {
     report.show("of two sets of 2 000 real points, for comparison", floor);
     let spread = game.spread();
     report.check("modes found, of 8", spread.modes as f64, Expected::AtLeast(8.0));
+    report.check("KL(points ‖ even) of the modes, nats", spread.reverse_kl, Expected::AtMost(0.05));
     report.show("points within 3 σ of a mode, % (of the mixture itself 98.9)", 100.0 * spread.high_quality);
     report.plot("plane.png", "Real points and what the generator draws at six moments.", &panels, 3, [480, 460])?;
     let chart = Chart::new("How far the points are", "step", "energy distance")

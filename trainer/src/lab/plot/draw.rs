@@ -36,12 +36,11 @@ impl Frame {
 
 impl Chart {
     pub(super) fn draw(&self, canvas: &mut Canvas, [left, top]: [f32; 2], [width, height]: [f32; 2]) {
-        let names = match (&self.heat, &self.lying) {
-            (Some(heat), _) => &heat.rows[..],
-            (_, Some(lying)) => &lying.names[..],
-            _ => &[],
-        };
-        let beside = names.iter().map(|name| text_width(name, TICK)).fold(50.0, f32::max) + 36.0;
+        let names = self.names().unwrap_or_else(|| {
+            let (places, step) = ticks(self.range(1), self.y.log);
+            places.into_iter().map(|value| tick(value, self.y.log, step)).collect()
+        });
+        let beside = names.iter().map(|name| text_width(name, TICK)).fold(24.0, f32::max) + 52.0;
         let frame = Frame {
             edges: [left + beside, top + 48.0, left + width - 20.0, top + height - 66.0],
             x: self.range(0),
@@ -225,14 +224,14 @@ impl Lying {
 
 /// Where the ticks of an axis lie, as drawn, and how far apart.
 fn ticks([from, to]: [f64; 2], log: bool) -> (Vec<f64>, f64) {
-    if log && to - from > 1.2 {
+    if log && to - from > 2.0 {
         let every = ((to - from) / 7.0).ceil().max(1.0);
         let decades = (from.ceil() as i32..=to.floor() as i32).map(f64::from);
         return (decades.filter(|decade| decade.rem_euclid(every) == 0.0).collect(), every);
     }
     if log {
         let first = 10f64.powf(from.floor());
-        let places = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0].map(|factor| (factor * first).log10());
+        let places = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0].map(|factor| (factor * first).log10());
         return (places.into_iter().filter(|place| (from..=to).contains(place)).collect(), 1.0);
     }
     let rough = (to - from) / 7.0;
@@ -254,7 +253,11 @@ fn tick(value: f64, log: bool, step: f64) -> String {
     }
     if (value - value.round()).abs() > 1e-6 {
         let number = 10f64.powf(value);
-        return if (0.01..1e4).contains(&number) { format!("{number:.2}") } else { format!("{number:.0e}") };
+        return match number {
+            0.01..1.0 => format!("{number:.2}"),
+            1.0..1e4 => format!("{number:.0}"),
+            _ => format!("{number:.0e}"),
+        };
     }
     match value.round() as i32 {
         power @ 0..=3 => 10f64.powi(power).to_string(),
@@ -277,6 +280,7 @@ mod tests {
         assert_eq!(tick(-0.0001, false, 0.1), "0.0");
         assert_eq!(tick(-1.5, false, 0.5), "−1.5");
         assert_eq!(tick(2000.0, false, 100.0), "2000");
+        assert_eq!([20f64, 0.5].map(|number| tick(number.log10(), true, 1.0)), ["20", "0.50"]);
         assert_eq!([2.0, 0.0, -1.0, 4.0, -3.0].map(|power| tick(power, true, 1.0)), ["100", "1", "0.1", "10⁴", "10⁻³"]);
     }
 
