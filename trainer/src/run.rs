@@ -65,6 +65,14 @@ impl Run {
         [("system", &self.recipe.system), ("data", &self.recipe.data.name)]
     }
 
+    /// Names of the classes that can be asked for, in the order of their numbers; empty where they have none, or the
+    /// system found its classes by itself.
+    pub fn class_names(&self) -> &[String] {
+        let names = &self.recipe.data.classes;
+        let are_of_data = !systems::CLUSTERING.contains(&&*self.recipe.system);
+        if are_of_data && names.len() == self.generator.classes { names } else { &[] }
+    }
+
     /// What the generator reads.
     pub fn input(&self) -> LatentInput {
         self.generator.input()

@@ -25,7 +25,7 @@ use serde_json::{Map, Value};
 
 use crate::checkpoint::{self, State};
 use crate::data::plane::{Plane, in_view};
-use crate::data::{self, Dataset};
+use crate::data::{self, Account, Dataset, Split};
 use crate::recipe::Recipe;
 use crate::rng::Rng;
 use crate::run::{GENERATOR, JUDGE, RECIPE, to_pixels};
@@ -82,6 +82,9 @@ pub struct Summary {
     pub stopped: bool,
     /// The last sample sheet; a judge draws none.
     pub sheet: Option<PathBuf>,
+    /// What was read, where this run read it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<Account>,
 }
 
 fn as_map<S: Serializer>(losses: &Losses, serializer: S) -> Result<S::Ok, S::Error> {
@@ -94,10 +97,22 @@ fn as_map<S: Serializer>(losses: &Losses, serializer: S) -> Result<S::Ok, S::Err
 ///
 /// If the data, the device or the run folder cannot be used, or a loss is no longer finite.
 pub fn train(recipe: &Recipe, options: &Options) -> Result<Summary> {
-    match Plane::named(&recipe.data.name) {
-        Some(plane) => in_pool(recipe, Data::Points(&plane), options),
-        None => train_on(recipe, &data::load(&recipe.data)?, options),
+    if let Some(plane) = Plane::chosen(&recipe.data) {
+        return in_pool(recipe, Data::Points(&plane), options);
     }
+    let loading = progress::Loading::new(options.quiet);
+    let (dataset, account) = data::read(&recipe.data, Split::Train, &|done, total| {
+        loading.file(done, total);
+        !options.stop.load(Ordering::Relaxed)
+    })?;
+    loading.finish();
+    if !options.quiet {
+        eprintln!("{}", account.text());
+    }
+    let mut recipe = recipe.clone();
+    // The numbers of classes mean these names from now on, whatever the folder comes to hold.
+    recipe.data.classes.clone_from(&dataset.class_names);
+    Ok(Summary { data: Some(account), ..train_on(&recipe, &dataset, options)? })
 }
 
 /// Trains on `dataset`, whose images must have the size the recipe says.
@@ -110,8 +125,8 @@ pub fn train_on(recipe: &Recipe, dataset: &Dataset, options: &Options) -> Result
     let [h, w, c] = dataset.shape;
     let (size, channels) = (recipe.data.size, recipe.data.channels);
     ensure!(
-        [h, w, c] == [size, size, channels],
-        "expected images of {size}×{size}×{channels} as the recipe says, found {h}×{w}×{c} in {}",
+        [h, w, c] == [size.h, size.w, channels],
+        "expected images of {size}×{channels} as the recipe says, found {h}×{w}×{c} in {}",
         dataset.name
     );
     ensure!(
@@ -137,6 +152,16 @@ impl Data<'_> {
         match self {
             Self::Images(dataset) => dataset.classes(),
             Self::Points(plane) => plane.mixture.centres.len(),
+        }
+    }
+
+    /// The names of the classes in brackets, if they have some.
+    fn listed(self) -> String {
+        match self {
+            Self::Images(Dataset { class_names, .. }) if !class_names.is_empty() => {
+                format!(" ({})", class_names.join(", "))
+            }
+            _ => String::new(),
         }
     }
 }
@@ -192,6 +217,7 @@ fn run(recipe: &Recipe, data: Data<'_>, options: &Options) -> Result<Summary> {
         losses,
         stopped,
         sheet,
+        data: None,
     })
 }
 
@@ -241,11 +267,17 @@ impl<'a> Session<'a> {
         };
         // Without labels there are 0 classes; who finds classes by itself asks for none.
         ensure!(
-            classes == 0 || systems::CLUSTERING.contains(&&*recipe.system) || (1..=classes).contains(&data.classes()),
-            "expected images labelled with at most {classes} classes, as [{}] says, found {} classes in {}: change the data or `classes`",
+            classes == 0 || systems::CLUSTERING.contains(&&*recipe.system) || classes == data.classes(),
+            "expected images of {classes} classes, as [{}] says, found {} classes in {}{}: {}",
             recipe.system,
             data.classes(),
-            recipe.data.name
+            recipe.data.name,
+            data.listed(),
+            match data.classes() {
+                0 =>
+                    "put the images of each class into a folder of its own, or take a system without classes".to_owned(),
+                found => format!("write classes = {found} in [{}], or change the data", recipe.system),
+            }
         );
         let train = &recipe.train;
         let feed = match data {
@@ -366,6 +398,10 @@ fn check_same(recipe: &Recipe, out: &Path) -> Result<()> {
     before.train.steps = recipe.train.steps;
     before.train.sample_every = recipe.train.sample_every;
     before.train.checkpoint_every = recipe.train.checkpoint_every;
+    // Runs from before classes had names note none.
+    if before.data.classes.is_empty() {
+        before.data.classes.clone_from(&recipe.data.classes);
+    }
     ensure!(
         before == *recipe,
         "the run in {} was begun with another recipe: resume with {} or choose another --out",

@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 
 use super::import::Assumptions;
 use super::source::{Source, read_picture};
-use super::{Console, Ending, training};
+use super::{Console, Ending, classes, training};
 use crate::images;
 
 #[derive(Debug, clap::Args)]
@@ -21,8 +21,8 @@ pub struct Args {
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// The class to draw, for models that have classes [default: all in turn]
-    #[arg(long)]
-    class: Option<u16>,
+    #[arg(long, value_name = "NAME|NUMBER")]
+    class: Option<String>,
     /// How many images [default: 64, or ten of each class; of a picture one]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     count: Option<u32>,
@@ -51,6 +51,8 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
             bail!("expected --image for a model that reads a picture of {shape}, found none: give one")
         }
     };
+    let class = args.class.as_deref().map(|text| classes::number(&source.class_names()?, source.classes()?, text));
+    let class = class.transpose()?;
     let are_points = source.shape()? == POINT;
     // Seed after seed the classes come in turn.
     let classes = if args.class.is_none() && !are_points { source.classes()? } else { 0 };
@@ -62,7 +64,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     let count = args.count.map_or(usual, |count| count as usize);
     let (images, shape) = match &source {
         Source::Run(run) if are_points => training::scattered(run, args.seed, count)?,
-        _ => source.translated(args.seed, count, args.class, picture.as_deref().unwrap_or(&[]))?,
+        _ => source.translated(args.seed, count, class, picture.as_deref().unwrap_or(&[]))?,
     };
     let columns = match args.grid {
         Some(columns) => columns as usize,

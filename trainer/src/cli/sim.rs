@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
+use edgegen_runtime::Model;
 use edgegen_sim::emulator::{Scene, Seen, simulate};
 use edgegen_sim::{Cpu, PanelSpec, boards};
 
 use super::source::{emulate, read_any_model, read_model};
-use super::{Console, Ending, bytes, grouped, table};
+use super::{Console, Ending, bytes, classes, grouped, table};
 use crate::files;
 
 #[derive(Debug, clap::Args)]
@@ -27,7 +28,7 @@ pub struct Args {
     /// Simulate the board's panel only, although the board has an emulator
     #[arg(long)]
     simulate: bool,
-    /// Act of the show to photograph: gallery, walk, class or class=N; without it a plain gallery where there is one
+    /// Act of the show to photograph: gallery, walk, class or class=N or =NAME; without it a plain gallery where there is one
     #[arg(long, value_parser = act)]
     mode: Option<String>,
     /// Seed of the first image on the panel
@@ -47,12 +48,18 @@ pub fn act(text: &str) -> Result<String, String> {
     match (text, class) {
         ("gallery" | "walk" | "class", _) => Ok(text.to_owned()),
         (_, Some(number)) if number.parse::<u16>().is_ok() => Ok(format!("class={number}")),
-        _ => Err("expected gallery, walk, class or class=N".to_owned()),
+        // The model knows whether it has a class of that name.
+        _ => match text.strip_prefix("class=") {
+            Some(name) if !name.is_empty() => Ok(format!("class={name}")),
+            _ => Err("expected gallery, walk, class, class=N or class=NAME".to_owned()),
+        },
     }
 }
 
 pub fn run(args: &Args, console: Console) -> Result<Ending> {
-    let scene = Scene { seed: args.seed, act: args.mode.as_deref() };
+    let file = read_any_model(&args.model)?;
+    let act = classes::act(&Model::parse_any(file.bytes())?, args.mode.as_deref())?;
+    let scene = Scene { seed: args.seed, act: act.as_deref() };
     let seen = if args.board == HOST {
         ensure!(args.panel.is_none(), "expected a board beside --panel, found none: add --board");
         simulate(read_model(&args.model)?.bytes(), PanelSpec::OLED, scene)?
@@ -69,7 +76,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
                 board.name,
                 board.emulator.name()
             ));
-            emulate(&read_any_model(&args.model)?, &board, panel, cpu, scene)?
+            emulate(&file, &board, panel, cpu, scene)?
         }
     };
     let Seen { png, report, instructions, stack_bytes, text } = seen;
@@ -107,10 +114,16 @@ mod tests {
 
     #[test]
     fn acts_by_name() {
-        for (text, expected) in [("walk", "walk"), ("class", "class"), ("class=3", "class=3"), ("class7", "class=7")] {
+        for (text, expected) in [
+            ("walk", "walk"),
+            ("class", "class"),
+            ("class=3", "class=3"),
+            ("class7", "class=7"),
+            ("class=cat", "class=cat"),
+        ] {
             assert_eq!(act(text).unwrap(), expected);
         }
-        for text in ["", "class=", "class=x", "parade"] {
+        for text in ["", "class=", "classx", "parade"] {
             assert!(act(text).is_err(), "{text}");
         }
     }

@@ -154,7 +154,7 @@ fn is_model(path: &Path) -> bool {
 /// size.
 pub fn read_picture(path: &Path, shape: Shape) -> Result<Vec<u8>> {
     let what = path.display();
-    let image = image::open(path).with_context(|| format!("cannot read the picture {what}"))?;
+    let image = edgegen_data::open(path).with_context(|| format!("cannot read the picture {what}"))?;
     let (width, height) = (u32::from(shape.w), u32::from(shape.h));
     let image = if (image.width(), image.height()) == (width, height) {
         image

@@ -101,6 +101,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         return plane::run(args, source, &mixture, console);
     }
     let Made { data, classes, shape, mut sets } = images(args, &source)?;
+    let class_names = source.class_names()?;
     let count = sets[0].1.len();
     // Without a choice, the seeds take the classes in turn.
     let asked = (classes > 0).then(|| {
@@ -112,12 +113,12 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         let task = stacked::Task { source: args.source.clone(), judge, seed: args.seed, sets };
         return stacked::run(task, &device, console);
     }
-    let folder = args.judge.clone().unwrap_or_else(|| Judge::shipped(&project(), &data));
+    let folder = args.judge.clone().unwrap_or_else(|| Judge::shipped(&project(), data::plain_name(&data)));
     let judge = Judge::load(&folder, &device)?;
     let ([h, w, c], seen) = (shape, judge.shape());
     ensure!(
-        h == w && c == seen[2],
-        "expected square images of {} channels, as the judge {} looks at, found {h}×{w}×{c}: give --judge one for them",
+        (h == w || seen == shape) && c == seen[2],
+        "expected square images of {} channels, or of the size that the judge {} looks at, found {h}×{w}×{c}: give --judge one for them",
         seen[2],
         folder.display()
     );
@@ -125,8 +126,17 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         console.say(&format!("images of {h}×{w} are fitted to the judge's {}×{}, real ones too", seen[0], seen[1]));
     }
     let judge = judge.shown(shape);
-    let config = DataConfig { name: data.clone(), size: h, channels: c, limit: None };
-    let (train, test) = (data::load_split(&config, Split::Train)?, data::load_split(&config, Split::Test)?);
+    let mut config = match &source {
+        // Fitted as it was for training.
+        Source::Run(run) => DataConfig { limit: None, ..run.recipe.data.clone() },
+        _ => DataConfig::new(&data, [h, w], c),
+    };
+    if config.classes.is_empty() {
+        config.classes = class_names;
+    }
+    let [train, test] = [Split::Train, Split::Test].map(|split| data::read(&config, split, &|_, _| true));
+    let ((train, read), (test, read_test)) = (train?, test?);
+    console.say(&format!("{}\n{}", read.text(), read_test.text()));
     console.say("looking at the real images");
     let reference = Reference::new(&judge, &train, &test, count, args.seed, args.parzen);
 

@@ -18,6 +18,9 @@ pub struct Args {
     /// Images, instead of the recipe's: a name of `edgegen data list`, an IDX file or a folder
     #[arg(long, value_name = "NAME|PATH")]
     data: Option<String>,
+    /// Go on without images that cannot be read
+    #[arg(long)]
+    skip_bad: bool,
     /// Steps in all, instead of the recipe's
     #[arg(long)]
     steps: Option<u64>,
@@ -37,6 +40,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     recipe.train.steps = args.steps.unwrap_or(recipe.train.steps);
     recipe.seed = args.seed.unwrap_or(recipe.seed);
     recipe.data.name = args.data.clone().unwrap_or(recipe.data.name);
+    recipe.data.skip_bad |= args.skip_bad;
     recipe.check()?;
     let name = args.recipe.file_stem().unwrap_or_default();
     let options = train::Options {
