@@ -3,7 +3,7 @@
 edgegen := "cargo run --quiet --package edgegen --"
 
 # What needs no Burn
-libraries := "-p edgegen-runtime -p edgegen-export -p edgegen-app -p edgegen-board -p edgegen-sim"
+libraries := "-p edgegen-runtime -p edgegen-data -p edgegen-export -p edgegen-app -p edgegen-board -p edgegen-sim"
 fast := libraries + " -p edgegen-kernel-check -p edgegen-tests -p edgegen-bench-arm"
 
 # List the recipes
@@ -46,7 +46,7 @@ check:
     cargo fmt --check
     for folder in firmware/bench firmware/boards/*/ firmware/examples/*/ firmware/check firmware/emulated firmware/lm3s6965 firmware/proof tests/fuzz benches/host; do (cd $folder && cargo fmt --check) || exit 1; done
     cargo clippy --workspace --all-targets -- -D warnings
-    RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --package edgegen-runtime --package edgegen-export --package edgegen-app --package edgegen-sim
+    RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --package edgegen-runtime --package edgegen-data --package edgegen-export --package edgegen-app --package edgegen-sim
 
 # Lints of firmware, each board with each of its panels (needs the Rust targets that ./x installs)
 lint-firmware:

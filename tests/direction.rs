@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// Where a crate's sources are, and its modules from low to high: the files and folders beside its `lib.rs`. A module
 /// with files of its own is one module here. `lib.rs` stands above them all; what it re-exports belongs to the module
 /// that it comes from.
-const CRATES: [(&str, &[&str]); 5] = [
+const CRATES: [(&str, &[&str]); 6] = [
     (
         "runtime/src",
         &[
@@ -73,6 +73,13 @@ const CRATES: [(&str, &[&str]); 5] = [
             "emulator",
             "playground",
             "serve",
+        ],
+    ),
+    (
+        "trainer/data/src",
+        &[
+            "natural", "jpeg", "config", "resample", "fit", "decode", "idx", "array", "account", "sheet", "find",
+            "decide", "check", "cache", "pipeline",
         ],
     ),
     (

@@ -109,6 +109,14 @@ impl<'a> Model<'a> {
         self.inputs().map(classes).max().unwrap_or(0)
     }
 
+    /// What the class `class` is called, where the file notes names: the fact `classes`, one name a line in the order of
+    /// their numbers.
+    pub fn class_name(&self, class: u16) -> Option<&'a str> {
+        let (_, mut facts): (_, Facts<'a>) = about::find(self.about)?;
+        let (_, names) = facts.find(|&(key, _)| key == "classes")?;
+        names.split('\n').nth(class.into()).filter(|name| !name.is_empty())
+    }
+
     /// Shape of the rows that the caller hands in, for a model that reads an image.
     pub fn fed(&self) -> Option<Shape> {
         self.fed_input().map(|(node, _)| node.shape)

@@ -19,6 +19,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
+pub use edgegen_data::{Background, Config as DataConfig, Fit, Resize, Size};
+
 /// A checked recipe.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recipe {
@@ -34,23 +36,6 @@ pub struct Recipe {
     pub train: TrainConfig,
     /// The system's own table, with defaults filled in.
     pub settings: Table,
-}
-
-/// The table `[data]`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DataConfig {
-    /// A named set (`mnist`, `fashion-mnist`, `emoji`, `stacked-mnist`, `fashion-edges`, `glyphs`, `icons`, `ring`, `grid`) or the path of an IDX file or of a folder of images.
-    pub name: String,
-    /// Side of the square images in pixels; 1 for points of the plane.
-    #[serde(default = "defaults::size")]
-    pub size: usize,
-    /// 1 for grey, 3 for colour; 2 for points of the plane.
-    #[serde(default = "defaults::channels")]
-    pub channels: usize,
-    /// Take only so many images: at random, always the same ones, with every class in.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub limit: Option<usize>,
 }
 
 /// The table `[train]`.
@@ -138,15 +123,6 @@ pub enum Prior {
     Uniform,
 }
 
-mod defaults {
-    pub fn size() -> usize {
-        28
-    }
-    pub fn channels() -> usize {
-        1
-    }
-}
-
 impl Recipe {
     /// The recipe as TOML, with all defaults written out.
     pub fn to_toml(&self) -> String {
@@ -161,6 +137,11 @@ impl Recipe {
         table.insert("train".into(), Value::try_from(&self.train).expect(plain));
         table.insert(self.system.clone(), Value::Table(self.settings.clone()));
         toml::to_string(&table).expect(plain)
+    }
+
+    /// `[C, H, W]` of the images, as networks see them.
+    pub fn image(&self) -> [usize; 3] {
+        [self.data.channels, self.data.size.h, self.data.size.w]
     }
 
     /// The system's own table as its config.

@@ -73,6 +73,14 @@ impl Run {
         self.generator.fed().map(|[c, h, w]| Shape { h: narrow(h), w: narrow(w), c: narrow(c) })
     }
 
+    /// Names of the classes that can be asked for, in the order of their numbers; empty where they have none, or the
+    /// system found its classes by itself.
+    pub fn class_names(&self) -> &[String] {
+        let names = &self.recipe.data.classes;
+        let are_of_data = !systems::CLUSTERING.contains(&&*self.recipe.system);
+        if are_of_data && names.len() == self.generator.classes { names } else { &[] }
+    }
+
     /// The latent vector that the generator reads.
     pub fn input(&self) -> LatentInput {
         self.generator.input()

@@ -23,7 +23,7 @@ use anyhow::{Context, Result, ensure};
 use serde::{Serialize, Serializer};
 
 use crate::data::plane::Plane;
-use crate::data::{self, Dataset, Pairs, Split};
+use crate::data::{self, Account, Dataset, Pairs, Split};
 use crate::device;
 use crate::recipe::Recipe;
 use crate::systems::{self, Losses};
@@ -78,6 +78,9 @@ pub struct Summary {
     pub advice: String,
     /// The last sample sheet; a judge draws none.
     pub sheet: Option<PathBuf>,
+    /// What was read, where this run read it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<Account>,
 }
 
 fn as_map<S: Serializer>(losses: &Losses, serializer: S) -> Result<S::Ok, S::Error> {
@@ -93,11 +96,25 @@ pub fn train(recipe: &Recipe, options: &Options) -> Result<Summary> {
     // Before the data is loaded, which can take long.
     device::open(&options.device)?;
     folder::look(&options.out, options.resume)?;
-    match Plane::named(&recipe.data.name) {
-        Some(plane) => in_pool(recipe, Data::Points(&plane), options),
-        None if is_paired(recipe) => train_on_pairs(recipe, &data::load_pairs(&recipe.data, Split::Train)?, options),
-        None => train_on(recipe, &data::load(&recipe.data)?, options),
+    if let Some(plane) = Plane::chosen(&recipe.data) {
+        return in_pool(recipe, Data::Points(&plane), options);
     }
+    if is_paired(recipe) {
+        return train_on_pairs(recipe, &data::load_pairs(&recipe.data, Split::Train)?, options);
+    }
+    let loading = progress::Loading::new(options.quiet);
+    let (dataset, account) = data::read(&recipe.data, Split::Train, &|done, total| {
+        loading.file(done, total);
+        !options.stop.load(Ordering::Relaxed)
+    })?;
+    loading.finish();
+    if !options.quiet {
+        eprintln!("{}", account.text());
+    }
+    let mut recipe = recipe.clone();
+    // The numbers of classes mean these names from now on, whatever the folder comes to hold.
+    recipe.data.classes.clone_from(&dataset.class_names);
+    Ok(Summary { data: Some(account), ..train_on(&recipe, &dataset, options)? })
 }
 
 /// Trains on `dataset`, whose images must have the size the recipe says.
@@ -130,8 +147,8 @@ fn check_images(recipe: &Recipe, dataset: &Dataset) -> Result<()> {
     let [h, w, c] = dataset.shape;
     let (size, channels) = (recipe.data.size, recipe.data.channels);
     ensure!(
-        [h, w, c] == [size, size, channels],
-        "expected images of {size}×{size}×{channels} as the recipe says, found {h}×{w}×{c} in {}",
+        [h, w, c] == [size.h, size.w, channels],
+        "expected images of {size}×{channels} as the recipe says, found {h}×{w}×{c} in {}",
         dataset.name
     );
     ensure!(
@@ -209,6 +226,7 @@ fn run(recipe: &Recipe, data: Data<'_>, options: &Options) -> Result<Summary> {
         outcome,
         advice: outcome.advice(recipe),
         sheet,
+        data: None,
     })
 }
 

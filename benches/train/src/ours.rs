@@ -208,8 +208,8 @@ fn step(recipe: &Recipe) -> Result<Case> {
     let kind = systems::find(&recipe.system)?;
     let mut rng = Rng::new(1, 0);
     let mut system = (kind.build)(recipe, &Device::flex().autodiff(), &mut rng)?;
-    let size = recipe.data.size;
-    let images = random([recipe.train.batch, recipe.data.channels, size, size], &mut rng).clamp(-1.0, 1.0);
+    let [c, h, w] = recipe.image();
+    let images = random([recipe.train.batch, c, h, w], &mut rng).clamp(-1.0, 1.0);
     let (lr_generator, lr_critic, ema) = (recipe.train.lr_generator, recipe.train.lr_critic, recipe.train.ema);
     Ok(Box::new(move || {
         let next_batch = &mut || Batch { inputs: None, images: images.clone(), labels: Vec::new() };

@@ -21,6 +21,10 @@ use crate::{PanelColor, Placement};
 const LARGE_PANEL: u32 = 240;
 /// Letters in a line of a caption beside the picture.
 const SIDE_LETTERS: u32 = 11;
+/// Letters of a class's name at most; of a longer one the beginning is shown.
+const MAX_NAME: usize = 20;
+/// A word of the caption: a seed of 20 digits, or a name, of letters that may take four bytes.
+type Word = String<80>;
 /// Letters in a line at most: 768 pixels of the larger font.
 const MAX_LETTERS: usize = 128;
 
@@ -85,9 +89,11 @@ fn font(panel: Rectangle) -> &'static MonoFont<'static> {
 
 /// What the words tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Caption {
+pub struct Caption<'a> {
     /// What is shown.
     pub act: Act,
+    /// What the class of [`Act::Class`] is called, if the model says it.
+    pub class: Option<&'a str>,
     /// Seed of the picture, or of the first picture of the gallery; on the model's own way the keyframe that the picture comes from.
     pub seed: u64,
     /// Whether it is on the model's own way.
@@ -98,7 +104,7 @@ pub struct Caption {
     pub tenths_per_second: u64,
 }
 
-impl Caption {
+impl Caption<'_> {
     /// Writes the words into `area` of a panel: one line if it is one letter high, else one below the other. White on black;
     /// each line is filled up with blanks, so that it covers what stood there.
     ///
@@ -133,14 +139,15 @@ impl Caption {
     }
 
     /// Seed, class, time, rate; what there is nothing to tell of is empty.
-    fn words(&self) -> [String<26>; 4] {
+    fn words(&self) -> [Word; 4] {
         let mut words = [const { String::new() }; 4];
         let [seed, class, time, rate] = &mut words;
         // 2⁶⁴ has 20 digits: everything fits.
         let _ = write!(seed, "{} {}", if self.of_keyframes { "key" } else { "seed" }, self.seed);
-        match self.act {
-            Act::Class(index) => _ = write!(class, "class {index}"),
-            Act::Picture(index) => _ = write!(class, "picture {index}"),
+        match (self.act, self.class) {
+            (Act::Class(_), Some(name)) => name.chars().take(MAX_NAME).for_each(|letter| _ = class.push(letter)),
+            (Act::Class(index), None) => _ = write!(class, "class {index}"),
+            (Act::Picture(index), _) => _ = write!(class, "picture {index}"),
             _ => {}
         }
         let _ = write!(time, "{} ms", self.millis);
@@ -152,16 +159,16 @@ impl Caption {
 
 /// Seed and class at the left, time and rate at the right. What does not fit is left out, first the time, then the class, then
 /// the rate.
-fn one_line(words: &[String<26>; 4], columns: usize) -> String<MAX_LETTERS> {
+fn one_line(words: &[Word; 4], columns: usize) -> String<MAX_LETTERS> {
     let mut line = String::new();
     for keep in [[true; 4], [true, true, false, true], [true, false, false, true], [true, false, false, false]] {
         let kept = |index: usize| words.get(index).filter(|word| keep[index] && !word.is_empty());
         let count = (0..4).filter_map(kept).count();
-        let letters: usize = (0..4).filter_map(kept).map(|word| word.len()).sum();
+        let letters: usize = (0..4).filter_map(kept).map(|word| word.chars().count()).sum();
         if letters + count.saturating_sub(1) > columns && keep != [true, false, false, false] {
             continue;
         }
-        let right: usize = (2..4).filter_map(kept).map(|word| word.len() + 1).sum();
+        let right: usize = (2..4).filter_map(kept).map(|word| word.chars().count() + 1).sum();
         for index in 0..4 {
             if index == 2 {
                 fill(&mut line, columns.saturating_sub(right.saturating_sub(1)));
@@ -181,14 +188,14 @@ fn one_line(words: &[String<26>; 4], columns: usize) -> String<MAX_LETTERS> {
 
 /// Appends what fits.
 fn push(line: &mut String<MAX_LETTERS>, word: &str, columns: usize) {
-    for letter in word.chars().take(columns.saturating_sub(line.len())) {
+    for letter in word.chars().take(columns.saturating_sub(line.chars().count())) {
         let _ = line.push(letter);
     }
 }
 
 /// Blanks up to `columns`.
 fn fill(line: &mut String<MAX_LETTERS>, columns: usize) {
-    while line.len() < columns && line.push(' ').is_ok() {}
+    while line.chars().count() < columns && line.push(' ').is_ok() {}
 }
 
 #[cfg(test)]
@@ -197,10 +204,10 @@ mod tests {
     use embedded_graphics::mock_display::MockDisplay;
     use embedded_graphics::pixelcolor::BinaryColor;
 
-    const CAPTION: Caption =
-        Caption { act: Act::Class(3), seed: 7, of_keyframes: false, millis: 31, tenths_per_second: 123 };
+    const CAPTION: Caption<'_> =
+        Caption { act: Act::Class(3), class: None, seed: 7, of_keyframes: false, millis: 31, tenths_per_second: 123 };
 
-    fn line(caption: Caption, columns: usize) -> String<MAX_LETTERS> {
+    fn line(caption: Caption<'_>, columns: usize) -> String<MAX_LETTERS> {
         one_line(&caption.words(), columns)
     }
 
@@ -213,6 +220,15 @@ mod tests {
         assert_eq!(line(CAPTION, 12), "seed 7      ");
         assert_eq!(line(CAPTION, 4), "seed");
         assert_eq!(line(Caption { seed: u64::MAX, ..CAPTION }, 18), "seed 1844674407370");
+    }
+
+    #[test]
+    fn a_class_is_told_by_its_name() {
+        let cat = Caption { class: Some("cat"), ..CAPTION };
+        assert_eq!(line(cat, 28), "seed 7 cat    31 ms 12.3/s");
+        let long = Caption { class: Some("a very long name of some kind"), ..CAPTION };
+        assert_eq!(&long.words()[1], "a very long name of ");
+        assert_eq!(&Caption { act: Act::Walk, ..cat }.words()[1], "");
     }
 
     #[test]

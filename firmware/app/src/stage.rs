@@ -219,14 +219,18 @@ impl<'a, P: Platform> Stage<'a, P> {
     }
 
     /// Time and rate of the image that began at `began`.
-    fn measure(&mut self, began: u64) -> Caption {
+    fn measure(&mut self, began: u64) -> Caption<'a> {
         let ended = self.platform.turn();
         let millis = self.platform.millis(ended - began);
         let period = self.platform.millis(self.began.map_or(ended - began, |last| began - last)).max(1);
         self.began = Some(began);
         let of_keyframes = self.is_keyed();
         let seed = if of_keyframes { self.keyframe.into() } else { self.seed };
-        Caption { act: self.act, seed, of_keyframes, millis, tenths_per_second: 10_000 / period }
+        let class = match self.act {
+            Act::Class(class) => self.generator.model().class_name(class),
+            _ => None,
+        };
+        Caption { act: self.act, class, seed, of_keyframes, millis, tenths_per_second: 10_000 / period }
     }
 
     /// On to the next image.

@@ -16,7 +16,7 @@ use super::import::{self, Assumptions};
 use super::pictures::Pictures;
 use super::source::{Source, packing, read_any_model};
 use super::training::{self, Run};
-use super::{Console, Ending, bytes, grouped, table};
+use super::{Console, Ending, bytes, classes, grouped, table};
 use crate::{files, images};
 
 /// Latent vectors that ranges are calibrated on.
@@ -171,7 +171,11 @@ fn write_packed(packed: &ModelFile, args: &Args, console: Console) -> Result<End
 /// Exports a run, writes the file, and compares it with the float generator. `more` joins the metadata.
 pub fn export(run: &Run, name: &str, more: &[(&str, &str)], target: Packing, out: &Path) -> Result<Report> {
     let network = run.network()?;
-    let metadata = [&run.facts()[..], more].concat();
+    let names = run.class_names().join("\n");
+    let mut metadata = [&run.facts()[..], more].concat();
+    if !names.is_empty() {
+        metadata.push((classes::FACT, &names));
+    }
     let label = Label { name, metadata: &metadata };
     if run.fed().is_some() {
         let [examples, others] = training::examples(run, CALIBRATION, COMPARED_PICTURES)?;

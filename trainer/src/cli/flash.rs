@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
+use edgegen_runtime::Model;
 use edgegen_sim::firmware::{self, Firmware};
 use edgegen_sim::flash::Way;
 use edgegen_sim::{Board, boards, emulator};
@@ -10,8 +11,8 @@ use edgegen_sim::{Board, boards, emulator};
 use super::fit::{Fit, pack_for};
 use super::pictures::Pictures;
 use super::sim::act;
-use super::source::{check_act, read_any_model};
-use super::{Console, Ending, bytes};
+use super::source::read_any_model;
+use super::{Console, Ending, bytes, classes};
 use crate::files;
 
 #[derive(Debug, clap::Args)]
@@ -24,7 +25,7 @@ pub struct Args {
     /// The panel, if the board can have another than its first
     #[arg(long)]
     panel: Option<String>,
-    /// What the board shows first: gallery, walk, class, class=N, picture or picture=N
+    /// What the board shows first: gallery, walk, class, class=N, class=NAME, picture or picture=N
     #[arg(long, value_parser = act)]
     mode: Option<String>,
     /// Seed of its first image
@@ -50,6 +51,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     let board = boards::find(&args.board)?;
     let panel = board.panel(args.panel.as_deref())?;
     let file = args.pictures.complete(read_any_model(&args.model)?)?;
+    let mode = classes::act(&Model::parse_any(file.bytes())?, args.mode.as_deref())?;
     let packed = pack_for(&file, board.cpu).with_context(|| args.model.display().to_string())?;
     let fit = Fit::new(&board, board.cpu, &packed)?;
     ensure!(
@@ -68,15 +70,14 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         _ if args.probe => vec![Way::probe(&board)?],
         _ => Way::open(&board, &name, args.model.parent().unwrap_or(Path::new("")))?,
     };
-    emulator::has_act(&board, args.mode.as_deref())?;
-    check_act(&file, args.mode.as_deref())?;
+    emulator::has_act(&board, mode.as_deref())?;
     firmware::check(board.cpu)?;
 
     console.say(&format!("building the firmware of the {} for {}", board.name, panel.title));
     let folder = tempfile::tempdir().context("could not make a temporary folder")?;
     let model = folder.path().join("model.egm");
     files::replace_bytes(&model, packed.bytes())?;
-    let first = format!("{} seed={}", args.mode.as_deref().unwrap_or(""), args.seed);
+    let first = format!("{} seed={}", mode.as_deref().unwrap_or(""), args.seed);
     let program = Firmware::build_show(&model, &board, panel, board.cpu, &first)?;
 
     let (way, seen) = match args.dry_run {

@@ -7,6 +7,8 @@
 #![cfg_attr(not(feature = "train"), expect(dead_code, reason = "training alone can be interrupted and end well"))]
 
 mod boards;
+mod check;
+mod classes;
 mod completions;
 mod demo;
 mod export;
@@ -63,7 +65,7 @@ struct Console {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Fetch data sets, or list them
+    /// Check a folder of images before training, fetch data sets, or list them
     Data(data::Args),
     /// Train what a recipe describes
     Train(train::Args),

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use anyhow::{Result, bail};
+use edgegen_data::Config;
 use edgegen_export::layers::{LatentInput, Network};
 use edgegen_runtime::Shape;
 
@@ -25,7 +26,34 @@ pub fn run(_: &Args, _: Console) -> Result<Ending> {
 }
 
 pub mod data {
-    pub use super::{Args, run};
+    use super::*;
+    use crate::cli::check;
+
+    #[derive(Debug, clap::Args)]
+    pub struct Args {
+        #[command(subcommand)]
+        command: Command,
+    }
+
+    #[derive(Debug, clap::Subcommand)]
+    enum Command {
+        /// Say what `train` would read: images, classes, sizes, what is left out, what is odd
+        Check(check::Args),
+        #[command(external_subcommand)]
+        Other(Vec<OsString>),
+    }
+
+    pub fn run(args: &Args, console: Console) -> Result<Ending> {
+        match &args.command {
+            Command::Check(args) => {
+                let read = |config: &Config, split| {
+                    edgegen_data::prepare(Path::new(&config.name), split, config, None, &|_, _| true)
+                };
+                check::run(args, read, console)
+            }
+            Command::Other(_) => Err(missing()),
+        }
+    }
 }
 pub mod eval {
     pub use super::{Args, run};
@@ -67,6 +95,10 @@ impl Run {
     }
 
     pub fn fed(&self) -> Option<Shape> {
+        match *self {}
+    }
+
+    pub fn class_names(&self) -> &[String] {
         match *self {}
     }
 

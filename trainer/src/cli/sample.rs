@@ -7,8 +7,8 @@ use anyhow::{Result, bail, ensure};
 
 use super::import::Assumptions;
 use super::latents;
-use super::source::{Source, check_class, read_picture};
-use super::{Console, Ending, grouped, training};
+use super::source::{Source, read_picture};
+use super::{Console, Ending, classes, grouped, training};
 use crate::{files, images};
 
 #[derive(Debug, clap::Args)]
@@ -29,8 +29,8 @@ pub struct Args {
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// The class to draw, for models that have classes [default: all in turn]
-    #[arg(long)]
-    class: Option<u16>,
+    #[arg(long, value_name = "NAME|NUMBER")]
+    class: Option<String>,
     /// How many images [default: 64, or ten of each class; of a picture one]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     count: Option<u32>,
@@ -76,6 +76,8 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
             bail!("expected --image for a model that reads a picture of {shape}, found none: give one")
         }
     };
+    let class = args.class.as_deref().map(|text| classes::number(&source.class_names()?, source.classes()?, text));
+    let class = class.transpose()?;
     let are_points = source.shape()? == POINT;
     // Seed after seed the classes come in turn.
     let classes = if args.class.is_none() && !are_points { source.classes()? } else { 0 };
@@ -85,7 +87,6 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         0 => 64,
         classes => 10 * classes,
     };
-    check_class(args.class, source.classes()?)?;
     let latents = args.latents.as_deref().map(|path| latents::read(path, &source, &args.assume)).transpose()?;
     let count = match &latents {
         Some(latents) => latents.len(),
@@ -96,7 +97,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     let picture = picture.as_deref().unwrap_or(&[]);
     let are_scattered = are_points && latents.is_none() && matches!(source, Source::Run(_));
     if format == "npy" && latents.is_none() && !are_scattered && !are_pairs {
-        stream(&source, args, count as u64, picture, console)?;
+        stream(&source, args, class, count as u64, picture, console)?;
         return tell(args, count, count, shape, None, console);
     }
     let most = MAX_BYTES / shape.iter().product::<usize>().max(1) as u64;
@@ -110,7 +111,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     let mut clamped = None;
     let (images, shape) = match (&source, &latents) {
         (source, Some(latents)) => {
-            let (images, beyond) = latents::draw(source, latents, args.seed, args.class, picture)?;
+            let (images, beyond) = latents::draw(source, latents, args.seed, class, picture)?;
             clamped = Some((beyond, latents.iter().map(Vec::len).sum()));
             (images, shape)
         }
@@ -118,7 +119,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
             training::translated(run, args.count.map_or(PAIRS, |count| count as usize))?
         }
         (Source::Run(run), None) if are_points => training::scattered(run, args.seed, count)?,
-        _ => source.translated(args.seed, count, args.class, picture)?,
+        _ => source.translated(args.seed, count, class, picture)?,
     };
     let columns = match args.grid {
         Some(columns) => columns as usize,

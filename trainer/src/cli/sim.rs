@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
+use edgegen_runtime::Model;
 use edgegen_sim::emulator::{Scene, Seen, simulate};
 use edgegen_sim::{Cpu, PanelSpec, boards};
 
 use super::pictures::Pictures;
-use super::source::{check_act, emulate, read_any_model, read_model};
-use super::{Console, Ending, bytes, grouped, table};
+use super::source::{emulate, read_any_model, read_model};
+use super::{Console, Ending, bytes, classes, grouped, table};
 use crate::{files, images};
 
 #[derive(Debug, clap::Args)]
@@ -28,8 +29,8 @@ pub struct Args {
     /// Simulate the board's panel only, although the board has an emulator
     #[arg(long)]
     simulate: bool,
-    /// Act of the show to photograph: gallery, walk, class, class=N, picture or picture=N; without it a plain gallery where
-    /// there is one
+    /// Act of the show to photograph: gallery, walk, class, class=N or =NAME, picture or picture=N; without it a plain
+    /// gallery where there is one
     #[arg(long, value_parser = act)]
     mode: Option<String>,
     /// Seed of the first image on the panel
@@ -51,21 +52,25 @@ pub fn act(text: &str) -> Result<String, String> {
         let number = text.strip_prefix(word).map(|rest| rest.strip_prefix('=').unwrap_or(rest))?;
         number.parse::<u16>().ok().map(|number| format!("{word}={number}"))
     };
+    // The model knows whether it has a class of a name.
+    let named = || text.strip_prefix("class=").filter(|name| !name.is_empty()).map(|_| text.to_owned());
     match text {
         "gallery" | "walk" | "class" | "picture" => Ok(text.to_owned()),
         _ => numbered("class")
             .or_else(|| numbered("picture"))
-            .ok_or_else(|| "expected gallery, walk, class, class=N, picture or picture=N".to_owned()),
+            .or_else(named)
+            .ok_or_else(|| "expected gallery, walk, class, class=N, class=NAME, picture or picture=N".to_owned()),
     }
 }
 
 pub fn run(args: &Args, console: Console) -> Result<Ending> {
-    let scene = Scene { seed: args.seed, act: args.mode.as_deref() };
     let file = |file| args.pictures.complete(file);
     if let Some(photo) = &args.photo {
         images::expect(photo, &["png"])?;
     }
-    check_act(&read_any_model(&args.model)?, scene.act)?;
+    let model = read_any_model(&args.model)?;
+    let act = classes::act(&Model::parse_any(model.bytes())?, args.mode.as_deref())?;
+    let scene = Scene { seed: args.seed, act: act.as_deref() };
     let seen = if args.board == HOST {
         ensure!(args.panel.is_none(), "expected a board beside --panel, found none: add --board");
         simulate(file(read_model(&args.model)?)?.bytes(), PanelSpec::OLED, scene)?
@@ -82,7 +87,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
                 board.name,
                 board.emulator.name()
             ));
-            emulate(&file(read_any_model(&args.model)?)?, &board, panel, cpu, scene)?
+            emulate(&file(model)?, &board, panel, cpu, scene)?
         }
     };
     let Seen { png, report, instructions, stack_bytes, text } = seen;
@@ -125,11 +130,12 @@ mod tests {
             ("class", "class"),
             ("class=3", "class=3"),
             ("class7", "class=7"),
+            ("class=cat", "class=cat"),
             ("picture=2", "picture=2"),
         ] {
             assert_eq!(act(text).unwrap(), expected);
         }
-        for text in ["", "class=", "class=x", "picture=-1", "parade"] {
+        for text in ["", "class=", "classx", "picture=-1", "parade"] {
             assert!(act(text).is_err(), "{text}");
         }
     }

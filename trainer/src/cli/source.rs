@@ -159,13 +159,6 @@ pub fn check_class(class: Option<u16>, classes: usize) -> Result<()> {
     }
 }
 
-/// Refuses an act of the show, as `--mode` names it, of a class that the model does not have.
-pub fn check_act(file: &ModelFile, act: Option<&str>) -> Result<()> {
-    let class = act.and_then(|act| act.strip_prefix("class"));
-    let class = class.map(|number| number.strip_prefix('=').unwrap_or("0").parse()).transpose()?;
-    check_class(class, Model::parse_any(file.bytes())?.classes().into())
-}
-
 /// An image of an ONNX file, H × W × C bytes.
 fn draw(import: &Import, point: Point, picture: &[u8]) -> Result<Vec<u8>> {
     let values = |input: &Input| match input {
@@ -195,7 +188,7 @@ fn is_model(path: &Path) -> bool {
 /// size.
 pub fn read_picture(path: &Path, shape: Shape) -> Result<Vec<u8>> {
     let what = path.display();
-    let image = image::open(path).with_context(|| format!("cannot read the picture {what}"))?;
+    let image = edgegen_data::open(path).with_context(|| format!("cannot read the picture {what}"))?;
     let (width, height) = (u32::from(shape.w), u32::from(shape.h));
     let image = if (image.width(), image.height()) == (width, height) {
         image
@@ -274,16 +267,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_class_that_is_not_there_is_refused_wherever_it_is_asked_for() {
+    fn a_class_that_is_not_there_is_refused() {
         assert!(check_class(None, 0).is_ok() && check_class(Some(9), 10).is_ok());
         assert!(check_class(Some(10), 10).unwrap_err().to_string().contains("from 0 to 9"));
         assert!(check_class(Some(0), 0).unwrap_err().to_string().contains("found one without"));
-        let model = |name: &str| read_model(&project().join("models").join(name).join("model.egm")).unwrap();
-        let (classes, none) = (model("mnist-cgan"), model("mnist-dcgan"));
-        for act in [None, Some("gallery"), Some("walk"), Some("class"), Some("class=9")] {
-            check_act(&classes, act).unwrap();
-        }
-        assert!(check_act(&classes, Some("class=12")).unwrap_err().to_string().contains("found 12"));
-        assert!(check_act(&none, Some("walk")).is_ok() && check_act(&none, Some("class")).is_err());
     }
 }

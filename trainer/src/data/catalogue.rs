@@ -54,6 +54,8 @@ pub(super) struct Known {
     count: [usize; 2],
     shape: [usize; 3],
     classes: usize,
+    /// Where they have names and the files do not give them.
+    pub(super) class_names: &'static [&'static str],
     pub(super) files: &'static [RawFile],
     pub(super) sources: &'static [Source],
     /// Reads one part from the folder with the files.
@@ -70,6 +72,7 @@ impl Known {
             count: [0, 0],
             shape: [1, 1, 1],
             classes: 0,
+            class_names: &[],
             files,
             sources: &[],
             load: idx::load_folder,
@@ -92,6 +95,7 @@ static KNOWN: [Known; 3] = [
         count: [60_000, 10_000],
         shape: [28, 28, 1],
         classes: 10,
+        class_names: &[],
         files: &[
             RawFile {
                 name: "train-images-idx3-ubyte",
@@ -128,6 +132,18 @@ static KNOWN: [Known; 3] = [
         count: [60_000, 10_000],
         shape: [28, 28, 1],
         classes: 10,
+        class_names: &[
+            "T-shirt",
+            "trousers",
+            "pullover",
+            "dress",
+            "coat",
+            "sandal",
+            "shirt",
+            "sneaker",
+            "bag",
+            "ankle boot",
+        ],
         files: &[
             RawFile {
                 name: "train-images-idx3-ubyte",
@@ -163,6 +179,7 @@ static KNOWN: [Known; 3] = [
         count: [220, 0],
         shape: [64, 64, 3],
         classes: 11,
+        class_names: &[],
         files: &[
             RawFile {
                 name: "emoji.json",

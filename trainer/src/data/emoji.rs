@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use image::imageops::crop_imm;
 use serde::Deserialize;
 
-use super::{Dataset, Split, folder};
+use super::{Dataset, Split};
 
 /// Whose drawings, by the name of their folder.
 const VENDORS: [&str; 2] = ["google", "twitter"];
@@ -49,7 +49,9 @@ pub(super) fn load(root: &Path, split: Split) -> Result<Dataset> {
     let mut images = Vec::with_capacity(VENDORS.len() * faces.len() * (SIDE * SIDE * 3) as usize);
     for vendor in VENDORS {
         let path = root.join("img").join(vendor).join("sheets-clean/64.png");
-        let sheet = folder::open(&path)?.into_rgba8();
+        let sheet = edgegen_data::open(&path)
+            .with_context(|| format!("cannot read {}: fetch emoji again", path.display()))?
+            .into_rgba8();
         for face in &faces {
             let [x, y] = [face.sheet_x, face.sheet_y].map(|cell| cell.saturating_mul(SIDE + 2).saturating_add(1));
             ensure!(
@@ -59,7 +61,7 @@ pub(super) fn load(root: &Path, split: Split) -> Result<Dataset> {
                 sheet.width(),
                 sheet.height()
             );
-            images.extend(folder::over_black(&crop_imm(&sheet, x, y, SIDE, SIDE).to_image()));
+            images.extend(edgegen_data::over(&crop_imm(&sheet, x, y, SIDE, SIDE).to_image(), [0; 3]));
         }
     }
     let labels: Vec<u8> = faces.iter().map(label).collect();
@@ -68,6 +70,7 @@ pub(super) fn load(root: &Path, split: Split) -> Result<Dataset> {
         name: root.display().to_string(),
         images,
         labels: Some(labels.repeat(VENDORS.len())),
+        class_names: names.iter().map(|&name| name.to_owned()).collect(),
         shape: [side, side, 3],
     })
 }

@@ -54,7 +54,7 @@ pub fn glyphs(count: usize, seed: u64, side: usize) -> Dataset {
         draw(digit, &mut rng, image, side);
         labels.push(digit as u8);
     }
-    Dataset { name: NAME.to_owned(), images, labels: Some(labels), shape: [side, side, 1] }
+    Dataset { name: NAME.to_owned(), images, labels: Some(labels), class_names: Vec::new(), shape: [side, side, 1] }
 }
 
 type Point = [f32; 2];

@@ -42,6 +42,10 @@ pub(super) fn info() -> DatasetInfo {
     }
 }
 
+/// The families, by their numbers.
+const NAMES: [&str; 10] =
+    ["heart", "face", "arrow", "animal", "house", "plant", "weather", "vehicle", "visitor", "thing"];
+
 /// The drawings, row after row from the top, brightness 0 to 9.
 const FAMILIES: [[&str; 8]; 10] = [
     // Hearts.
@@ -167,7 +171,8 @@ pub(super) fn icons(count: usize, seed: u64) -> Dataset {
         draw(&FAMILIES[family], &mut Rng::new(seed, index as u64), image);
         labels.push(family as u8);
     }
-    Dataset { name: NAME.to_owned(), images, labels: Some(labels), shape: [SIDE, SIDE, 1] }
+    let class_names = NAMES.map(str::to_owned).to_vec();
+    Dataset { name: NAME.to_owned(), images, labels: Some(labels), class_names, shape: [SIDE, SIDE, 1] }
 }
 
 fn draw(family: &[&str; 8], rng: &mut Rng, image: &mut [u8]) {

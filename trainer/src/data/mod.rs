@@ -1,15 +1,14 @@
 //! Images to train on.
 //!
-//! A data set is named (`mnist`, `fashion-mnist`, `emoji`, `stacked-mnist`, `glyphs`, `icons`) or is a path: an IDX file, a folder of IDX files, or a
-//! folder of PNG and JPEG files. Whatever the source, the result is one block of bytes of the size and channel count that the recipe asks for. Two
-//! names, `ring` and `grid`, are no images but points of the plane, which training draws as it needs them.
+//! What exists as a path is that: a folder of images, an IDX file or a folder of such, a NumPy array. They are read by
+//! [`edgegen_data`]. Else it is the name of a set that edgegen knows (`mnist`, `fashion-mnist`, `emoji`, `stacked-mnist`, `glyphs`,
+//! `icons`); with `set:` before it, it always is. Whatever the source, the result is one block of bytes of the size and
+//! channel count that the recipe asks for, and an account of it. Two names, `ring` and `grid`, are no images but points
+//! of the plane, which training draws as it needs them.
 //!
 //! | file | what |
 //! | --- | --- |
-//! | `idx.rs` | the IDX format, plain and gzip |
-//! | `folder.rs` | folders of images, sub-folders as labels |
 //! | `emoji.rs` | emoji cut from sprite sheets |
-//! | `fit.rs` | crop, resample, grey ↔ RGB, limit |
 //! | `catalogue.rs` | the named sets: licence, sizes, checksums, sources |
 //! | `fetch.rs`, `source.rs` | bring a named set into the cache folder and check it |
 //! | `stacked.rs` | three digits of `mnist` in one colour image, for counting modes |
@@ -21,11 +20,8 @@
 mod catalogue;
 mod emoji;
 mod fetch;
-mod fit;
-mod folder;
 mod glyphs;
 mod icons;
-mod idx;
 mod pairs;
 pub mod plane;
 mod source;
@@ -34,87 +30,30 @@ mod stacked;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail, ensure};
+use edgegen_data::{ClassCount, fit_dataset, idx};
 
 use crate::recipe::DataConfig;
 
 pub use catalogue::{DatasetInfo, RawFile, cache_folder, list};
+pub use edgegen_data::{Account, Dataset, Progress, Split, contact_sheet, fit_image, shared_images};
 pub use fetch::{FetchOptions, fetch};
-pub use fit::fit_image;
 pub use glyphs::glyphs;
 pub use pairs::{NAME as EDGES, Pairs, SOURCE as EDGES_SOURCE, load_pairs};
 pub use plane::Plane;
 pub use source::Source;
 pub use stacked::{NAME as STACKED, SOURCE as STACKED_SOURCE};
 
-/// Images of one size in memory, with labels where the source has them.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Dataset {
-    /// `data.name` of the recipe that it was loaded by.
-    pub name: String,
-    /// `N·H·W·C` bytes, row-major, channels innermost, 0 = black.
-    pub images: Vec<u8>,
-    /// One class number an image, from 0, or nothing for unlabelled data.
-    pub labels: Option<Vec<u8>>,
-    /// `[H, W, C]`, `C` = 1 (grey) or 3 (RGB).
-    pub shape: [usize; 3],
+/// Before the name of a known set, where a path of that name exists, too.
+const SET: &str = "set:";
+
+/// The name of a known set without `set:`.
+pub fn plain_name(name: &str) -> &str {
+    name.strip_prefix(SET).unwrap_or(name)
 }
 
-impl Dataset {
-    /// Number of images.
-    pub fn len(&self) -> usize {
-        self.images.len() / self.image_len()
-    }
-
-    /// Whether there is no image.
-    pub fn is_empty(&self) -> bool {
-        self.images.is_empty()
-    }
-
-    /// The `H·W·C` bytes of image `index`.
-    ///
-    /// # Panics
-    /// When `index` is not below [`len`](Self::len).
-    pub fn image(&self, index: usize) -> &[u8] {
-        let length = self.image_len();
-        &self.images[index * length..][..length]
-    }
-
-    /// Number of classes: the highest label plus one, 0 for unlabelled data.
-    pub fn classes(&self) -> usize {
-        self.labels.iter().flatten().max().map_or(0, |&label| usize::from(label) + 1)
-    }
-
-    fn image_len(&self) -> usize {
-        self.shape.iter().product()
-    }
-}
-
-// Megabytes of pixels tell nobody anything.
-impl std::fmt::Debug for Dataset {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Dataset")
-            .field("name", &self.name)
-            .field("len", &self.len())
-            .field("shape", &self.shape)
-            .field("labelled", &self.labels.is_some())
-            .finish_non_exhaustive()
-    }
-}
-
-/// Which part of a data set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Split {
-    /// What a generator learns from. A path without parts is all training data.
-    Train,
-    /// What it never sees; for metrics.
-    Test,
-}
-
-/// Loads the training images that `config` tells of, as `size`×`size` images of `channels` channels, at most `limit` of them.
+/// Loads the training images that `config` tells of, fitted to its size and channels, at most `limit` of them.
 ///
-/// They come from the known set `config.name`, else from `config.name` taken as a path.
-/// Images of another size are cropped to their central square and resampled. A limit takes images at random, always the same
-/// ones, and leaves every class in if it can.
+/// A limit takes images at random, always the same ones, and leaves every class in if it can.
 ///
 /// # Errors
 /// One sentence with what was expected, what was found and what to do. A named set must have been fetched before.
@@ -122,9 +61,68 @@ pub fn load(config: &DataConfig) -> Result<Dataset> {
     load_split(config, Split::Train)
 }
 
-/// [`load`] for either part. For paths, the test part is the IDX files named `t10k…` or `test…`, or the images in a sub-folder `test`.
+/// [`load`] for either part. For paths, the test part is the IDX files named `t10k…` or `test…`, or the images in a
+/// sub-folder `test` or `val`.
 pub fn load_split(config: &DataConfig, split: Split) -> Result<Dataset> {
-    let &DataConfig { ref name, size, channels, limit } = config;
+    read(config, split, &|_, _| true).map(|(dataset, _)| dataset)
+}
+
+/// [`load_split`], with an account of what was read.
+///
+/// # Errors
+/// As [`load`].
+pub fn read(config: &DataConfig, split: Split, progress: Progress<'_>) -> Result<(Dataset, Account)> {
+    let prepared = prepare(config, split, progress)?;
+    let (mut dataset, account) = prepared.accept(config)?;
+    config.name.clone_into(&mut dataset.name);
+    Ok((dataset, account))
+}
+
+/// What [`read`] would find, also where it would refuse it: for `edgegen data check`.
+///
+/// # Errors
+/// If there is nothing of the kind to look at.
+pub fn prepare(config: &DataConfig, split: Split, progress: Progress<'_>) -> Result<edgegen_data::Prepared> {
+    let DataConfig { name, size, channels, .. } = config;
+    ensure!(
+        size.h > 0 && size.w > 0,
+        "expected an image size of at least one pixel, found {size}: set data.size in the recipe"
+    );
+    ensure!(
+        matches!(channels, 1 | 3) || Plane::named(name).is_some(),
+        "expected 1 (grey) or 3 (RGB) channels, found {channels}: set data.channels in the recipe"
+    );
+    let path = Path::new(name);
+    if path.exists() && !name.starts_with(SET) {
+        let cache = cache_folder().ok().map(|folder| folder.join("fitted"));
+        let mut prepared = edgegen_data::prepare(path, split, config, cache.as_deref(), progress)?;
+        if list().iter().any(|info| info.name == name) {
+            let note = format!("{name} exists here and is read; edgegen's own set of that name is set:{name}");
+            prepared.account.notes.insert(0, note);
+        }
+        return Ok(prepared);
+    }
+    let dataset = named(plain_name(name), config, split)?;
+    let class_names = &dataset.class_names;
+    let called = |class: usize| class_names.get(class).cloned().unwrap_or_else(|| class.to_string());
+    let classes = dataset.labels.iter().flat_map(|labels| {
+        let count = |class: usize| labels.iter().filter(|&&label| usize::from(label) == class).count();
+        (0..dataset.classes()).map(move |class| (class, count(class)))
+    });
+    let account = Account {
+        source: format!("{} (edgegen's own set of that name)", plain_name(name)),
+        part: split.name().into(),
+        images: dataset.len(),
+        available: dataset.len(),
+        shape: dataset.shape,
+        classes: classes.map(|(class, count)| ClassCount { name: called(class), count }).collect(),
+        ..Account::default()
+    };
+    Ok(edgegen_data::Prepared { dataset, account })
+}
+
+/// A known set, fitted.
+fn named(name: &str, config: &DataConfig, split: Split) -> Result<Dataset> {
     ensure!(
         Plane::named(name).is_none(),
         "expected a data set of images, found {name}, points that are drawn while training: choose another data.name"
@@ -133,41 +131,60 @@ pub fn load_split(config: &DataConfig, split: Split) -> Result<Dataset> {
         name != pairs::NAME,
         "expected a data set of single images, found {name}, which has pairs: use system = \"pix2pix\", or another data.name"
     );
-    ensure!(size > 0, "expected an image size of at least one pixel, found 0: set data.size in the recipe");
-    ensure!(
-        matches!(channels, 1 | 3),
-        "expected 1 (grey) or 3 (RGB) channels, found {channels}: set data.channels in the recipe"
-    );
-
+    let whole = DataConfig { limit: None, ..config.clone() };
     let mut dataset = if name == glyphs::NAME {
-        let count = glyphs::count(split).min(limit.unwrap_or(usize::MAX));
-        fit::fit(glyphs(count, glyphs::seed(split), size), size, channels, None)
+        let count = glyphs::count(split).min(config.limit.unwrap_or(usize::MAX));
+        // Drawn at the shorter side, so that nothing is cut.
+        fit_dataset(glyphs(count, glyphs::seed(split), config.size.h.min(config.size.w)), &whole)
     } else if name == icons::NAME {
-        fit::fit(icons::icons(icons::count(split), icons::seed(split)), size, channels, limit)
+        fit_dataset(icons::icons(icons::count(split), icons::seed(split)), config)
     } else if name == stacked::NAME {
         let source = catalogue::find(stacked::SOURCE).expect("the catalogue has it");
-        fit::fit(stacked::load(&here(source)?, split)?, size, channels, limit)
+        fit_dataset(stacked::load(&here(source)?, split)?, config)
     } else if let Some(known) = catalogue::find(name) {
-        fit::fit((known.load)(&here(known)?, split)?, size, channels, limit)
+        fit_dataset((known.load)(&here(known)?, split)?, config)
     } else {
-        load_path(Path::new(name), split, config)?
+        let names: Vec<_> = list().into_iter().map(|info| info.name).collect();
+        bail!(
+            "expected a data set name ({}) or the path of an IDX file or a folder, found nothing at '{name}': \
+             check [data] in the recipe",
+            names.join(", ")
+        )
     };
+    if let Some(known) = catalogue::find(name).filter(|known| !known.class_names.is_empty()) {
+        dataset.class_names = known.class_names.iter().map(|&name| name.to_owned()).collect();
+    }
     name.clone_into(&mut dataset.name);
     ensure!(!dataset.is_empty(), "expected at least one image in {name}, found none: check data.name and data.limit");
+    if dataset.labels.is_some() && !config.classes.is_empty() && config.classes != dataset.class_names {
+        ensure!(
+            dataset.class_names.is_empty() && config.classes.len() == dataset.classes(),
+            "expected names for the {} classes of {name}{}, found {}: change [data] classes, or leave it out",
+            dataset.classes(),
+            if dataset.class_names.is_empty() {
+                String::new()
+            } else {
+                format!(", which are {}", dataset.class_names.join(", "))
+            },
+            config.classes.join(", ")
+        );
+        dataset.class_names.clone_from(&config.classes);
+    }
     Ok(dataset)
 }
 
-/// One image of `size`×`size`×`channels`: the PNG or JPEG file of that name, else `SET:NUMBER`, a test image of a data set, such as `mnist:7`.
+/// One image as `config` says: the image file of that name, else `SET:NUMBER`, a test image of a data set, such as `mnist:7`.
 ///
 /// # Errors
 ///
 /// If there is neither, or a file that cannot be decoded.
-pub fn load_image(name: &str, size: usize, channels: usize) -> Result<Vec<u8>> {
+pub fn load_image(name: &str, config: &DataConfig) -> Result<Vec<u8>> {
     let numbered = name.rsplit_once(':').and_then(|(set, number)| Some((set, number.parse::<usize>().ok()?)));
     let Some((set, number)) = numbered.filter(|_| !Path::new(name).is_file()) else {
-        return folder::load_image(Path::new(name), size, channels);
+        return edgegen_data::load_picture(Path::new(name), config);
     };
-    let tested = load_split(&DataConfig { name: set.to_owned(), size, channels, limit: None }, Split::Test)?;
+    let classes = Vec::new();
+    let tested = load_split(&DataConfig { name: set.to_owned(), limit: None, classes, ..config.clone() }, Split::Test)?;
     let count = tested.len();
     ensure!(number < count, "expected a test image of {set} from {set}:0 to {set}:{}, found {name}", count - 1);
     Ok(tested.image(number).to_vec())
@@ -184,30 +201,6 @@ fn here(known: &catalogue::Known) -> Result<PathBuf> {
     Ok(folder)
 }
 
-fn load_path(path: &Path, split: Split, config: &DataConfig) -> Result<Dataset> {
-    let &DataConfig { size, channels, limit, .. } = config;
-    if path.is_file() {
-        ensure!(
-            split == Split::Train,
-            "expected a folder with a test part, found the path of one file, {}: give its folder instead",
-            path.display()
-        );
-        Ok(fit::fit(idx::load_file(path)?, size, channels, limit))
-    } else if idx::is_idx_folder(path) {
-        Ok(fit::fit(idx::load_folder(path, split)?, size, channels, limit))
-    } else if path.is_dir() {
-        folder::load(path, split, size, channels, limit)
-    } else {
-        let names: Vec<_> = list().into_iter().map(|info| info.name).collect();
-        bail!(
-            "expected a data set name ({}) or the path of an IDX file or a folder, found nothing at '{}': \
-             check [data] in the recipe",
-            names.join(", "),
-            path.display()
-        )
-    }
-}
-
 /// [`load`] that needs nothing but this program: fetches a named set that is missing, and draws [`glyphs()`] when no source answers.
 ///
 /// The text, if any, says what was loaded instead; print it.
@@ -216,7 +209,7 @@ fn load_path(path: &Path, split: Split, config: &DataConfig) -> Result<Dataset> 
 /// As [`load`], for anything but a named set that cannot be fetched.
 pub fn load_or_glyphs(config: &DataConfig, options: &FetchOptions) -> Result<(Dataset, Option<String>)> {
     let name = &config.name;
-    let can_be_fetched = catalogue::find(name).is_some();
+    let can_be_fetched = catalogue::find(name).is_some() && !Path::new(name).exists();
     if !can_be_fetched || fetch(name, options).is_ok() {
         return Ok((load(config)?, None));
     }
@@ -234,7 +227,7 @@ mod tests {
     use super::*;
 
     fn config(name: &str) -> DataConfig {
-        DataConfig { name: name.to_owned(), size: 8, channels: 1, limit: None }
+        DataConfig::new(name, 8, 1)
     }
 
     #[test]
@@ -268,15 +261,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("grey:1");
         image::GrayImage::from_pixel(8, 8, image::Luma([9])).save_with_format(&file, image::ImageFormat::Png).unwrap();
-        assert_eq!(load_image(file.to_str().unwrap(), 8, 1).unwrap(), [9; 64]);
+        assert_eq!(load_image(file.to_str().unwrap(), &config("")).unwrap(), [9; 64]);
         let tested = load_split(&config("icons"), Split::Test).unwrap();
-        assert_eq!(load_image("icons:7", 8, 1).unwrap(), tested.image(7));
+        assert_eq!(load_image("icons:7", &config("")).unwrap(), tested.image(7));
         for (name, expected) in [
             ("icons:4000", "expected a test image of icons from icons:0 to icons:3999, found icons:4000"),
-            ("icons", "expected a PNG or JPEG image at icons, found none"),
+            ("icons", "expected an image at icons, found none"),
             ("mnits:7", "expected a data set name"),
         ] {
-            let error = load_image(name, 8, 1).unwrap_err().to_string();
+            let error = load_image(name, &config("")).unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");
         }
     }
@@ -299,7 +292,7 @@ mod tests {
 
     #[test]
     fn glyphs_come_in_the_asked_size_and_splits_differ() {
-        let config = DataConfig { size: 16, channels: 3, limit: Some(50), ..config("glyphs") };
+        let config = DataConfig { size: 16.into(), channels: 3, limit: Some(50), ..config("glyphs") };
         let train = load(&config).unwrap();
         assert_eq!((train.len(), train.shape, train.classes(), &*train.name), (50, [16, 16, 3], 10, "glyphs"));
         assert_eq!(train.image(49).len(), 16 * 16 * 3);
@@ -307,10 +300,30 @@ mod tests {
     }
 
     #[test]
+    fn classes_have_names_where_there_are_some() {
+        let (icons, account) =
+            read(&DataConfig { limit: Some(100), ..config("set:icons") }, Split::Test, &|_, _| true).unwrap();
+        assert_eq!((icons.class_names.len(), &*icons.class_names[0], icons.classes()), (10, "heart", 10));
+        assert_eq!((account.classes[9].name.as_str(), &*account.part), ("thing", "test"));
+        assert_eq!(account.classes.iter().map(|class| class.count).sum::<usize>(), 100);
+        let digits = |classes: &[&str]| {
+            let classes = classes.iter().map(|&name| name.to_owned()).collect();
+            load(&DataConfig { classes, limit: Some(20), ..config("glyphs") })
+        };
+        let names = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
+        assert_eq!(digits(&names).unwrap().class_names, names);
+        assert!(digits(&[]).unwrap().class_names.is_empty());
+        let error = digits(&names[..3]).unwrap_err().to_string();
+        assert!(error.contains("10 classes of glyphs"), "{error}");
+        let other = DataConfig { classes: vec!["x".into(); 10], ..config("icons") };
+        assert!(load(&other).unwrap_err().to_string().contains("which are heart, face"));
+    }
+
+    #[test]
     fn bad_sizes_and_channels_are_refused() {
         let error = load(&DataConfig { channels: 2, ..config("glyphs") }).unwrap_err().to_string();
         assert!(error.contains("found 2"), "{error}");
-        let error = load(&DataConfig { size: 0, ..config("glyphs") }).unwrap_err().to_string();
+        let error = load(&DataConfig { size: 0.into(), ..config("glyphs") }).unwrap_err().to_string();
         assert!(error.contains("found 0"), "{error}");
         let error = load(&DataConfig { limit: Some(0), ..config("glyphs") }).unwrap_err().to_string();
         assert!(error.contains("data.limit"), "{error}");

@@ -15,11 +15,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
+use edgegen_data::{find, fit_image, over, part, select};
 
 use super::catalogue::{self, DatasetInfo};
-use super::fit::{fit_image, select};
-use super::folder::{collect, decode, part};
 use super::{Dataset, Split, load_split};
 use crate::recipe::DataConfig;
 
@@ -46,10 +45,11 @@ pub struct Pairs {
 /// One sentence with what was expected, what was found and what to do.
 pub fn load_pairs(config: &DataConfig, split: Split) -> Result<Pairs> {
     let &DataConfig { ref name, size, channels, .. } = config;
-    if name == NAME {
+    if name == NAME && !Path::new(name).exists() {
         let targets = load_split(&DataConfig { name: SOURCE.to_owned(), ..config.clone() }, split)?;
         let images = (0..targets.len()).flat_map(|index| edges(targets.image(index), targets.shape)).collect();
-        let inputs = Dataset { name: name.clone(), images, labels: None, shape: [size, size, channels] };
+        let shape = [size.h, size.w, channels];
+        let inputs = Dataset { name: name.clone(), images, labels: None, class_names: Vec::new(), shape };
         return Ok(Pairs { inputs, targets: Dataset { name: name.clone(), ..targets } });
     }
     let root = Path::new(name);
@@ -147,10 +147,8 @@ fn from_folders(root: &Path, a: &Path, b: &Path, config: &DataConfig) -> Result<
 
 /// The images below a folder by their paths in it, without extensions.
 fn named(folder: &Path) -> Result<BTreeMap<PathBuf, PathBuf>> {
-    let mut paths = Vec::new();
-    collect(folder, 0, &mut paths)?;
     let mut named = BTreeMap::new();
-    for path in paths {
+    for path in images_of(folder)? {
         let name = path.strip_prefix(folder).unwrap_or(&path).with_extension("");
         if let Some(other) = named.insert(name, path.clone()) {
             bail!("expected one image of a name, found {} and {}: remove one", other.display(), path.display());
@@ -161,9 +159,7 @@ fn named(folder: &Path) -> Result<BTreeMap<PathBuf, PathBuf>> {
 
 /// Pairs that lie side by side in one image.
 fn side_by_side(root: &Path, config: &DataConfig) -> Result<Pairs> {
-    let mut paths = Vec::new();
-    collect(root, 0, &mut paths)?;
-    paths.sort();
+    let paths = images_of(root)?;
     ensure!(
         !paths.is_empty(),
         "expected sub-folders a and b or images of pairs side by side in {}, found neither: check data.name",
@@ -188,6 +184,29 @@ fn side_by_side(root: &Path, config: &DataConfig) -> Result<Pairs> {
 /// Pixels and `[H, W, C]`.
 type Decoded = (Vec<u8>, [usize; 3]);
 
+/// The images below a folder, in natural order.
+fn images_of(folder: &Path) -> Result<Vec<PathBuf>> {
+    let found = find(folder)?;
+    if let Some((path, reason)) = found.bad.first() {
+        bail!("expected images in {}, found {}, {reason}", folder.display(), path.display());
+    }
+    Ok(found.files.into_iter().map(|file| folder.join(file.path)).collect())
+}
+
+/// An image file upright, grey or in colour; transparent pixels are black.
+fn decode(path: &Path) -> Result<Decoded> {
+    let image = edgegen_data::open(path).with_context(|| format!("cannot read the image {}", path.display()))?;
+    let (height, width) = (image.height() as usize, image.width() as usize);
+    let color = image.color();
+    Ok(if color.has_alpha() {
+        (over(&image.into_rgba8(), [0; 3]), [height, width, 3])
+    } else if color.has_color() {
+        (image.into_rgb8().into_raw(), [height, width, 3])
+    } else {
+        (image.into_luma8().into_raw(), [height, width, 1])
+    })
+}
+
 /// Fits those of `count` pairs that the limit keeps.
 fn assemble(
     root: &Path,
@@ -199,12 +218,13 @@ fn assemble(
     let mut images = [Vec::new(), Vec::new()];
     for index in select(count, limit, None) {
         for (all, (pixels, shape)) in images.iter_mut().zip(decode(index)?) {
-            all.extend(fit_image(&pixels, shape, size, channels));
+            all.extend(fit_image(&pixels, shape, config));
         }
     }
-    let shape = [size, size, channels];
-    let [inputs, targets] =
-        images.map(|images| Dataset { name: root.display().to_string(), images, labels: None, shape });
+    let shape = [size.h, size.w, channels];
+    let name = root.display().to_string();
+    let set = |images| Dataset { name: name.clone(), images, labels: None, class_names: Vec::new(), shape };
+    let [inputs, targets] = images.map(set);
     Ok(Pairs { inputs, targets })
 }
 
@@ -214,7 +234,7 @@ mod tests {
     use image::{GrayImage, Luma};
 
     fn config(root: &Path) -> DataConfig {
-        DataConfig { name: root.to_str().unwrap().to_owned(), size: 4, channels: 1, limit: None }
+        DataConfig::new(root.to_str().unwrap(), 4, 1)
     }
 
     fn grey(root: &Path, name: &str, [width, height]: [u32; 2], value: u8) {

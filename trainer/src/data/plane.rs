@@ -4,11 +4,14 @@
 //! [`Plane::scale`], so that [−1, 1] holds the mixture and some room around it. They are 32-bit floats all the way: of a byte's 256 levels one
 //! would be as wide as a mode.
 
+use std::path::Path;
+
 use edgegen_export::layers::PixelRange;
 use edgegen_metrics::Features;
 use edgegen_metrics::mixture::Mixture;
 
 use super::DatasetInfo;
+use crate::recipe::DataConfig;
 use crate::rng::Rng;
 
 /// A mixture with a name.
@@ -34,9 +37,16 @@ impl Plane {
         ]
     }
 
-    /// The mixture called `name`, if it is one.
+    /// The mixture called `name`, with or without `set:`, if it is one.
     pub fn named(name: &str) -> Option<Self> {
+        let name = super::plain_name(name);
         Self::all().into_iter().find(|plane| plane.name == name)
+    }
+
+    /// The mixture that a recipe means: a path of its name goes before, unless the recipe asks for points by their channels.
+    pub fn chosen(config: &DataConfig) -> Option<Self> {
+        let is_points = config.channels == SHAPE[2] || !Path::new(&config.name).exists();
+        Self::named(&config.name).filter(|_| is_points)
     }
 
     /// `count` points as networks see them, x and y in turn, and the number of each one's mode.

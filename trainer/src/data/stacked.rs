@@ -52,7 +52,7 @@ fn stack(digits: &Dataset, count: usize, seed: u64) -> Dataset {
             *value = planes[at % 3][at / 3];
         }
     }
-    Dataset { name: NAME.to_owned(), images, labels: None, shape: [h, w, 3] }
+    Dataset { name: NAME.to_owned(), images, labels: None, class_names: Vec::new(), shape: [h, w, 3] }
 }
 
 #[cfg(test)]
@@ -65,6 +65,7 @@ mod tests {
             name: String::new(),
             images: (0..10).flat_map(|i| [i, 100 + i]).collect(),
             labels: None,
+            class_names: Vec::new(),
             shape: [1, 2, 1],
         };
         let stacked = stack(&digits, 2_000, 1);

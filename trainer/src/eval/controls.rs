@@ -67,6 +67,7 @@ mod tests {
             name: "test".into(),
             images: (0..5).flat_map(image).collect(),
             labels: Some((0..5).collect()),
+            class_names: Vec::new(),
             shape: [3, 3, 1],
         }
     }

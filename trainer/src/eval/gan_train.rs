@@ -42,6 +42,7 @@ pub fn accuracy(
         name: "generated".into(),
         images: images.concat(),
         labels: Some(labels.iter().map(|&label| label as u8).collect()),
+        class_names: test.class_names.clone(),
         shape: test.shape,
     };
     let folder = tempfile::tempdir().context("could not make a temporary folder")?;
@@ -76,6 +77,7 @@ mod tests {
             name: "x".into(),
             images: images(&labels).concat(),
             labels: Some(labels.iter().map(|&label| label as u8).collect()),
+            class_names: Vec::new(),
             shape: [8, 8, 1],
         };
         let after =

@@ -92,7 +92,7 @@ mod tests {
     fn own_images_are_found_again_and_others_less_well() {
         let device = Device::flex();
         let run = Run::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/icons"), &device).unwrap();
-        let icons = DataConfig { name: "icons".to_owned(), size: 5, channels: 1, limit: Some(300) };
+        let icons = DataConfig { limit: Some(300), ..DataConfig::new("icons", 5, 1) };
         let [train, test] = [Split::Train, Split::Test].map(|split| load_split(&icons, split).unwrap());
         let of = |train: &Dataset, steps: usize| {
             let search = Search { steps, ..Search::default() };

@@ -8,7 +8,7 @@ use edgegen_metrics::Features;
 use sha2::{Digest, Sha256};
 
 use crate::nets::{Mode, Net};
-use crate::recipe::Recipe;
+use crate::recipe::{DataConfig, Recipe};
 use crate::rng::Rng;
 use crate::run::{JUDGE, RECIPE};
 use crate::systems::judge;
@@ -112,13 +112,14 @@ impl Judge {
     pub fn look(&self, images: &[Vec<u8>]) -> Seen {
         const BATCH: usize = 250;
         let [h, w, c] = self.shape();
+        let fitting = DataConfig::new("", [h, w], c);
         let (mut features, mut classes, mut confidence) = (Vec::new(), Vec::new(), 0.0);
         for batch in images.chunks(BATCH) {
             let mut planes = Vec::with_capacity(batch.len() * h * w * c);
             for image in batch {
                 let length: usize = self.shown.iter().product();
                 assert_eq!(image.len(), length, "images of {:?}", self.shown);
-                let image = data::fit_image(image, self.shown, h, c);
+                let image = data::fit_image(image, self.shown, &fitting);
                 let channel = |channel: usize| image.iter().skip(channel).step_by(c);
                 planes.extend((0..c).flat_map(channel).map(|&byte| f32::from(byte) / 127.5 - 1.0));
             }

@@ -113,7 +113,7 @@ fn spread(scores: &[f64], others: &[f64]) -> Vec<[f64; 2]> {
 ///
 /// Hido et al., "Statistical Outlier Detection Using Direct Density Ratio Estimation" (2011): inliers are known in one set, the other holds both.
 fn outliers(seed: u64, report: &mut Report) -> Result<[Vec<f64>; 2]> {
-    let config = |name: &str| DataConfig { name: name.into(), size: 14, channels: 1, limit: None };
+    let config = |name: &str| DataConfig::new(name, 14, 1);
     // Bags are class 8 of Fashion-MNIST.
     let (dataset, what) = match data::load(&config("fashion-mnist")) {
         Ok(dataset) => (dataset, "trousers among bags (Fashion-MNIST)"),

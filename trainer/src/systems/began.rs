@@ -26,11 +26,11 @@ use serde::{Deserialize, Serialize};
 use toml::Table;
 
 use super::learner::{Average, Learner};
-use super::sizes::{advice, nearest_multiple};
+use super::sizes::{advice, halvings, nearest_multiple, reduced, written};
 use super::{Generator, Kind, Losses, Step, System, Trained, latents};
 use crate::files;
 use crate::nets::{Init, Mode, Net, NetBuilder};
-use crate::recipe::{Prior, Recipe};
+use crate::recipe::{Prior, Recipe, Size};
 use crate::rng::Rng;
 
 /// The table `[began]`.
@@ -82,11 +82,13 @@ fn normalize(recipe: &Recipe) -> Result<Table> {
     );
     let (size, channels) = (recipe.data.size, &config.channels);
     let factor = 1 << (channels.len() - 1);
+    let fitting = Some(halvings(size) + 1);
     ensure!(
-        size.is_multiple_of(factor),
-        "[began] {} channels need [data] size to be a multiple of {factor}, found {size} with channels = {channels:?}: {}",
+        size.h.is_multiple_of(factor) && size.w.is_multiple_of(factor),
+        "[began] {} channels need [data] size to be a multiple of {factor}, found {} with channels = {channels:?}: {}",
         channels.len(),
-        advice("channels", channels, Some(size.trailing_zeros() as usize + 1), size, nearest_multiple(size, factor))
+        written(size),
+        advice("channels", channels, fitting, size, nearest_multiple(size, factor))
     );
     Ok(Table::try_from(config)?)
 }
@@ -99,14 +101,14 @@ const SLOPE: f32 = 0.2;
 
 /// From a vector of `input` values to an image in [−1, 1]: generator and half of the critic.
 fn decoder(config: &Config, input: usize, recipe: &Recipe, device: &Device, rng: &mut Rng) -> Net {
-    let side = recipe.data.size >> (config.channels.len() - 1);
+    let first = reduced(recipe.data.size, config.channels.len() - 1);
     let net = NetBuilder::new([input, 1, 1], Init::He, device, rng);
-    expand(net, config, side).conv(recipe.data.channels, 3, 1, 1).tanh().build()
+    expand(net, config, first).conv(recipe.data.channels, 3, 1, 1).tanh().build()
 }
 
 /// From a vector so far to the largest map.
-fn expand<'a>(net: NetBuilder<'a>, config: &Config, side: usize) -> NetBuilder<'a> {
-    let mut net = net.linear([config.channels[0], side, side]).leaky_relu(SLOPE);
+fn expand<'a>(net: NetBuilder<'a>, config: &Config, first: Size) -> NetBuilder<'a> {
+    let mut net = net.linear([config.channels[0], first.h, first.w]).leaky_relu(SLOPE);
     for &channels in &config.channels[1..] {
         net = net.upsample_nearest(2).conv(channels, 3, 1, 1).leaky_relu(SLOPE);
     }
@@ -115,15 +117,15 @@ fn expand<'a>(net: NetBuilder<'a>, config: &Config, side: usize) -> NetBuilder<'
 
 /// The critic: an image through a code of `hidden` values to an image.
 fn autoencoder(config: &Config, recipe: &Recipe, device: &Device, rng: &mut Rng) -> Net {
-    let (size, channels) = (recipe.data.size, recipe.data.channels);
-    let mut net = NetBuilder::new([channels, size, size], Init::He, device, rng);
+    let mut net = NetBuilder::new(recipe.image(), Init::He, device, rng);
     let mut maps = config.channels.iter().rev();
     net = net.conv(*maps.next().expect("checked by normalize"), 3, 1, 1).leaky_relu(SLOPE);
     for &channels in maps {
         net = net.conv(channels, 4, 2, 1).leaky_relu(SLOPE);
     }
     let net = net.linear([config.hidden, 1, 1]);
-    expand(net, config, size >> (config.channels.len() - 1)).conv(channels, 3, 1, 1).tanh().build()
+    let first = reduced(recipe.data.size, config.channels.len() - 1);
+    expand(net, config, first).conv(recipe.data.channels, 3, 1, 1).tanh().build()
 }
 
 /// Both players and the controller.

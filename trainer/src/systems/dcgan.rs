@@ -35,11 +35,11 @@ use toml::Table;
 
 use super::adversarial::{Adversarial, Loss, Players};
 use super::penalty::Penalty;
-use super::sizes::advice;
+use super::sizes::{advice, halvings, nearest_multiple, reduced, written};
 use super::tricks::Tricks;
 use super::{Generator, Kind, System};
 use crate::nets::{Init, Net, NetBuilder};
-use crate::recipe::{Prior, Recipe};
+use crate::recipe::{Prior, Recipe, Size};
 use crate::rng::Rng;
 
 /// The table `[dcgan]`.
@@ -192,19 +192,34 @@ pub(super) fn check(config: &Config, recipe: &Recipe) -> Result<()> {
     ensure!((0.0..1.0).contains(&config.leak), "[{table}] leak must be at least 0 and below 1, found {}", config.leak);
     let (size, count) = (recipe.data.size, config.channels.len());
     let scale = 1 << doublings(config);
-    let fitting = (0..8).find(|times| size.is_multiple_of(1 << times) && FIRST_MAP.contains(&(size >> times)));
+    // The shorter side of the first map is one of a few; the longer may be any.
+    let side = size.h.min(size.w);
+    let fits = |times: &usize| halvings(size) >= *times && FIRST_MAP.contains(&(side >> times));
+    let fitting = (0..8).find(fits);
     let fitting = fitting.map(|times| times + count - doublings(config)).filter(|count| COUNTS.contains(count));
-    let nearest = FIRST_MAP.map(|side| side * scale).min_by_key(|possible| possible.abs_diff(size));
+    let nearest = FIRST_MAP.map(|first| first * scale).min_by_key(|possible| possible.abs_diff(side)).unwrap_or(side);
+    let longer = |side: usize| nearest_multiple(side.into(), scale).h.max(nearest);
+    let nearest = match size.side() {
+        Some(_) => nearest.into(),
+        None if size.h < size.w => Size { h: nearest, w: longer(size.w) },
+        None => Size { h: longer(size.h), w: nearest },
+    };
     ensure!(
         fitting == Some(count),
-        "[{table}] expected [data] size = {}, {}, {} or {} for {count} channel counts, which double a map {} times, found size = {size} with channels = {:?}: {}",
+        "[{table}] expected [data] size = {}, {}, {} or {}{} for {count} channel counts, which double a map {} times, found size = {} with channels = {:?}: {}",
         4 * scale,
         5 * scale,
         6 * scale,
         7 * scale,
+        if size.side().is_some() {
+            String::new()
+        } else {
+            format!(" for the shorter side, and a multiple of {scale} for the longer,")
+        },
         doublings(config),
+        written(size),
         config.channels,
-        advice("channels", &config.channels, fitting, size, nearest.unwrap_or(size)),
+        advice("channels", &config.channels, fitting, size, nearest),
     );
     Ok(())
 }
@@ -233,13 +248,13 @@ pub(super) fn build(recipe: &Recipe, device: &Device, rng: &mut Rng) -> Result<B
 }
 
 pub(super) fn generator(config: &Config, recipe: &Recipe, device: &Device, rng: &mut Rng) -> Net {
-    let base = recipe.data.size >> doublings(config);
+    let first = reduced(recipe.data.size, doublings(config));
     let init = match config.norm {
         Norm::Batch => Init::Normal(0.02),
         Norm::None => Init::He,
     };
     let mut net = NetBuilder::new([config.latent + config.classes, 1, 1], init, device, rng);
-    net = hidden(config, net.linear([config.channels[0], base, base]));
+    net = hidden(config, net.linear([config.channels[0], first.h, first.w]));
     for &channels in &config.channels[1..] {
         net = match config.blocks {
             Blocks::Plain => hidden(config, doubled(config, net, channels)),
@@ -288,14 +303,15 @@ fn activated<'a>(config: &Config, net: NetBuilder<'a>) -> NetBuilder<'a> {
 }
 
 fn critic(config: &Config, recipe: &Recipe, device: &Device, rng: &mut Rng) -> Net {
-    let size = recipe.data.size;
     let init = if config.spectral_norm { Init::He } else { Init::Normal(0.02) };
-    let mut net =
-        NetBuilder::new([recipe.data.channels, size, size], init, device, rng).spectral_norm(config.spectral_norm);
+    let mut net = NetBuilder::new(recipe.image(), init, device, rng).spectral_norm(config.spectral_norm);
     for &channels in &config.critic_channels {
-        let side = net.shape()[1];
-        net =
-            if side.is_multiple_of(2) && side > 4 { net.conv(channels, 4, 2, 1) } else { net.conv(channels, 3, 1, 1) };
+        let [_, h, w] = net.shape();
+        net = if h.is_multiple_of(2) && w.is_multiple_of(2) && h.min(w) > 4 {
+            net.conv(channels, 4, 2, 1)
+        } else {
+            net.conv(channels, 3, 1, 1)
+        };
         net = net.leaky_relu(0.2);
     }
     net.batch_deviation(config.tricks.minibatch_deviation).linear([1 + config.classes, 1, 1]).build()

@@ -154,7 +154,7 @@ fn build(recipe: &Recipe, device: &Device, rng: &mut Rng) -> Result<Box<dyn Syst
 }
 
 fn image(recipe: &Recipe) -> [usize; 3] {
-    [recipe.data.channels, recipe.data.size, recipe.data.size]
+    recipe.image()
 }
 
 fn generator(config: &Config, image: [usize; 3], device: &Device, rng: &mut Rng) -> Net {

@@ -21,10 +21,10 @@ use serde::{Deserialize, Serialize};
 use toml::Table;
 
 use super::learner::{Average, Learner};
-use super::sizes::advice;
+use super::sizes::{advice, written};
 use super::{Batch, Kind, Losses, Step, System, Trained};
 use crate::nets::{Init, Mode, Net, NetBuilder};
-use crate::recipe::Recipe;
+use crate::recipe::{Recipe, Size};
 use crate::rng::Rng;
 
 /// The table `[judge]`.
@@ -66,11 +66,19 @@ fn normalize(recipe: &Recipe) -> Result<Table> {
     );
     let (size, channels) = (recipe.data.size, &config.channels);
     let least = 1 << channels.len();
+    let side = size.h.min(size.w);
     ensure!(
-        size >= least,
-        "[judge] {} channels, convolutions of stride 2, need [data] size of at least {least}, found {size} with channels = {channels:?}: {}",
+        side >= least,
+        "[judge] {} channels, convolutions of stride 2, need [data] size of at least {least}, found {} with channels = {channels:?}: {}",
         channels.len(),
-        advice("channels", channels, Some(size.ilog2() as usize), size, least)
+        written(size),
+        advice(
+            "channels",
+            channels,
+            Some(side.ilog2() as usize),
+            size,
+            Size { h: size.h.max(least), w: size.w.max(least) }
+        )
     );
     ensure!(config.classes >= 2, "[judge] classes must be at least 2, found {}", config.classes);
     Ok(Table::try_from(config)?)
@@ -83,8 +91,7 @@ fn normalize(recipe: &Recipe) -> Result<Table> {
 /// If the recipe's table is wrong.
 pub fn net(recipe: &Recipe, device: &Device, rng: &mut Rng) -> Result<Net> {
     let config: Config = recipe.settings()?;
-    let size = recipe.data.size;
-    let mut net = NetBuilder::new([recipe.data.channels, size, size], Init::He, device, rng);
+    let mut net = NetBuilder::new(recipe.image(), Init::He, device, rng);
     for &channels in &config.channels {
         net = net.conv(channels, 3, 2, 1).relu();
     }

@@ -23,7 +23,7 @@ use crate::rng::Rng;
 
 /// Values of an image of the recipe.
 pub fn pixels(recipe: &Recipe) -> usize {
-    recipe.data.channels * recipe.data.size * recipe.data.size
+    recipe.image().iter().product()
 }
 
 /// Values of an image that `generator` makes.
@@ -45,8 +45,7 @@ pub fn all_samples(test: &mut dyn FnMut() -> Option<Tensor<4>>) -> impl Iterator
 
 /// A generator of one linear layer, from `latent` Gaussian values and `classes`, before its weights are known.
 pub fn generator(latent: usize, classes: usize, recipe: &Recipe, device: &Device, rng: &mut Rng) -> Generator {
-    let image = [recipe.data.channels, recipe.data.size, recipe.data.size];
-    let net = NetBuilder::new([latent + classes, 1, 1], Init::Normal(0.0), device, rng).linear(image).build();
+    let net = NetBuilder::new([latent + classes, 1, 1], Init::Normal(0.0), device, rng).linear(recipe.image()).build();
     Generator { net, prior: Prior::Gaussian, classes, pixels: PixelRange::Unit }
 }
 

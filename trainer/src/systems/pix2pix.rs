@@ -119,8 +119,8 @@ fn normalize(recipe: &Recipe) -> Result<Table> {
 }
 
 fn network(config: &Config, recipe: &Recipe, device: &Device, rng: &mut Rng) -> Net {
-    let [c, size] = [recipe.data.channels, recipe.data.size];
-    config.translator().build([c, size, size], c, device, rng)
+    let image = recipe.image();
+    config.translator().build(image, image[0], device, rng)
 }
 
 fn generator(net: Net) -> Generator {
@@ -140,9 +140,9 @@ struct Pix2Pix {
 impl Pix2Pix {
     fn new(recipe: &Recipe, device: &Device, rng: &mut Rng) -> Result<Self> {
         let config: Config = recipe.settings()?;
-        let [c, size] = [recipe.data.channels, recipe.data.size];
+        let [c, h, w] = recipe.image();
         let net = network(&config, recipe, device, rng);
-        let critic = patch_critic(&config.critic_channels, [2 * c, size, size], config.spectral_norm, device, rng);
+        let critic = patch_critic(&config.critic_channels, [2 * c, h, w], config.spectral_norm, device, rng);
         Ok(Self {
             average: Average::of(&net),
             generator: Learner::new("generator", net, &recipe.train),

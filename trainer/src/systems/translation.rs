@@ -68,11 +68,11 @@ impl Translator<'_> {
         );
         let scale = 1 << (channels.len() - 1);
         ensure!(
-            size.is_multiple_of(scale) && size >= 2 * scale,
+            [size.h, size.w].iter().all(|side| side.is_multiple_of(scale) && *side >= 2 * scale),
             "[{table}] expected [data] size to be a multiple of {scale} and at least {} for {} channel counts, found {size}: use size = {} or fewer channels",
             2 * scale,
             channels.len(),
-            nearest_multiple(size, scale).max(2 * scale)
+            nearest_multiple(size.h, scale).max(2 * scale)
         );
         Ok(())
     }

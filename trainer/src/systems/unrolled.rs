@@ -89,7 +89,7 @@ fn normalize(recipe: &Recipe) -> Result<Table> {
 }
 
 fn image(recipe: &Recipe) -> [usize; 3] {
-    [recipe.data.channels, recipe.data.size, recipe.data.size]
+    recipe.image()
 }
 
 fn generator(net: Net) -> Generator {

@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use toml::Table;
 
 use super::learner::{Average, Learner};
-use super::sizes::{advice, nearest_multiple};
+use super::sizes::{advice, halvings, nearest_multiple, reduced, written};
 use super::{Generator, Kind, Losses, Step, System, Trained, latents};
 use crate::nets::{Init, Mode, Net, NetBuilder};
 use crate::recipe::{Prior, Recipe};
@@ -97,10 +97,11 @@ fn normalize(recipe: &Recipe) -> Result<Table> {
     for (key, channels) in [("channels", &config.channels), ("encoder_channels", &config.encoder_channels)] {
         let factor = 1 << channels.len();
         ensure!(
-            size.is_multiple_of(factor),
-            "[vae] {} {key} need [data] size to be a multiple of {factor}, found {size} with {key} = {channels:?}: {}",
+            size.h.is_multiple_of(factor) && size.w.is_multiple_of(factor),
+            "[vae] {} {key} need [data] size to be a multiple of {factor}, found {} with {key} = {channels:?}: {}",
             channels.len(),
-            advice(key, channels, Some(size.trailing_zeros() as usize), size, nearest_multiple(size, factor))
+            written(size),
+            advice(key, channels, Some(halvings(size)), size, nearest_multiple(size, factor))
         );
     }
     Ok(Table::try_from(config)?)
@@ -111,13 +112,13 @@ fn generator(net: Net) -> Generator {
 }
 
 fn decoder(config: &Config, recipe: &Recipe, device: &Device, rng: &mut Rng) -> Net {
-    let [channels, size] = [recipe.data.channels, recipe.data.size];
+    let image @ [channels, ..] = recipe.image();
     let net = NetBuilder::new([config.latent, 1, 1], Init::He, device, rng);
     let Some((&first, others)) = config.channels.split_first() else {
-        return net.linear([config.hidden, 1, 1]).relu().linear([channels, size, size]).sigmoid().build();
+        return net.linear([config.hidden, 1, 1]).relu().linear(image).sigmoid().build();
     };
-    let side = size >> config.channels.len();
-    let mut net = net.linear([first, side, side]).relu();
+    let map = reduced(recipe.data.size, config.channels.len());
+    let mut net = net.linear([first, map.h, map.w]).relu();
     for &channels in others {
         net = net.conv_transpose(channels, 4, 2, 1).relu();
     }
@@ -126,8 +127,7 @@ fn decoder(config: &Config, recipe: &Recipe, device: &Device, rng: &mut Rng) -> 
 
 /// From an image to μ and log σ², `[2 · latent, 1, 1]`.
 fn encoder(config: &Config, recipe: &Recipe, device: &Device, rng: &mut Rng) -> Net {
-    let size = recipe.data.size;
-    let mut net = NetBuilder::new([recipe.data.channels, size, size], Init::He, device, rng);
+    let mut net = NetBuilder::new(recipe.image(), Init::He, device, rng);
     for &channels in &config.encoder_channels {
         net = net.conv(channels, 4, 2, 1).relu();
     }

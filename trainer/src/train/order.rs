@@ -116,6 +116,7 @@ mod tests {
             name: "test".into(),
             images: (0..count).flat_map(|i| [i, 0, 255, 100 + i, 0, 255]).collect(),
             labels: Some((0..count).map(|i| i + 1).collect()),
+            class_names: Vec::new(),
             shape: [1, 2, 3],
         }
     }

@@ -4,6 +4,8 @@ use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use std::sync::Mutex;
+
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::recipe::TrainConfig;
@@ -11,6 +13,52 @@ use crate::systems::Losses;
 
 /// Seconds between lines where there is no terminal.
 const LINE_SECONDS: u64 = 10;
+
+/// Files that are read before training begins: told from a second on, because most sets are there at once.
+pub(super) struct Loading {
+    quiet: bool,
+    start: Instant,
+    bar: Mutex<Option<ProgressBar>>,
+    /// When the last line was printed, where there is no terminal.
+    last: Mutex<Instant>,
+}
+
+impl Loading {
+    pub(super) fn new(quiet: bool) -> Self {
+        let start = Instant::now();
+        Self { quiet, start, bar: Mutex::new(None), last: Mutex::new(start) }
+    }
+
+    /// `done` files of `total` have been read; called from several threads.
+    pub(super) fn file(&self, done: usize, total: usize) {
+        if self.quiet || self.start.elapsed() < Duration::from_secs(1) {
+            return;
+        }
+        let Ok(mut bar) = self.bar.lock() else { return };
+        if std::io::stderr().is_terminal() {
+            let bar = bar.get_or_insert_with(|| {
+                let style = ProgressStyle::with_template("reading images {bar:30} {pos}/{len} {elapsed} + {eta}")
+                    .expect("the template is a constant");
+                ProgressBar::new(total as u64).with_style(style)
+            });
+            bar.set_position(done as u64);
+        } else if let Ok(mut last) = self.last.lock()
+            && last.elapsed() >= Duration::from_secs(LINE_SECONDS)
+        {
+            *last = Instant::now();
+            let left = self.start.elapsed().as_secs_f64() * (total - done) as f64 / done.max(1) as f64;
+            eprintln!("reading images: {done}/{total} · {left:.0} s left");
+        }
+    }
+
+    pub(super) fn finish(&self) {
+        if let Ok(bar) = self.bar.lock()
+            && let Some(bar) = &*bar
+        {
+            bar.finish_and_clear();
+        }
+    }
+}
 
 pub(super) struct Progress {
     kind: Kind,

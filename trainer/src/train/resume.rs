@@ -85,6 +85,8 @@ pub(super) fn check(
     let (free, fixed): (Vec<_>, Vec<_>) = changes(before, now).into_iter().partition(|change| {
         // The data itself tells whether it is the same, whatever it is called and wherever it lies.
         let named = both.is_some() && matches!(&*change.key, "data.name" | "data.limit");
+        // Runs from before classes had names note none.
+        let named = named || change.key == "data.classes" && change.before.is_none();
         FREE.contains(&&*change.key) || named || (same_data && change.key.starts_with("data."))
     });
     let out = out.display();

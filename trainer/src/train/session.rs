@@ -55,6 +55,16 @@ impl Data<'_> {
         }
     }
 
+    /// The names of the classes in brackets, if they have some.
+    fn listed(self) -> String {
+        match self {
+            Self::Images(Dataset { class_names, .. }) if !class_names.is_empty() => {
+                format!(" ({})", class_names.join(", "))
+            }
+            _ => String::new(),
+        }
+    }
+
     /// What generated samples are compared with: by class, if the generator is `conditional`.
     fn look(self, conditional: bool, seed: u64) -> Look {
         let group = |label: Option<u8>| label.filter(|_| conditional).map_or(0, usize::from);
@@ -127,11 +137,17 @@ impl<'a> Session<'a> {
         let groups = if CLUSTERING.contains(&&*recipe.system) { 1 } else { classes.max(1) };
         // Without labels there are 0 classes; who finds classes by itself asks for none.
         ensure!(
-            classes == 0 || CLUSTERING.contains(&&*recipe.system) || (1..=classes).contains(&data.classes()),
-            "expected images labelled with at most {classes} classes, as [{}] says, found {} classes in {}: change the data or `classes`",
+            classes == 0 || CLUSTERING.contains(&&*recipe.system) || classes == data.classes(),
+            "expected images of {classes} classes, as [{}] says, found {} classes in {}{}: {}",
             recipe.system,
             data.classes(),
-            recipe.data.name
+            recipe.data.name,
+            data.listed(),
+            match data.classes() {
+                0 =>
+                    "put the images of each class into a folder of its own, or take a system without classes".to_owned(),
+                found => format!("write classes = {found} in [{}], or change the data", recipe.system),
+            }
         );
         let mut notes = Vec::new();
         if let Some(run) = recipe.from.as_deref().filter(|_| !options.resume) {

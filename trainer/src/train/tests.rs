@@ -19,7 +19,7 @@ fn dataset(size: usize) -> Dataset {
         .collect();
     // The class is where the bar stands.
     let labels = Some((0..40).map(|image| (image % size % 10) as u8).collect());
-    Dataset { name: "bars".into(), images, labels, shape: [size, size, 1] }
+    Dataset { name: "bars".into(), images, labels, class_names: Vec::new(), shape: [size, size, 1] }
 }
 
 fn recipe(system: &str, steps: u64) -> Recipe {
@@ -154,7 +154,12 @@ fn stop_saves_and_ends_well() {
 fn data_with_other_classes_or_none_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let labelled = dataset(16);
-    for (labels, found) in [(None, "found 0 classes"), (Some(vec![200; labelled.len()]), "found 201 classes")] {
+    let two = || Some((0..labelled.len()).map(|index| index as u8 % 2).collect());
+    for (labels, found) in [
+        (None, "found 0 classes"),
+        (Some(vec![200; labelled.len()]), "found 201 classes"),
+        (two(), "found 2 classes in bars: write classes = 2"),
+    ] {
         let dataset = Dataset { labels, ..labelled.clone() };
         let error = train_on(&recipe("cgan", 20), &dataset, &options(folder.path())).unwrap_err().to_string();
         assert!(error.contains(found) && error.contains("[cgan]"), "{error}");

@@ -1,9 +1,9 @@
-//! `edgegen data fetch|list`.
+//! `edgegen data check|fetch|list`.
 
 use anyhow::Result;
 use clap::Subcommand;
 
-use crate::cli::{Console, Ending, table};
+use crate::cli::{Console, Ending, check, table};
 use crate::data::{self, FetchOptions};
 
 #[derive(Debug, clap::Args)]
@@ -14,6 +14,8 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Say what `train` would read: images, classes, sizes, what is left out, what is odd
+    Check(check::Args),
     /// Fetch a data set into the cache and check it
     Fetch {
         /// Name of the set, see `edgegen data list`
@@ -28,6 +30,7 @@ enum Command {
 
 pub fn run(args: &Args, console: Console) -> Result<Ending> {
     match &args.command {
+        Command::Check(args) => check::run(args, |config, split| data::prepare(config, split, &|_, _| true), console),
         Command::Fetch { name, from } => {
             let options = FetchOptions {
                 from: from.clone(),

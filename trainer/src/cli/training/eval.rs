@@ -125,6 +125,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         args.source.display()
     );
     let Made { data, classes, shape, mut sets } = images(args, &source)?;
+    let class_names = source.class_names()?;
     let count = sets[0].1.len();
     // Without a choice, the seeds take the classes in turn.
     let asked = (classes > 0).then(|| {
@@ -137,8 +138,17 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         return stacked::run(task, &device, console);
     }
     let [h, w, c] = shape;
-    let config = DataConfig { name: data.clone(), size: h, channels: c, limit: None };
-    let (train, test) = (data::load_split(&config, Split::Train)?, data::load_split(&config, Split::Test)?);
+    let mut config = match &source {
+        // Fitted as it was for training.
+        Source::Run(run) => DataConfig { limit: None, ..run.recipe.data.clone() },
+        _ => DataConfig::new(&data, [h, w], c),
+    };
+    if config.classes.is_empty() {
+        config.classes = class_names;
+    }
+    let [train, test] = [Split::Train, Split::Test].map(|split| data::read(&config, split, &|_, _| true));
+    let ((train, read), (test, read_test)) = (train?, test?);
+    console.say(&format!("{}\n{}", read.text(), read_test.text()));
     for (what, set) in [("training", &train), ("test", &test)] {
         ensure!(
             set.len() >= LEAST,
@@ -153,7 +163,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         train.name
     );
     let folder =
-        args.judge.clone().or_else(|| Some(Judge::shipped(&project(), &data)).filter(|folder| folder.is_dir()));
+        args.judge.clone().or_else(|| Some(Judge::shipped(&project(), data::plain_name(&data))).filter(|folder| folder.is_dir()));
     let judge = match &folder {
         Some(folder) => Judge::load(folder, &device)?,
         None => {
@@ -170,8 +180,8 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     };
     let seen = judge.shape();
     ensure!(
-        h == w && c == seen[2],
-        "expected square images of {} channels, as the judge {} looks at, found {h}×{w}×{c}: give --judge one for them",
+        (h == w || seen == shape) && c == seen[2],
+        "expected square images of {} channels, or of the size that the judge {} looks at, found {h}×{w}×{c}: give --judge one for them",
         seen[2],
         judge.name()
     );

@@ -14,6 +14,7 @@ use crate::cli::source::{Source, project, read_model};
 use crate::cli::{Console, Ending, export, table};
 use crate::invert::{Distance, Search, invert};
 use crate::morph::{self, Curve};
+use crate::recipe::DataConfig;
 use crate::rng::Rng;
 use crate::{data, device, files, images};
 
@@ -91,8 +92,8 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     };
     let shape = run.shape();
     ensure!(
-        matches!(shape, [h, w, 1 | 3] if h == w),
-        "expected a generator of square images, grey or RGB, found one of {}×{}×{} in {}",
+        matches!(shape, [_, _, 1 | 3]),
+        "expected a generator of images, grey or RGB, found one of {}×{}×{} in {}",
         shape[0],
         shape[1],
         shape[2],
@@ -103,7 +104,9 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         "expected a generator that reads a latent vector, found one that reads a picture in {}: give another run",
         source.display()
     );
-    let given = [&args.from, &args.to].map(|name| data::load_image(name, shape[0], shape[2]));
+    let [h, w, c] = shape;
+    let fitting = DataConfig { size: [h, w].into(), channels: c, ..run.recipe.data.clone() };
+    let given = [&args.from, &args.to].map(|name| data::load_image(name, &fitting));
     let given = given.into_iter().collect::<Result<Vec<_>>>()?;
 
     console.say("looking for latent vectors");

@@ -43,7 +43,7 @@ pub fn run(task: Task, device: &Device, console: Console) -> Result<Ending> {
     let Task { source, judge, seed, sets } = task;
     let judge = Judge::load(&judge, device)?;
     let count = sets.iter().map(|(_, images)| images.len()).max().unwrap_or_default();
-    let config = DataConfig { name: data::STACKED.to_owned(), size: 28, channels: 3, limit: None };
+    let config = DataConfig::new(data::STACKED, 28, 3);
     let test = data::load_split(&config, Split::Test)?;
     let real = (0..count.min(test.len())).map(|index| test.image(index).to_vec()).collect();
     let rows = [("real".to_owned(), real)].into_iter().chain(sets).map(|(name, images)| {

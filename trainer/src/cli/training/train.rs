@@ -18,6 +18,9 @@ pub struct Args {
     /// Images, instead of the recipe's: a name of `edgegen data list`, an IDX file or a folder
     #[arg(long, value_name = "NAME|PATH")]
     data: Option<String>,
+    /// Go on without images that cannot be read
+    #[arg(long)]
+    skip_bad: bool,
     /// Steps in all, instead of the recipe's
     #[arg(long)]
     steps: Option<u64>,
@@ -43,6 +46,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     if let Some(run) = &args.from {
         recipe.from = Some(run.to_string_lossy().into_owned());
     }
+    recipe.data.skip_bad |= args.skip_bad;
     recipe.check()?;
     let name = args.recipe.file_stem().unwrap_or_default();
     let options = train::Options {

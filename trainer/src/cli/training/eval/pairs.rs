@@ -61,7 +61,7 @@ pub fn run(args: &Args, first: Source, shape: Shape, console: Console) -> Result
     let data = fact_of(&first, "data")?.with_context(|| {
         format!("expected the data set's name in {}, found none: export it from its run", args.source.display())
     })?;
-    let config = DataConfig { name: data.clone(), size: shape.h.into(), channels: shape.c.into(), limit: None };
+    let config = DataConfig::new(&*data, [shape.h, shape.w].map(usize::from), shape.c.into());
     let Pairs { inputs, targets } = data::load_pairs(&config, Split::Test)?;
     let count = args.count.map_or(COUNT, |count| count as usize).min(inputs.len());
     let pictures: Vec<Vec<u8>> = (0..count).map(|index| inputs.image(index).to_vec()).collect();

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use flate2::read::MultiGzDecoder;
 
-use super::{Dataset, Split};
+use crate::{Dataset, Split};
 
 /// An array of bytes with its dimensions, outermost first.
 #[derive(Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ struct Array {
 }
 
 /// Loads images, and the labels that lie beside them under the usual name: `images` → `labels`, `idx3` → `idx1`, with or without `.gz`.
-pub(super) fn load_file(path: &Path) -> Result<Dataset> {
+pub fn load_file(path: &Path) -> Result<Dataset> {
     let Array { dimensions, data } = read(path)?;
     let shape = match dimensions[..] {
         [_, height, width] => [height, width, 1],
@@ -56,11 +56,11 @@ pub(super) fn load_file(path: &Path) -> Result<Dataset> {
             Some(labels.data)
         }
     };
-    Ok(Dataset { name: path.display().to_string(), images: data, labels, shape })
+    Ok(Dataset { name: path.display().to_string(), images: data, labels, class_names: Vec::new(), shape })
 }
 
 /// Loads the images of one part from a folder of IDX files.
-pub(super) fn load_folder(folder: &Path, split: Split) -> Result<Dataset> {
+pub fn load_folder(folder: &Path, split: Split) -> Result<Dataset> {
     let is_test = |path: &PathBuf| {
         let name = file_name(path);
         name.contains("t10k") || name.contains("test")
@@ -87,7 +87,7 @@ pub(super) fn load_folder(folder: &Path, split: Split) -> Result<Dataset> {
 }
 
 /// Whether `folder` is one and holds at least one IDX file of images, by its name.
-pub(super) fn is_idx_folder(folder: &Path) -> bool {
+pub fn is_idx_folder(folder: &Path) -> bool {
     images_in(folder).is_ok_and(|found| !found.is_empty())
 }
 
