@@ -225,7 +225,7 @@ mod tests {
     #[test]
     fn a_class_is_told_by_its_name() {
         let cat = Caption { class: Some("cat"), ..CAPTION };
-        assert_eq!(line(cat, 28), "seed 7 cat    31 ms 12.3/s");
+        assert_eq!(line(cat, 28), "seed 7 cat      31 ms 12.3/s");
         let long = Caption { class: Some("a very long name of some kind"), ..CAPTION };
         assert_eq!(&long.words()[1], "a very long name of ");
         assert_eq!(&Caption { act: Act::Walk, ..cat }.words()[1], "");
