@@ -239,22 +239,13 @@ impl<K: Kernel, F: Feed> Rows<'_, '_, K, F> {
             let (before, ring) = rings.split_at_mut_checked(node.ring as usize)?;
             let (start, left) = (usize::from(own.slot) * node.row_bytes(), node.left());
             match walk::row(node, own.made) {
+                Some(y) if node.kind == Kind::Input as u8 => {
+                    input_row(&mut self.feed, model, node, y, &mut *ring, start + left)?;
+                }
                 Some(y) => {
-                    let range = start + left..start + left + node.shape.row_len();
+                    let row = ring.get_mut(start + left..start + left + node.shape.row_len())?;
                     let weights = model.weights();
-                    if node.kind == Kind::Input as u8 {
-                        let (ring, seeds) = ring.split_at_mut_checked(ring.len().checked_sub(model.noise_bytes())?)?;
-                        let row = ring.get_mut(range)?;
-                        if is_fed(node) {
-                            self.feed.row(y, bytemuck::try_cast_slice_mut(row).unwrap_or_default());
-                            row.iter_mut().for_each(|code| *code = Source::pixel_code(*code as u8));
-                        } else {
-                            input::run(node, weights, y, row, seeds);
-                        }
-                    } else {
-                        let row = ring.get_mut(range)?;
-                        ops::run(&mut Job { weights, nodes, node, progress, rings: before, y, row, scratch }, kernel);
-                    }
+                    ops::run(&mut Job { weights, nodes, node, progress, rings: before, y, row, scratch }, kernel);
                 }
                 None => padded(node, ring, start).fill(node.zero_point),
             }
@@ -268,6 +259,27 @@ impl<K: Kernel, F: Feed> Rows<'_, '_, K, F> {
             }
         }
     }
+}
+
+/// Makes row `y` of an input, at `start` of its ring and all behind it.
+#[inline(never)] // else what it needs would lie on the stack while other rows are made
+fn input_row<F: Feed>(
+    feed: &mut F,
+    model: &Model<'_>,
+    node: &Node,
+    y: u16,
+    ring: &mut [i8],
+    start: usize,
+) -> Option<()> {
+    let (ring, seeds) = ring.split_at_mut_checked(ring.len().checked_sub(model.noise_bytes())?)?;
+    let row = ring.get_mut(start..start + node.shape.row_len())?;
+    if is_fed(node) {
+        feed.row(y, bytemuck::try_cast_slice_mut(row).unwrap_or_default());
+        row.iter_mut().for_each(|code| *code = Source::pixel_code(*code as u8));
+    } else {
+        input::run(node, model.weights(), y, row, seeds);
+    }
+    Some(())
 }
 
 /// The row that starts at `start` in a node's ring, with its padding.
