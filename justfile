@@ -205,7 +205,7 @@ photos:
 
 # Train the shipped models again (hours)
 train-models:
-    for name in mnist-dcgan mnist-cgan mnist-vae fashion-dcgan emoji-dcgan icons; do {{edgegen}} train trainer/recipes/$name.toml --out runs/$name --resume || exit 1; done
+    for name in mnist-dcgan mnist-cgan mnist-vae fashion-dcgan fashion-residual emoji-dcgan icons; do {{edgegen}} train trainer/recipes/$name.toml --out runs/$name --resume || exit 1; done
 
 # Fuzz the parser and the runtime for a minute each (needs nightly Rust, a C++ compiler and `cargo install cargo-fuzz`)
 fuzz seconds="60":
