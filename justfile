@@ -225,12 +225,12 @@ photo-playground:
 
 # Train the shipped models again (hours)
 train-models:
-    for name in mnist-dcgan mnist-cgan mnist-vae fashion-dcgan emoji-dcgan icons; do {{edgegen}} train trainer/recipes/$name.toml --out runs/$name $(test ! -d runs/$name/checkpoint || echo --resume) || exit 1; done
+    for name in mnist-dcgan mnist-cgan mnist-vae fashion-dcgan fashion-residual emoji-dcgan icons; do {{edgegen}} train trainer/recipes/$name.toml --out runs/$name $(test ! -d runs/$name/checkpoint || echo --resume) || exit 1; done
 
 # Clothes from their edges by L1, by the game alone and by both, from one seed; then the table and a picture of all three
 pix2pix out="out/pix2pix":
     {{edgegen}} data fetch fashion-mnist
-    for name in l1 cgan pix2pix; do {{edgegen}} train trainer/recipes/fashion-edges-$name.toml --out {{out}}/$name --resume || exit 1; done
+    for name in l1 cgan pix2pix; do {{edgegen}} train trainer/recipes/fashion-edges-$name.toml --out {{out}}/$name $(test ! -d {{out}}/$name/checkpoint || echo --resume) || exit 1; done
     {{edgegen}} eval {{out}}/pix2pix --beside {{out}}/l1 --beside {{out}}/cgan --picture {{out}}/pairs.png
 
 # Fuzz the parser and the runtime for a minute each (needs nightly Rust, a C++ compiler and `cargo install cargo-fuzz`)

@@ -6,7 +6,7 @@ use edgegen_runtime::{Model, Packing, format::checksum};
 use edgegen_tests::shipped;
 
 /// Folder in `models/`, seed, CRC-32 of the image.
-const GOLDEN: [(&str, u64, u32); 18] = [
+const GOLDEN: [(&str, u64, u32); 20] = [
     ("mnist-dcgan", 0, 0xf002dc63),
     ("mnist-dcgan", 1, 0x77f19c56),
     ("mnist-dcgan", 2, 0x2d9be206),
@@ -23,6 +23,8 @@ const GOLDEN: [(&str, u64, u32); 18] = [
     ("mnist-vae", 1, 0x1dcec044),
     ("fashion-dcgan", 0, 0x60a34c38),
     ("fashion-dcgan", 1, 0xe7c519b5),
+    ("fashion-residual", 0, 0x49e0b7d5),
+    ("fashion-residual", 1, 0xaad7b51f),
     ("icons", 0, 0xdd85f9c5),
     ("icons", 1, 0xad6612c6),
 ];
@@ -44,6 +46,7 @@ fn shipped_models_fit_their_budget() {
         ("mnist-cgan", 190_000, 4352),
         ("mnist-vae", 130_000, 4352),
         ("fashion-dcgan", 170_000, 4352),
+        ("fashion-residual", 170_000, 8192),
         ("emoji-dcgan", 300_000, 8192),
         ("icons", 16_384, 1024),
     ] {

@@ -15,7 +15,8 @@ use edgegen_runtime::Packing;
 use edgegen_sim::{Cpu, toolchain};
 
 /// Models of `models/`.
-const SHIPPED: [&str; 6] = ["mnist-dcgan", "mnist-cgan", "mnist-vae", "fashion-dcgan", "emoji-dcgan", "icons"];
+const SHIPPED: [&str; 7] =
+    ["mnist-dcgan", "mnist-cgan", "mnist-vae", "fashion-dcgan", "fashion-residual", "emoji-dcgan", "icons"];
 
 fn main() -> Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
