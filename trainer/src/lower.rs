@@ -86,6 +86,7 @@ fn start(input: &Input) -> Node {
         Input::Class { .. } => "class",
         Input::Image { .. } => "image",
         Input::Constant { .. } => "constant",
+        Input::Noise { .. } => "noise",
     };
     Node { name: name.into(), layer: layers::Layer::Input(input.clone()), reads: vec![] }
 }

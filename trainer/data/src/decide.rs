@@ -157,7 +157,9 @@ pub fn part(root: &Path, split: Split) -> Result<PathBuf> {
     match (split, parts) {
         (Split::Train, None) => Ok(root.to_owned()),
         (Split::Train, Some(parts)) => Ok(root.join(parts.train)),
-        (Split::Test, Some(Parts { test: Some(test), .. } | Parts { validation: Some(test), .. })) => Ok(root.join(test)),
+        (Split::Test, Some(Parts { test: Some(test), .. } | Parts { validation: Some(test), .. })) => {
+            Ok(root.join(test))
+        }
         (Split::Test, _) => bail!(
             "expected sub-folders train and test in {}, found no such pair: make them, or go without test images",
             root.display()

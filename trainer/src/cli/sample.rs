@@ -161,7 +161,14 @@ fn tell(
 }
 
 /// Writes an array piece by piece.
-fn stream(source: &Source, args: &Args, count: u64, picture: &[u8], console: Console) -> Result<()> {
+fn stream(
+    source: &Source,
+    args: &Args,
+    class: Option<u16>,
+    count: u64,
+    picture: &[u8],
+    console: Console,
+) -> Result<()> {
     let start = Instant::now();
     let mut word = Duration::from_secs(WORD_SECONDS);
     images::stream_npy(&args.out, count, source.shape()?, |done| {
@@ -171,7 +178,7 @@ fn stream(source: &Source, args: &Args, count: u64, picture: &[u8], console: Con
             console.say(&format!("{done} of {count} images, {left:.0} s left"));
         }
         let some = AT_A_TIME.min(count - done) as usize;
-        Ok(source.translated(args.seed.wrapping_add(done), some, args.class, picture)?.0)
+        Ok(source.translated(args.seed.wrapping_add(done), some, class, picture)?.0)
     })
 }
 

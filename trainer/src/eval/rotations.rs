@@ -12,7 +12,7 @@ use burn::tensor::Device;
 
 use super::Judge;
 use crate::data::{Dataset, fit_image};
-use crate::recipe::Recipe;
+use crate::recipe::{DataConfig, Recipe};
 use crate::train::{self, Options};
 
 /// Quarter turns, each a class.
@@ -35,7 +35,8 @@ pub fn learn(train: &Dataset, quiet: bool, device: &Device) -> Result<Judge> {
     let [h, _, c] = train.shape;
     let side = h.min(SIDE);
     let mut turned = turned(train, IMAGES);
-    turned.images = turned.images.chunks(h * h * c).flat_map(|image| fit_image(image, train.shape, side, c)).collect();
+    let fitting = DataConfig::new("", side, c);
+    turned.images = turned.images.chunks(h * h * c).flat_map(|image| fit_image(image, train.shape, &fitting)).collect();
     turned.shape = [side, side, c];
     let batch = BATCH.min(turned.len());
     let halvings = side.ilog2().min(3) as usize;
@@ -67,7 +68,8 @@ pub fn turned(dataset: &Dataset, most: usize) -> Dataset {
             image = quarter(&image, dataset.shape);
         }
     }
-    Dataset { name: dataset.name.clone(), images, labels: Some(labels), ..dataset.clone() }
+    let class_names = Vec::new();
+    Dataset { name: dataset.name.clone(), images, labels: Some(labels), class_names, shape: dataset.shape }
 }
 
 /// A square image turned by a quarter to the right.
@@ -102,6 +104,7 @@ mod tests {
             name: "sky".into(),
             images: range.flat_map(image).collect(),
             labels: None,
+            class_names: Vec::new(),
             shape: [8, 8, 3],
         };
         let judge = learn(&set(0..40), true, &Device::flex()).unwrap();

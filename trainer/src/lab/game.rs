@@ -68,7 +68,8 @@ impl Game {
             rng: &mut self.latents,
             next_batch: &mut || {
                 let (values, labels) = plane.draw(train.batch, points);
-                Batch { images: Tensor::from_data(TensorData::new(values, [train.batch, 2, 1, 1]), device), labels }
+                let images = Tensor::from_data(TensorData::new(values, [train.batch, 2, 1, 1]), device);
+                Batch { inputs: None, images, labels }
             },
         });
         self.step += 1;

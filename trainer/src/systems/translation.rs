@@ -72,7 +72,10 @@ impl Translator<'_> {
             "[{table}] expected [data] size to be a multiple of {scale} and at least {} for {} channel counts, found {size}: use size = {} or fewer channels",
             2 * scale,
             channels.len(),
-            nearest_multiple(size.h, scale).max(2 * scale)
+            {
+                let edgegen_data::Size { h, w } = nearest_multiple(size, scale);
+                edgegen_data::Size { h: h.max(2 * scale), w: w.max(2 * scale) }
+            }
         );
         Ok(())
     }

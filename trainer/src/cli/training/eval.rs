@@ -162,8 +162,10 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         "expected data with labels, and images of class 3, for --controls, found {} without",
         train.name
     );
-    let folder =
-        args.judge.clone().or_else(|| Some(Judge::shipped(&project(), data::plain_name(&data))).filter(|folder| folder.is_dir()));
+    let folder = args
+        .judge
+        .clone()
+        .or_else(|| Some(Judge::shipped(&project(), data::plain_name(&data))).filter(|folder| folder.is_dir()));
     let judge = match &folder {
         Some(folder) => Judge::load(folder, &device)?,
         None => {
