@@ -81,10 +81,13 @@ pub fn checkerboard<'a>(images: impl IntoIterator<Item = &'a [u8]>, shape: [usiz
     if rest > 0.0 { pattern / rest } else { 0.0 }
 }
 
-/// Energy of fine detail: the mean square of `4·p − above − below − left − right` over all pixels p inside the border, channel by channel.
+/// Energy of fine detail: the mean square of `4·p − above − below − left − right` over all pixels p inside the border,
+/// channel by channel.
 ///
-/// That filter, the discrete Laplacian, has the gain 0 for what is constant or a slope and 8, the largest, for a checkerboard. Images that are blurred, as a mean
-/// over what could be there, have less of it than real ones (Isola et al., "Image-to-Image Translation with Conditional Adversarial Networks", 2017, §3.2).
+/// That filter, the discrete Laplacian, has the gain 0 for what is constant or a slope and 8, the largest, for a
+/// checkerboard. Images that are blurred, as a mean
+/// over what could be there, have less of it than real ones (Isola et al., "Image-to-Image Translation with Conditional
+/// Adversarial Networks", 2017, §3.2).
 ///
 /// `shape` is `[H, W, C]`, pixels with the channels innermost, H and W at least 3.
 ///

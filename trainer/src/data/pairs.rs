@@ -8,7 +8,8 @@
 //!
 //! Folders may have `train/` and `test/` parts, each laid out as above.
 //!
-//! Edges are found by Sobel's filter: with g the gradient of the image, one step from black to white giving |g| = 1020, a pixel is white
+//! Edges are found by Sobel's filter: with g the gradient of the image, one step from black to white giving |g| = 1020,
+//! a pixel is white
 //! where |g| ≥ 255 and else black. Beyond its border the image goes on with its outermost pixels. In colour the channel
 //! with the largest gradient counts, and the edges are white on black all the same.
 

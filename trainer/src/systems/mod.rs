@@ -200,7 +200,8 @@ impl Generator {
         (0..count).map(one).collect()
     }
 
-    /// Images of latent vectors, or of images C × H × W in [−1, 1], in batches, without autodiff: C × H × W values each, in the range of
+    /// Images of latent vectors, or of images C × H × W in [−1, 1], in batches, without autodiff: C × H × W values
+    /// each, in the range of
     /// [`Generator::pixels`].
     ///
     /// # Panics

@@ -5,15 +5,20 @@
 //! L_D = that of the chosen loss, with D(x, y) real and D(x, G(x)) generated
 //! ```
 //!
-//! Isola et al., "Image-to-Image Translation with Conditional Adversarial Networks" (2017), eq. 4, there with gan = 1 and l1 = 100, which under Adam is
-//! the same as 0.01 and 1. An adversarial loss in addition to a squared error is the same system: l2 = 1, l1 = 0. With gan = 0 there is no
-//! critic, with l1 = l2 = 0 only the game. Both players see the same batch, and D(x, G(x)) is computed from the image that G then
+//! Isola et al., "Image-to-Image Translation with Conditional Adversarial Networks" (2017), eq. 4, there with gan = 1
+//! and l1 = 100, which under Adam is
+//! the same as 0.01 and 1. An adversarial loss in addition to a squared error is the same system: l2 = 1, l1 = 0. With
+//! gan = 0 there is no
+//! critic, with l1 = l2 = 0 only the game. Both players see the same batch, and D(x, G(x)) is computed from the image
+//! that G then
 //! learns from.
 //!
-//! Dropout on the way up is the only noise, as in the paper (§3.1), but only while training: on a device nothing draws it, and there
+//! Dropout on the way up is the only noise, as in the paper (§3.1), but only while training: on a device nothing draws
+//! it, and there
 //! and in all samples the same input makes the same image.
 //!
-//! Knobs: the weights; `loss` (hinge, least-squares, non-saturating, minimax); the networks, see [`translation`](super::translation): `channels`,
+//! Knobs: the weights; `loss` (hinge, least-squares, non-saturating, minimax); the networks, see
+//! [`translation`](super::translation): `channels`,
 //! `skips`, `blocks`, `norm`, `keep`, `critic_channels`, `spectral_norm`.
 
 use std::path::Path;

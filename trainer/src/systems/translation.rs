@@ -7,13 +7,17 @@
 //!   └───────────────────┴────────────────────── skips ───────────────┴─────────┘
 //! ```
 //!
-//! With skips it is the U-Net of Isola et al., "Image-to-Image Translation with Conditional Adversarial Networks" (2017), §3.2.1:
-//! each doubled map has the map of the same size from the way down behind its channels; here the last one has the image itself, so
+//! With skips it is the U-Net of Isola et al., "Image-to-Image Translation with Conditional Adversarial Networks"
+//! (2017), §3.2.1:
+//! each doubled map has the map of the same size from the way down behind its channels; here the last one has the image
+//! itself, so
 //! that lines one pixel wide are not lost. Without them, and with `blocks`, it is the residual
-//! generator of Zhu et al., "Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks" (2017), §4. Kernels of 3 and 4
+//! generator of Zhu et al., "Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks" (2017),
+//! §4. Kernels of 3 and 4
 //! rows keep few rows of each map on a device; what a skip holds back is as high as the smallest map needs it to be.
 //!
-//! The critic scores patches (the PatchGAN of §3.2.2): it halves what it reads and ends with a map of scores, whose mean counts.
+//! The critic scores patches (the PatchGAN of §3.2.2): it halves what it reads and ends with a map of scores, whose
+//! mean counts.
 
 use anyhow::{Result, ensure};
 use burn::tensor::Device;
@@ -27,7 +31,8 @@ use crate::rng::Rng;
 /// A generator from image to image.
 #[derive(Clone, Debug)]
 pub struct Translator<'a> {
-    /// Channels of the maps on the way down, largest map first; the last ones are those of the smallest map, which is not halved.
+    /// Channels of the maps on the way down, largest map first; the last ones are those of the smallest map, which is
+    /// not halved.
     pub channels: &'a [usize],
     /// Whether maps of the way down are handed over to the way up.
     pub skips: bool,
@@ -122,7 +127,8 @@ impl Translator<'_> {
 
 /// A critic that scores overlapping patches of `image` = `[C, H, W]`; its output is a map `[1, h, w]` of scores.
 ///
-/// Each of `channels` halves an even map of more than 4 rows and keeps another. With two halvings a score sees a patch of 18 × 18 pixels.
+/// Each of `channels` halves an even map of more than 4 rows and keeps another. With two halvings a score sees a patch
+/// of 18 × 18 pixels.
 pub fn patch_critic(channels: &[usize], image: [usize; 3], spectral: bool, device: &Device, rng: &mut Rng) -> Net {
     let mut net = NetBuilder::new(image, Init::He, device, rng).spectral_norm(spectral);
     for &channels in channels {
