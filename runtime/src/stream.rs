@@ -228,63 +228,59 @@ pub struct Rows<'g, 'a, K: Kernel = Native, F = Still<'a>> {
 impl<K: Kernel, F: Feed> Rows<'_, '_, K, F> {
     /// The next row: `width · channels` bytes from 0, black, to 255, white. `None` after the last row.
     pub fn next_row(&mut self) -> Option<&[u8]> {
-        let Generator { model, rings, progress, scratch, kernel } = &mut *self.generator;
-        let nodes = model.nodes();
+        let nodes = self.generator.model.nodes();
         let image = nodes.last()?;
         // Where there is one on every CPU of the target, the compiler sees here that there is.
-        let kernel = kernel.or_else(K::available);
-        loop {
+        let kernel = self.generator.kernel.or_else(K::available);
+        let start = loop {
+            let Generator { model, rings, progress, scratch, .. } = &mut *self.generator;
             let index = walk::next(image, progress)?;
             let (node, own) = (nodes.get(index)?, progress.get(index)?);
-            let (before, ring) = rings.split_at_mut_checked(node.ring as usize)?;
-            let (start, left) = (usize::from(own.slot) * node.row_bytes(), node.left());
+            let start = usize::from(own.slot) * node.row_bytes();
             match walk::row(node, own.made) {
-                Some(y) if node.kind == Kind::Input as u8 => {
-                    input_row(&mut self.feed, model, node, y, &mut *ring, start + left)?;
-                }
+                Some(y) if node.kind == Kind::Input as u8 => self.input_row(node, y, start)?,
                 Some(y) => {
-                    let row = ring.get_mut(start + left..start + left + node.shape.row_len())?;
+                    let (before, ring) = rings.split_at_mut_checked(node.ring as usize)?;
+                    let start = start + node.left();
+                    let row = ring.get_mut(start..start + node.shape.row_len())?;
                     let weights = model.weights();
                     ops::run(&mut Job { weights, nodes, node, progress, rings: before, y, row, scratch }, kernel);
                 }
-                None => padded(node, ring, start).fill(node.zero_point),
+                None => padded(node, rings, start).fill(node.zero_point),
             }
+            let Generator { rings, progress, .. } = &mut *self.generator;
             if node.border != Border::Zero as u8 {
-                fill_sides(node, padded(node, ring, start));
+                fill_sides(node, padded(node, rings, start));
             }
             walk::advance(nodes, node, progress.get_mut(index)?);
             if core::ptr::eq(node, image) {
-                let start = node.ring as usize + start;
-                return bytemuck::try_cast_slice(rings.get(start..start + node.shape.row_len())?).ok();
+                break node.ring as usize + start;
             }
-        }
+        };
+        bytemuck::try_cast_slice(self.generator.rings.get(start..start + image.shape.row_len())?).ok()
     }
-}
 
-/// Makes row `y` of an input, at `start` of its ring and all behind it.
-#[inline(never)] // else what it needs would lie on the stack while other rows are made
-fn input_row<F: Feed>(
-    feed: &mut F,
-    model: &Model<'_>,
-    node: &Node,
-    y: u16,
-    ring: &mut [i8],
-    start: usize,
-) -> Option<()> {
-    let (ring, seeds) = ring.split_at_mut_checked(ring.len().checked_sub(model.noise_bytes())?)?;
-    let row = ring.get_mut(start..start + node.shape.row_len())?;
-    if is_fed(node) {
-        feed.row(y, bytemuck::try_cast_slice_mut(row).unwrap_or_default());
-        row.iter_mut().for_each(|code| *code = Source::pixel_code(*code as u8));
-    } else {
-        input::run(node, model.weights(), y, row, seeds);
+    /// Makes row `y` of an input, whose place in its ring, padding included, is `start`.
+    #[inline(never)] // else what it needs would lie on the stack while other rows are made
+    fn input_row(&mut self, node: &Node, y: u16, start: usize) -> Option<()> {
+        let Generator { model, rings, .. } = &mut *self.generator;
+        let (rings, seeds) = rings.split_at_mut_checked(rings.len().checked_sub(model.noise_bytes())?)?;
+        let start = node.ring as usize + start + node.left();
+        let row = rings.get_mut(start..start + node.shape.row_len())?;
+        if is_fed(node) {
+            self.feed.row(y, bytemuck::try_cast_slice_mut(row).unwrap_or_default());
+            row.iter_mut().for_each(|code| *code = Source::pixel_code(*code as u8));
+        } else {
+            input::run(node, model.weights(), y, row, seeds);
+        }
+        Some(())
     }
-    Some(())
 }
 
 /// The row that starts at `start` in a node's ring, with its padding.
-fn padded<'a>(node: &Node, ring: &'a mut [i8], start: usize) -> &'a mut [i8] {
-    ring.get_mut(start..start + node.row_bytes()).unwrap_or_default()
+fn padded<'a>(node: &Node, rings: &'a mut [i8], start: usize) -> &'a mut [i8] {
+    let start = node.ring as usize + start;
+    rings.get_mut(start..start + node.row_bytes()).unwrap_or_default()
 }
 
 /// Whether the caller hands a node's rows in.
