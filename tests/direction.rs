@@ -78,8 +78,8 @@ const CRATES: [(&str, &[&str]); 6] = [
     (
         "trainer/data/src",
         &[
-            "natural", "jpeg", "config", "resample", "fit", "decode", "idx", "array", "account", "sheet", "find",
-            "decide", "check", "cache", "pipeline",
+            "natural", "dataset", "jpeg", "config", "resample", "fit", "decode", "idx", "array", "account", "sheet",
+            "find", "decide", "check", "cache", "pipeline",
         ],
     ),
     (

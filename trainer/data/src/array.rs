@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use flate2::read::DeflateDecoder;
 
+use crate::dataset::{Dataset, Split};
 use crate::decode::over_raw;
-use crate::{Background, Config, Dataset, Split};
+use crate::{Background, Config};
 
 const NPY: &[u8] = b"\x93NUMPY";
 const ZIP: &[u8] = b"PK\x03\x04";

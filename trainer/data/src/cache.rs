@@ -16,8 +16,9 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::dataset::{Dataset, Split};
 use crate::decide::Plan;
-use crate::{Account, Config, Dataset, Split};
+use crate::{Account, Config};
 
 const MAGIC: &[u8; 16] = b"edgegen set 1\n\0\0";
 /// All entries together; the oldest go first.

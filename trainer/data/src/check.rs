@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use crate::{Dataset, account::ClassCount};
+use crate::account::ClassCount;
+use crate::dataset::Dataset;
 
 /// Standard deviation, in levels, below which an image shows nothing.
 const FLAT: f64 = 2.0;

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::Split;
 use crate::account::Skips;
+use crate::dataset::Split;
 use crate::find::{File, Found};
 use crate::natural::natural;
 

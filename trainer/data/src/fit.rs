@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng as _, SeedableRng};
 
-use crate::Dataset;
 use crate::config::{Background, Config, Fit, Size};
+use crate::dataset::Dataset;
 use crate::resample::resample;
 
 /// Fits every image of `dataset` to what `config` asks for and keeps at most `config.limit` images.

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use flate2::read::MultiGzDecoder;
 
-use crate::{Dataset, Split};
+use crate::dataset::{Dataset, Split};
 
 /// An array of bytes with its dimensions, outermost first.
 #[derive(Debug, PartialEq, Eq)]

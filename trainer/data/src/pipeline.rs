@@ -7,11 +7,12 @@ use anyhow::{Context, Result, bail, ensure};
 use rayon::prelude::*;
 
 use crate::account::ClassCount;
+use crate::dataset::{Dataset, Split};
 use crate::decide::Plan;
 use crate::decode::{self, Picture, over_raw};
 use crate::find::find;
 use crate::fit::{self, cropped, fit_dataset, fit_over, select};
-use crate::{Account, Background, Config, Dataset, Fit, Split, array, cache, check, decide, idx};
+use crate::{Account, Background, Config, Fit, array, cache, check, decide, idx};
 
 /// Bytes of files from which on a cache is worth its place: below, decoding takes less than a second.
 const CACHED_FROM: u64 = 1 << 20;

@@ -1,6 +1,6 @@
 //! A contact sheet: what a set looks like at a glance.
 
-use crate::Dataset;
+use crate::dataset::Dataset;
 
 /// Images in a row, at most.
 const COLUMNS: usize = 12;
