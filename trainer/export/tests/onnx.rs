@@ -225,6 +225,8 @@ fn noise_is_an_input() {
         ("normal_like", vec![gaussian(4, 4, 1, 0), gaussian(4, 4, 4, 1)]),
         ("normal", vec![gaussian(4, 4, 1, 0)]),
         ("uniform_like", vec![uniform(4, 4, 1, 0), uniform(4, 4, 4, 1)]),
+        // For 16 images at a time.
+        ("uniform_batch", vec![uniform(4, 4, 1, 0)]),
     ] {
         let path = folder("noise").join(name).with_extension("onnx");
         let import = read::from_path(&path, &Assume::default()).unwrap_or_else(|error| panic!("{name}: {error}"));

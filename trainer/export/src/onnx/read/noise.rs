@@ -4,6 +4,8 @@
 //! How large it is tract says once all shapes are inferred, so this has two steps: first a constant holds its place, then
 //! that is replaced by an input of the constant's size.
 
+use std::collections::{HashMap, HashSet};
+
 use edgegen_runtime::graph::{Prior, Shape};
 use tract_onnx::Onnx;
 use tract_onnx::pb::attribute_proto::AttributeType;
@@ -11,7 +13,9 @@ use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::tensor_shape_proto::Dimension;
 use tract_onnx::pb::tensor_shape_proto::dimension::Value as Size;
 use tract_onnx::pb::type_proto::{Tensor as TensorType, Value as Type};
-use tract_onnx::pb::{AttributeProto, ModelProto, NodeProto, TensorProto, TensorShapeProto, TypeProto, ValueInfoProto};
+use tract_onnx::pb::{
+    AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, TensorShapeProto, TypeProto, ValueInfoProto,
+};
 use tract_onnx::tract_hir::internal::*;
 
 use super::OnnxError;
@@ -36,8 +40,8 @@ pub(super) struct Drawn {
     affine: [f32; 2],
 }
 
-/// Puts its mean in the place of noise.
-pub(super) fn hold(model: &mut ModelProto) -> Vec<Drawn> {
+/// Puts its mean in the place of noise; of a file that makes `batch` images at a time, in that of one image.
+pub(super) fn hold(model: &mut ModelProto, batch: Option<usize>) -> Vec<Drawn> {
     let Some(graph) = &mut model.graph else { return vec![] };
     let (mut made, mut drawn, mut added) = (Vec::new(), Vec::new(), Vec::new());
     for mut node in std::mem::take(&mut graph.node) {
@@ -59,14 +63,19 @@ pub(super) fn hold(model: &mut ModelProto) -> Vec<Drawn> {
         drawn.push(Drawn { tensor, place: place(&node), prior, affine });
         if node.op_type.ends_with("Like") {
             made.push(NodeProto {
-                name: format!("{}/shape", node.name),
+                name: if node.name.is_empty() { shape.clone() } else { format!("{}/shape", node.name) },
                 op_type: "Shape".into(),
                 input: node.input.clone(),
                 output: vec![shape.clone()],
                 ..NodeProto::default()
             });
         } else {
-            let sizes = node.attribute.iter().find(|it| it.name == "shape").map_or(vec![], |it| it.ints.clone());
+            let mut sizes = node.attribute.iter().find(|it| it.name == "shape").map_or(vec![], |it| it.ints.clone());
+            if let Some(first) = sizes.first_mut()
+                && usize::try_from(*first).ok() == batch
+            {
+                *first = 1;
+            }
             added.push(ints(&shape, sizes));
         }
         node.op_type = "ConstantOfShape".into();
@@ -89,17 +98,23 @@ pub(super) fn hold(model: &mut ModelProto) -> Vec<Drawn> {
     drawn
 }
 
-/// Makes inputs of it, whose sizes are inferred now. What has no fixed size for one image stays at its mean.
+/// Makes inputs of what `output` depends on, whose sizes are inferred now. What has no fixed size for one image stays at
+/// its mean.
 pub(super) fn feed(
     model: &mut ModelProto,
-    drawn: Vec<Drawn>,
+    mut drawn: Vec<Drawn>,
+    output: &str,
     framework: &Onnx,
     inputs: &mut Inputs,
 ) -> Result<(), OnnxError> {
+    let graph = model.graph.as_ref();
+    if let Some(graph) = graph.filter(|_| !drawn.is_empty()) {
+        let needed = needed(graph, output);
+        drawn.retain(|noise| needed.contains(noise.tensor.as_str()));
+    }
     if drawn.is_empty() {
         return Ok(());
     }
-    let graph = model.graph.as_ref();
     let mut parsed = guarded(|| framework.parse(model, None)).map_err(|error| contradiction(&error, graph))?;
     guarded(|| parsed.model.analyse(true)).map_err(|error| contradiction(&error, graph))?;
     let size = |name: &str| -> Option<Vec<usize>> {
@@ -108,12 +123,7 @@ pub(super) fn feed(
     };
     let mut found = Vec::new();
     for noise in drawn {
-        let mut sizes = size(&noise.tensor).unwrap_or_default();
-        if let (Some(first), Some(batch)) = (sizes.first_mut(), inputs.batch)
-            && *first == batch
-        {
-            *first = 1;
-        }
+        let sizes = size(&noise.tensor).unwrap_or_default();
         limit(&noise.place, &sizes)?;
         found.push((noise, sizes));
     }
@@ -134,6 +144,18 @@ pub(super) fn feed(
         inputs.feeds.push((tensor, Feed::Values { input, view, affine }));
     }
     Ok(())
+}
+
+/// The tensors that one of them depends on, itself among them.
+fn needed<'a>(graph: &'a GraphProto, output: &'a str) -> HashSet<&'a str> {
+    let makers: HashMap<&str, &NodeProto> =
+        graph.node.iter().flat_map(|node| node.output.iter().map(move |output| (output.as_str(), node))).collect();
+    let (mut needed, mut open) = (HashSet::from([output]), vec![output]);
+    while let Some(tensor) = open.pop() {
+        let inputs = makers.get(tensor).map_or(&[][..], |node| &node.input);
+        open.extend(inputs.iter().map(String::as_str).filter(|input| needed.insert(input)));
+    }
+    needed
 }
 
 /// The shape of noise in a tensor of these sizes, and where the tensor's elements stand in it.

@@ -76,14 +76,14 @@ pub(super) fn read(model: &mut ModelProto, assume: &Assume) -> Result<Import, On
     let framework = rewrite::framework();
     rewrite::check(model.graph.as_ref().unwrap_or(&GraphProto::default()), &framework)?;
     rewrite::modernize(model);
-    let drawn = noise::hold(model);
     let mut inputs = inputs::decide(model, assume)?;
+    let drawn = noise::hold(model, inputs.batch);
     if let (Some(batch), Some(graph)) = (inputs.batch, &mut model.graph) {
         rewrite::unbatch(graph, batch as i64);
     }
     let chosen = output::choose(model, assume)?;
     sized(model, &framework)?;
-    noise::feed(model, drawn, &framework, &mut inputs)?;
+    noise::feed(model, drawn, &chosen, &framework, &mut inputs)?;
     let graph = model.graph.as_ref().ok_or_else(|| OnnxError::File("there is no graph in it".into()))?;
     let typed = typed(model, &framework, &chosen)?;
     let mut reader = Reader::new(graph, &inputs);

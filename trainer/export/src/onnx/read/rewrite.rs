@@ -124,6 +124,9 @@ fn made_large(node: &NodeProto, constants: &HashMap<String, Vec<i64>>) -> Result
     let product = |sizes: &[i64]| sizes.iter().map(|&size| size.unsigned_abs()).fold(1, u64::saturating_mul);
     let count = match node.op_type.as_str() {
         "ConstantOfShape" => product(numbers(0)),
+        "RandomNormal" | "RandomUniform" => {
+            node.attribute.iter().find(|it| it.name == "shape").map_or(0, |shape| product(&shape.ints))
+        }
         "Expand" | "Tile" => product(numbers(1)),
         "Range" => match (numbers(0), numbers(1), numbers(2)) {
             ([first], [last], [step]) => last.saturating_sub(*first).unsigned_abs() / step.unsigned_abs().max(1),
