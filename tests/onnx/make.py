@@ -292,8 +292,37 @@ def pictures():
     g.save(g("Clip", g("Add", x, y), g.constant(-1.0), g.constant(1.0)))
 
 
+def noise(name, operator, like=True, batch="batch", **attributes):
+    """A file that draws noise, to which onnxruntime has no answer: a value a pixel, then scaled for each channel."""
+    g = Graph(name, 17, z=[batch, LATENT])
+    x = g.conv(g.stem())
+    if like:
+        shape = g("ReduceMean", x, axes=[1], keepdims=1)
+        drawn = g(operator, shape, **attributes)
+    else:
+        drawn = g(operator, shape=[1 if batch == "batch" else batch, 1, SIDE, SIDE], **attributes)
+    # What nothing reads is no input.
+    g(operator.removesuffix("Like") + "Like", x)
+    x = g("Add", x, g("Mul", drawn, g.constant([[[[0.5]], [[-0.3]], [[0.2]], [[0.8]]]])))
+    x = g("Relu", g("Add", x, g("Mul", g(operator, x, **attributes), g.constant(0.1))) if like else x)
+    picture = g.head(x)
+    outputs = [helper.make_tensor_value_info(picture, TensorProto.FLOAT, None)]
+    graph = helper.make_graph(g.nodes, g.name, g.inputs, outputs, g.weights)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(model, FOLDER.parent / "noise" / f"{name}.onnx")
+
+
+def noises():
+    noise("normal_like", "RandomNormalLike")
+    noise("normal", "RandomNormal", like=False, mean=0.25, scale=2.0)
+    noise("uniform_batch", "RandomUniform", like=False, batch=16)
+    noise("uniform_like", "RandomUniformLike", low=-1.0, high=3.0)
+
+
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
+    (FOLDER.parent / "noise").mkdir(exist_ok=True)
+    noises()
     for part in [functions, normalizations, maps, convolutions, branches, pictures]:
         part()
     print(len(list(FOLDER.glob("*.onnx"))), "files in", FOLDER)

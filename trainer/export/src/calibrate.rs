@@ -9,8 +9,6 @@
 //! each channel beside its code, see [`mod@channels`]; the values of a channel are divided by it before a range is
 //! chosen.
 
-use std::borrow::Cow;
-
 use edgegen_runtime::fixed::LEAST_CODE;
 use edgegen_runtime::graph::{Prior, Source};
 
@@ -21,11 +19,11 @@ use crate::stage::{Op, Stage, Staged, each_example};
 
 pub mod channels;
 mod range;
+mod samples;
 
 use range::{MARGIN, best, best_inverse_sqrt};
+use samples::{Samples, Turn};
 
-/// Values kept of each stage at most; they are taken evenly from all examples and positions.
-const SAMPLES: usize = 60_000;
 /// The least factor of a channel beside the greatest of its stage: a channel that is always zero has some factor, too.
 const LEAST_FACTOR: f32 = 1e-4;
 
@@ -166,15 +164,15 @@ pub fn calibrate(staged: &Staged, examples: &[Vec<Vec<f32>>]) -> Result<Vec<Stag
         return Err(ExportError::NoLatents);
     }
     let classes = channels::classes(staged);
-    let keep = SAMPLES / examples.len() + 1;
     let numbered: Vec<_> = examples.iter().enumerate().collect();
     let parts = each_example(&numbered, |&(number, example)| {
+        let turn = Turn { number, of: examples.len() };
         let mut samples = vec![Samples::default(); staged.stages.len()];
         staged.visit(example, |index, sums, _| {
             let channels = staged.stages[index].shape.c.into();
             match classes[index] {
-                Some(_) => samples[index].extend_by_pixels(sums, channels, keep, number),
-                None => samples[index].extend(sums, channels, keep, number),
+                Some(_) => samples[index].extend_by_pixels(sums, channels, turn),
+                None => samples[index].extend(sums, channels, turn),
             }
         });
         samples
@@ -235,69 +233,6 @@ fn own_codes(staged: &Staged, index: usize, samples: &Samples, factors: &[f32]) 
         found.sums.code = found.output.code;
     }
     Some(found)
-}
-
-/// Some of the values that a stage makes before its function.
-#[derive(Clone, Debug, Default)]
-struct Samples {
-    values: Vec<f32>,
-    /// The channel of each, where they have factors.
-    channels: Vec<u16>,
-}
-
-impl Samples {
-    /// Takes every n-th value of example `number`, so that about `keep` remain.
-    fn extend(&mut self, values: &[f32], channels: usize, keep: usize, number: usize) {
-        let (start, step) = places(values.len(), channels, keep, number);
-        self.values.extend(values.iter().skip(start).step_by(step));
-    }
-
-    /// Takes all channels of every n-th pixel of example `number`, so that about `keep` values remain, and their
-    /// channels.
-    fn extend_by_pixels(&mut self, values: &[f32], channels: usize, keep: usize, number: usize) {
-        let step = (values.len() / keep.max(1)) | 1;
-        // A map may have fewer pixels than the step.
-        let start = number % step.min((values.len() / channels.max(1)).max(1));
-        for pixel in values.chunks_exact(channels).skip(start).step_by(step) {
-            self.values.extend(pixel);
-            self.channels.extend(0..channels as u16);
-        }
-    }
-
-    /// Puts those of another example behind these.
-    fn append(&mut self, mut other: Self) {
-        self.values.append(&mut other.values);
-        self.channels.append(&mut other.channels);
-    }
-
-    /// The values, each divided by the factor of its channel.
-    fn divided(&self, factors: &[f32]) -> Cow<'_, [f32]> {
-        if factors.is_empty() {
-            return Cow::Borrowed(&self.values);
-        }
-        let channels = self.values.iter().zip(&self.channels);
-        channels.map(|(value, &channel)| value / factors[usize::from(channel)]).collect()
-    }
-}
-
-/// Which of `len` values of `channels` channels are taken of example `number`: the first one, and the step.
-///
-/// With a step that shares no factor with the channels, as many values one behind the other as there are channels are of
-/// all of them. Where fewer are taken of one example, the next one goes on with other channels: their ranges differ, in
-/// those of a fully connected layer most.
-fn places(len: usize, channels: usize, keep: usize, number: usize) -> (usize, usize) {
-    let gcd = |mut a: usize, mut b: usize| {
-        while b > 0 {
-            (a, b) = (b, a % b);
-        }
-        a
-    };
-    let mut step = (len / keep.max(1)) | 1;
-    while gcd(step, channels.max(1)) > 1 {
-        step += 2;
-    }
-    let start = if len.div_ceil(step) < channels { number % step } else { 0 };
-    (start, step)
 }
 
 /// The code of an input; that of a constant is made for its values.

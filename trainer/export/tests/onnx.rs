@@ -4,9 +4,16 @@
 
 use std::path::{Path, PathBuf};
 
+use edgegen_export::compare::compare;
 use edgegen_export::layers::{Input, Layer, PixelRange};
 use edgegen_export::onnx::read::{self, Assume, AssumedPrior, AssumedRange, Import};
+use edgegen_export::{Label, ModelFile, export};
 use edgegen_runtime::graph::{Prior, Shape};
+
+const LABEL: Label<'_> = Label { name: "test", metadata: &[] };
+
+/// Examples that the command calibrates on.
+const EXAMPLES: usize = 256;
 
 /// How far the float graph may be from the file.
 const TOLERANCE: f32 = 1e-4;
@@ -207,5 +214,55 @@ fn normalizations_are_known_however_they_are_written() {
         let import = read::from_path(&path, &Assume::default()).unwrap_or_else(|error| panic!("{name}: {error}"));
         let normalizes = |layer: &Layer| matches!(layer, Layer::Normalize { .. });
         assert!(import.network.nodes.iter().any(|node| normalizes(&node.layer)), "{name}");
+    }
+}
+
+#[test]
+fn noise_is_an_input() {
+    let gaussian = |h, w, c, number| Input::Noise { shape: Shape { h, w, c }, prior: Prior::Gaussian, number };
+    let uniform = |h, w, c, number| Input::Noise { shape: Shape { h, w, c }, prior: Prior::Uniform, number };
+    for (name, expected) in [
+        ("normal_like", vec![gaussian(4, 4, 1, 0), gaussian(4, 4, 4, 1)]),
+        ("normal", vec![gaussian(4, 4, 1, 0)]),
+        ("uniform_like", vec![uniform(4, 4, 1, 0), uniform(4, 4, 4, 1)]),
+        // For 16 images at a time.
+        ("uniform_batch", vec![uniform(4, 4, 1, 0)]),
+    ] {
+        let path = folder("noise").join(name).with_extension("onnx");
+        let import = read::from_path(&path, &Assume::default()).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(import.oracle.inputs()[1..], expected, "{name}");
+        assert!(import.notes.iter().any(|note| note.contains("noise of 4×4×1 from the seed")), "{:?}", import.notes);
+        agrees(name, &import);
+        // To the end: the device draws what the float network draws from the same seeds.
+        let exported = export(&import.network, 96, LABEL).expect("it can be exported");
+        let comparison = compare(&import.network, &exported, 24, 1000).expect("and compared");
+        assert!(comparison.psnr_db > 35.0, "{name}: {} dB", comparison.psnr_db);
+    }
+}
+
+/// The model file beside the folder is the one that `tests/pico.rs` shows on a board.
+#[test]
+fn a_residual_network_from_picture_to_picture() {
+    let import = read::from_path(&folder("files").join("outlines.onnx"), &Assume::default()).expect("it is read");
+    let label = Label { name: "outlines", metadata: &[("source", "ONNX")] };
+    let exported = export(&import.network, EXAMPLES, label).expect("it can be exported");
+    let comparison = compare(&import.network, &exported, 24, 1000).expect("and compared");
+    assert!(comparison.psnr_db > 35.0, "{} dB", comparison.psnr_db);
+    let file = ModelFile::read(&folder("outlines.egm")).expect("the file is there");
+    let same = file.bytes() == exported.file.bytes();
+    assert!(same, "edgegen export tests/onnx/files/outlines.onnx -o tests/onnx/outlines.egm");
+}
+
+/// At 64×64 every example once showed the same few values, and it was 52.5 dB.
+#[test]
+fn a_network_of_free_size_is_quantized_as_well_at_each_size() {
+    let range = Some(AssumedRange::Pixels(PixelRange::Unit));
+    for side in [28, 32, 64] {
+        let shape = Some(Shape { h: side, w: side, c: 1 });
+        let import = exporter("19_image_to_image_free_size", &Assume { shape, range, ..Assume::default() });
+        let network = import.expect("with a shape and a range").network;
+        let exported = export(&network, EXAMPLES, LABEL).expect("it can be exported");
+        let psnr = compare(&network, &exported, 24, 1_000_000).expect("and compared").psnr_db;
+        assert!(psnr > 55.0, "{psnr} dB at {side}×{side}");
     }
 }

@@ -7,7 +7,8 @@
 //! | part | what it does |
 //! |---|---|
 //! | `load` | finds the file's bytes and those of its weights, tells other kinds of files by name |
-//! | `rewrite` | makes what exporters write alike, without `Upsample` or noise; refuses contradictions |
+//! | `rewrite` | makes what exporters write alike, without `Upsample`; refuses contradictions |
+//! | `noise` | makes inputs of what the file draws itself |
 //! | `inputs` | which input is the latent vector, the class or an image |
 //! | `reader` | walks through the graph; the files beside it do one kind of operator each |
 //! | `view` | where a tensor's values stand among those of a node |
@@ -23,6 +24,7 @@ mod join;
 mod load;
 mod modulation;
 mod moves;
+mod noise;
 mod oracle;
 mod output;
 mod pads;

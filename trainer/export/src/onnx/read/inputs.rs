@@ -337,7 +337,7 @@ fn image_range(assume: &Assume) -> PixelRange {
 }
 
 /// The shape of an image in a tensor of these sizes, and where the tensor's elements stand in it.
-fn image(sizes: &[usize], channels_last: bool) -> (Shape, View) {
+pub(super) fn image(sizes: &[usize], channels_last: bool) -> (Shape, View) {
     let rest = &sizes[1..];
     let [c, h, w] = match (rest, channels_last) {
         (&[c, h, w], false) | (&[h, w, c], true) => [c, h, w],

@@ -27,7 +27,7 @@ use super::oracle::Oracle;
 use super::partial::Term;
 use super::product::Convolution;
 use super::statistics::{Centred, Statistic};
-use super::{Assume, Import, OnnxError, load, output, pointwise, rewrite, tidy};
+use super::{Assume, Import, OnnxError, load, noise, output, pointwise, rewrite, tidy};
 use crate::function::Function;
 use crate::layers::{Input, Layer, Network, Node};
 
@@ -76,13 +76,14 @@ pub(super) fn read(model: &mut ModelProto, assume: &Assume) -> Result<Import, On
     let framework = rewrite::framework();
     rewrite::check(model.graph.as_ref().unwrap_or(&GraphProto::default()), &framework)?;
     rewrite::modernize(model);
-    let noise = rewrite::without_noise(model);
-    let inputs = inputs::decide(model, assume)?;
+    let mut inputs = inputs::decide(model, assume)?;
+    let drawn = noise::hold(model, inputs.batch);
     if let (Some(batch), Some(graph)) = (inputs.batch, &mut model.graph) {
         rewrite::unbatch(graph, batch as i64);
     }
     let chosen = output::choose(model, assume)?;
     sized(model, &framework)?;
+    noise::feed(model, drawn, &chosen, &framework, &mut inputs)?;
     let graph = model.graph.as_ref().ok_or_else(|| OnnxError::File("there is no graph in it".into()))?;
     let typed = typed(model, &framework, &chosen)?;
     let mut reader = Reader::new(graph, &inputs);
@@ -97,7 +98,6 @@ pub(super) fn read(model: &mut ModelProto, assume: &Assume) -> Result<Import, On
     let value =
         value.ok_or_else(|| reader.refuse("an operator with one output", "several", "choose another output"))?;
     let mut notes = inputs.notes.clone();
-    notes.extend(noise);
     let picture = output::finish(&mut reader, value, &sizes, assume, model, &mut notes)?;
     let network = Network { nodes: reader.nodes, pixels: picture.pixels };
     let network = tidy::tidy(network, picture.node, &inputs.inputs);
@@ -214,7 +214,7 @@ fn place_of(name: &str, graph: Option<&GraphProto>) -> String {
 }
 
 /// tract's error in one line, with the node that it is about.
-fn contradiction(error: &TractError, graph: Option<&GraphProto>) -> OnnxError {
+pub(super) fn contradiction(error: &TractError, graph: Option<&GraphProto>) -> OnnxError {
     let chain: Vec<String> = error.chain().map(|cause| load::one_line(&cause.to_string())).collect();
     // tract says `node #3 "name" Operator`, or `#3 "name"`.
     let node = chain.iter().find_map(|text| text.split('"').nth(1));

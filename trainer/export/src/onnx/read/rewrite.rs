@@ -124,6 +124,9 @@ fn made_large(node: &NodeProto, constants: &HashMap<String, Vec<i64>>) -> Result
     let product = |sizes: &[i64]| sizes.iter().map(|&size| size.unsigned_abs()).fold(1, u64::saturating_mul);
     let count = match node.op_type.as_str() {
         "ConstantOfShape" => product(numbers(0)),
+        "RandomNormal" | "RandomUniform" => {
+            node.attribute.iter().find(|it| it.name == "shape").map_or(0, |shape| product(&shape.ints))
+        }
         "Expand" | "Tile" => product(numbers(1)),
         "Range" => match (numbers(0), numbers(1), numbers(2)) {
             ([first], [last], [step]) => last.saturating_sub(*first).unsigned_abs() / step.unsigned_abs().max(1),
@@ -226,56 +229,6 @@ pub(super) fn modernize(model: &mut ModelProto) {
     }
     graph.node = made;
     graph.initializer.extend(added);
-}
-
-/// Puts its mean in the place of noise that the model draws, since the same latent vector must give the same picture.
-/// Gives a note for each.
-pub(super) fn without_noise(model: &mut ModelProto) -> Vec<String> {
-    let Some(graph) = &mut model.graph else { return vec![] };
-    let (mut made, mut notes, mut added) = (Vec::new(), Vec::new(), Vec::new());
-    for mut node in std::mem::take(&mut graph.node) {
-        let number =
-            |name: &str, default: f32| node.attribute.iter().find(|it| it.name == name).map_or(default, |it| it.f);
-        let mean = match node.op_type.as_str() {
-            "RandomNormal" | "RandomNormalLike" => number("mean", 0.0),
-            "RandomUniform" | "RandomUniformLike" => (number("low", 0.0) + number("high", 1.0)) / 2.0,
-            _ => {
-                made.push(node);
-                continue;
-            }
-        };
-        notes.push(format!("noise {mean}: {} draws it anew each time, and its mean takes its place", place(&node)));
-        let shape = format!("{}/shape", node.output.first().map_or("", String::as_str));
-        if node.op_type.ends_with("Like") {
-            made.push(NodeProto {
-                name: format!("{}/shape", node.name),
-                op_type: "Shape".into(),
-                input: node.input.clone(),
-                output: vec![shape.clone()],
-                ..NodeProto::default()
-            });
-        } else {
-            let sizes = node.attribute.iter().find(|it| it.name == "shape").map_or(vec![], |it| it.ints.clone());
-            added.push(ints(&shape, sizes));
-        }
-        node.op_type = "ConstantOfShape".into();
-        node.input = vec![shape];
-        node.attribute = vec![AttributeProto {
-            name: "value".into(),
-            r#type: AttributeType::Tensor as i32,
-            t: Some(TensorProto {
-                dims: vec![1],
-                data_type: DataType::Float as i32,
-                float_data: vec![mean],
-                ..TensorProto::default()
-            }),
-            ..AttributeProto::default()
-        }];
-        made.push(node);
-    }
-    graph.node = made;
-    graph.initializer.extend(added);
-    notes
 }
 
 /// Makes a vector of the file that a product begins with a matrix of one row, because tract multiplies no two vectors,
@@ -474,7 +427,7 @@ fn refuse(node: &NodeProto, expected: &str, found: &str, remedy: &str) -> OnnxEr
     OnnxError::Graph { place: place(node), expected: expected.into(), found: found.into(), remedy: remedy.into() }
 }
 
-fn ints(name: &str, values: Vec<i64>) -> TensorProto {
+pub(super) fn ints(name: &str, values: Vec<i64>) -> TensorProto {
     TensorProto {
         name: name.into(),
         dims: vec![values.len() as i64],
