@@ -1,7 +1,7 @@
 //! `report.html` of a run folder: how a run went, at a glance, in one file that needs no other.
 //!
-//! It is made from the other files of the folder alone and has no state, so that it is whole after a run that was killed
-//! and resumed.
+//! It is made from the other files of the folder alone and has no state, so that it is whole after a run that was
+//! killed and resumed.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -15,6 +15,7 @@ use serde::de::value::{Error, StrDeserializer};
 
 use super::Outcome;
 use super::session::{METRICS, SAMPLES};
+use crate::data::plane::Plane;
 use crate::files::{self, quoted};
 use crate::markup::{escape, png_address};
 use crate::recipe::Recipe;
@@ -62,8 +63,8 @@ pub fn write(folder: &Path, device: &str) -> Result<()> {
 /// A sample sheet: the step after which it was drawn, and the file's bytes.
 type Sheet = (u64, Vec<u8>);
 
-/// The sheets of a folder up to a step, in their order, thinned out evenly with the first and the last among them. Later
-/// ones are of steps that a killed run had done and will do again.
+/// The sheets of a folder up to a step, in their order, thinned out evenly with the first and the last among them.
+/// Later ones are of steps that a killed run had done and will do again.
 fn sheets(folder: &Path, last: u64) -> Result<Vec<Sheet>> {
     let cannot = || format!("cannot read {}", folder.display());
     let entries = match fs::read_dir(folder) {
@@ -107,15 +108,19 @@ impl Report<'_> {
         let (last, steps) = (self.metrics.last, train.steps);
         let mut html = format!(
             "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{name} · edgegen</title>\n\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+             <title>{name} · edgegen</title>\n\
              <style>\n{}</style>\n</head>\n<body>\n<header>\n<h1>{name}</h1>\n\
-             <p>{} on {}, {} {}, batches of {}, seed {seed}</p>\n\
+             <p>{} on {}, {}, batches of {}, seed {seed}</p>\n\
              <p><progress max=\"{}\" value=\"{last}\"></progress> step {last} of {steps}</p>\n</header>\n<main>\n",
             include_str!("report/page.css"),
             escape(system),
             escape(&data.name),
-            data.size,
-            if data.channels == 1 { "grey".to_owned() } else { format!("{} channels", data.channels) },
+            match data.channels {
+                _ if Plane::chosen(data).is_some() => "points of the plane".to_owned(),
+                1 => format!("{} grey", data.size),
+                channels => format!("{}, {channels} channels", data.size),
+            },
             train.batch,
             steps.max(1)
         );
@@ -160,8 +165,8 @@ impl Report<'_> {
             *html += "<p>No step has been written down yet.</p>\n</section>\n";
             return;
         }
-        *html += "<p class=\"soft\">Thick: running mean over about a sixtieth of the run. Thin: every value; the axis leaves out \
-                  the outermost hundredth at either end, the table has it.</p>\n<div class=\"charts\">\n";
+        *html += "<p class=\"soft\">Thick: mean of the last values, a sixtieth of the run. Thin: every value; the \
+                  axis leaves out the outermost hundredth at either end, the table has it.</p>\n<div class=\"charts\">\n";
         for chart in charts(&self.metrics.series) {
             chart::figure(html, &chart);
         }
@@ -211,7 +216,7 @@ impl Report<'_> {
     }
 }
 
-/// What is compared stands in one chart, the rest each in its own; learning rates come last, and only where they change.
+/// What is compared stands in one chart, the rest each in its own; learning rates come last, only where they change.
 fn charts(series: &[Series]) -> Vec<Chart<'_>> {
     const TOGETHER: [(&str, &str, &[&str]); 4] = [
         ("Losses", "loss", &["critic", "generator"]),

@@ -8,10 +8,10 @@ use crate::markup::escape;
 /// Width and height of a chart in units of its own, small ones: on a narrow screen its text is still readable.
 const SIZE: [f64; 2] = [400.0, 230.0];
 /// Left, top, right and bottom edge of the area with the curves.
-const AREA: [f64; 4] = [52.0, 24.0, 390.0, 190.0];
+const AREA: [f64; 4] = [58.0, 24.0, 390.0, 190.0];
 /// Parts that a curve is cut into; each is drawn from its least to its largest value, so that no spike is lost.
 const PARTS: usize = 300;
-/// The mean that runs along forgets after this share of a curve.
+/// The running mean is that of the last values, this share of a curve.
 const WINDOW: f64 = 1.0 / 60.0;
 /// Share of values at either end that the axis need not reach: a few spikes would flatten all the rest.
 const OUTLIERS: f64 = 0.01;
@@ -40,7 +40,8 @@ pub(super) fn figure(html: &mut String, chart: &Chart<'_>) {
     let y = |value: f64| AREA[3] - (value - bottom) / (top - bottom) * (AREA[3] - AREA[1]);
 
     let _ = write!(html, "<figure>\n<figcaption>{}</figcaption>\n<ul class=\"legend\">", escape(title));
-    for (index, series) in series.iter().enumerate() {
+    // The name of a single curve is at the axis.
+    for (index, series) in series.iter().enumerate().filter(|_| series.len() > 1) {
         let _ = write!(
             html,
             "<li><svg viewBox=\"0 0 28 8\" aria-hidden=\"true\">\
@@ -130,20 +131,19 @@ fn range(mut values: Vec<f64>) -> [f64; 2] {
 struct Curve {
     /// At most two points for each of [`PARTS`]: the least value and the largest.
     raw: Vec<(f64, f64)>,
-    /// The running mean at the end of each part, of a share `window` of the curve.
+    /// The mean of the last values at the end of each part, of a share `window` of the curve.
     smooth: Vec<(f64, f64)>,
 }
 
 fn thin(points: &[(u64, f64)], window: f64) -> Curve {
     let mut curve = Curve { raw: Vec::new(), smooth: Vec::new() };
-    let keep = 1.0 - 1.0 / (points.len() as f64 * window).max(1.0);
-    // Divided by the weight of what it has seen, it does not start at zero.
-    let (mut sum, mut weight) = (0.0, 0.0);
+    let count = ((points.len() as f64 * window) as usize).max(1);
+    let mut done = 0;
     for part in points.chunks(points.len().div_ceil(PARTS).max(1)) {
-        for &(_, value) in part {
-            sum = keep * sum + value;
-            weight = keep * weight + 1.0;
-        }
+        done += part.len();
+        // Added up anew each time, it forgets large values wholly, which a sum that runs along or decays does not.
+        let recent = &points[done.saturating_sub(count)..done];
+        let mean = recent.iter().map(|(_, value)| value).sum::<f64>() / recent.len() as f64;
         let of = |choose: fn(f64, f64) -> f64| part.iter().map(|&(_, value)| value).reduce(choose).unwrap_or(0.0);
         let (least, largest) = (of(f64::min), of(f64::max));
         let end = part[part.len() - 1].0 as f64;
@@ -151,7 +151,7 @@ fn thin(points: &[(u64, f64)], window: f64) -> Curve {
         if largest > least {
             curve.raw.push(((part[0].0 as f64 + end) / 2.0, largest));
         }
-        curve.smooth.push((end, sum / weight));
+        curve.smooth.push((end, mean));
     }
     curve
 }
@@ -202,7 +202,7 @@ mod tests {
         assert_eq!(raw.iter().filter(|(_, value)| *value == 50.0).count(), 1);
         assert_eq!(smooth[0].1, 1.0, "the mean does not start at zero");
         assert!(range(points.iter().map(|point| point.1).collect())[1] < 2.0, "one spike does not flatten the rest");
-        assert!(smooth[smooth.len() - 1].1 < 1.001);
+        assert_eq!(smooth.iter().filter(|(_, value)| *value != 1.0).count(), 5, "166 values are 5 parts of 34");
     }
 
     #[test]
