@@ -87,6 +87,7 @@ const CRATES: [(&str, &[&str]); 6] = [
         &[
             "rng",
             "files",
+            "markup",
             "device",
             "images",
             "nets",

@@ -47,6 +47,13 @@ pub fn replace_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
     replace(path, |temporary| Ok(fs::write(temporary, bytes)?))
 }
 
+/// A path as a shell takes it.
+pub fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = |letter: char| letter.is_alphanumeric() || "/._-+,:=@%".contains(letter);
+    if !text.is_empty() && text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
 /// Whether two paths are the same file, or would be.
 pub fn same(one: &Path, other: &Path) -> bool {
     // A file that is not there yet has a folder that may be.
@@ -132,6 +139,13 @@ mod tests {
         let error = distinct(&[("the model", &a)], &[("--out", &b), ("--photo", &roundabout)]).unwrap_err().to_string();
         assert!(error.starts_with("expected --photo to be another file than the model, found "), "{error}");
         assert!(distinct(&[], &[("-o", &a), ("--onnx", &a)]).is_err());
+    }
+
+    #[test]
+    fn paths_are_quoted_where_a_shell_needs_it() {
+        let quoted = |path| quoted(Path::new(path));
+        assert_eq!(quoted("runs/a-1_b.egm"), "runs/a-1_b.egm");
+        assert_eq!([quoted("my runs/a"), quoted("it's"), quoted("$HOME")], ["'my runs/a'", r"'it'\''s'", "'$HOME'"]);
     }
 
     #[test]

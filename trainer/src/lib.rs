@@ -20,6 +20,7 @@
 //! | [`lab`] | what lectures claim, measured and drawn |
 //! | [`lower`](mod@lower) | Burn's layers → the exporter's float layers |
 //! | [`images`] | sample sheets, GIFs, NumPy arrays |
+//! | `markup` | what pages of HTML need: the report of a run, the lab |
 //! | [`cli`] | the `edgegen` command |
 //!
 //! The cargo feature `train`, a default, brings everything that only training needs, Burn above all. Without it there
@@ -45,6 +46,8 @@ pub mod invert;
 pub mod lab;
 #[cfg(feature = "train")]
 pub mod lower;
+#[cfg(feature = "train")]
+mod markup;
 #[cfg(feature = "train")]
 pub mod nets;
 #[cfg(feature = "train")]

@@ -9,6 +9,7 @@
 //! | `samples/step-N.png` | the averaged generator on the same latents each time; points of the plane over real ones; of pairs input, output and target |
 //! | `samples/film.gif` | of points, all of these in turn |
 //! | `generator.safetensors` | the averaged weights, as they ship; of a judge, `judge.safetensors` |
+//! | `report.html` | how it went, in one page, written anew with each sheet and checkpoint |
 //! | `checkpoint/` | everything that [`Options::resume`] needs to go on bit for bit |
 //! | `lock` | held by the process that trains there |
 //!
@@ -32,6 +33,7 @@ mod feed;
 mod folder;
 mod order;
 mod progress;
+pub mod report;
 mod resume;
 mod session;
 mod verdict;
@@ -188,13 +190,20 @@ fn run(recipe: &Recipe, data: Data<'_>, options: &Options) -> Result<Summary> {
     if !options.quiet {
         session.notes().iter().for_each(|note| progress.say(note));
     }
+    report_on(&mut session, &progress);
 
     while session.step_count() < config.steps {
         if options.stop.load(Ordering::Relaxed) {
             stopped = true;
             break;
         }
-        let (values, sign) = session.step()?;
+        let (values, sign) = match session.step() {
+            Ok(done) => done,
+            Err(error) => {
+                report_on(&mut session, &progress);
+                return Err(error);
+            }
+        };
         losses = values;
         let step = session.step_count();
         progress.step(step, &losses);
@@ -205,12 +214,16 @@ fn run(recipe: &Recipe, data: Data<'_>, options: &Options) -> Result<Summary> {
         if step.is_multiple_of(config.checkpoint_every) && step != config.steps {
             session.save()?;
         }
+        if step.is_multiple_of(config.sample_every) || step.is_multiple_of(config.checkpoint_every) {
+            report_on(&mut session, &progress);
+        }
     }
     session.save()?;
     let sheet = session.last_sheet()?;
     if sheet.is_some() {
         session.film()?;
     }
+    report_on(&mut session, &progress);
     let seconds = start.elapsed().as_secs_f64();
     let steps = session.step_count();
     progress.finish(stopped, &options.out);
@@ -228,6 +241,13 @@ fn run(recipe: &Recipe, data: Data<'_>, options: &Options) -> Result<Summary> {
         sheet,
         data: None,
     })
+}
+
+/// A run without a report is better than none.
+fn report_on(session: &mut Session<'_>, progress: &Progress) {
+    if let Some(why) = session.report() {
+        progress.say(&format!("warning: {why}"));
+    }
 }
 
 #[cfg(test)]

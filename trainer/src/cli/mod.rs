@@ -32,13 +32,13 @@ mod training;
 mod training;
 
 use std::io::{ErrorKind, Write};
-use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use serde::Serialize;
 
+use crate::files::quoted;
 use table::table;
 use training::{data, devices, eval, lab, morph, train};
 
@@ -164,13 +164,6 @@ fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
-/// A path as a shell takes it.
-fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let is_plain = |letter: char| letter.is_alphanumeric() || "/._-+,:=@%".contains(letter);
-    if !text.is_empty() && text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
-}
-
 /// A number of bytes for people: `153 216 B (149.6 KiB)`.
 fn bytes(count: u64) -> String {
     format!("{} B ({:.1} KiB)", grouped(count), count as f64 / 1024.0)
@@ -197,13 +190,6 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn paths_are_quoted_where_a_shell_needs_it() {
-        let quoted = |path| quoted(Path::new(path));
-        assert_eq!(quoted("runs/a-1_b.egm"), "runs/a-1_b.egm");
-        assert_eq!([quoted("my runs/a"), quoted("it's"), quoted("$HOME")], ["'my runs/a'", r"'it'\''s'", "'$HOME'"]);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use anyhow::Result;
 use super::report::number;
 use super::{EXPERIMENTS, Experiment, Figure, Found};
 use crate::files;
+use crate::markup::escape;
 
 /// Writes `out/index.html` of every experiment whose folder is there, and returns its path. It needs nothing but the pictures beside it.
 ///
@@ -126,8 +127,4 @@ fn row(html: &mut String, figure: &Figure) {
         escape(figure.expected.as_deref().unwrap_or("")),
         figure.found.map_or("not a number".into(), number)
     );
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

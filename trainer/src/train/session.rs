@@ -13,8 +13,8 @@ use super::Options;
 use super::feed::{Feed, Points};
 use super::folder::{self, Claim};
 use super::order::Order;
-use super::resume;
 use super::verdict::{Look, Outcome, Watch};
+use super::{report, resume};
 use crate::checkpoint::{self, Signs, State};
 use crate::data::plane::{Plane, in_view};
 use crate::data::{Dataset, Pairs};
@@ -25,7 +25,7 @@ use crate::systems::{self, CLUSTERING, Losses, Step, System, Trained};
 use crate::{files, images};
 
 pub(super) const METRICS: &str = "metrics.jsonl";
-const SAMPLES: &str = "samples";
+pub(super) const SAMPLES: &str = "samples";
 /// Columns and rows of a sample sheet.
 const GRID: usize = 8;
 /// Pairs on a sample sheet, three in a row.
@@ -100,6 +100,7 @@ pub(super) struct Session<'a> {
     recipe: &'a Recipe,
     out: &'a Path,
     device: &'a Device,
+    device_name: &'a str,
     system: Box<dyn System>,
     data: Data<'a>,
     feed: Feed<'a>,
@@ -112,6 +113,8 @@ pub(super) struct Session<'a> {
     /// The latest sample sheet and the step it was drawn after.
     sheet: Option<(u64, PathBuf)>,
     notes: Vec<String>,
+    /// Whether all reports so far could be written.
+    has_report: bool,
     /// The run folder is this process's as long as it lives.
     _claim: Claim,
 }
@@ -192,6 +195,8 @@ impl<'a> Session<'a> {
             recipe,
             out,
             device,
+            device_name: &options.device,
+            has_report: true,
             system,
             data,
             feed,
@@ -363,6 +368,14 @@ impl<'a> Session<'a> {
             frames.push(picture.into_raw());
         }
         images::save_gif(&folder.join("film.gif"), &frames, shape, FILM_DELAY_MS)
+    }
+
+    /// Writes the report of what is in the folder; gives why it cannot, the first time.
+    pub(super) fn report(&mut self) -> Option<String> {
+        let written = self.flush_metrics().and_then(|()| report::write(self.out, self.device_name));
+        let error = written.err().filter(|_| self.has_report)?;
+        self.has_report = false;
+        Some(format!("the run goes on without a report: {error:#}"))
     }
 
     pub(super) fn save(&mut self) -> Result<()> {

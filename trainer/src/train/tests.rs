@@ -60,7 +60,8 @@ fn learned(run: &Path) -> Vec<(PathBuf, Vec<u8>)> {
         .iter()
         .flat_map(|folder| fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()))
         .filter(|path| {
-            path.is_file() && path.extension().is_none_or(|extension| extension != "bpk" && extension != "toml")
+            let other = |extension| ["bpk", "toml", "html"].iter().any(|other| extension == *other);
+            path.is_file() && !path.extension().is_some_and(other)
         })
         .collect();
     files.sort();
@@ -91,6 +92,9 @@ fn ten_and_ten_are_twenty_bit_for_bit() {
         }
         let lines = fs::read_to_string(resumed.join(METRICS)).unwrap();
         assert_eq!(lines.lines().count(), 20);
+        let sheets = fs::read_dir(resumed.join("samples")).unwrap().count();
+        check_report(&resumed, 20, sheets);
+        assert_eq!(sheets, if system == "judge" { 0 } else { 2 });
         if system == "judge" {
             let judge = crate::eval::Judge::load(&resumed, &Device::flex()).unwrap();
             assert_eq!(judge.look(&[vec![9; 256]]).classes.len(), 1);
@@ -120,6 +124,25 @@ fn points_resume_bit_for_bit() {
     let summary = train(&recipe(10), &Options { resume: true, ..options(&resumed) }).unwrap();
     assert_eq!(summary.session_steps, 5);
     assert!(learned(&straight) == learned(&resumed));
+    check_report(&resumed, 10, fs::read_dir(resumed.join("samples")).unwrap().count() - 1);
+}
+
+/// Every step is on the curves, every sheet in the page.
+fn check_report(run: &Path, steps: usize, sheets: usize) {
+    let html = fs::read_to_string(run.join(report::REPORT)).unwrap();
+    report::tests::check(&html);
+    assert!(html.contains(&format!("step {steps} of {steps}")) && !html.contains("--resume"));
+    assert_eq!(html.matches("<img ").count(), sheets);
+    let curve = html.split("class=\"smooth c0\" points=\"").nth(1).unwrap().split('"').next().unwrap();
+    assert_eq!(curve.split(' ').count(), steps);
+}
+
+#[test]
+fn a_run_goes_on_without_a_report() {
+    let folder = tempfile::tempdir().unwrap();
+    // A folder that is not empty takes no file's name.
+    fs::create_dir_all(folder.path().join(report::REPORT).join("x")).unwrap();
+    assert_eq!(train_on(&recipe("dcgan", 12), &dataset(16), &options(folder.path())).unwrap().steps, 12);
 }
 
 #[test]

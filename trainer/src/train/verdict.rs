@@ -4,7 +4,7 @@
 //! Losses are looked at in each step, samples whenever a sheet of them is drawn. All of this finds only what is plainly wrong;
 //! `edgegen eval` says how good a generator is.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::Signs;
 use crate::recipe::Recipe;
@@ -32,7 +32,7 @@ const LEVELS_LEFT: f32 = 0.1;
 const FEW_LEVELS: f32 = 0.02;
 
 /// What became of a training.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Nothing is plainly wrong.
