@@ -115,7 +115,7 @@ msrv:
 build-tests:
     cargo test --no-run {{fast}}
     cargo test --no-run --package edgegen --no-default-features --test no_training
-    cargo test --no-run --package edgegen --package edgegen-metrics --package edgegen-export
+    cargo test --no-run --package edgegen --package edgegen-data --package edgegen-metrics --package edgegen-export
 
 # All tests that need no Burn: kernels, files, golden bytes, drawing, emulated boards
 test-fast:
@@ -125,7 +125,7 @@ test-fast:
 test-trainer:
     cargo test --quiet --package edgegen --no-default-features --test no_training
     # With the importer of ONNX files, which the command has and the tests without Burn do not.
-    cargo test --quiet --package edgegen --package edgegen-metrics --package edgegen-export
+    cargo test --quiet --package edgegen --package edgegen-data --package edgegen-metrics --package edgegen-export
 
 # What tract says of our ONNX files (compiles tract, about six minutes the first time, once for bench-host, too)
 test-onnx:

@@ -86,6 +86,7 @@ const CRATES: [(&str, &[&str]); 6] = [
         "trainer/src",
         &[
             "rng",
+            "stderr",
             "files",
             "markup",
             "device",

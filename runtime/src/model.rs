@@ -130,6 +130,9 @@ impl<'a> Model<'a> {
     /// The pictures that the file brings along for a model that reads an image, if it does.
     #[inline(never)]
     pub fn pictures(&self) -> Option<Pictures<'a>> {
+        if !cfg!(feature = "all-operators") {
+            return None; // such files are refused
+        }
         let (node, input) = self.fed_input()?;
         Pictures::new(node.shape, input.pictures, self.weights.data.get(input.values as usize..)?)
     }
@@ -165,7 +168,7 @@ impl<'a> Model<'a> {
 
     /// Bytes of what noise is drawn from, if there is any.
     pub(crate) fn noise_bytes(&self) -> usize {
-        if self.needs.noise { size_of::<Seeds>() } else { 0 }
+        if cfg!(feature = "all-operators") && self.needs.noise { size_of::<Seeds>() } else { 0 }
     }
 
     /// Bytes that the kernel works in.

@@ -31,6 +31,7 @@ pub mod cli;
 pub mod files;
 pub mod images;
 pub mod morph;
+mod stderr;
 
 #[cfg(feature = "train")]
 pub mod checkpoint;

@@ -27,6 +27,7 @@ use crate::data::plane::Plane;
 use crate::data::{self, Account, Dataset, Pairs, Split};
 use crate::device;
 use crate::recipe::Recipe;
+use crate::stderr;
 use crate::systems::{self, Losses};
 
 mod feed;
@@ -111,7 +112,7 @@ pub fn train(recipe: &Recipe, options: &Options) -> Result<Summary> {
     })?;
     loading.finish();
     if !options.quiet {
-        eprintln!("{}", account.text());
+        stderr::line(&account.text());
     }
     let mut recipe = recipe.clone();
     // The numbers of classes mean these names from now on, whatever the folder comes to hold.

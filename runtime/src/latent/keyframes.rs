@@ -64,6 +64,7 @@ impl<'a> Keyframes<'a> {
 }
 
 /// Two digits; −128, which no code is, is taken as −127.
+#[inline(never)]
 fn code(pair: [u8; 2]) -> Option<i8> {
     let [high, low] = pair.map(|digit| char::from(digit).to_digit(16));
     Some((((high? << 4) | low?) as u8 as i8).max(LEAST_CODE))

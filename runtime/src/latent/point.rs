@@ -72,6 +72,7 @@ impl Point {
 }
 
 /// `seed` modulo `count`, which fits 16 bits, without a division of 64 bits: that would be a kilobyte of code on a small CPU.
+#[inline(never)]
 pub(crate) fn remainder(seed: u64, count: u32) -> Option<usize> {
     let rest = [48, 32, 16, 0].into_iter().try_fold(0u32, |rest, shift| {
         let digit = (seed >> shift) as u32 & 0xFFFF;

@@ -29,6 +29,7 @@ const SINE: [u16; STEPS as usize + 1] = [
 ///
 /// Step 0 is `from`, step [`STEPS`] and any beyond is `to`, as [`fill`] gives them. Values are rounded to the nearest code, ties
 /// up, and clipped to ±127, which only meets values beyond 2.8 standard deviations in both vectors.
+#[inline(never)] // latent vectors and noise share it
 pub fn walk(prior: Prior, from: u64, to: u64, step: u16, codes: &mut [i8]) {
     let step = step.min(STEPS);
     fill(prior, from, codes);

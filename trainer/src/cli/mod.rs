@@ -39,6 +39,7 @@ use clap::{Parser, Subcommand};
 use serde::Serialize;
 
 use crate::files::quoted;
+use crate::stderr;
 use table::table;
 use training::{data, devices, eval, lab, morph, train};
 
@@ -122,7 +123,7 @@ pub fn main() -> ExitCode {
         Ok(Ending::Interrupted) => ExitCode::from(interrupt::code()),
         Err(error) => {
             // `{:#}` is the chain of causes in one line.
-            say(&format!("error: {error:#}"));
+            stderr::line(&format!("error: {error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -139,7 +140,7 @@ impl Console {
     /// A line about what goes on.
     fn say(self, line: &str) {
         if !self.quiet {
-            say(line);
+            stderr::line(line);
         }
     }
 
@@ -157,11 +158,6 @@ fn print(text: &[u8]) -> Result<Ending> {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("cannot write to standard output"),
         _ => Ok(Ending::Done),
     }
-}
-
-/// Writes a line to standard error; what goes on there goes on when nobody listens.
-fn say(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// A number of bytes for people: `153 216 B (149.6 KiB)`.

@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 use super::catalogue::{self, Known};
 use super::{RawFile, Source, cache_folder, list, pairs, stacked};
 use crate::files::create_parent;
+use crate::stderr;
 
 /// How to fetch.
 pub struct FetchOptions {
@@ -32,7 +33,7 @@ pub struct FetchOptions {
 impl Default for FetchOptions {
     /// The usual sources, two minutes a command, lines to standard error.
     fn default() -> Self {
-        Self { root: None, from: None, timeout: Duration::from_secs(120), report: Box::new(|line| eprintln!("{line}")) }
+        Self { root: None, from: None, timeout: Duration::from_secs(120), report: Box::new(stderr::line) }
     }
 }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Options;
 use super::plot::{self, Chart};
-use crate::images;
+use crate::{images, stderr};
 
 /// Seconds between lines of progress where there is no terminal.
 const LINE_SECONDS: u64 = 10;
@@ -119,7 +119,7 @@ impl Report {
         } else if !self.options.quiet && self.last.elapsed() >= Duration::from_secs(LINE_SECONDS) && share > 0.0 {
             self.last = Instant::now();
             let left = self.start.elapsed().as_secs_f64() * (1.0 - share) / share;
-            eprintln!("{}: {:.0} % · {left:.0} s left", self.name, 100.0 * share);
+            stderr::line(&format!("{}: {:.0} % · {left:.0} s left", self.name, 100.0 * share));
         }
     }
 

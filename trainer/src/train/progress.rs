@@ -1,6 +1,6 @@
 //! What a person sees while it trains: a bar on a terminal, a line now and then elsewhere, nothing when quiet.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -9,6 +9,7 @@ use std::sync::Mutex;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::recipe::TrainConfig;
+use crate::stderr;
 use crate::systems::Losses;
 
 /// Seconds between lines where there is no terminal.
@@ -47,7 +48,7 @@ impl Loading {
         {
             *last = Instant::now();
             let left = self.start.elapsed().as_secs_f64() * (total - done) as f64 / done.max(1) as f64;
-            eprintln!("reading images: {done}/{total} · {left:.0} s left");
+            stderr::line(&format!("reading images: {done}/{total} · {left:.0} s left"));
         }
     }
 
@@ -116,7 +117,7 @@ impl Progress {
                     *last = Instant::now();
                     let left = (self.steps - step) as f64 / rate;
                     let line = format!("step {step}/{} · {} · {left:.0} s left", self.steps, message());
-                    print(&line);
+                    stderr::line(&line);
                 }
             }
         }
@@ -127,7 +128,7 @@ impl Progress {
         match &self.kind {
             Kind::Quiet => {}
             Kind::Bar(bar) => bar.println(line),
-            Kind::Lines { .. } => print(line),
+            Kind::Lines { .. } => stderr::line(line),
         }
     }
 
@@ -136,12 +137,7 @@ impl Progress {
             bar.abandon();
         }
         if stopped && !matches!(self.kind, Kind::Quiet) {
-            print(&format!("stopped; everything is saved in {}, --resume goes on", out.display()));
+            stderr::line(&format!("stopped; everything is saved in {}, --resume goes on", out.display()));
         }
     }
-}
-
-/// Training goes on when nobody listens any more.
-fn print(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
 }

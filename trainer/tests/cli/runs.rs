@@ -180,7 +180,10 @@ fn too_much_is_refused_or_streamed() {
         (["batch = 8", "batch = 9223372036854775807"], "line 10: [train] batch must be at most 65536"),
         (["latent = 8", "latent = 1000000000"], "line 12: [dcgan] latent must be at most 65536"),
         (["\nchannels = [8, 8]", "\nchannels = [60000, 60000]"], "line 13: [dcgan] channels must multiply"),
-        (["size = 16", "size = \"big\""], "line 6: [data] size: expected a whole number"),
+        (
+            ["size = 16", "size = \"big\""],
+            "line 6: [data] size: invalid type: string \"big\", expected a number of pixels, or [height, width]",
+        ),
     ] {
         write(at, "large.toml", TINY.replacen(change[0], change[1], 1));
         let message = refused(at, &["train", "large.toml"]);
