@@ -3,6 +3,7 @@
 //! | module | what it gives |
 //! |---|---|
 //! | [`workload`] | the layers and the generator that are measured, as models |
+//! | [`operators`] | operators that those layers do not have, as models |
 //! | [`board`] | a model in the bench firmware (`firmware/bench`), in QEMU |
 //! | [`goals`] | what CMSIS-NN takes and what we aim for |
 //! | [`record`] | the table and its files |
@@ -18,6 +19,7 @@ pub mod boards;
 pub mod goals;
 pub mod loops;
 pub mod mca;
+pub mod operators;
 pub mod record;
 pub mod size;
 pub mod workload;

@@ -8,7 +8,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 use edgegen_bench_arm::board::{Bench, version};
-use edgegen_bench_arm::record::{Cell, Core, Record, Whole};
+use edgegen_bench_arm::operators::OPERATORS;
+use edgegen_bench_arm::record::{Cell, Core, OperatorCell, Record, Whole};
 use edgegen_bench_arm::workload::{self, LAYERS, WHOLE};
 use edgegen_bench_arm::{boards, goals, loops, mca, size};
 use edgegen_runtime::Packing;
@@ -73,6 +74,19 @@ fn core(cpu: Cpu) -> Result<Core> {
             goal: goals.map(|goals| goals[index]),
         });
     }
+    let mut operators = Vec::new();
+    for operator in &OPERATORS {
+        let instructions = operator.count(&bench, packing)?;
+        let per_unit = instructions as f64 / operator.units as f64;
+        eprintln!("{cpu}, {}: {per_unit:.3}", operator.name);
+        operators.push(OperatorCell {
+            operator: operator.name,
+            instructions,
+            per_unit,
+            aim: operator.aim(cpu).map(|aim| aim.most),
+            reason: operator.aim(cpu).map_or("", |aim| aim.reason),
+        });
+    }
     let (macs, counts, aliased) = WHOLE.whole(&bench, packing)?;
     let (_, portable, _) = WHOLE.whole(&bench, Packing::Portable)?;
     eprintln!("{cpu}, {}: {:.2} million", WHOLE.name, counts.images[0] as f64 / 1e6);
@@ -96,6 +110,7 @@ fn core(cpu: Cpu) -> Result<Core> {
         kernel: counts.kernel,
         packing: packing.name(),
         cells,
+        operators,
         whole,
         shipped: SHIPPED
             .into_iter()
@@ -104,7 +119,7 @@ fn core(cpu: Cpu) -> Result<Core> {
         own_and_aliased: workload::own_and_aliased(&bench, packing)?,
         listing: None,
     };
-    if !core.missed().is_empty() {
+    if !core.missed_layers().is_empty() {
         let found = loops::find(&bench.elf, cpu.name(), &format!("kernels::{}", core.kernel))?;
         core.listing = Some(found.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
     }

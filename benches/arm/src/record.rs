@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 
 use crate::goals::Goal;
+use crate::operators::OPERATORS;
 use crate::workload;
 
 const RULES: &str = "\
@@ -16,6 +17,7 @@ const RULES: &str = "\
   included: executor, rings and their padding, gathering, requantization, clamps, the table of the last layer, interleaved stores.
 * A layer is the difference of two models, with and without it as their last layer; drawing the latent vector belongs to the whole
   image alone. Each model's first image is compared with the one made on the host by its checksum.
+* Other operators are the difference of two models, too: a constant map through a table, with the operator behind it and without.
 * Useful products of a transposed convolution are height · width · input channels · output channels · kernel² of its
   input: those with inserted zeros do not count, those with padding do.
 * Layers are taken from the generator with 8 latent values instead of 64, whose weights fit the emulated flash of 256 KiB. Those
@@ -44,6 +46,22 @@ pub struct Cell {
     pub portable_per_mac: f64,
     /// What CMSIS-NN takes, and what we aim for, in instructions per product.
     pub goal: Option<Goal>,
+}
+
+/// One of [`crate::operators::OPERATORS`] on a core.
+#[derive(Clone, Debug, Serialize)]
+pub struct OperatorCell {
+    /// Name of the operator.
+    pub operator: &'static str,
+    /// Instructions with the packing of the core's kernel.
+    pub instructions: u64,
+    /// The same for each value, or each useful product of a product.
+    pub per_unit: f64,
+    /// What we aim for at most.
+    pub aim: Option<f64>,
+    /// What keeps the kernel from the aim, where it is missed.
+    #[serde(skip)]
+    pub reason: &'static str,
 }
 
 /// The whole generator on a core.
@@ -95,6 +113,8 @@ pub struct Core {
     pub packing: &'static str,
     /// The layers.
     pub cells: Vec<Cell>,
+    /// Operators that they do not have.
+    pub operators: Vec<OperatorCell>,
     /// The whole generator.
     pub whole: Whole,
     /// Instructions of an image of each shipped model.
@@ -121,16 +141,26 @@ pub struct Record {
 }
 
 impl Core {
-    /// Lines about the aims that are missed, and by how much.
-    pub fn missed(&self) -> Vec<String> {
+    /// Lines about the aims of layers and of the whole generator that are missed, and by how much.
+    pub fn missed_layers(&self) -> Vec<String> {
         let whole = (workload::WHOLE.name, self.whole.millions(), self.whole.goal);
         let layers = self.cells.iter().map(|cell| (cell.layer, cell.per_mac, cell.goal));
-        let missed = layers.chain([whole]).filter_map(|(name, found, goal)| {
-            let Goal { aim, .. } = goal.filter(|goal| found > goal.aim)?;
-            let beyond = 100.0 * (found / aim - 1.0);
-            Some(format!("{}, {name}: {found:.3}, {beyond:.1} % above the aim of {aim}", self.cpu))
+        let missed = layers.chain([whole]);
+        missed.filter_map(|(name, found, goal)| self.missed(name, found, goal?.aim)).collect()
+    }
+
+    /// The same about operators, with what keeps them from it.
+    fn missed_operators(&self) -> Vec<String> {
+        let missed = self.operators.iter().filter_map(|cell| {
+            let missed = self.missed(cell.operator, cell.per_unit, cell.aim?)?;
+            Some(if cell.reason.is_empty() { missed } else { format!("{missed}: {}", cell.reason) })
         });
         missed.collect()
+    }
+
+    fn missed(&self, name: &str, found: f64, aim: f64) -> Option<String> {
+        let beyond = 100.0 * (found / aim - 1.0);
+        (found > aim).then(|| format!("{}, {name}: {found:.3}, {beyond:.1} % above the aim of {aim}", self.cpu))
     }
 }
 
@@ -161,9 +191,13 @@ impl Record {
         text += "\n## All cores\n\nInstructions per useful product: with the kernel of the core, and in brackets with the portable packing\n\
             and the scalar kernel. Last row: millions of instructions an image.\n\n";
         text += &self.cores();
+        text += "\n## Other operators\n\nInstructions for each value of a map of 32×32×32, of the depthwise product for each useful product; in brackets\n\
+            the aim of issue 12, where there is one.\n\n";
+        text += &self.operators();
         text += "\n## The whole generator\n\nIn bytes and in instructions.\n\n";
         text += &self.whole();
-        let missed: Vec<String> = self.cores.iter().flat_map(Core::missed).collect();
+        let missed = self.cores.iter().flat_map(|core| [core.missed_layers(), core.missed_operators()].concat());
+        let missed: Vec<String> = missed.collect();
         text += "\n## Aims missed\n\n";
         if missed.is_empty() {
             text += "None.\n";
@@ -227,6 +261,23 @@ impl Record {
             let _ = write!(text, "| `models/{name}`, millions an image |");
             for (_, instructions) in self.cores.iter().filter_map(|core| core.shipped.get(index)) {
                 let _ = write!(text, " {:.2} |", *instructions as f64 / 1e6);
+            }
+            text += "\n";
+        }
+        text
+    }
+
+    fn operators(&self) -> String {
+        let mut text = "| operator |".to_owned();
+        for core in &self.cores {
+            let _ = write!(text, " {} `{}` |", core.cpu, core.kernel);
+        }
+        text += &format!("\n|---|{}\n", "---|".repeat(self.cores.len()));
+        for (index, operator) in OPERATORS.iter().enumerate() {
+            let _ = write!(text, "| {} |", operator.name);
+            for cell in self.cores.iter().filter_map(|core| core.operators.get(index)) {
+                let aim = cell.aim.map_or_else(String::new, |aim| format!(" ({aim})"));
+                let _ = write!(text, " {:.2}{aim} |", cell.per_unit);
             }
             text += "\n";
         }

@@ -1,0 +1,253 @@
+//! What operators take that the layers of [`crate::workload`] do not have: each as the difference of two models, with it
+//! and without, on a map of 32×32×32.
+
+use anyhow::Result;
+use edgegen_export::calibrate::Code;
+use edgegen_export::pack::pack;
+use edgegen_export::quantize::{QuantizedOp, QuantizedStage, Sums};
+use edgegen_export::stage::CopyMap;
+use edgegen_export::{Label, ModelFile, image, repack};
+use edgegen_runtime::graph::{Axis, Border, Input, Phases, Prior, Read, Source};
+use edgegen_runtime::{Model, Packing, Shape};
+use edgegen_sim::Cpu;
+use edgegen_tests::Values;
+
+use crate::board::Bench;
+
+/// The map.
+const MAP: Shape = Shape { h: 32, w: 32, c: 32 };
+/// A value for each of its channels.
+const VECTOR: Shape = Shape { h: 1, w: 1, c: MAP.c };
+/// Not 0, as it is of most maps.
+const ZERO_POINT: i8 = 5;
+
+/// An operator of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct Operator {
+    /// As the table calls it.
+    pub name: &'static str,
+    /// What instructions are counted for: values of the map, or useful products.
+    pub units: u64,
+    /// Adds it to stages of which the first two are the map and the vector. It reads the last map.
+    add: fn(&mut Stages),
+    /// On Cortex-M0, M4 and M55.
+    aims: [Aim; 3],
+}
+
+/// What we aim for on a core.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Aim {
+    /// Instructions for each unit at most.
+    pub most: f64,
+    /// What keeps the kernel from it, where anything does.
+    pub reason: &'static str,
+}
+
+/// The rows of the table.
+pub const OPERATORS: [Operator; 7] = [
+    Operator { name: "join: two maps added", units: VALUES, add: |stages| stages.join(false, 0), aims: JOIN },
+    Operator { name: "join: a vector added", units: VALUES, add: |stages| stages.join(false, 1), aims: JOIN },
+    Operator { name: "join: times a vector", units: VALUES, add: |stages| stages.join(true, 1), aims: JOIN },
+    Operator {
+        name: "reduce: mean of a map",
+        units: VALUES,
+        add: |stages| stages.reduce(false),
+        aims: [
+            aim(8.0, ""),
+            aim(4.0, ""),
+            aim(
+                0.6,
+                "6 instructions for 16 values, and a call for each row and 16 channels that loads and stores their sums",
+            ),
+        ],
+    },
+    Operator {
+        name: "reduce: mean of squares",
+        units: VALUES,
+        add: |stages| stages.reduce(true),
+        aims: [
+            aim(8.0, ""),
+            aim(4.0, ""),
+            aim(
+                0.6,
+                "values less a zero point have 9 bits, their squares 17, so a vector has four: 18 instructions for 16",
+            ),
+        ],
+    },
+    Operator {
+        name: "copy through a table",
+        units: VALUES,
+        add: Stages::copy,
+        aims: [aim(6.0, ""), aim(4.0, ""), aim(1.0, "")],
+    },
+    Operator {
+        name: "product: depthwise 3×3",
+        units: 9 * VALUES,
+        add: Stages::depthwise,
+        aims: [
+            aim(5.0, "20 instructions for 3 products, and rounding and a call for every 9"),
+            aim(2.5, "15 instructions for 4 products, and rounding and a call for every 9"),
+            aim(0.5, "19 instructions for 16 products, and rounding and a call for every 9"),
+        ],
+    },
+];
+
+const VALUES: u64 = 32 * 32 * 32;
+const JOIN: [Aim; 3] = [
+    aim(12.0, "each value is rounded by a product of 64 bits, which takes half of the 42 instructions"),
+    aim(6.0, "each value loads its bias and multiplier, is rounded, clamped and stored alone: 13 or 14 instructions"),
+    aim(1.0, "sums have 32 bits, so a vector has four: 13 instructions for them, and 22 for each pixel"),
+];
+
+const fn aim(most: f64, reason: &'static str) -> Aim {
+    Aim { most, reason }
+}
+
+impl Operator {
+    /// What we aim for on a core, where anything.
+    pub fn aim(&self, cpu: Cpu) -> Option<Aim> {
+        let place = [Cpu::CortexM0, Cpu::CortexM4, Cpu::CortexM55].into_iter().position(|core| core == cpu)?;
+        Some(self.aims[place])
+    }
+
+    /// Instructions of the operator on the whole map.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Bench::count`]; the images are compared with those made here.
+    pub fn count(&self, bench: &Bench, packing: Packing) -> Result<u64> {
+        let rows = |more: bool| {
+            let file = self.model(more)?;
+            let image = image(&Model::parse(file.bytes())?, 1);
+            Ok::<_, anyhow::Error>(bench.count(&repack(&file, packing)?, Some(&image))?.rows())
+        };
+        Ok(rows(true)?.saturating_sub(rows(false)?))
+    }
+
+    /// The map through a table, and with `more` the operator on that.
+    ///
+    /// # Errors
+    ///
+    /// None that these stages cause.
+    pub fn model(&self, more: bool) -> Result<ModelFile> {
+        let mut stages = Stages::new();
+        stages.copy();
+        if more {
+            (self.add)(&mut stages);
+        }
+        Ok(pack(&stages.list, Label { name: "bench", metadata: &[] })?)
+    }
+}
+
+/// Stages so far, and where their numbers come from.
+struct Stages {
+    list: Vec<QuantizedStage>,
+    values: Values,
+}
+
+impl Stages {
+    fn new() -> Self {
+        let mut stages = Self { list: Vec::new(), values: Values(32) };
+        for shape in [MAP, VECTOR] {
+            let input = Input {
+                source: Source::Constant as u16,
+                prior: Prior::Gaussian as u16,
+                dims: 0,
+                pictures: 0,
+                values: 0,
+            };
+            let values = stages.codes(shape.len());
+            stages.push(shape, QuantizedOp::Input { input, values }, vec![]);
+        }
+        stages
+    }
+
+    fn join(&mut self, multiply: bool, other: u16) {
+        let factors = if multiply { [0; 2] } else { [700, -500] };
+        // So that a few codes in a hundred are clamped.
+        let sums = self.sums(if multiply { 1e-2 } else { 1e-3 });
+        let other = if other == 1 { Read::first(other) } else { Read::same(other) };
+        let reads = vec![self.last(Axis::SAME), other];
+        self.push(MAP, QuantizedOp::Join { multiply, factors, sums }, reads);
+    }
+
+    fn reduce(&mut self, square: bool) {
+        let rows = Axis { step: 0, dilation: 1, phases: Phases::one(0, MAP.h) };
+        let sums = self.sums(if square { 1e-5 } else { 1e-3 });
+        let reads = vec![self.last(rows)];
+        self.push(VECTOR, QuantizedOp::Reduce { map: true, square, sums }, reads);
+    }
+
+    fn copy(&mut self) {
+        let map = CopyMap::identity(MAP.c.into());
+        let tables = [self.codes(256), vec![]];
+        let reads = vec![self.last(Axis::SAME)];
+        self.push(MAP, QuantizedOp::Copy { map, tables }, reads);
+    }
+
+    fn depthwise(&mut self) {
+        let axis = Axis { phases: Phases::one(-1, 3), ..Axis::SAME };
+        let (weights, sums) = (self.codes(9 * usize::from(MAP.c)), self.sums(3e-3));
+        let reads = vec![self.last(axis)];
+        self.push(MAP, QuantizedOp::Product { columns: axis, groups: MAP.c.into(), weights, sums }, reads);
+    }
+
+    /// A read of the last stage that is a map, all of whose rows `rows` tells.
+    fn last(&self, rows: Axis) -> Read {
+        let last = self.list.iter().rposition(|stage| stage.shape == MAP).unwrap_or(0);
+        Read { source: last as u16, rows }
+    }
+
+    fn sums(&mut self, scale: f64) -> Sums {
+        let channels = usize::from(MAP.c);
+        let bias = self.codes(channels).into_iter().map(i32::from).collect();
+        let multiplier = vec![(scale * 2f64.powi(32)) as i32; channels];
+        Sums { shared: true, bias, multiplier, zero_point: ZERO_POINT, limits: [-127, 127], table: None }
+    }
+
+    /// Codes from −127 to 127.
+    fn codes(&mut self, count: usize) -> Vec<i8> {
+        self.values.take(count).iter().map(|value| (127.0 * value).round().clamp(-127.0, 127.0) as i8).collect()
+    }
+
+    fn push(&mut self, shape: Shape, op: QuantizedOp, reads: Vec<Read>) {
+        let codes = Code { scale: 1.0, zero_point: ZERO_POINT }.into();
+        self.list.push(QuantizedStage { name: String::new(), shape, op, reads, border: Border::Zero, codes });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use edgegen_export::{cost, reference};
+
+    use super::*;
+
+    #[test]
+    fn each_model_has_the_operator_and_draws_what_is_defined() {
+        let named = [
+            "add",
+            "add",
+            "multiply",
+            "mean of the map",
+            "mean of squares of the map",
+            "copy",
+            "conv 3×3 in 32 groups",
+        ];
+        for (operator, name) in OPERATORS.iter().zip(named) {
+            let file = operator.model(true).expect("it can be packed");
+            let model = Model::parse(file.bytes()).expect("it can be parsed");
+            let cost = cost::cost(&model);
+            assert_eq!(cost.ops.last().expect("there are nodes").op, name);
+            if name.starts_with("conv") {
+                assert_eq!(cost.macs, operator.units);
+            }
+            let image = image(&model, 1);
+            let defined = reference::trace(&model, &[]).pop().expect("there are nodes");
+            assert_eq!(image.len(), defined.len(), "{}", operator.name);
+            assert!(image.iter().zip(&defined).all(|(&byte, &code)| byte == code as u8), "{}", operator.name);
+            // Neither one code nor all of them clamped.
+            let clamped = defined.iter().filter(|code| code.unsigned_abs() == 127).count();
+            assert!(clamped * 5 < defined.len(), "{}: {clamped} of {}", operator.name, defined.len());
+        }
+    }
+}
