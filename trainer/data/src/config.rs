@@ -135,7 +135,7 @@ impl<'de> Deserialize<'de> for Size {
             type Value = Size;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a number of pixels, or [height, width], for `size`")
+                f.write_str("a number of pixels, or [height, width]")
             }
 
             fn visit_i64<E: Error>(self, side: i64) -> Result<Size, E> {

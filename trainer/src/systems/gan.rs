@@ -214,7 +214,7 @@ mod tests {
             ("classes = 257", "classes must be at most 256"),
             ("penalty = { zero-centred = 1.0 }", "set maxout_pieces = 0"),
             ("[gan.tricks]\nauxiliary_classifier = true", "[gan.tricks] auxiliary_classifier needs classes"),
-            ("loss = \"earth-mover\"", "[gan] unknown variant `earth-mover`"),
+            ("loss = \"earth-mover\"", "[gan] loss: unknown variant `earth-mover`"),
         ] {
             let message = format!("{:#}", recipe(table).unwrap_err());
             assert!(message.contains(expected), "{message}");

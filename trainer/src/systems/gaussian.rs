@@ -172,6 +172,6 @@ mod tests {
     #[test]
     fn more_directions_than_pixels_are_refused() {
         let text = "system = \"gaussian\"\n[data]\nname = \"x\"\nsize = 4\n[gaussian]\nlatent = 17";
-        assert!(Recipe::parse(text).unwrap_err().to_string().contains("1 to 16"));
+        assert!(format!("{:#}", Recipe::parse(text).unwrap_err()).contains("1 to 16"));
     }
 }

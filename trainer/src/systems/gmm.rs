@@ -206,6 +206,6 @@ mod tests {
     #[test]
     fn what_cannot_ship_is_refused() {
         let text = "system = \"gmm\"\n[data]\nname = \"x\"\n[gmm]\ncovariance = \"full\"";
-        assert!(Recipe::parse(text).unwrap_err().to_string().contains("one linear layer"));
+        assert!(format!("{:#}", Recipe::parse(text).unwrap_err()).contains("one linear layer"));
     }
 }

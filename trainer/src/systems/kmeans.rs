@@ -151,6 +151,6 @@ mod tests {
     #[test]
     fn a_batch_has_at_least_as_many_images_as_centres() {
         let text = "system = \"kmeans\"\n[data]\nname = \"x\"\n[train]\nbatch = 10\n[kmeans]\ncentres = 11";
-        assert!(Recipe::parse(text).unwrap_err().to_string().contains("1 to [train] batch = 10"));
+        assert!(format!("{:#}", Recipe::parse(text).unwrap_err()).contains("1 to [train] batch = 10"));
     }
 }

@@ -89,7 +89,7 @@ mod tests {
             ("cgan", [8, 32], "channels = [4]\ncritic_channels = [4]\nclasses = 2"),
             ("vae", [8, 12], "channels = [4, 4]\nencoder_channels = [4]"),
             ("began", [8, 12], "channels = [4, 4]\nhidden = 4"),
-            ("gaussian", [5, 7], ""),
+            ("gaussian", [5, 7], "latent = 8"),
         ] {
             assert_eq!(net(system, size, table).unwrap(), [1, size[0], size[1]], "{system}");
         }

@@ -182,7 +182,7 @@ fn too_much_is_refused_or_streamed() {
         (["\nchannels = [8, 8]", "\nchannels = [60000, 60000]"], "line 13: [dcgan] channels must multiply"),
         (
             ["size = 16", "size = \"big\""],
-            "line 6: [data] size: invalid type: string \"big\", expected a number of pixels, or [height, width]",
+            "line 6: [data] size: expected a number of pixels, or [height, width], found string \"big\"",
         ),
     ] {
         write(at, "large.toml", TINY.replacen(change[0], change[1], 1));
