@@ -164,11 +164,11 @@ fn one_line(words: &[Word; 4], columns: usize) -> String<MAX_LETTERS> {
     for keep in [[true; 4], [true, true, false, true], [true, false, false, true], [true, false, false, false]] {
         let kept = |index: usize| words.get(index).filter(|word| keep[index] && !word.is_empty());
         let count = (0..4).filter_map(kept).count();
-        let letters: usize = (0..4).filter_map(kept).map(|word| word.chars().count()).sum();
+        let letters: usize = (0..4).filter_map(kept).map(|word| letter_count(word)).sum();
         if letters + count.saturating_sub(1) > columns && keep != [true, false, false, false] {
             continue;
         }
-        let right: usize = (2..4).filter_map(kept).map(|word| word.chars().count() + 1).sum();
+        let right: usize = (2..4).filter_map(kept).map(|word| letter_count(word) + 1).sum();
         for index in 0..4 {
             if index == 2 {
                 fill(&mut line, columns.saturating_sub(right.saturating_sub(1)));
@@ -186,16 +186,21 @@ fn one_line(words: &[Word; 4], columns: usize) -> String<MAX_LETTERS> {
     line
 }
 
+/// Letters of a text; `chars().count()` is a kilobyte of code.
+fn letter_count(text: &str) -> usize {
+    text.chars().map(|_| 1).sum()
+}
+
 /// Appends what fits.
 fn push(line: &mut String<MAX_LETTERS>, word: &str, columns: usize) {
-    for letter in word.chars().take(columns.saturating_sub(line.chars().count())) {
+    for letter in word.chars().take(columns.saturating_sub(letter_count(line))) {
         let _ = line.push(letter);
     }
 }
 
 /// Blanks up to `columns`.
 fn fill(line: &mut String<MAX_LETTERS>, columns: usize) {
-    while line.chars().count() < columns && line.push(' ').is_ok() {}
+    while letter_count(line) < columns && line.push(' ').is_ok() {}
 }
 
 #[cfg(test)]

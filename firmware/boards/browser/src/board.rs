@@ -143,6 +143,10 @@ fn draw<C: PanelColor + Into<Rgb888>>(
             None => row.fill(0),
         }
     };
+    let class = match show.act {
+        Act::Class(class) => generator.model().class_name(class),
+        _ => None,
+    };
     let mut rows = generator.decode_at(still.point, codes, fed);
     let mut y = 0;
     while let Some(row) = rows.next_row() {
@@ -153,7 +157,8 @@ fn draw<C: PanelColor + Into<Rgb888>>(
     if let Some(area) = layout.caption.filter(|_| still.caption) {
         let tenths_per_second = 10_000_000 / micros.max(1000);
         let Point { from: seed, .. } = still.point;
-        let caption = Caption { act: show.act, seed, of_keyframes: false, millis: micros / 1000, tenths_per_second };
+        let (act, millis) = (show.act, micros / 1000);
+        let caption = Caption { act, class, seed, of_keyframes: false, millis, tenths_per_second };
         let Ok(()) = caption.draw(&mut canvas, area);
     }
 }

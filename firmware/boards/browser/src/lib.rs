@@ -294,13 +294,14 @@ pub extern "C" fn shown_step() -> u32 {
     machine().board.shown.1.step.into()
 }
 
-/// Its act: −2 gallery, −1 walk, else the class.
+/// Its act: −2 gallery, −1 walk, −3 and below a picture of the model's own, else the class.
 #[unsafe(no_mangle)]
 pub extern "C" fn shown_act() -> i32 {
     match machine().board.shown.0 {
         Act::Gallery => -2,
         Act::Walk => -1,
         Act::Class(class) => class.into(),
+        Act::Picture(number) => -3 - i32::from(number),
     }
 }
 
