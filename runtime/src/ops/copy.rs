@@ -88,6 +88,11 @@ fn look_up<K: Kernel>(kernel: Option<K>, table: Option<&[i8; 256]>, from: &[i8],
     if let (Some(table), 1, Some(kernel)) = (table, step, kernel) {
         return kernel.look_up(table, from, to);
     }
+    if let (None, 1, Some(from)) = (table, step, from.get(..to.len())) {
+        // A copy of memory.
+        to.iter_mut().zip(from).for_each(|(to, &from)| *to = from);
+        return;
+    }
     let mut rest = from;
     for to in to {
         let code = rest.first().copied().unwrap_or(0);
