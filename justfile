@@ -202,6 +202,8 @@ photos:
     {{edgegen}} sim models/mnist-dcgan/model.egm --board pico --panel ssd1306 --seed 1 --photo docs/panel-pico-oled.png
     {{edgegen}} sim models/emoji-dcgan/model.egm --board raspi --seed 1 --photo docs/panel-raspi.png
     {{edgegen}} sim models/emoji-dcgan/model.egm --board mps3-an547 --photo docs/mps3-an547.png
+    {{edgegen}} sample models/emoji-dcgan/model.egm --seed 6 --count 1 --out out/face.png
+    {{edgegen}} sim tests/onnx/outlines.egm --image out/face.png --board pico --mode picture --photo docs/panel-pico-outlines.png
 
 # The playground as a folder for any static host, out/playground
 playground *args:
