@@ -12,8 +12,8 @@ pub const EXPERIMENT: Experiment = Experiment {
     name: "grid",
     title: "Twenty-five modes",
     lecture: "Kuleshov, Cornell Tech, lecture 9 (Arjovsky et al., 2017; Metz et al., 2017); the grid of Lin et al., PacGAN (2018), §4.1",
-    claim: "How many modes survive depends on the game: with a tiny critic, looking ahead keeps more of them than answering the critic of today; \
-            relativistic pairing with penalties on the critic's slope finds all 25, or all but one.",
+    claim: "How many modes survive depends on the game: with a tiny critic, looking ahead comes nearer to the grid than answering the \
+            critic of today, but its points lie too wide to count more modes within 3 σ; relativistic pairing with penalties on the critic's slope finds all 25, or all but one.",
     equation: "L_D = E log(1 + exp(D(G(z)) − D(x))) + γ/2 E|∇D(x)|² + γ/2 E|∇D(G(z))|²",
     mathml: "<msub><mi>L</mi><mi>D</mi></msub><mo>=</mo><mi>E</mi><mi>log</mi><mo>(</mo><mn>1</mn><mo>+</mo><msup><mi>e</mi><mrow><mi>D</mi><mo>(</mo>\
              <mi>G</mi><mo>(</mo><mi>z</mi><mo>)</mo><mo>)</mo><mo>−</mo><mi>D</mi><mo>(</mo><mi>x</mi><mo>)</mo></mrow></msup><mo>)</mo><mo>+</mo>\
@@ -57,9 +57,11 @@ fn run(options: &Options, report: &mut Report) -> Result<()> {
     }
     let modes = |index: usize| found[index].modes as f64;
     report.show("k = 0: modes of 25", modes(0));
-    report.check("k = 5: modes of 25, more than without", modes(1), Expected::AtLeast(modes(0) + 1.0));
+    // At 2 500 steps there were 7 and 3 more (seeds 1 and 2), at 4 000 none: how many lie within 3 σ of a wide cloud is chance.
+    report.show("k = 5: modes of 25", modes(1));
     report.check("relativistic, R1 + R2: modes of 25", modes(2), Expected::AtLeast(24.0));
-    let [_, ahead, relativistic] = [0, 1, 2].map(|index| found[index].energy);
+    let [today, ahead, relativistic] = [0, 1, 2].map(|index| found[index].energy);
+    report.check("k = 5: energy distance, below half of that of k = 0", ahead, Expected::AtMost(0.5 * today));
     let what = "relativistic, R1 + R2: energy distance, below half of that of k = 5";
     report.check(what, relativistic, Expected::AtMost(0.5 * ahead));
     // Evenness takes more steps than these: it is not claimed here but on the ring (see `plane`).
