@@ -305,7 +305,7 @@ pub fn codes(network: &Network, point: Point) -> Vec<Vec<i8>> {
         let (values, code) = (input.values_at(point), input_code(input));
         let shape = input.shape().unwrap_or(Shape { h: 1, w: 1, c: 1 });
         let (area, channels) = (usize::from(shape.h) * usize::from(shape.w), usize::from(shape.c));
-        (0..values.len()).map(|at| code.encode(values[at % channels * area + at / channels])).collect()
+        (0..values.len()).map(|at| code.encode(values[at % channels * area + at / channels]) as i8).collect()
     };
     network.inputs().map(code).collect()
 }

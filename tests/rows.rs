@@ -1,7 +1,8 @@
 //! Rows against whole maps: the streaming runtime gives what the naive interpreter gives, in exactly the planned memory.
 
-use edgegen_export::layers::LatentInput;
-use edgegen_export::{Exported, Label, ModelFile, cost, export, pack, reference};
+use edgegen_export::layers::{LatentInput, Network};
+use edgegen_export::{Exported, Label, ModelFile, cost, export, export_as, pack, reference};
+use edgegen_runtime::graph::Width;
 use edgegen_runtime::{Generator, GeneratorError, Model, Point, Prior, Shape};
 use edgegen_tests::{cases, codes, every_input, network, plan, rgb64};
 use proptest::prelude::*;
@@ -9,7 +10,7 @@ use proptest::prelude::*;
 const LABEL: Label<'_> = Label { name: "test", metadata: &[] };
 
 /// The image of a point by the runtime, in exactly the arena that the model asks for.
-fn stream(model: &Model<'_>, point: Point) -> Vec<i8> {
+fn stream(model: &Model<'_>, point: Point) -> Vec<u8> {
     let mut arena = vec![85; model.arena_bytes()];
     let mut generator = Generator::new(model, &mut arena).unwrap();
     let mut image = Vec::new();
@@ -18,10 +19,16 @@ fn stream(model: &Model<'_>, point: Point) -> Vec<i8> {
         image.clear();
         let mut rows = generator.sample_at(point);
         while let Some(row) = rows.next_row() {
-            image.extend(row.iter().map(|&byte| byte as i8));
+            image.extend_from_slice(row);
         }
     }
     image
+}
+
+/// The export of a network with int16 codes, calibrated on `count` seeds.
+fn int16(network: &Network, count: u64) -> Exported {
+    let examples: Vec<_> = (0..count).map(|seed| network.inputs_at(Point::seed(seed))).collect();
+    export_as(network, &examples, LABEL, Width::Int16).unwrap()
 }
 
 proptest! {
@@ -33,7 +40,17 @@ proptest! {
         let Exported { file, .. } = export(&network, 4, LABEL).unwrap();
         let model = Model::parse(file.bytes()).unwrap();
         let point = Point::walk(plan.seed, plan.seed ^ 5, (plan.seed % 70) as u16);
-        let expected = reference::trace(&model, &codes(&network, point)).pop().unwrap();
+        let expected = reference::image(&model, &codes(&network, point));
+        prop_assert_eq!(stream(&model, point), expected);
+    }
+
+    #[test]
+    fn rows_of_int16_codes_give_what_whole_maps_give(plan in plan()) {
+        let network = network(&plan);
+        let Exported { file, .. } = int16(&network, 4);
+        let model = Model::parse(file.bytes()).unwrap();
+        let point = Point::walk(plan.seed, plan.seed ^ 5, (plan.seed % 70) as u16);
+        let expected = reference::image(&model, &codes(&network, point));
         prop_assert_eq!(stream(&model, point), expected);
     }
 
@@ -83,7 +100,7 @@ fn a_64_by_64_rgb_generator_runs_in_8_kilobytes() {
     assert_eq!(cost.whole_maps_bytes, 32 * 32 * 16 + 64 * 64 * 3);
 
     let point = Point::seed(1);
-    let expected = reference::trace(&model, &codes(&rgb64(), point)).pop().unwrap();
+    let expected = reference::image(&model, &codes(&rgb64(), point));
     assert_eq!(stream(&model, point), expected);
 
     let needed = model.arena_bytes();

@@ -1,7 +1,7 @@
 //! Rings of rows in the memory of the caller: where a row lies.
 //!
 //! ```text
-//! arena:  rings of the nodes │ up to 15 bytes skipped │ the kernel's working memory │ lanes │ progress of each node
+//! arena:  up to 15 bytes skipped │ the kernel's working memory │ lanes │ progress of each node │ rings │ seeds of noise
 //! ```
 
 use bytemuck::Pod;
@@ -34,15 +34,15 @@ pub(crate) fn cast<T: Pod>(bytes: &mut [i8]) -> &mut [T] {
 #[inline(never)]
 pub(crate) fn fill_sides(node: &Node, row: &mut [i8]) {
     let Some(border) = Border::ALL.get(usize::from(node.border)) else { return };
-    let (channels, width) = (usize::from(node.shape.c), i32::from(node.shape.w));
+    let (pixel, width) = (node.pixel_bytes(), i32::from(node.shape.w));
     let left = i32::from(node.padding.left);
     for at in (-left..0).chain(width..width + i32::from(node.padding.right)) {
-        let place = |at: i32| (left + at).max(0) as usize * channels;
+        let place = |at: i32| (left + at).max(0) as usize * pixel;
         let (from, to) = (place(border.inside(at, width)), place(at));
-        // One value after the other: a call of `memmove` would link 1.5 KB of it.
-        for channel in 0..channels {
-            let value = row.get(from + channel).copied().unwrap_or(0);
-            if let Some(to) = row.get_mut(to + channel) {
+        // One byte after the other: a call of `memmove` would link 1.5 KB of it.
+        for byte in 0..pixel {
+            let value = row.get(from + byte).copied().unwrap_or(0);
+            if let Some(to) = row.get_mut(to + byte) {
                 *to = value;
             }
         }
@@ -59,7 +59,7 @@ pub(crate) struct Ring<'a> {
 }
 
 impl<'a> Ring<'a> {
-    /// Where row `row` starts, counted without padding rows, with the padding at its sides.
+    /// The byte where row `row` starts, counted without padding rows, with the padding at its sides.
     pub(crate) fn row(&self, row: i32) -> usize {
         let row = if self.node.border == Border::Zero as u8 {
             row + i32::from(self.node.padding.top)
@@ -78,10 +78,10 @@ impl<'a> Ring<'a> {
         border.inside(row, self.node.shape.h.into())
     }
 
-    /// The pixels of row `row` without padding.
+    /// The bytes of the pixels of row `row` without padding.
     #[cfg(feature = "all-operators")]
     pub(crate) fn pixels(&self, row: i32) -> &'a [i8] {
-        let start = self.row(row) + usize::from(self.node.padding.left) * usize::from(self.node.shape.c);
-        self.values.get(start..start + self.node.shape.row_len()).unwrap_or(&[])
+        let start = self.row(row) + self.node.left();
+        self.values.get(start..start + self.node.content_bytes()).unwrap_or(&[])
     }
 }

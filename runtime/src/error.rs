@@ -83,6 +83,9 @@ pub enum Fault {
     Data,
     /// The least output is above the greatest, or a node would read −128.
     Range,
+    /// The codes are of no width that this runtime knows, the image or an input that is no constant is of int16 codes,
+    /// or such codes have another zero point than 0.
+    Width,
     /// The rings together are larger than 2 GiB, a node has more than 65535 rows with its padding, an image takes too
     /// many rows in all, or a sum could be too large.
     Size,
@@ -100,6 +103,7 @@ impl Fault {
             Fault::Ring => "the ring does not fit the rows that are needed together, or lies at the wrong place",
             Fault::Data => "weights, channel parameters, tables or constants lie outside the data or are misaligned",
             Fault::Range => "the output range is empty or has −128 in it",
+            Fault::Width => "its codes are of a width that it cannot have, or that this runtime does not know",
             Fault::Size => "it or the rings together are too large",
         }
     }

@@ -1,7 +1,7 @@
 //! The model as data: a list of nodes, each with the rows that it reads and the ring that holds its own.
 //!
-//! A node reads only nodes before it; the last one is the image. Each is stored as a ring of rows; a row is `W·C` bytes
-//! with C innermost, between its left and right padding. Nodes lie in the model file as they stand here, 112 bytes
+//! A node reads only nodes before it; the last one is the image. Each is stored as a ring of rows; a row is `W·C` codes
+//! of one [`Width`] with C innermost, between its left and right padding. Nodes lie in the model file as they stand here, 112 bytes
 //! each, and are read in place: nothing of them is copied into RAM.
 //!
 //! | kind | parameters | what a value is |
@@ -109,10 +109,14 @@ pub struct Node {
     pub reads: [Read; MAX_READS],
     /// [`Input`], [`Product`], [`Join`], [`struct@Copy`] or [`Reduce`] in its first bytes, then zeros.
     pub parameters: [u32; PARAMETER_WORDS],
+    /// [`Width`] as a number: what its codes are.
+    pub width: u8,
+    /// Zeros.
+    pub reserved: [u8; 3],
 }
 
 /// Words of parameters of a node.
-pub const PARAMETER_WORDS: usize = 8;
+pub const PARAMETER_WORDS: usize = 7;
 /// Bytes of a node in the file.
 pub const NODE_BYTES: usize = size_of::<Node>();
 
@@ -162,15 +166,40 @@ impl Node {
         self.reads.get(..usize::from(self.read_count)).unwrap_or(&self.reads)
     }
 
+    /// Whether its codes are int16.
+    pub fn is_wide(&self) -> bool {
+        // Where the feature is missing such nodes are refused, and the compiler leaves out what they need.
+        cfg!(feature = "int16") && self.width == Width::Int16 as u8
+    }
+
+    /// Bytes of codes, one or two each.
+    #[inline(always)]
+    pub(crate) fn code_bytes(&self, codes: usize) -> usize {
+        // Rows ask so often that a comparison counts: the number of a width is that of bits to shift.
+        if cfg!(feature = "int16") { codes << (self.width & 1) } else { codes }
+    }
+
+    /// Bytes of a pixel.
+    #[inline(always)]
+    pub(crate) fn pixel_bytes(&self) -> usize {
+        self.code_bytes(self.shape.c.into())
+    }
+
+    /// Bytes of a row without its padding.
+    #[inline(always)]
+    pub(crate) fn content_bytes(&self) -> usize {
+        self.code_bytes(self.shape.row_len())
+    }
+
     /// Bytes from one row of the ring to the next: padding, row, padding, rounded up to a multiple of 4.
     pub fn row_bytes(&self) -> usize {
         let pixels = usize::from(self.padding.left) + usize::from(self.shape.w) + usize::from(self.padding.right);
-        (pixels * usize::from(self.shape.c)).next_multiple_of(4)
+        (pixels * self.pixel_bytes()).next_multiple_of(4)
     }
 
-    /// Values from the start of a row of the ring to its first pixel behind the padding.
+    /// Bytes from the start of a row of the ring to its first pixel behind the padding.
     pub(crate) fn left(&self) -> usize {
-        usize::from(self.padding.left) * usize::from(self.shape.c)
+        usize::from(self.padding.left) * self.pixel_bytes()
     }
 
     /// Bytes of the whole ring.
@@ -218,6 +247,31 @@ impl Kind {
     pub const ALL: [Self; 5] = [Self::Input, Self::Product, Self::Join, Self::Copy, Self::Reduce];
 }
 
+/// What the codes of a node are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Width {
+    /// int8, −127 … 127, with a zero point.
+    #[default]
+    Int8,
+    /// int16, little-endian, with zero point 0: for what eight bits are too coarse, such as flows and sound. The image
+    /// is of int8 codes, and so are inputs other than constants.
+    Int16,
+}
+
+impl Width {
+    /// All of them; the position is the number in the file.
+    pub const ALL: [Self; 2] = [Self::Int8, Self::Int16];
+
+    /// Bytes of a code.
+    pub fn bytes(self) -> usize {
+        match self {
+            Self::Int8 => 1,
+            Self::Int16 => 2,
+        }
+    }
+}
+
 /// Pixels of padding at each side.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
@@ -262,15 +316,18 @@ impl Border {
     }
 }
 
-/// How the sums of a [`Product`], a [`Join`] or a [`Reduce`] become int8: see [`crate::fixed`]. Offsets count bytes
+/// How the sums of a [`Product`], a [`Join`] or a [`Reduce`] become codes: see [`crate::fixed`]. Offsets count bytes
 /// from the start of the data part and are multiples of 16.
+///
+/// Of int16 codes `low` and `high` are the high bytes of the bounds, −2⁸ · 128 … 2⁸ · 127 + 255, and the table has 257
+/// values, see [`WideOutput`](crate::fixed::WideOutput).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct Rounding {
     /// Offset of the biases (i32 each), which as many multipliers (i32 each) follow: one of each for each channel of a
     /// block, or for each channel of each block.
     pub channels: u32,
-    /// Offset of a 256-byte table, indexed with the result + 128; [`Rounding::NO_TABLE`] where there is none.
+    /// Offset of a table of 256 codes, indexed with the result + 128; [`Rounding::NO_TABLE`] where there is none.
     pub table: u32,
     /// 1 where all blocks share their biases and multipliers; else 0, and each block has its own.
     pub shared: u8,
@@ -307,7 +364,7 @@ pub struct Input {
     pub dims: u16,
     /// Pictures in the data for rows that are fed, see [`Pictures`](crate::pictures::Pictures); else 0.
     pub pictures: u16,
-    /// Offset in the data of a constant's values, `[h, w, c]`, a byte each; of pictures as many, one behind the other.
+    /// Offset in the data of a constant's codes, `[h, w, c]`; of pictures as many bytes, one behind the other.
     pub values: u32,
 }
 
@@ -444,6 +501,8 @@ impl Product {
 /// add:       sum = factors[0] · a + factors[1] · b + bias[c]
 /// multiply:  sum = (a − its zero point) · (b − its zero point) + bias[c]
 /// ```
+///
+/// Where a or b are int16 codes, of a product both, what comes before the bias is ⌊(… + 2⁷) / 2⁸⌋.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct Join {
@@ -472,7 +531,10 @@ impl Parameters for Join {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct Copy {
-    /// Offset of the table of each source, 256 bytes indexed with the code + 128, or [`Rounding::NO_TABLE`].
+    /// Offset of the table of each source, or [`Rounding::NO_TABLE`] where it keeps its codes and both are of one
+    /// [`Width`]. For int8 codes a table has an entry for each code + 128, for int16 codes 257 values, see
+    /// [`interpolate`](crate::fixed::interpolate); entries are codes of the result, and where an int8 image is made of
+    /// int16 codes what [`grey_level`](crate::fixed::grey_level) takes.
     pub tables: [u32; 2],
     /// Rows and columns that repeat, or that are one block of depth to space.
     pub enlarge: [u16; 2],
@@ -500,6 +562,7 @@ impl Parameters for Copy {
 ///
 /// ```text
 /// sum = Σ over pixels and channels of the group (value − zero point)         or of its square
+///                                                                 or of int16 codes ⌊(square + 2¹³) / 2¹⁴⌋
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]

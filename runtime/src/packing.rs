@@ -14,10 +14,11 @@
 //! and the kernels, which read it.
 
 /// An order of weights, named after the kernels that read it. [`Packing::Portable`] runs everywhere.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Packing {
     /// Row by row. Every runtime reads it, with the scalar kernel.
+    #[default]
     Portable,
     /// For Thumb without DSP instructions: Cortex-M0, M0+, M3, M23.
     Armv6m,
@@ -41,6 +42,8 @@ pub enum Matrix {
     /// One phase of a depthwise convolution: each channel meets its own input channel. All packings have
     /// `[depth][channel]`.
     Channels,
+    /// Either of the first two where source or result are int16 codes. All packings have `[channel][depth]`.
+    Wide,
 }
 
 /// How a kernel cuts its work; see [`Packing::blocking`].
@@ -132,7 +135,7 @@ impl Packing {
     /// How matrices are cut; `None` for [`Packing::Portable`], which is read row by row without working memory.
     pub const fn blocking(self, matrix: Matrix) -> Option<Blocking> {
         let [interleave, group, pixels, channels, depth, value_bytes] = match (self, matrix) {
-            (Self::Portable, _) | (_, Matrix::Channels) => return None,
+            (Self::Portable, _) | (_, Matrix::Channels | Matrix::Wide) => return None,
             (Self::Armv6m, Matrix::Windows) => [4, 16, 4, 64, 144, 2],
             (Self::Armv6m, Matrix::Vector) => [4, 8, 1, 128, 256, 4],
             (Self::Dsp, Matrix::Windows) => [1, 8, 4, 64, 144, 2],
@@ -162,6 +165,12 @@ impl Packing {
     /// Bytes of a matrix `[channels][depth]` in the file.
     #[inline(never)]
     pub fn matrix_bytes(self, matrix: Matrix, channels: usize, depth: usize) -> u64 {
+        self.matrix_bytes_here(matrix, channels, depth)
+    }
+
+    /// The same in place, for a packing that the compiler knows.
+    #[inline(always)]
+    pub(crate) fn matrix_bytes_here(self, matrix: Matrix, channels: usize, depth: usize) -> u64 {
         match self.blocking_of(matrix, channels) {
             Some(blocking) if self == Self::X86 => {
                 let lows = 4 * rounded_up(channels, blocking.interleave) as u64;

@@ -3,7 +3,7 @@
 use crate::arena::fixed_bytes;
 use crate::error::{Fault, ParseError};
 use crate::fixed::LEAST_CODE;
-use crate::graph::{Border, Input, MAX_NODES, MAX_READS, Node, Padding, Shape, Source};
+use crate::graph::{Border, Input, MAX_NODES, MAX_READS, Node, Padding, Shape, Source, Width};
 use crate::latent::Seeds;
 use crate::ops;
 use crate::walk;
@@ -97,14 +97,16 @@ fn check_ring(node: &Node) -> Result<(), Fault> {
         return Err(Fault::Padding);
     }
     // The largest row has 65535² values, which with its padding does not fit 32 bits.
-    let row = (u64::from(w) + u64::from(left) + u64::from(right)) * u64::from(c) + 3;
+    let row = (u64::from(w) + u64::from(left) + u64::from(right)) * u64::from(c);
+    let row = (row << u32::from(node.is_wide())) + 3;
     if row * u64::from(node.ring_rows) > i32::MAX as u64 || node.made_rows() > u16::MAX.into() {
         return Err(Fault::Size);
     }
     if node.ring_rows == 0 || u32::from(node.ring_rows) > node.made_rows() {
         return Err(Fault::Ring);
     }
-    Ok(())
+    let known = node.width == Width::Int8 as u8 || (node.is_wide() && node.zero_point == 0);
+    if known { Ok(()) } else { Err(Fault::Width) }
 }
 
 /// Each node between those that it reads. Gives the bytes that the kernel works in.
@@ -129,7 +131,10 @@ fn check_op(nodes: &[Node], index: usize, node: &Node, weights: &Weights<'_>) ->
         ops::check_axis(&read.rows, source.shape.h, node.shape.h, padding)?;
     }
     let least = ops::check(node, sources, weights)?;
-    // Codes that another node reads are −127 … 127, whatever the sums: see `fixed`.
+    if node.is_wide() {
+        return if index + 1 < nodes.len() { Ok(ops::work(node, sources[0])) } else { Err(Fault::Width) };
+    }
+    // int8 codes that another node reads are −127 … 127, whatever the sums: see `fixed`.
     if index + 1 < nodes.len() && least.min(node.zero_point) < LEAST_CODE {
         return Err(Fault::Range);
     }

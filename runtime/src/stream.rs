@@ -52,10 +52,11 @@ impl<'a, K: Kernel> Generator<'a, K> {
         }
         let (expected, found) = (model.arena_bytes(), arena.len());
         let arena = arena.get_mut(..expected).ok_or(GeneratorError::Arena { expected, found })?;
-        let (rings, rest) = split(arena, model.rings_bytes() + model.noise_bytes());
-        let (_, rest) = split(rest, rest.as_ptr().align_offset(SCRATCH_ALIGNMENT));
+        // Rings come last, as they and all before them are multiples of 4 bytes: rows of int16 codes are aligned.
+        let (_, rest) = split(arena, arena.as_ptr().align_offset(SCRATCH_ALIGNMENT));
         let (scratch, rest) = split(rest, model.scratch_bytes() + LANE_BYTES);
-        let (progress, _) = split(rest, size_of_val(model.nodes()) / size_of::<Node>() * size_of::<Progress>());
+        let (progress, rest) = split(rest, size_of_val(model.nodes()) / size_of::<Node>() * size_of::<Progress>());
+        let (rings, _) = split(rest, model.rings_bytes() + model.noise_bytes());
         // Rows are written between their padding, so zeros at the sides are written here and never again.
         let mut unfilled = &mut *rings;
         for node in model.nodes() {
@@ -242,7 +243,7 @@ impl<K: Kernel, F: Feed> Rows<'_, '_, K, F> {
                 Some(y) => {
                     let (before, ring) = rings.split_at_mut_checked(node.ring as usize)?;
                     let start = start + node.left();
-                    let row = ring.get_mut(start..start + node.shape.row_len())?;
+                    let row = ring.get_mut(start..start + node.content_bytes())?;
                     let weights = model.weights();
                     ops::run(&mut Job { weights, nodes, node, progress, rings: before, y, row, scratch }, kernel);
                 }
@@ -266,7 +267,7 @@ impl<K: Kernel, F: Feed> Rows<'_, '_, K, F> {
         let Generator { model, rings, .. } = &mut *self.generator;
         let (rings, seeds) = rings.split_at_mut_checked(rings.len().checked_sub(model.noise_bytes())?)?;
         let start = node.ring as usize + start + node.left();
-        let row = rings.get_mut(start..start + node.shape.row_len())?;
+        let row = rings.get_mut(start..start + node.content_bytes())?;
         if is_fed(node) {
             self.feed.row(y, bytemuck::try_cast_slice_mut(row).unwrap_or_default());
             row.iter_mut().for_each(|code| *code = Source::pixel_code(*code as u8));

@@ -3,9 +3,14 @@
 use crate::error::Fault;
 use crate::fixed;
 use crate::format::ALIGNMENT;
-use crate::graph::Rounding;
+use crate::graph::{Node, Rounding};
 use crate::kernels;
+#[cfg(feature = "all-operators")]
+use crate::kernels::wide::Target;
 use crate::packing::{Matrix, Packing};
+
+/// Bytes of a table of int16 codes for int16 codes.
+pub(crate) const WIDE_TABLE_BYTES: usize = 2 * 257;
 
 /// The data of a model with the order of its weights.
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +62,23 @@ impl<'a> Weights<'a> {
         }
     }
 
+    /// How the sums of a node become codes, of which `channels` know all if they are int8.
+    #[cfg(feature = "all-operators")]
+    pub(crate) fn target(&self, node: &Node, channels: &kernels::Channels<'a>) -> Target<'a> {
+        if !node.is_wide() {
+            return Target::Int8(channels.output);
+        }
+        let rounding = &node.rounding;
+        let [low, high] = [rounding.low, rounding.high].map(|byte| i16::from(byte) << 8);
+        Target::Int16(fixed::WideOutput { low, high: high | 0xFF, table: self.wide_table(rounding.table) })
+    }
+
+    /// The table of 257 values at an offset, if there is one.
+    #[cfg(feature = "all-operators")]
+    pub(crate) fn wide_table(&self, offset: u32) -> Option<&'a [i16; 257]> {
+        bytemuck::try_cast_slice(bytes(self.data, offset, 0, WIDE_TABLE_BYTES)?).ok()?.try_into().ok()
+    }
+
     /// The table at an offset, if there is one.
     pub(crate) fn table(&self, offset: u32) -> Option<&'a [i8; 256]> {
         bytemuck::try_cast_slice(bytes(self.data, offset, 0, 256)?).ok()?.try_into().ok()
@@ -72,14 +94,22 @@ impl<'a> Weights<'a> {
         }
     }
 
-    /// The rules of a rounding with `blocks` blocks of `channels` channels. Gives the least code that it makes.
+    /// The rules of a node's rounding with `blocks` blocks of `channels` channels. Gives the least int8 code that it
+    /// makes.
     #[inline(never)]
-    pub(crate) fn check_rounding(&self, rounding: &Rounding, blocks: usize, channels: usize) -> Result<i8, Fault> {
+    pub(crate) fn check_rounding(&self, node: &Node, blocks: usize, channels: usize) -> Result<i8, Fault> {
+        let rounding = &node.rounding;
         if rounding.low > rounding.high {
             return Err(Fault::Range);
         }
         let sets = if rounding.shared != 0 { 1 } else { blocks as u64 };
         self.check(rounding.channels, 8 * sets * channels as u64)?;
+        if node.is_wide() {
+            if rounding.zero_point != 0 {
+                return Err(Fault::Width);
+            }
+            return rounding.table().map_or(Ok(0), |table| self.check(table, WIDE_TABLE_BYTES as u64).map(|()| 0));
+        }
         match rounding.table() {
             Some(table) => self.check_tables(table, 1),
             None => Ok(rounding.low),

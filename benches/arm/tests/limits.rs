@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 use edgegen_bench_arm::board::Bench;
+use edgegen_bench_arm::operators::INT16;
 use edgegen_bench_arm::size::{START, flash};
 use edgegen_bench_arm::workload::{self, LAYERS};
 use edgegen_export::repack;
@@ -55,6 +56,9 @@ const COUNTED: [(Cpu, [u64; 2], [u64; 2]); 3] = [
     (Cpu::CortexM4, [1_981_140, 18_960], [2_068_960, 2_299_880]),
     (Cpu::CortexM55, [442_740, 8_240], [399_694, 432_313]),
 ];
+/// Likewise of the convolution of int16 codes, [`INT16`] of the operators.
+const COUNTED_INT16: [(Cpu, u64); 3] =
+    [(Cpu::CortexM0, 78_081_180), (Cpu::CortexM4, 12_281_053), (Cpu::CortexM55, 4_463_880)];
 
 #[test]
 fn no_kernel_has_become_slower() {
@@ -70,6 +74,8 @@ fn no_kernel_has_become_slower() {
         for (name, then) in ["mnist-dcgan", "icons"].into_iter().zip(models) {
             check(name, workload::shipped(&bench, cpu.packing(), name).unwrap(), then);
         }
+        let int16 = COUNTED_INT16.iter().find(|(core, _)| *core == cpu).map_or(0, |(_, then)| *then);
+        check(INT16.name, INT16.count(&bench, cpu.packing()).unwrap(), int16);
         for (layer, then) in [LAYERS[2], LAYERS[5]].iter().zip(layers) {
             check(layer.name, layer.layer(&bench, cpu.packing()).unwrap().instructions, then);
         }

@@ -35,6 +35,8 @@ mod few;
 mod finish;
 mod gather;
 mod simple;
+#[cfg(feature = "all-operators")]
+mod wide;
 
 use core::arch::naked_asm;
 
@@ -42,6 +44,8 @@ use finish::{Finish, finish_vector, finish_windows};
 use gather::gather;
 
 use super::blocked::{self, Tile};
+#[cfg(feature = "all-operators")]
+use super::wide::WideWindow;
 use super::{Channels, Kernel, Pair, Row, scalar};
 use crate::fixed::Output;
 use crate::packing::{Blocking, Matrix, Packing};
@@ -53,6 +57,7 @@ pub struct Dsp(());
 impl Kernel for Dsp {
     const NAME: &'static str = "dsp";
     const PACKING: Packing = Packing::Dsp;
+    const WIDE_ALIGNED: bool = true;
 
     /// Always there: this module is compiled for CPUs with these instructions only.
     fn available() -> Option<Self> {
@@ -93,6 +98,11 @@ impl Kernel for Dsp {
 
     fn look_up(self, table: &[i8; 256], from: &[i8], to: &mut [i8]) {
         simple::look_up(table, from, to);
+    }
+
+    #[cfg(feature = "all-operators")]
+    fn wide_products(self, window: &WideWindow<'_>, first: usize, weights: &[i8], sums: &mut [i32; 4]) {
+        wide::add_products(window, first, weights, sums);
     }
 }
 

@@ -16,6 +16,8 @@ pub mod neon;
 pub mod scalar;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 pub mod wasm;
+#[cfg(feature = "all-operators")]
+pub mod wide;
 #[cfg(target_arch = "x86_64")]
 pub mod x86;
 
@@ -93,6 +95,8 @@ pub trait Kernel: Copy {
     const NAME: &'static str;
     /// The order of weights that it reads.
     const PACKING: Packing;
+    /// Whether [`Kernel::wide_products`] takes runs of values that start at multiples of 4 bytes alone.
+    const WIDE_ALIGNED: bool = false;
 
     /// The kernel, if this CPU can run it.
     fn available() -> Option<Self>;
@@ -123,6 +127,19 @@ pub trait Kernel: Copy {
     /// Makes whole pixels of two operands, see [`Pair`].
     fn join(self, pair: &Pair<'_>, channels: &Channels<'_>, to: &mut [i8]) {
         scalar::join(pair, channels, to);
+    }
+
+    /// Adds to a sum for each of four pixels from pixel `first` on the products of a channel's weights, `[lane][run]`,
+    /// with what it reads. The window has all of these values, and there are as many weights.
+    #[cfg(feature = "all-operators")]
+    fn wide_products(
+        self,
+        window: &wide::WideWindow<'_>,
+        first: usize,
+        weights: &[i8],
+        sums: &mut [i32; wide::PIXELS],
+    ) {
+        wide::add_products(window, first, weights, sums);
     }
 
     /// Makes codes into those that a table has at code + 128.

@@ -23,6 +23,8 @@
 use core::arch::naked_asm;
 use core::ptr;
 
+#[cfg(feature = "all-operators")]
+use super::wide::WideWindow;
 use super::{Channels, Kernel, Pair, Row, Window};
 use crate::packing::{Matrix, Packing};
 
@@ -36,6 +38,8 @@ macro_rules! cpu {
 }
 
 mod simple;
+#[cfg(feature = "all-operators")]
+mod wide;
 
 /// Proof that the CPU has M-profile vectors: the program is compiled for such a CPU alone.
 #[derive(Clone, Copy, Debug)]
@@ -118,6 +122,11 @@ impl Kernel for Mve {
 
     fn look_up(self, table: &[i8; 256], from: &[i8], to: &mut [i8]) {
         simple::look_up(self, table, from, to);
+    }
+
+    #[cfg(feature = "all-operators")]
+    fn wide_products(self, window: &WideWindow<'_>, first: usize, weights: &[i8], sums: &mut [i32; 4]) {
+        wide::add_products(self, window, first, weights, sums);
     }
 }
 

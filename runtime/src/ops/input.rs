@@ -12,6 +12,9 @@ use crate::weights::Weights;
 #[inline(never)]
 pub(crate) fn check(node: &Node, weights: &Weights<'_>) -> Result<i8, Fault> {
     let Some(input) = node.parameters::<Input>().filter(|_| node.reads().is_empty()) else { return Err(Fault::Count) };
+    if node.is_wide() && input.source() != Some(Source::Constant) {
+        return Err(Fault::Width);
+    }
     match input.source() {
         Some(Source::Latent | Source::Class) => {
             let drawn = match input.latent() {
@@ -33,7 +36,10 @@ pub(crate) fn check(node: &Node, weights: &Weights<'_>) -> Result<i8, Fault> {
             Ok(LEAST_CODE)
         }
         Some(Source::Constant) => {
-            weights.check(input.values, node.shape.len() as u64)?;
+            weights.check(input.values, (node.shape.len() as u64) << u32::from(node.is_wide()))?;
+            if node.is_wide() {
+                return Ok(0);
+            }
             Ok(weights.codes(input.values, 0, node.shape.len()).iter().copied().min().unwrap_or(0))
         }
         #[cfg(feature = "all-operators")]

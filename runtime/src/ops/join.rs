@@ -7,6 +7,7 @@ use super::Job;
 use crate::error::Fault;
 use crate::graph::{Join, Node, Shape};
 use crate::kernels::scalar::Scalar;
+use crate::kernels::wide::{self, Codes, Operand};
 use crate::kernels::{Channels, Kernel, Pair, TILE};
 use crate::weights::Weights;
 
@@ -25,7 +26,7 @@ pub(crate) fn check(node: &Node, sources: [&Node; 2], weights: &Weights<'_>) -> 
         return Err(Fault::Range);
     }
     super::check_single_rows(node)?;
-    weights.check_rounding(&node.rounding, 1, node.shape.c.into())
+    weights.check_rounding(node, 1, node.shape.c.into())
 }
 
 #[inline(never)]
@@ -35,6 +36,17 @@ pub(crate) fn run<K: Kernel>(job: &mut Job<'_>, kernel: Option<K>) {
     let count = usize::from(c);
     let channels = job.weights.channels(&job.node.rounding, 1, 0, count);
     let multiply = join.multiply != 0;
+    if job.node.is_wide() || a.1.is_wide() || b.1.is_wide() {
+        let operand = |(bytes, node): (_, &Node), factor: i16| Operand {
+            codes: Codes { bytes, wide: node.is_wide() },
+            pixel: if node.shape.w == 1 { 0 } else { node.shape.c.into() },
+            channel: usize::from(node.shape.c > 1 || c == 1),
+            factor: i32::from(if multiply { node.zero_point.into() } else { factor }),
+        };
+        let pair = [operand(a, join.factors[0]), operand(b, join.factors[1])];
+        let target = job.weights.target(job.node, &channels);
+        return wide::join(pair, multiply, &channels, &target, job.row);
+    }
     let step = |node: &Node| if node.shape.w == 1 { 0 } else { usize::from(node.shape.c) };
     let pair = Pair {
         a: a.0,

@@ -24,6 +24,8 @@ use crate::arena::Ring;
 use crate::error::Fault;
 use crate::graph::{Axis, MAX_LANES, Node, Phase, Product};
 use crate::kernels::scalar::Scalar;
+#[cfg(feature = "all-operators")]
+use crate::kernels::wide;
 use crate::kernels::{Channels, Kernel, Row, Window};
 use crate::packing::Matrix;
 use crate::weights::Weights;
@@ -64,11 +66,13 @@ impl Cut {
         }
     }
 
-    fn matrix(&self) -> Matrix {
+    /// The kind of its matrices; those of int16 codes where source or result are.
+    fn matrix(&self, wide: bool) -> Matrix {
         match self.form {
+            Form::Depthwise => Matrix::Channels,
+            _ if wide => Matrix::Wide,
             Form::Dense => Matrix::Vector,
             Form::Windows => Matrix::Windows,
-            Form::Depthwise => Matrix::Channels,
         }
     }
 
@@ -88,7 +92,7 @@ pub(crate) fn work(node: &Node, source: &Node) -> Work {
     let none = Work { matrix: Matrix::Windows, blocks: 0, channels: 0, depth: 0 };
     let Some(product) = node.parameters::<Product>() else { return none };
     let cut = Cut::new(node, product, source);
-    let matrix = cut.matrix();
+    let matrix = cut.matrix(is_wide(node, source));
     if cut.form == Form::Dense {
         let (blocks, channels) = Product::dense_blocks(node.shape, node.rounding.shared != 0);
         return Work { matrix, blocks, channels, depth: cut.inputs };
@@ -149,31 +153,43 @@ pub(crate) fn check(node: &Node, source: &Node, weights: &Weights<'_>) -> Result
         }
     }
     weights.check(product.weights, bytes)?;
-    weights.check_rounding(&node.rounding, blocks, channels)
+    weights.check_rounding(node, blocks, channels)
 }
 
 pub(crate) fn run<K: Kernel>(job: &mut Job<'_>, kernel: Option<K>) {
     let Some(product) = job.node.parameters::<Product>() else { return };
-    if product.columns.phases.is_empty() {
-        dense(job, kernel, product);
-    } else {
-        convolution(job, kernel, product);
+    let is_dense = product.columns.phases.is_empty();
+    // Compiled apart, so that int8 codes pay nothing for others.
+    let [read, ..] = &job.node.reads;
+    let source = job.nodes.get(usize::from(read.source));
+    match (is_dense, source.is_some_and(|source| is_wide(job.node, source))) {
+        (true, false) => dense::<K, false>(job, kernel, product),
+        (true, true) => dense::<K, true>(job, kernel, product),
+        (false, false) => convolution::<K, false>(job, kernel, product),
+        (false, true) => convolution::<K, true>(job, kernel, product),
     }
 }
 
 #[inline(never)]
-fn dense<K: Kernel>(job: &mut Job<'_>, kernel: Option<K>, product: &Product) {
+fn dense<K: Kernel, const WIDE: bool>(job: &mut Job<'_>, kernel: Option<K>, product: &Product) {
     let Some((source, _)) = job.read(0) else { return };
     let Job { weights, node, y, ref mut row, ref mut scratch, .. } = *job;
     let mut unmade = &mut **row;
     let inputs = usize::from(source.node.shape.c);
     let lanes = [(source.row(0) + source.node.left()) as u32];
     let (blocks, channels) = Product::dense_blocks(node.shape, node.rounding.shared != 0);
-    let matrix = weights.matrix_bytes(Matrix::Vector, channels, inputs);
     let packed = packed(weights, kernel);
+    let matrix = match packed {
+        // In place, which is faster, and larger: what asking for widths costs, small models get back.
+        Some(_) if cfg!(feature = "int16") && !WIDE => {
+            K::PACKING.matrix_bytes_here(Matrix::Vector, channels, inputs) as usize
+        }
+        _ => weights.matrix_bytes(if WIDE { Matrix::Wide } else { Matrix::Vector }, channels, inputs),
+    };
     // A row is a block, or `w` of them.
     let mut block = usize::from(y) * if node.rounding.shared != 0 { usize::from(node.shape.w) } else { 1 };
-    while let Some((part, rest)) = unmade.split_at_mut_checked(channels)
+    let bytes = if WIDE { node.code_bytes(channels) } else { channels };
+    while let Some((part, rest)) = unmade.split_at_mut_checked(bytes)
         && channels > 0
     {
         let mut row = Row {
@@ -181,10 +197,12 @@ fn dense<K: Kernel>(job: &mut Job<'_>, kernel: Option<K>, product: &Product) {
             weights: weights.codes(product.weights, block * matrix, matrix),
             channels: weights.channels(&node.rounding, blocks, block, channels),
             pixels: part,
-            stride: channels,
+            stride: bytes,
             scratch,
         };
         match packed {
+            #[cfg(feature = "all-operators")]
+            _ if WIDE => make_wide(&mut row, source.node, node, false, weights, kernel),
             Some(kernel) => kernel.vector(&mut row),
             // A copy, so that the other way needs none in memory.
             None => Scalar.windows(&mut row.again()),
@@ -195,19 +213,21 @@ fn dense<K: Kernel>(job: &mut Job<'_>, kernel: Option<K>, product: &Product) {
 }
 
 #[inline(never)]
-fn convolution<K: Kernel>(job: &mut Job<'_>, kernel: Option<K>, product: &Product) {
+fn convolution<K: Kernel, const WIDE: bool>(job: &mut Job<'_>, kernel: Option<K>, product: &Product) {
     let Some((source, read)) = job.read(0) else { return };
     let cut = Cut::new(job.node, product, source.node);
     let Job { weights: data, node, y, ref mut row, ref mut scratch, .. } = *job;
     let (rows, columns) = (&read.rows, &product.columns);
-    let (channels, pixel) = (usize::from(node.shape.c), usize::from(source.node.shape.c));
+    let bytes = |node: &Node, codes: usize| if WIDE { node.code_bytes(codes) } else { codes };
+    let channels = bytes(node, node.shape.c.into());
+    let pixel = bytes(source.node, source.node.shape.c.into());
     let (phase_y, index_y) = rows.split(y);
     let Some(&vertical) = rows.phases.get(phase_y) else { return };
     let top = i32::from(index_y) * i32::from(rows.step) + i32::from(vertical.start);
 
     let matrix = |vertical: &Phase, horizontal: &Phase| {
         let taps = usize::from(vertical.taps) * usize::from(horizontal.taps);
-        data.matrix_bytes(cut.matrix(), cut.outputs, cut.depth(taps))
+        data.matrix_bytes(cut.matrix(WIDE), cut.outputs, cut.depth(taps))
     };
     let before = rows.phases.iter().take(phase_y);
     let before: usize = before.flat_map(|vertical| columns.phases.iter().map(move |h| matrix(vertical, h))).sum();
@@ -252,16 +272,51 @@ fn convolution<K: Kernel>(job: &mut Job<'_>, kernel: Option<K>, product: &Produc
             (part.weights, rest) = rest.split_at_checked(weights).unwrap_or_default();
             part.channels = data.channels(&node.rounding, blocks, block, cut.outputs);
             match (kernel, packed) {
+                #[cfg(feature = "all-operators")]
+                _ if WIDE => make_wide(&mut part, source.node, node, cut.form == Form::Depthwise, data, kernel),
                 (Some(kernel), _) if cut.form == Form::Depthwise => kernel.channels(&mut part),
                 (None, _) if cut.form == Form::Depthwise => Scalar.channels(&mut part),
                 (_, Some(kernel)) => kernel.windows(&mut part),
                 _ => Scalar.windows(&mut part),
             }
             block += 1;
-            part.window.values = part.window.values.get(cut.inputs..).unwrap_or(&[]);
-            part.pixels = core::mem::take(&mut part.pixels).get_mut(cut.outputs..).unwrap_or_default();
+            let (inputs, outputs) = (bytes(source.node, cut.inputs), bytes(node, cut.outputs));
+            part.window.values = part.window.values.get(inputs..).unwrap_or(&[]);
+            part.pixels = core::mem::take(&mut part.pixels).get_mut(outputs..).unwrap_or_default();
         }
     }
+}
+
+/// Whether a product reads or makes int16 codes.
+fn is_wide(node: &Node, source: &Node) -> bool {
+    node.is_wide() || source.is_wide()
+}
+
+/// Makes pixels of which source or result are int16 codes; lanes, step and stride of `row` are bytes.
+#[cfg(feature = "all-operators")]
+#[inline(never)]
+fn make_wide<K: Kernel>(
+    row: &mut Row<'_>,
+    source: &Node,
+    node: &Node,
+    depthwise: bool,
+    weights: &Weights<'_>,
+    kernel: Option<K>,
+) {
+    let Row { window, weights: matrix, channels, ref mut pixels, stride, .. } = *row;
+    let mut products = wide::Products {
+        source: wide::Codes { bytes: window.values, wide: source.is_wide() },
+        lanes: window.lanes,
+        run: window.run,
+        step: window.step >> u32::from(source.is_wide()),
+        weights: matrix,
+        depthwise,
+        channels,
+        target: weights.target(node, &channels),
+        pixels,
+        stride,
+    };
+    wide::products(kernel, &mut products);
 }
 
 /// A lane for each tap: of the rows of a phase from `top` on, `dilation` apart, and in each of them `columns`, `column`

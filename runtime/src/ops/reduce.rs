@@ -4,10 +4,12 @@
 //! A mean of a map reads all its rows, so the ring of that map is as high as the map.
 
 use super::Job;
+use crate::arena::Ring;
 use crate::error::Fault;
-use crate::graph::{Axis, Node, Reduce, Shape};
+use crate::graph::{Axis, Node, Read, Reduce, Shape};
 use crate::kernels::scalar::Scalar;
-use crate::kernels::{Kernel, TILE};
+use crate::kernels::wide::Codes;
+use crate::kernels::{Channels, Kernel, TILE};
 use crate::weights::Weights;
 
 /// Values that one result is made of, and channels of a group.
@@ -33,11 +35,20 @@ pub(crate) fn check(node: &Node, source: &Node, weights: &Weights<'_>) -> Result
         (node.shape.h, node.shape.w) == (shape.h, shape.w) && read.rows == Axis::SAME
     };
     let (values, _) = sizes(node, source, reduce.map != 0).filter(|_| fits).ok_or(Fault::Shape)?;
-    // Codes are at most 254 from their zero point, so that sums and squares fit 32 bits.
-    if values * if reduce.square != 0 { 254 * 254 } else { 254 } > i32::MAX as u64 {
+    // int8 codes are at most 254 from their zero point, so that sums and squares fit 32 bits; of int16 codes squares
+    // are summed up without their last 14 bits.
+    let most = match (source.is_wide(), reduce.square != 0) {
+        (false, false) => 254,
+        (false, true) => 254 * 254,
+        (true, false) => 1 << 15,
+        (true, true) => 1 << 16,
+    };
+    // Beside sums of int16 codes there is room for the bias.
+    let limit = if source.is_wide() { 1 << 30 } else { i32::MAX as u64 };
+    if values * most > limit {
         return Err(Fault::Size);
     }
-    weights.check_rounding(&node.rounding, 1, node.shape.c.into())
+    weights.check_rounding(node, 1, node.shape.c.into())
 }
 
 #[inline(never)]
@@ -48,6 +59,9 @@ pub(crate) fn run<K: Kernel>(job: &mut Job<'_>, kernel: Option<K>) {
     let (groups, width) = (usize::from(job.node.shape.c), usize::from(source.node.shape.c));
     let zero_point = source.node.zero_point;
     let channels = job.weights.channels(&job.node.rounding, 1, 0, groups);
+    if job.node.is_wide() || source.node.is_wide() {
+        return run_wide(job, reduce, (source, read), group, &channels);
+    }
     let Some((first, last)) = read.rows.reads(job.y) else { return };
     // There is as much scratch: that of lanes.
     let Some(sums) = job.scratch.first_chunk_mut::<TILE>() else { return };
@@ -78,6 +92,41 @@ pub(crate) fn run<K: Kernel>(job: &mut Job<'_>, kernel: Option<K>) {
                 Some(kernel) => kernel.finish(sums, &part, to),
                 None => Scalar.finish(sums, &part, to),
             }
+        }
+    }
+}
+
+/// The same where source or result are int16 codes, one mean after the other.
+#[inline(never)]
+fn run_wide(
+    job: &mut Job<'_>,
+    reduce: &Reduce,
+    (source, read): (Ring<'_>, &Read),
+    group: usize,
+    channels: &Channels<'_>,
+) {
+    let (Some((first, last)), map) = (read.rows.reads(job.y), reduce.map != 0) else { return };
+    let (width, wide) = (usize::from(source.node.shape.c), source.node.is_wide());
+    let zero_point = i32::from(source.node.zero_point);
+    let target = job.weights.target(job.node, channels);
+    for (x, pixel) in job.row.chunks_exact_mut(job.node.pixel_bytes().max(1)).enumerate() {
+        let parameters = channels.bias.iter().zip(channels.multiplier).enumerate();
+        let means = pixel.chunks_exact_mut(target.code_bytes()).zip(parameters);
+        for (to, (channel, (&bias, &multiplier))) in means {
+            let mut sum = bias;
+            for row in first..=last {
+                let codes = Codes { bytes: source.pixels(row), wide };
+                let columns = if map { 0..usize::from(source.node.shape.w) } else { x..x + 1 };
+                for index in columns.flat_map(|column| (0..group).map(move |index| column * width + index)) {
+                    let value = codes.code(index + channel * group).wrapping_sub(zero_point);
+                    sum = sum.wrapping_add(match (reduce.square != 0, wide) {
+                        (false, _) => value,
+                        (true, false) => value.wrapping_mul(value),
+                        (true, true) => value.wrapping_mul(value).wrapping_add(1 << 13) >> 14,
+                    });
+                }
+            }
+            target.write(sum, multiplier, to);
         }
     }
 }

@@ -6,6 +6,7 @@
 #![no_std]
 
 use edgegen_runtime::fixed::{LEAST_CODE, Output};
+use edgegen_runtime::kernels::wide::{self, WideWindow};
 use edgegen_runtime::kernels::{Channels, Kernel, Pair, Row, Window};
 use edgegen_runtime::packing::{Matrix, Packing};
 
@@ -183,6 +184,10 @@ pub fn check<K: Kernel, const SCRATCH: usize>(kernel: K, bench: &mut Workbench<S
     Ok(count + check_simple(kernel, bench, &mut random)?)
 }
 
+/// int16 codes where a kernel may ask for them.
+#[repr(align(4))]
+struct Words([i16; 768]);
+
 /// What is not a matrix, in many lengths, steps and alignments.
 fn check_simple<K: Kernel, const SCRATCH: usize>(
     kernel: K,
@@ -234,7 +239,7 @@ fn check_simple<K: Kernel, const SCRATCH: usize>(
                 pixels.fill(77);
                 Ok(())
             };
-            // Steps tell what failed: 1 to 5.
+            // Steps tell what failed: 1 to 6.
             let room = &mut pixels[..length + 2 * FENCE];
             room.fill(77);
             kernel.look_up(table, &inputs[shift..shift + length], &mut room[FENCE..FENCE + length]);
@@ -304,6 +309,30 @@ fn check_simple<K: Kernel, const SCRATCH: usize>(
                     i64::from(value) * i64::from(weights[lane * length + channel])
                 });
                 finished(i64::from(channels.bias[channel]) + products.sum::<i64>(), channel)
+            })?;
+
+            // int16 codes, with lanes at even bytes or at multiples of 4.
+            let unit = if K::WIDE_ALIGNED { 2 } else { 1 };
+            let words = Words(core::array::from_fn(|_| random.next() as i16));
+            let values = &words.0[..];
+            let lanes: [u32; 4] = core::array::from_fn(|lane| (2 * unit * (lane * 41 + variant)) as u32);
+            let lanes = &lanes[..1 + (length + variant) % 4];
+            let (step, first) = (unit * (1 + length / 2), variant);
+            let window = WideWindow { values, lanes, run: length, step };
+            let weights = &packed[..lanes.len() * length];
+            let mut sums: [i32; wide::PIXELS] = core::array::from_fn(|pixel| bias[pixel]);
+            kernel.wide_products(&window, first, weights, &mut sums);
+            let room = &mut pixels[..4 * wide::PIXELS + 2 * FENCE];
+            room.fill(77);
+            let found = sums.iter().flat_map(|sum| sum.to_le_bytes());
+            room[FENCE..].iter_mut().zip(found).for_each(|(to, byte)| *to = byte as i8);
+            compare(6, room, &|index| {
+                let pixel = index / 4;
+                let products = lanes.iter().zip(weights.chunks_exact(length)).flat_map(|(&lane, weights)| {
+                    let start = lane as usize / 2 + (first + pixel) * step;
+                    weights.iter().enumerate().map(move |(i, &weight)| i32::from(values[start + i]) * i32::from(weight))
+                });
+                products.fold(bias[pixel], i32::wrapping_add).to_le_bytes()[index % 4] as i8
             })?;
         }
     }

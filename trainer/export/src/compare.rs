@@ -82,9 +82,7 @@ fn compare_at(
         let codes = codes(staged, &trace);
         let image = match points.get(place) {
             Some(&point) => draw(fast, point, image_codes(staged, &codes)),
-            None => {
-                reference::trace(model, &codes).pop().unwrap_or_default().into_iter().map(|code| code as u8).collect()
-            }
+            None => reference::image(model, &codes),
         };
         let mut part = Part { histogram: [0; 256], fold_error: 0.0, noise: vec![Noise::default(); trace.len()] };
         for (value, pixel) in float.iter().zip(image) {
@@ -172,7 +170,7 @@ pub(crate) fn codes(staged: &Staged, trace: &[Vec<f32>]) -> Vec<Vec<i8>> {
         Op::Input(Input::Constant { .. }) => None,
         Op::Input(input) => {
             let code = input_code(input);
-            Some(values.iter().map(|&value| code.encode(value)).collect())
+            Some(values.iter().map(|&value| code.encode(value) as i8).collect())
         }
         _ => None,
     });

@@ -1,11 +1,11 @@
 //! What a model costs: products, bytes and rows of each node, counted from its graph.
 
 use edgegen_runtime::graph::{Axis, Copy, Input, Join, Kind, Node, Product, Reduce, Rounding, Source};
-use edgegen_runtime::ops::product;
+use edgegen_runtime::ops::{copy, product};
 use edgegen_runtime::{Model, format::HEADER_LEN};
 use serde::Serialize;
 
-use crate::repack::work;
+use crate::repack::{code_bytes, work};
 
 /// The costs of one node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -66,9 +66,8 @@ fn node_cost(model: &Model<'_>, node: &Node) -> OpCost {
     let nodes = model.nodes();
     let values = node.shape.len() as u64;
     let sources = node.reads().iter().map(|read| &nodes[usize::from(read.source)]);
-    let tables = |tables: &[u32]| 256 * tables.iter().filter(|&&table| table != Rounding::NO_TABLE).count() as u64;
     let (mut macs, mut weight_bytes, mut channels) = (0, 0, u64::from(node.shape.c));
-    let mut table_bytes = tables(&[node.rounding.table]);
+    let mut table_bytes = node.rounding.table().map_or(0, |_| copy::table_bytes(node, node) as u64);
     if let (Some(product), Some((work, source))) = (node.parameters::<Product>(), work(nodes, node)) {
         let depths = (0..work.blocks).map(|block| product::depth(node, source, block));
         weight_bytes = depths.map(|depth| model.packing().matrix_bytes(work.matrix, work.channels, depth)).sum();
@@ -84,13 +83,14 @@ fn node_cost(model: &Model<'_>, node: &Node) -> OpCost {
         macs = values;
     } else if let Some(reduce) = node.parameters::<Reduce>() {
         macs = if reduce.square == 1 { sources.map(|source| source.shape.len() as u64).sum() } else { 0 };
-    } else if let Some(copy) = node.parameters::<Copy>() {
-        let first = nodes[usize::from(node.reads()[0].source)].shape.c;
-        let more = if copy.channel_tables == 1 { u64::from(first) - 1 } else { 0 };
-        table_bytes += tables(&copy.tables) + 256 * more;
+    } else if let Some(copied) = node.parameters::<Copy>() {
+        for (place, source) in sources.enumerate().filter(|(place, _)| copied.tables[*place] != Rounding::NO_TABLE) {
+            let tables = if place == 0 && copied.channel_tables == 1 { u64::from(source.shape.c) } else { 1 };
+            table_bytes += tables * copy::table_bytes(source, node) as u64;
+        }
     } else if let Some(input) = node.parameters::<Input>() {
         weight_bytes = match input.source() {
-            Some(Source::Constant) => values,
+            Some(Source::Constant) => values * code_bytes(node) as u64,
             Some(Source::Fed) => values * u64::from(input.pictures),
             _ => 0,
         };
@@ -114,6 +114,10 @@ fn taps(axis: &Axis, size: u16) -> u64 {
 
 /// What a node is, in a few words.
 pub fn describe(node: &Node) -> String {
+    if node.is_wide() { kind(node) + ", int16" } else { kind(node) }
+}
+
+fn kind(node: &Node) -> String {
     if let Some(input) = node.parameters::<Input>() {
         return match input.source() {
             Some(Source::Latent) => "latent",

@@ -5,7 +5,7 @@
 //! `benches/record`, by least squares of the relative errors of its layers; `benches/arm/tests/estimate.rs` holds the
 //! formula to within 10 % of every layer and whole model of the newest record. The rates of joins, copies, means and
 //! depthwise convolutions are those that the record counts of each alone, of means half way between plain ones and those
-//! of squares.
+//! of squares, and so is that of products of int16 codes.
 
 use edgegen_runtime::graph::{Axis, Kind, Node, Product};
 use edgegen_runtime::ops::product;
@@ -35,6 +35,8 @@ pub struct Rates {
     pub latent: f64,
     /// For a product of a depthwise convolution.
     pub depthwise: f64,
+    /// For a product of int16 codes.
+    pub wide: f64,
     /// For a value that a join makes.
     pub joined: f64,
     /// For a value that is copied.
@@ -60,6 +62,8 @@ pub struct Work {
     pub calls: u64,
     /// Products of depthwise convolutions.
     pub depthwise: u64,
+    /// Products of int16 codes.
+    pub wide: u64,
     /// Values that joins make.
     pub joined: u64,
     /// Values that are copied, from a source or from a constant.
@@ -82,6 +86,7 @@ impl Rates {
                 call: 1637.0,
                 latent: 96.6,
                 depthwise: 15.4,
+                wide: 8.27,
                 joined: 46.0,
                 copied: 5.31,
                 reduced: 6.64,
@@ -96,6 +101,7 @@ impl Rates {
                 call: 912.5,
                 latent: 80.6,
                 depthwise: 7.29,
+                wide: 1.3,
                 joined: 15.0,
                 copied: 3.85,
                 reduced: 2.93,
@@ -110,6 +116,7 @@ impl Rates {
                 call: 673.7,
                 latent: 75.6,
                 depthwise: 2.91,
+                wide: 0.473,
                 joined: 4.58,
                 copied: 0.88,
                 reduced: 1.04,
@@ -125,6 +132,7 @@ impl Rates {
             + self.value * work.values as f64;
         let dense = self.dense * work.dense as f64 + self.dense_value * work.dense_values as f64;
         let others = self.depthwise * work.depthwise as f64
+            + self.wide * work.wide as f64
             + self.joined * work.joined as f64
             + self.copied * work.copied as f64
             + self.reduced * work.reduced as f64;
@@ -132,9 +140,13 @@ impl Rates {
     }
 }
 
-/// Instructions for an image of a model, with the kernel that its packing is for; `None` where none was counted.
+/// Instructions for an image of a model, with the kernel that its packing is for; `None` where none was counted: also
+/// for int16 codes in anything but plain products.
 pub fn instructions(model: &Model<'_>) -> Option<u64> {
     let rates = Rates::of(model.packing())?;
+    if model.nodes().iter().any(|node| node.is_wide() && node.parameters::<Product>().is_none()) {
+        return None;
+    }
     let nodes: u64 = (0..model.nodes().len()).map(|node| rates.instructions(&work(model, node, &rates))).sum();
     let latent = model.latent().map_or(0, |latent| latent.dims);
     Some(nodes + (rates.latent * f64::from(latent)) as u64)
@@ -164,6 +176,13 @@ fn products(model: &Model<'_>, node: &Node, rates: &Rates) -> Work {
     else {
         return work;
     };
+    if blocks.matrix == Matrix::Wide {
+        let depths = (0..blocks.blocks).map(|block| product::depth(node, source, block) as u64);
+        // Each block makes as many pixels as the others, or one of them.
+        let pixels = node.shape.len() as u64 / (blocks.blocks * blocks.channels).max(1) as u64;
+        work.wide = depths.map(|depth| depth * blocks.channels as u64 * pixels.max(1)).sum();
+        return work;
+    }
     let tiles = |depth| model.packing().matrix_bytes(blocks.matrix, blocks.channels, depth);
     if blocks.matrix == Matrix::Vector {
         work.calls = blocks.blocks as u64;

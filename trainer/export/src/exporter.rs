@@ -1,5 +1,6 @@
 //! The whole way from a network to a model file, and images of one.
 
+use edgegen_runtime::graph::Width;
 use edgegen_runtime::kernels::{Kernel, Native};
 use edgegen_runtime::{Generator, Packing, Point, Rows, Still};
 
@@ -31,8 +32,13 @@ pub struct Exported {
 ///
 /// [`ExportError`] says which layer does not fit, and why.
 pub fn export(network: &Network, count: usize, label: Label<'_>) -> Result<Exported, ExportError> {
+    export_with(network, &calibration(network, count), label)
+}
+
+/// The inputs of `count` seeds that [`export`] calibrates on.
+pub fn calibration(network: &Network, count: usize) -> Vec<Vec<Vec<f32>>> {
     let seeds = (0..count as u64).map(|index| Point::seed(CALIBRATION_SEED + index));
-    export_with(network, &seeds.map(|point| network.inputs_at(point)).collect::<Vec<_>>(), label)
+    seeds.map(|point| network.inputs_at(point)).collect()
 }
 
 /// As [`export`], calibrated on examples: for each the values of all inputs other than constants, in order, C × H × W.
@@ -41,9 +47,24 @@ pub fn export(network: &Network, count: usize, label: Label<'_>) -> Result<Expor
 ///
 /// [`ExportError`] says which layer does not fit, and why.
 pub fn export_with(network: &Network, examples: &[Vec<Vec<f32>>], label: Label<'_>) -> Result<Exported, ExportError> {
+    export_as(network, examples, label, Width::Int8)
+}
+
+/// As [`export_with`], with the codes of a width of your choice between inputs and image. int16 takes twice the RAM and
+/// three to five times the instructions, and is for what eight bits are too coarse.
+///
+/// # Errors
+///
+/// [`ExportError`] says which layer does not fit, and why.
+pub fn export_as(
+    network: &Network,
+    examples: &[Vec<Vec<f32>>],
+    label: Label<'_>,
+    width: Width,
+) -> Result<Exported, ExportError> {
     let mut staged = fold::fold(network)?;
     centre::centre(&mut staged, examples);
-    let codes = calibrate::calibrate(&staged, examples)?;
+    let codes = calibrate::calibrate(&staged, examples, width)?;
     let stages = quantize::quantize(&staged, &codes)?;
     let file = pack::pack(&stages, label)?;
     Ok(Exported { file, staged, codes: stages.into_iter().map(|stage| stage.codes).collect() })

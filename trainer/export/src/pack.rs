@@ -3,7 +3,7 @@
 use edgegen_runtime::format::{ALIGNMENT, HEADER_LEN, MAGIC, VERSION, checksum, field};
 use edgegen_runtime::graph::{
     self, About, Input, Join, List, MAX_METADATA, MAX_NODES, MAX_READS, Node, Parameters, Product, Read, Reduce,
-    Rounding, Source,
+    Rounding, Source, Width,
 };
 use edgegen_runtime::{Model, Packing};
 
@@ -51,28 +51,35 @@ fn node(stage: &QuantizedStage, data: &mut Vec<u8>) -> Result<Node, ExportError>
         let limit = usize::from(u16::MAX);
         u16::try_from(found).map_err(|_| ExportError::Limit { what, limit, found })
     };
+    let width = stage.codes.code.width;
     let mut node = match &stage.op {
         QuantizedOp::Input { input, values } => {
-            let values = if values.is_empty() { 0 } else { append_codes(data, values) };
+            let values = if values.is_empty() { 0 } else { append_codes(data, values, width) };
             with(&Input { values, ..*input }, Rounding::NONE)
         }
         QuantizedOp::Product { columns, groups, weights, sums } => {
-            let weights = append_codes(data, weights);
-            with(&Product { weights, groups: small("groups", *groups)?, columns: *columns }, rounding(sums, data))
+            let weights = append(data, weights.iter().map(|&weight| weight as u8));
+            with(
+                &Product { weights, groups: small("groups", *groups)?, columns: *columns },
+                rounding(sums, data, width),
+            )
         }
         QuantizedOp::Join { multiply, factors, sums } => {
             let join = Join { multiply: u16::from(*multiply), factors: *factors, reserved: 0 };
-            with(&join, rounding(sums, data))
+            with(&join, rounding(sums, data, width))
         }
         QuantizedOp::Copy { map, tables } => {
             let what = "rows, columns or channels of a copy";
             let pair = |sizes: [usize; 2]| Ok::<_, ExportError>([small(what, sizes[0])?, small(what, sizes[1])?]);
             let [channel, row, column] = map.steps;
             let [row, column] = pair([row, column])?;
-            let channel_tables = u16::from(tables[0].len() > 256);
-            let tables = tables
-                .each_ref()
-                .map(|table| if table.is_empty() { Rounding::NO_TABLE } else { append_codes(data, table) });
+            let channel_tables = u16::from(tables[0].len() > 1);
+            let tables = tables.each_ref().map(|tables| {
+                let Some(first) = tables.first() else { return Rounding::NO_TABLE };
+                // Those of int16 codes have one entry more.
+                let width = if first.len() > 256 { Width::Int16 } else { width };
+                append_codes(data, &tables.concat(), width)
+            });
             let copy = graph::Copy {
                 tables,
                 enlarge: pair(map.enlarge)?,
@@ -86,13 +93,14 @@ fn node(stage: &QuantizedStage, data: &mut Vec<u8>) -> Result<Node, ExportError>
             with(&copy, Rounding::NONE)
         }
         QuantizedOp::Reduce { map, square, sums } => {
-            with(&Reduce { map: u16::from(*map), square: u16::from(*square) }, rounding(sums, data))
+            with(&Reduce { map: u16::from(*map), square: u16::from(*square) }, rounding(sums, data, width))
         }
     };
     node.shape = stage.shape;
     node.ring_rows = 1;
     node.zero_point = stage.codes.code.zero_point;
     node.border = stage.border as u8;
+    node.width = width as u8;
     let none = Read { source: 0, ..Read::default() };
     let mut reads = [none; MAX_READS];
     let too_many = ExportError::Limit { what: "nodes that one reads", limit: MAX_READS, found: stage.reads.len() };
@@ -106,16 +114,16 @@ fn with(parameters: &impl Parameters, rounding: Rounding) -> Node {
 }
 
 /// Appends what sums need to the data and tells where it stands.
-fn rounding(sums: &Sums, data: &mut Vec<u8>) -> Rounding {
+fn rounding(sums: &Sums, data: &mut Vec<u8>, width: Width) -> Rounding {
     let words = sums.bias.iter().chain(&sums.multiplier);
     let channels = append(data, words.flat_map(|word| word.to_le_bytes()));
-    let table = sums.table.as_ref().map_or(Rounding::NO_TABLE, |table| append_codes(data, table));
+    let table = sums.table.as_ref().map_or(Rounding::NO_TABLE, |table| append_codes(data, table, width));
     let [low, high] = sums.limits;
     Rounding { channels, table, shared: sums.shared.into(), zero_point: sums.zero_point, low, high }
 }
 
-fn append_codes(data: &mut Vec<u8>, codes: &[i8]) -> u32 {
-    append(data, codes.iter().map(|&code| code as u8))
+fn append_codes(data: &mut Vec<u8>, codes: &[i16], width: Width) -> u32 {
+    append(data, codes.iter().flat_map(|code| code.to_le_bytes().into_iter().take(width.bytes())))
 }
 
 /// Appends a blob to the data, aligned, and gives its offset.
@@ -128,8 +136,14 @@ pub(crate) fn append(data: &mut Vec<u8>, bytes: impl IntoIterator<Item = u8>) ->
 
 /// The least minor version that knows all of `nodes`: older runtimes draw what has nothing new in it.
 fn minor(nodes: &[Node]) -> u16 {
-    let is_new = |input: &Input| input.source == Source::Noise as u16 || input.pictures > 0;
-    if nodes.iter().filter_map(|node| node.parameters::<Input>()).any(is_new) { VERSION.1 } else { 0 }
+    let has_new_input = |node: &Node| {
+        node.parameters::<Input>().is_some_and(|input| input.source == Source::Noise as u16 || input.pictures > 0)
+    };
+    if nodes.iter().any(|node| node.width != Width::Int8 as u8) {
+        2
+    } else {
+        u16::from(nodes.iter().any(has_new_input))
+    }
 }
 
 /// The bytes of a file for any nodes and data, right or wrong: tests write wrong ones.

@@ -1,4 +1,4 @@
-//! From float stages to int8: weights, i32 biases, multipliers and tables.
+//! From float stages to integers: int8 weights, i32 biases, multipliers and tables; values are int8 or int16 codes.
 //!
 //! | module | what it quantizes |
 //! |---|---|
@@ -21,7 +21,7 @@
 use edgegen_runtime::fixed::LEAST_CODE;
 use edgegen_runtime::graph::{Axis, Border, Input as Source, Latent, Prior, Read, Shape};
 
-use crate::calibrate::{Code, Codes, StageCodes, clamp_of, input_code};
+use crate::calibrate::{Code, Codes, StageCodes, clamp_of};
 use crate::error::ExportError;
 use crate::function::Function;
 use crate::layers::{Input, PixelRange};
@@ -35,7 +35,7 @@ pub mod reduce;
 /// The largest bias: beside it there is room for what is summed up.
 const BIAS_LIMIT: f64 = (1u32 << 30) as f64;
 
-/// A stage in int8.
+/// A stage in integers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct QuantizedStage {
     /// As that of the float stage.
@@ -59,8 +59,8 @@ pub enum QuantizedOp {
     Input {
         /// Where its values come from; the offset of a constant's is not known yet.
         input: Source,
-        /// Those of a constant, `[h, w, c]`.
-        values: Vec<i8>,
+        /// Codes of a constant, `[h, w, c]`.
+        values: Vec<i16>,
     },
     /// Weights times what a pixel reads.
     Product {
@@ -70,7 +70,7 @@ pub enum QuantizedOp {
         groups: usize,
         /// Weights of all blocks.
         weights: Vec<i8>,
-        /// How its sums become int8.
+        /// How its sums become codes.
         sums: Sums,
     },
     /// The sum or product of two.
@@ -79,15 +79,15 @@ pub enum QuantizedOp {
         multiply: bool,
         /// Factors of a sum.
         factors: [i16; 2],
-        /// How its sums become int8.
+        /// How its sums become codes.
         sums: Sums,
     },
     /// One value of one of the sources.
     Copy {
         /// Which one.
         map: CopyMap,
-        /// For each source 256 outputs, or none where it keeps its codes; of the first perhaps 256 for each channel.
-        tables: [Vec<i8>; 2],
+        /// For each source a table, or none where it keeps its codes; of the first perhaps one for each channel.
+        tables: [Vec<Table>; 2],
     },
     /// A mean.
     Reduce {
@@ -95,12 +95,16 @@ pub enum QuantizedOp {
         map: bool,
         /// Of squares.
         square: bool,
-        /// How its sums become int8.
+        /// How its sums become codes.
         sums: Sums,
     },
 }
 
-/// How i32 sums become int8 again; see [`edgegen_runtime::graph::Rounding`].
+/// Outputs for the codes of what it is applied to: 256 of int8 codes, 257 of int16 codes. See
+/// [`edgegen_runtime::graph::Copy::tables`].
+pub type Table = Vec<i16>;
+
+/// How i32 sums become codes again; see [`edgegen_runtime::graph::Rounding`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sums {
     /// Whether all blocks share biases and multipliers.
@@ -111,10 +115,10 @@ pub struct Sums {
     pub multiplier: Vec<i32>,
     /// What a sum of 0 becomes.
     pub zero_point: i8,
-    /// Least and greatest code before the table.
+    /// Least and greatest code before the table, or their high bytes.
     pub limits: [i8; 2],
-    /// Output for each code from −128 on.
-    pub table: Option<[i8; 256]>,
+    /// Applied last.
+    pub table: Option<Table>,
 }
 
 /// Quantizes every stage with the codes of [`crate::calibrate::calibrate`].
@@ -133,7 +137,7 @@ pub fn quantize(staged: &Staged, codes: &[StageCodes]) -> Result<Vec<QuantizedSt
             sources.collect::<Option<_>>().ok_or_else(|| ExportError::Order { stage: stage.name.clone() })?;
         let (op, codes) = match (&stage.op, sources.as_slice()) {
             (Op::Input(_), _) if last => return Err(ExportError::NoImage { stage: stage.name.clone() }),
-            (Op::Input(input), _) => (source(input, stage.shape)?, input_code(input).into()),
+            (Op::Input(input), _) => (source(input, stage.shape, codes.output.code)?, codes.output.clone()),
             (Op::Product { columns, groups, blocks }, &[source]) => {
                 let (weights, sums, codes) = product::quantize(stage, *groups, blocks, source, codes, pixels)?;
                 (QuantizedOp::Product { columns: *columns, groups: *groups, weights, sums }, codes)
@@ -163,7 +167,7 @@ pub fn quantize(staged: &Staged, codes: &[StageCodes]) -> Result<Vec<QuantizedSt
 }
 
 /// An input as the file says it.
-fn source(input: &Input, shape: Shape) -> Result<QuantizedOp, ExportError> {
+fn source(input: &Input, shape: Shape, code: Code) -> Result<QuantizedOp, ExportError> {
     use edgegen_runtime::graph::Source as Kind;
     let limit = usize::from(u16::MAX);
     let small =
@@ -188,7 +192,6 @@ fn source(input: &Input, shape: Shape) -> Result<QuantizedOp, ExportError> {
             QuantizedOp::Input { input: of(Kind::Noise, *prior, *number), values: vec![] }
         }
         Input::Constant { values, .. } => {
-            let code = input_code(input);
             let channels = usize::from(shape.c);
             let area = usize::from(shape.h) * usize::from(shape.w);
             // From C, H, W to H, W, C.
@@ -216,7 +219,7 @@ impl<'a> Target<'a> {
         if sums.code.scale < 2.001 * coarsest {
             sums.code.scale = 2.001 * coarsest;
         }
-        if pixels.is_none() && clamp_of(&stage.function).is_some() {
+        if pixels.is_none() && clamp_of(&stage.function, output.code.width).is_some() {
             output = sums.clone();
         }
         Self { stage, codes, sums, output, pixels }
@@ -243,10 +246,11 @@ impl<'a> Target<'a> {
         let code = self.sums.code;
         let mut sums =
             Sums { shared, bias, multiplier, zero_point: code.zero_point, limits: [LEAST_CODE, i8::MAX], table: None };
-        let clamp = clamp_of(&self.stage.function);
+        let clamp = clamp_of(&self.stage.function, code.width);
         match (self.pixels, clamp) {
-            (None, Some([low, high])) => sums.limits = [low, high].map(|end| code.encode(end)),
-            (Some(pixels), _) => sums.table = Some(self.table(|value| pixels.level(value).round() as u8 as i8)),
+            (None, Some([low, _])) if code.is_wide() => sums.limits[0] = if low == 0.0 { 0 } else { i8::MIN },
+            (None, Some([low, high])) => sums.limits = [low, high].map(|end| code.encode(end) as i8),
+            (Some(pixels), _) => sums.table = Some(self.table(|value| level(pixels, value))),
             (None, None) => sums.table = Some(self.table(|value| self.output.code.encode(value))),
         }
         if sums.table.is_some() {
@@ -257,7 +261,7 @@ impl<'a> Target<'a> {
     }
 
     /// What `output` makes of the function of each code of the sums.
-    fn table(&self, output: impl Fn(f32) -> i8) -> [i8; 256] {
+    fn table(&self, output: impl Fn(f32) -> i16) -> Table {
         let root = self.stage.function.inverse_sqrt_epsilon().is_some();
         table(self.sums.code, |value| {
             // ε is part of the sums.
@@ -298,7 +302,13 @@ fn unit(unit: f64, scale: f32, bias: f64) -> f64 {
     }
 }
 
-/// What `output` makes of each code.
-fn table(code: Code, output: impl Fn(f32) -> i8) -> [i8; 256] {
-    core::array::from_fn(|index| output(code.decode((index as i32 - 128) as i8)))
+/// What `output` makes of the codes of `from`.
+fn table(from: Code, output: impl Fn(f32) -> i16) -> Table {
+    let (step, last) = if from.is_wide() { (256.0, 128) } else { (1.0, 127) };
+    (-128..=last).map(|place| output(from.at(step * place as f32))).collect()
+}
+
+/// The code of a grey level.
+fn level(pixels: PixelRange, value: f32) -> i16 {
+    i16::from(pixels.level(value).round() as u8 as i8)
 }

@@ -7,10 +7,10 @@ use edgegen_runtime::graph::{Axis, Border, Copy, Input, Join, Node, Product, Red
 
 /// All nodes of a model, each `[h, w, c]`; the last is the image. `inputs` are the codes of its inputs other than
 /// constants, in the order of the nodes.
-pub fn trace(model: &Model<'_>, inputs: &[Vec<i8>]) -> Vec<Vec<i8>> {
+pub fn trace(model: &Model<'_>, inputs: &[Vec<i8>]) -> Vec<Vec<i16>> {
     let nodes = model.nodes();
     let mut inputs = inputs.iter();
-    let mut maps: Vec<Vec<i8>> = Vec::with_capacity(nodes.len());
+    let mut maps: Vec<Vec<i16>> = Vec::with_capacity(nodes.len());
     for node in nodes {
         let sources: Vec<Map<'_>> = node
             .reads()
@@ -20,8 +20,8 @@ pub fn trace(model: &Model<'_>, inputs: &[Vec<i8>]) -> Vec<Vec<i8>> {
         let row_of = |place: usize, y: usize| taps(&node.reads()[place].rows, y).1[0];
         let values = if let Some(input) = node.parameters::<Input>() {
             match input.source() {
-                Some(Source::Constant) => (0..node.shape.len()).map(|i| byte(model, input.values, i)).collect(),
-                _ => inputs.next().cloned().unwrap_or_default(),
+                Some(Source::Constant) => (0..node.shape.len()).map(|i| code(model, node, input.values, i)).collect(),
+                _ => inputs.next().map_or(vec![], |codes| codes.iter().map(|&code| code.into()).collect()),
             }
         } else if let Some(product) = node.parameters::<Product>() {
             let rows = node.reads()[0].rows;
@@ -39,7 +39,11 @@ pub fn trace(model: &Model<'_>, inputs: &[Vec<i8>]) -> Vec<Vec<i8>> {
                 } else {
                     i64::from(join.factors[0]) * a + i64::from(join.factors[1]) * b
                 };
-                finish(model, &node.rounding, [1, 0, usize::from(node.shape.c), c], sum)
+                // Without 8 bits where a product of two int16 codes, or a sum with one, would leave no room.
+                let int16 = [0, 1].map(|place| sources[place].node.width == 1);
+                let shorter = if join.multiply == 1 { int16 == [true; 2] } else { int16 != [false; 2] };
+                let sum = if shorter { (sum + (1 << 7)).div_euclid(1 << 8) } else { sum };
+                finish(model, node, [1, 0, usize::from(node.shape.c), c], sum)
             })
         } else if let Some(copy) = node.parameters::<Copy>() {
             each(node.shape, |y, x, c| {
@@ -48,7 +52,7 @@ pub fn trace(model: &Model<'_>, inputs: &[Vec<i8>]) -> Vec<Vec<i8>> {
                 let steps = copy.steps.map(usize::from);
                 if c >= split {
                     let code = sources[1].value(row_of(1, y), x as i64, c - split);
-                    return look_up(model, copy.tables[1], 0, code);
+                    return look_up(model, copy.tables[1], 0, code, [sources[1].node, node]);
                 }
                 let column = usize::from(copy.first_column) + x / enlarge[1];
                 let channel = usize::from(copy.first_channel)
@@ -56,7 +60,8 @@ pub fn trace(model: &Model<'_>, inputs: &[Vec<i8>]) -> Vec<Vec<i8>> {
                     + y % enlarge[0] * steps[1]
                     + x % enlarge[1] * steps[2];
                 let code = sources[0].value(row_of(0, y), column as i64, channel);
-                look_up(model, copy.tables[0], if copy.channel_tables == 1 { channel } else { 0 }, code)
+                let number = if copy.channel_tables == 1 { channel } else { 0 };
+                look_up(model, copy.tables[0], number, code, [sources[0].node, node])
             })
         } else if let Some(reduce) = node.parameters::<Reduce>() {
             each(node.shape, |y, x, c| {
@@ -70,11 +75,16 @@ pub fn trace(model: &Model<'_>, inputs: &[Vec<i8>]) -> Vec<Vec<i8>> {
                         for channel in c * group..(c + 1) * group {
                             let code = sources[0].value(row as i64, column as i64, channel);
                             let value = code - i64::from(sources[0].node.zero_point);
-                            sum += if reduce.square == 1 { value * value } else { value };
+                            sum += match (reduce.square, sources[0].node.width) {
+                                (0, _) => value,
+                                (_, 0) => value * value,
+                                // Without 14 bits.
+                                _ => (value * value + (1 << 13)).div_euclid(1 << 14),
+                            };
                         }
                     }
                 }
-                finish(model, &node.rounding, [1, 0, usize::from(node.shape.c), c], sum)
+                finish(model, node, [1, 0, usize::from(node.shape.c), c], sum)
             })
         } else {
             // No kind that there is.
@@ -85,7 +95,12 @@ pub fn trace(model: &Model<'_>, inputs: &[Vec<i8>]) -> Vec<Vec<i8>> {
     maps
 }
 
-fn dense(model: &Model<'_>, node: &Node, product: &Product, source: &Map<'_>, [y, x, c]: [usize; 3]) -> i8 {
+/// The image that [`trace`] ends with, `[h, w, c]` bytes.
+pub fn image(model: &Model<'_>, inputs: &[Vec<i8>]) -> Vec<u8> {
+    trace(model, inputs).pop().unwrap_or_default().into_iter().map(|code| code as u8).collect()
+}
+
+fn dense(model: &Model<'_>, node: &Node, product: &Product, source: &Map<'_>, [y, x, c]: [usize; 3]) -> i16 {
     let [h, w, channels] = [node.shape.h, node.shape.w, node.shape.c].map(usize::from);
     let position = y * w + x;
     let inputs = source.values.len();
@@ -94,7 +109,7 @@ fn dense(model: &Model<'_>, node: &Node, product: &Product, source: &Map<'_>, [y
         let weight = byte(model, product.weights, (position * channels + c) * inputs + i);
         sum += i64::from(weight) * source.value(0, 0, i);
     }
-    finish(model, &node.rounding, [h * w, position, channels, c], sum)
+    finish(model, node, [h * w, position, channels, c], sum)
 }
 
 fn convolution(
@@ -104,7 +119,7 @@ fn convolution(
     source: &Map<'_>,
     rows: &Axis,
     [y, x, c]: [usize; 3],
-) -> i8 {
+) -> i16 {
     let columns = &product.columns;
     let (phase_y, taps_y) = taps(rows, y);
     let (phase_x, taps_x) = taps(columns, x);
@@ -138,13 +153,13 @@ fn convolution(
         }
     }
     if depthwise {
-        finish(model, &node.rounding, [pairs, pair, outputs, c], sum)
+        finish(model, node, [pairs, pair, outputs, c], sum)
     } else {
-        finish(model, &node.rounding, [pairs * groups, pair * groups + group, group_outputs, channel], sum)
+        finish(model, node, [pairs * groups, pair * groups + group, group_outputs, channel], sum)
     }
 }
 
-fn each(shape: Shape, value: impl Fn(usize, usize, usize) -> i8) -> Vec<i8> {
+fn each(shape: Shape, value: impl Fn(usize, usize, usize) -> i16) -> Vec<i16> {
     let (w, c) = (usize::from(shape.w), usize::from(shape.c));
     (0..shape.len()).map(|i| value(i / (w * c), i / c % w, i % c)).collect()
 }
@@ -159,11 +174,11 @@ fn taps(axis: &Axis, position: usize) -> (usize, Vec<i64>) {
 /// What a node made.
 struct Map<'a> {
     node: &'a Node,
-    values: &'a [i8],
+    values: &'a [i16],
 }
 
 impl<'a> Map<'a> {
-    fn new(node: &'a Node, values: &'a [i8]) -> Self {
+    fn new(node: &'a Node, values: &'a [i16]) -> Self {
         Self { node, values }
     }
 
@@ -197,13 +212,35 @@ fn byte(model: &Model<'_>, offset: u32, index: usize) -> i8 {
     model.data()[offset as usize + index] as i8
 }
 
-/// The output of a code by table `number` of those at an offset, if there is one.
-fn look_up(model: &Model<'_>, tables: u32, number: usize, code: i64) -> i8 {
-    if tables == Rounding::NO_TABLE { code as i8 } else { byte(model, tables, 256 * number + (code + 128) as usize) }
+/// Number `index` of the codes of a node at an offset.
+fn code(model: &Model<'_>, node: &Node, offset: u32, index: usize) -> i16 {
+    if node.width == 0 {
+        return byte(model, offset, index).into();
+    }
+    let [low, high] = [0, 1].map(|half| byte(model, offset, 2 * index + half));
+    i16::from(high) * 256 + i16::from(low as u8)
+}
+
+/// The output of a code by table `number` of those at an offset, if there is one; from the codes of a node to those of
+/// another.
+fn look_up(model: &Model<'_>, tables: u32, number: usize, found: i64, [from, to]: [&Node; 2]) -> i16 {
+    if tables == Rounding::NO_TABLE {
+        return found as i16;
+    }
+    if from.width == 0 {
+        return code(model, to, tables, 256 * number + (found + 128) as usize);
+    }
+    // In proportion between two entries.
+    let (index, part) = ((found + 32768) as usize / 256, found.rem_euclid(256));
+    let entry = |index: usize| i64::from(code(model, from, tables, 257 * number + index));
+    let value = (entry(index) * (256 - part) + entry(index + 1) * part + 128).div_euclid(256);
+    // A grey level, 256 times and less 128, or a code.
+    if to.width == 0 { (value + 128).div_euclid(256).min(127) as i16 + 128 } else { value as i16 }
 }
 
 /// Bias, multiplication, rounding, clamp and table.
-fn finish(model: &Model<'_>, rounding: &Rounding, [blocks, block, channels, c]: [usize; 4], sum: i64) -> i8 {
+fn finish(model: &Model<'_>, node: &Node, [blocks, block, channels, c]: [usize; 4], sum: i64) -> i16 {
+    let rounding = &node.rounding;
     let (blocks, block) = if rounding.shared == 1 { (1, 0) } else { (blocks, block) };
     let word = |index: usize| {
         let start = rounding.channels as usize + 4 * index;
@@ -211,6 +248,8 @@ fn finish(model: &Model<'_>, rounding: &Rounding, [blocks, block, channels, c]: 
     };
     let (bias, multiplier) = (word(block * channels + c), word((blocks + block) * channels + c));
     let rounded = ((sum + bias) * multiplier + (1 << 31)).div_euclid(1 << 32);
-    let code = (rounded + i64::from(rounding.zero_point)).clamp(i64::from(rounding.low), i64::from(rounding.high));
-    look_up(model, rounding.table, 0, code)
+    let [low, high] = [rounding.low, rounding.high].map(i64::from);
+    let [low, high] = if node.width == 0 { [low, high] } else { [256 * low, 256 * high + 255] };
+    let code = (rounded + i64::from(rounding.zero_point)).clamp(low, high);
+    look_up(model, rounding.table, 0, code, [node, node])
 }

@@ -1,7 +1,7 @@
 //! A portable model file made into one for a CPU: the same model with its weights in another order.
 
 use edgegen_runtime::graph::{Copy, Input, Kind, Node, Product, Rounding, Source};
-use edgegen_runtime::ops::{self, Work, product};
+use edgegen_runtime::ops::{self, Work, copy, product};
 use edgegen_runtime::packing::Matrix;
 use edgegen_runtime::{Model, Packing};
 
@@ -28,7 +28,7 @@ pub fn repack(file: &ModelFile, packing: Packing) -> Result<ModelFile, ExportErr
     }
     let mut nodes = model.nodes().to_vec();
     let mut data = Vec::new();
-    let copy = |data: &mut Vec<u8>, offset: u32, len: usize| {
+    let append_from = |data: &mut Vec<u8>, offset: u32, len: usize| {
         append(data, model.data()[offset as usize..][..len].iter().copied())
     };
     for (index, node) in model.nodes().iter().enumerate() {
@@ -41,7 +41,7 @@ pub fn repack(file: &ModelFile, packing: Packing) -> Result<ModelFile, ExportErr
                 let depth = product::depth(node, source, block);
                 let block_weights: &[i8] = bytemuck::cast_slice(&model.data()[from..][..work.channels * depth]);
                 from += block_weights.len();
-                if work.matrix == Matrix::Channels {
+                if matches!(work.matrix, Matrix::Channels | Matrix::Wide) {
                     // The same in all packings.
                     data.extend(block_weights.iter().map(|&weight| weight as u8));
                     continue;
@@ -59,8 +59,10 @@ pub fn repack(file: &ModelFile, packing: Packing) -> Result<ModelFile, ExportErr
             sets = work.channels * if node.rounding.shared != 0 { 1 } else { work.blocks };
         }
         if matches!(node.kind(), Some(Kind::Product | Kind::Join | Kind::Reduce)) {
-            to.rounding.channels = copy(&mut data, node.rounding.channels, 8 * sets);
-            to.rounding.table = node.rounding.table().map_or(Rounding::NO_TABLE, |table| copy(&mut data, table, 256));
+            to.rounding.channels = append_from(&mut data, node.rounding.channels, 8 * sets);
+            let bytes = copy::table_bytes(node, node);
+            to.rounding.table =
+                node.rounding.table().map_or(Rounding::NO_TABLE, |table| append_from(&mut data, table, bytes));
         }
         if let Some(input) = node.parameters::<Input>() {
             let maps = match input.source() {
@@ -69,16 +71,23 @@ pub fn repack(file: &ModelFile, packing: Packing) -> Result<ModelFile, ExportErr
                 _ => 0,
             };
             if maps > 0 {
-                replace(to, &Input { values: copy(&mut data, input.values, maps * node.shape.len()), ..*input });
+                replace(
+                    to,
+                    &Input {
+                        values: append_from(&mut data, input.values, maps * node.shape.len() * code_bytes(node)),
+                        ..*input
+                    },
+                );
             }
         }
         if let Some(old) = node.parameters::<Copy>() {
             let mut new = *old;
             for (place, read) in node.reads().iter().enumerate() {
-                let channels = model.nodes()[usize::from(read.source)].shape.c;
-                let count = if place == 0 && old.channel_tables != 0 { usize::from(channels) } else { 1 };
+                let source = &model.nodes()[usize::from(read.source)];
+                let count = if place == 0 && old.channel_tables != 0 { usize::from(source.shape.c) } else { 1 };
                 if old.tables[place] != Rounding::NO_TABLE {
-                    new.tables[place] = copy(&mut data, old.tables[place], 256 * count);
+                    new.tables[place] =
+                        append_from(&mut data, old.tables[place], copy::table_bytes(source, node) * count);
                 }
             }
             replace(to, &new);
@@ -87,6 +96,11 @@ pub fn repack(file: &ModelFile, packing: Packing) -> Result<ModelFile, ExportErr
     let packed = ModelFile::new(&assemble(&nodes, &model.about(), packing, &data));
     Model::parse_any(packed.bytes())?;
     Ok(packed)
+}
+
+/// Bytes of a code of a node.
+pub(crate) fn code_bytes(node: &Node) -> usize {
+    if node.is_wide() { 2 } else { 1 }
 }
 
 /// What a node does with a kernel, and the node that it reads; `None` where it has no weights.

@@ -6,10 +6,10 @@ use std::path::Path;
 
 use edgegen_export::function::Function;
 use edgegen_export::layers::{self, LatentInput, Layer, Network, PixelRange};
-use edgegen_export::{Label, ModelFile, export, with_pictures};
+use edgegen_export::{Label, ModelFile, export, export_as, with_pictures};
 use edgegen_runtime::format::checksum;
-use edgegen_runtime::graph::{Axis, Border, Input, Kind, Node, Prior, Product, Source};
-use edgegen_runtime::{Model, Shape};
+use edgegen_runtime::graph::{Axis, Border, Input, Kind, Node, Prior, Product, Source, Width};
+use edgegen_runtime::{Model, Point, Shape};
 
 fn network() -> Network {
     let layers = [
@@ -115,4 +115,36 @@ fn pictures_and_noise_stand_where_the_page_says() {
     assert_eq!(bytes[pictures as usize..], [1, 2, 3, 4, 5, 6, 7, 7, 7, 7, 7, 7]);
     assert_eq!([0, 2, 4, 6].map(|field| u16_at(noise + field)), [4, 1, 7, 0]);
     assert_eq!((bytes[noise - 80 + 16], u32_at(noise + 8)), (0, 0));
+}
+
+#[test]
+fn int16_codes_are_version_3_2() {
+    let latent = LatentInput::new(Prior::Gaussian, 2);
+    let shape = Shape { h: 1, w: 2, c: 1 };
+    let dense = |weight: Vec<f32>| Layer::Dense { shape, weight, bias: vec![0.0; 2] };
+    let layers = vec![
+        dense(vec![0.5, -1.0, 1.0, 0.25]),
+        Layer::Activation(Function::tanh()),
+        Layer::UpsampleNearest { factor: [2, 1] },
+    ];
+    let network = Network::chain(latent, layers, PixelRange::Symmetric);
+    let examples: Vec<_> = (0..16).map(|seed| network.inputs_at(Point::seed(seed))).collect();
+    let file = export_as(&network, &examples, Label { name: "tiny", metadata: &[] }, Width::Int16).unwrap().file;
+    let bytes = file.bytes();
+    let u16_at = |at: usize| u16::from_le_bytes([bytes[at], bytes[at + 1]]);
+    let u32_at = |at: usize| u32::from_le_bytes(core::array::from_fn(|i| bytes[at + i]));
+    assert_eq!((u16_at(4), u16_at(6)), (3, 2));
+    // Latent vector, layer, image: the width of each, and zeros.
+    let nodes = [0, 1, 2].map(|node| 32 + 112 * node);
+    assert_eq!(nodes.map(|node| u32_at(node + 108)), [0, 1, 0]);
+    // tanh: 257 numbers that rise from one end to the other, through 0 in the middle.
+    let data = 32 + 3 * 112 + u32_at(8).next_multiple_of(16) as usize;
+    let entry = |table: usize, index: usize| u16_at(data + u32_at(table) as usize + 2 * index) as i16;
+    let table = nodes[1] + 24;
+    assert!((0..256).all(|index| entry(table, index) <= entry(table, index + 1)));
+    assert_eq!(entry(table, 128), 0);
+    assert!(entry(table, 0) < -20_000 && entry(table, 256) > 20_000);
+    // The image's: 256 times what a grey level is above 128.
+    let table = nodes[2] + 80;
+    assert_eq!(entry(table, 128), -128, "half of 255 is 127.5");
 }

@@ -12,8 +12,8 @@ use edgegen_export::estimate::{Rates, instructions};
 use edgegen_export::function::{Binary, Function};
 use edgegen_export::layers::{Input, LatentInput, Layer, Network, Node, Over, PixelRange, Window, picture};
 use edgegen_export::quantize::{QuantizedOp, QuantizedStage, quantize};
-use edgegen_export::{ExportError, Label, export, fold, native, pack, reference, repack};
-use edgegen_runtime::graph::{Border, Prior};
+use edgegen_export::{ExportError, Label, export, export_as, fold, native, pack, reference, repack};
+use edgegen_runtime::graph::{Border, Prior, Width};
 use edgegen_runtime::{Generator, Model, Packing, Point, Shape};
 
 /// A network that reads an image of 8 × 6 pixels and 3 channels.
@@ -89,7 +89,7 @@ fn check(network: &Network, steps: i32) -> Outcome {
     let examples: Vec<_> = (1000..1096).map(inputs).collect();
     let mut staged = fold::fold(network).unwrap();
     centre(&mut staged, &examples);
-    let codes = calibrate(&staged, &examples).unwrap();
+    let codes = calibrate(&staged, &examples, Width::Int8).unwrap();
     let stages = quantize(&staged, &codes).unwrap();
     let file = pack::pack(&stages, Label { name: "test", metadata: &[] }).unwrap();
     let model = Model::parse(file.bytes()).unwrap();
@@ -103,6 +103,9 @@ fn check(network: &Network, steps: i32) -> Outcome {
         assert_eq!(cost(&model).ops.iter().map(|op| op.ring_bytes).sum::<usize>(), rings(&model));
         assert_eq!(instructions(&model).is_some(), Rates::of(packing).is_some());
     }
+    for (name, [int8, int16]) in both_widths(network) {
+        println!("{name:24} {int8:6.1} dB with int8, {int16:6.1} dB with int16");
+    }
     let last = stages.len() - 1;
     let mut energies = vec![[0.0f64; 3]; stages.len()];
     for seed in 0..4 {
@@ -111,7 +114,7 @@ fn check(network: &Network, steps: i32) -> Outcome {
             |stage: &&QuantizedStage| matches!(&stage.op, QuantizedOp::Input { values, .. } if values.is_empty());
         let encoded = stages.iter().zip(&float).filter(|(stage, _)| is_input(stage));
         let encoded: Vec<Vec<i8>> = encoded
-            .map(|(stage, values)| values.iter().map(|&value| stage.codes.code.encode(value)).collect())
+            .map(|(stage, values)| values.iter().map(|&value| stage.codes.code.encode(value) as i8).collect())
             .collect();
         let int8 = reference::trace(&model, &encoded);
         let drawn = draw(&model, seed);
@@ -173,6 +176,22 @@ fn check(network: &Network, steps: i32) -> Outcome {
         );
     }
     outcome
+}
+
+/// Signal-to-noise ratio of each stage in dB with int8 and with int16 codes, by name.
+fn both_widths(network: &Network) -> Vec<(String, [f64; 2])> {
+    let examples: Vec<_> = (1000..1096).map(|seed| network.inputs_at(Point::seed(seed))).collect();
+    let label = Label { name: "test", metadata: &[] };
+    let [int8, int16] = [Width::Int8, Width::Int16].map(|width| {
+        let exported = export_as(network, &examples, label, width).unwrap();
+        let model = Model::parse(exported.file.bytes()).unwrap();
+        let wide = model.nodes().iter().filter(|node| node.is_wide()).count();
+        assert_eq!(wide > 0, width == Width::Int16);
+        compare(network, &exported, 8, 0).unwrap()
+    });
+    assert!(int16.psnr_db > int8.psnr_db, "{} dB with int16, {} dB with int8", int16.psnr_db, int8.psnr_db);
+    let figures = int8.stage_snr_db.iter().zip(&int16.stage_snr_db).map(|(&int8, &int16)| [int8, int16]);
+    int8.stages.iter().cloned().zip(figures).collect()
 }
 
 /// Where the last ring ends.

@@ -9,6 +9,7 @@ use edgegen_export::layers::Network;
 use edgegen_export::{Exported, Label, ModelFile, onnx, repack};
 use edgegen_runtime::Point;
 use edgegen_runtime::format::MAGIC;
+use edgegen_runtime::graph::Width;
 use edgegen_runtime::{Model, Packing};
 use serde::Serialize;
 
@@ -47,6 +48,10 @@ pub struct Args {
     /// The kernels that read it: portable (all of them), armv6m, dsp, mve, simd128 (neon, wasm) or x86
     #[arg(long, default_value = "portable", value_parser = packing)]
     target: Packing,
+    /// The codes of values between inputs and image: int8, or int16 for what that is too coarse, which takes twice the
+    /// RAM and several times the instructions
+    #[arg(long, value_enum, default_value = "int8")]
+    codes: Codes,
     /// Also write the float generator of a run as an ONNX file
     #[arg(long, value_name = "FILE")]
     onnx: Option<PathBuf>,
@@ -59,6 +64,34 @@ pub struct Args {
     assume: Assumptions,
 }
 
+/// [`Width`] as an option.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Codes {
+    /// The default.
+    #[default]
+    Int8,
+    /// See [`Width::Int16`].
+    Int16,
+}
+
+/// In which form a model is written.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Form {
+    /// The kernels that read it; the portable form by default.
+    pub target: Packing,
+    /// Of values between inputs and image.
+    pub codes: Codes,
+}
+
+impl Form {
+    fn width(&self) -> Width {
+        match self.codes {
+            Codes::Int8 => Width::Int8,
+            Codes::Int16 => Width::Int16,
+        }
+    }
+}
+
 /// What an export came to.
 #[derive(Debug, Serialize)]
 pub struct Report {
@@ -66,6 +99,8 @@ pub struct Report {
     pub file: PathBuf,
     /// What it is packed for.
     pub target: &'static str,
+    /// The codes between inputs and image, `int8` or `int16`.
+    pub codes: &'static str,
     /// The ONNX file written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub onnx: Option<PathBuf>,
@@ -75,7 +110,7 @@ pub struct Report {
     /// file has no Burn output.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lower_error: Option<f32>,
-    /// How near it is to the float generator.
+    /// How near it is to the float generator, whatever its codes.
     pub float_vs_int8: Comparison,
     /// What an ONNX file does not tell and was assumed, a sentence each.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -86,6 +121,12 @@ pub struct Report {
     /// A picture of samples, by which a wrong assumption is seen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub picture: Option<PathBuf>,
+}
+
+impl Args {
+    fn form(&self) -> Form {
+        Form { target: self.target, codes: self.codes }
+    }
 }
 
 pub fn run(args: &Args, console: Console) -> Result<Ending> {
@@ -107,7 +148,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         if let Some(path) = &args.onnx {
             files::replace_bytes(path, &onnx::to_bytes(&network, &name)?)?;
         }
-        export(&run, &name, &[], args.target, &args.out)?
+        export(&run, &name, &[], args.form(), &args.out)?
     } else {
         let what = args.source.display();
         ensure!(args.onnx.is_none(), "expected a run folder with --onnx, found {what}: give the run that it came from");
@@ -118,6 +159,10 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         let bytes = std::fs::read(&args.source).with_context(|| format!("cannot read {what}"))?;
         if bytes.starts_with(&MAGIC) {
             ensure!(args.name.is_none(), "expected no --name with {what}, which has one: leave it out");
+            ensure!(
+                args.codes == Codes::Int8,
+                "expected a run or an ONNX file with --codes, found {what}: export it anew"
+            );
             let packed = repack(&args.pictures.put_into(read_any_model(&args.source)?)?, args.target)?;
             return write_packed(&packed, args, console);
         }
@@ -138,7 +183,7 @@ fn export_file(args: &Args, name: &str, console: Console) -> Result<Report> {
         grouped(products)
     ));
     let label = Label { name, metadata: &[("source", "ONNX")] };
-    let mut report = export_network(network, label, args.target, &args.out, images)?;
+    let mut report = export_network(network, label, args.form(), &args.out, images)?;
     let file = args.pictures.put_into(read_any_model(&args.out)?)?;
     files::replace_bytes(&args.out, file.bytes())?;
     report.cost = cost::cost(&Model::parse_any(file.bytes())?);
@@ -169,7 +214,7 @@ fn write_packed(packed: &ModelFile, args: &Args, console: Console) -> Result<End
 }
 
 /// Exports a run, writes the file, and compares it with the float generator. `more` joins the metadata.
-pub fn export(run: &Run, name: &str, more: &[(&str, &str)], target: Packing, out: &Path) -> Result<Report> {
+pub fn export(run: &Run, name: &str, more: &[(&str, &str)], form: Form, out: &Path) -> Result<Report> {
     let network = run.network()?;
     let names = run.class_names().join("\n");
     let mut metadata = [&run.facts()[..], more].concat();
@@ -179,31 +224,33 @@ pub fn export(run: &Run, name: &str, more: &[(&str, &str)], target: Packing, out
     let label = Label { name, metadata: &metadata };
     if run.fed().is_some() {
         let [examples, others] = training::examples(run, CALIBRATION, COMPARED_PICTURES)?;
-        let exported = edgegen_export::export_with(&network, &examples, label)?;
+        let exported = edgegen_export::export_as(&network, &examples, label, form.width())?;
         let comparison = compare_with(&network, &exported, &others)?;
         let error = lower_error(run, &network, others.into_iter().flatten())?;
-        let report = write(&exported, comparison, target, out)?;
+        let report = write(&exported, comparison, form, out)?;
         return Ok(Report { lower_error: Some(error), ..report });
     }
-    let report = export_network(&network, label, target, out, CALIBRATION)?;
+    let report = export_network(&network, label, form, out, CALIBRATION)?;
     let latents = (COMPARED..).map(|seed| run.input().vector(seed));
     Ok(Report { lower_error: Some(lower_error(run, &network, latents)?), ..report })
 }
 
 /// Exports a network, calibrated on and compared on `images` inputs.
-fn export_network(network: &Network, label: Label<'_>, target: Packing, out: &Path, images: usize) -> Result<Report> {
-    let exported: Exported = edgegen_export::export(network, images, label)?;
+fn export_network(network: &Network, label: Label<'_>, form: Form, out: &Path, images: usize) -> Result<Report> {
+    let examples = edgegen_export::calibration(network, images);
+    let exported = edgegen_export::export_as(network, &examples, label, form.width())?;
     let comparison = compare(network, &exported, images, COMPARED)?;
-    write(&exported, comparison, target, out)
+    write(&exported, comparison, form, out)
 }
 
 /// Packs a model for its target and writes it.
-fn write(exported: &Exported, float_vs_int8: Comparison, target: Packing, out: &Path) -> Result<Report> {
-    let packed = repack(&exported.file, target)?;
+fn write(exported: &Exported, float_vs_int8: Comparison, form: Form, out: &Path) -> Result<Report> {
+    let packed = repack(&exported.file, form.target)?;
     files::replace_bytes(out, packed.bytes())?;
     Ok(Report {
         file: out.to_owned(),
-        target: target.name(),
+        target: form.target.name(),
+        codes: if form.codes == Codes::Int8 { "int8" } else { "int16" },
         onnx: None,
         cost: cost::cost(&Model::parse_any(packed.bytes())?),
         lower_error: None,
@@ -242,8 +289,9 @@ fn text(report: &Report) -> String {
             grouped(report.cost.macs)
         ),
         format!(
-            "float against int8 over {images} images: {psnr_db:.1} dB PSNR, 99.9 % of pixels within {p999_levels} \
-             levels, largest difference {max_levels}"
+            "float against {} over {images} images: {psnr_db:.1} dB PSNR, 99.9 % of pixels within {p999_levels} \
+             levels, largest difference {max_levels}",
+            report.codes
         ),
     ];
     let folding = format!("folding changed the float output by at most {fold_error:.1e}");
@@ -260,7 +308,8 @@ fn text(report: &Report) -> String {
             .map(|picture| format!("eight samples, by which a wrong assumption is seen: {}", picture.display())),
     );
     if *psnr_db < POOR {
-        lines.push(format!("warning: less than {POOR} dB; most is lost in {worst}"));
+        let advice = if report.codes == "int8" { "; `--codes int16` loses less" } else { "" };
+        lines.push(format!("warning: less than {POOR} dB; most is lost in {worst}{advice}"));
     }
     lines.join("\n")
 }

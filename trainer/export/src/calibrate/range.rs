@@ -38,7 +38,7 @@ pub(super) fn best_inverse_sqrt(values: &[f32]) -> (f32, Code, Code) {
     let values: Vec<f32> = values.iter().map(|x| x.max(LEAST_RATIO * greatest)).collect();
     let ends = values.iter().fold([f32::INFINITY, f32::MIN_POSITIVE], |[low, high], &x| [low.min(x), high.max(x)]);
     let [least, greatest] = if ends[0] < ends[1] { ends } else { [0.5 * ends[1], ends[1]] };
-    let between = |low: f32, high: f32| Code { scale: (high - low) / (MOST - LEAST), zero_point: LEAST_CODE };
+    let between = |low: f32, high: f32| Code::int8((high - low) / (MOST - LEAST), LEAST_CODE);
     let error = |low: f32, high: f32, least: f64| -> f64 {
         let code = between(low, high);
         // The logarithm of the ratio of both results, twice.

@@ -1,6 +1,6 @@
 //! Copies: a table from the codes of each source to those of the output, or none where nothing changes.
 
-use super::{QuantizedStage, table};
+use super::{QuantizedStage, Table, level, table};
 use crate::calibrate::{Codes, StageCodes};
 use crate::function::Function;
 use crate::layers::PixelRange;
@@ -13,7 +13,7 @@ pub(super) fn quantize(
     sources: &[&QuantizedStage],
     codes: &StageCodes,
     pixels: Option<PixelRange>,
-) -> ([Vec<i8>; 2], Codes) {
+) -> ([Vec<Table>; 2], Codes) {
     let plain = pixels.is_none() && stage.function == Function::X;
     let first = sources[0].codes.code;
     let output = if plain && functions.is_empty() && sources.iter().all(|source| source.codes.code == first) {
@@ -31,12 +31,14 @@ pub(super) fn quantize(
             table(code, |value| {
                 let value = stage.function.apply(before.apply(value));
                 match pixels {
-                    Some(pixels) => pixels.level(value).round() as u8 as i8,
+                    // As `grey_level` of the runtime reads it.
+                    Some(pixels) if code.is_wide() => ((pixels.level(value) - 128.0) * 256.0).round() as i16,
+                    Some(pixels) => level(pixels, value),
                     None => output.encode(value),
                 }
             })
         };
-        if functions.is_empty() { of(&Function::X).to_vec() } else { functions.iter().flat_map(of).collect() }
+        if functions.is_empty() { vec![of(&Function::X)] } else { functions.iter().map(of).collect() }
     });
     (tables, output.into())
 }

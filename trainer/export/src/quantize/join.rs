@@ -2,9 +2,13 @@
 //!
 //! ```text
 //! add        A, B = round(k · s / u),  u = max |k · s| / 2¹⁴ of both         k: the scales of the stage
+//!                                      or a little more, so that the lesser is exact where codes are int16
 //!            unit = u · f · scale[c]                      fold = A · z_a + B · z_b
 //! multiply   unit = s_a f_a · s_b f_b · scale[c]
 //! ```
+//!
+//! Of sums with int16 codes and products of two of them the last eight bits are rounded away, and the unit is 2⁸ times
+//! that.
 //!
 //! A unit is negative where the scale of the channel is, and so is its multiplier.
 
@@ -29,11 +33,17 @@ pub(super) fn add(
     let [a, b] = [0, 1].map(|place| scales[place] * sources[place].codes.code.scale);
     let common = a.abs().max(b.abs()) / MOST;
     let common = if common > 0.0 { common } else { 1.0 };
+    let wide = sources.iter().any(|source| source.codes.code.is_wide());
+    // Beside int8 codes the factor of int16 codes is small, so it is made a whole number.
+    let least = a.abs().min(b.abs());
+    let whole = (least / common).floor();
+    let common = if wide && whole >= 1.0 { least / whole } else { common };
     let factors = [a, b].map(|factor| (factor / common).round() as i16);
     let zero_points = sources.map(|source| i64::from(source.codes.code.zero_point));
     let fold = i64::from(factors[0]) * zero_points[0] + i64::from(factors[1]) * zero_points[1];
     // Both sources have the same factors, if any.
-    let of = |channel: usize| f64::from(common) * f64::from(sources[0].codes.factor(channel));
+    let (fold, shortened) = if wide { ((fold + 128).div_euclid(256), 256.0) } else { (fold, 1.0) };
+    let of = |channel: usize| shortened * f64::from(common) * f64::from(sources[0].codes.factor(channel));
     let (sums, codes) = rounded(stage, [scale, bias], of, fold, codes, pixels)?;
     Ok((factors, sums, codes))
 }
@@ -46,9 +56,10 @@ pub(super) fn multiply(
     codes: &StageCodes,
     pixels: Option<PixelRange>,
 ) -> Result<(Sums, Codes), ExportError> {
+    let both_wide = sources.iter().all(|source| source.codes.code.is_wide());
     let of = |channel: usize| {
         let units = sources.map(|source| f64::from(source.codes.code.scale) * f64::from(source.codes.factor(channel)));
-        units[0] * units[1]
+        units[0] * units[1] * if both_wide { 256.0 } else { 1.0 }
     };
     rounded(stage, channels, of, 0, codes, pixels)
 }

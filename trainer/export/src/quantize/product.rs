@@ -5,14 +5,23 @@
 //! unit   = sᵢ s_w
 //! fold   = zᵢ · Σ weight                                    so that no kernel adds an offset
 //! ```
+//!
+//! Where the source has int16 codes, s_w is greater if that is needed for Σ |weight| ≤ [`WIDE_WEIGHTS`]: the sum of
+//! products with codes up to 2¹⁵ and the bias then fit 32 bits.
 
 use std::borrow::Cow;
 
 use super::{QuantizedStage, Sums, Target, shift};
-use crate::calibrate::{Codes, StageCodes};
+use crate::calibrate::{Code, Codes, StageCodes};
 use crate::error::ExportError;
 use crate::layers::PixelRange;
 use crate::stage::{Block, Stage};
+
+/// The sum of a channel's weights that int16 codes are multiplied with, before these are rounded: rounding adds half a
+/// unit each at most, and 2¹⁵ · (40 000 + 8 000) + 2²⁸ is below 2³¹.
+const WIDE_WEIGHTS: f32 = 40_000.0;
+/// Weights of a channel for which that is so.
+const WIDE_DEPTH: usize = 16_000;
 
 /// Weights of all blocks, how sums become int8, and the code of the output.
 pub(super) fn quantize(
@@ -29,6 +38,10 @@ pub(super) fn quantize(
     }
     let Some(first) = blocks.first() else { return Err(ExportError::Order { stage: stage.name.clone() }) };
     let input = source.codes.code;
+    let depth = first.weights.len() / first.bias.len().max(1);
+    if input.is_wide() && depth > WIDE_DEPTH {
+        return Err(ExportError::Limit { what: "int16 values that one reads", limit: WIDE_DEPTH, found: depth });
+    }
     let channels = first.bias.len();
     let depthwise = groups > 1 && groups == usize::from(stage.shape.c) && groups == usize::from(source.shape.c);
     let grouped = groups > 1 && !depthwise;
@@ -53,7 +66,7 @@ pub(super) fn quantize(
         .enumerate()
         .map(|(index, set)| {
             let shift = |c| shift(stage, codes, channel(index, c)).abs() as f32;
-            (0..channels).map(|c| scale(set, c, input.scale, shift(c))).collect()
+            (0..channels).map(|c| scale(set, c, input, shift(c))).collect()
         })
         .collect();
     let coarsest = scales.iter().enumerate().flat_map(|(set, scales)| {
@@ -118,13 +131,18 @@ impl Rows<'_> {
 
 /// The scale that brings the largest weight of a channel to ±127; larger where the weights are so small beside the
 /// bias, which has the scale of the products, that sums would not fit the 24 bits of [`edgegen_runtime::Packing::Dsp`].
-fn scale(blocks: &[Rows<'_>], channel: usize, input_scale: f32, shift: f32) -> f32 {
+fn scale(blocks: &[Rows<'_>], channel: usize, input: Code, shift: f32) -> f32 {
     let largest = blocks
         .iter()
         .flat_map(|rows| rows.row(channel).iter().map(|w| w.abs()).reduce(f32::max))
         .fold(0.0f32, f32::max);
     let bias = blocks.iter().fold(0.0f32, |most, rows| most.max(rows.block.bias[channel].abs()));
     let bias = bias + shift;
-    let scale = (largest / 127.0).max(bias / (input_scale * (1 << 21) as f32));
+    let mut scale = (largest / 127.0).max(bias / (input.scale * (1 << 21) as f32));
+    if input.is_wide() {
+        let sum = |rows: &Rows<'_>| rows.row(channel).iter().map(|w| w.abs()).sum::<f32>();
+        let most = blocks.iter().map(sum).fold(0.0, f32::max);
+        scale = (largest / 127.0).max(bias / (input.scale * (1 << 28) as f32)).max(most / WIDE_WEIGHTS);
+    }
     if scale > 0.0 { scale } else { 1.0 }
 }

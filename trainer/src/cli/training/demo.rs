@@ -4,12 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use edgegen_runtime::Packing;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::cli::demo::{Args, BoardFigures, draw_sheet, photograph};
-use crate::cli::export::{self, Report};
+use crate::cli::export::{self, Form, Report};
 use crate::cli::source::{Source, read_model};
 use crate::cli::{Console, Ending, bytes, grouped, interrupt, table};
 use crate::data::{self, FetchOptions};
@@ -41,7 +40,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
 
     let path = out.join("model.egm");
     let run = super::open(&folder)?;
-    let report = export::export(&run, "demo", &[], Packing::Portable, &path)?;
+    let report = export::export(&run, "demo", &[], Form::default(), &path)?;
     let model = read_model(&path)?;
     let mut pictures = vec![out.join("float.png"), out.join("int8.png")];
     draw_sheet(&Source::Run(Box::new(run)), &pictures[0])?;

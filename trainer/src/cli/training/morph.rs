@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use edgegen_export::image_at;
 use edgegen_metrics::pixels;
 use edgegen_runtime::latent::keyframes::{KEY, LEG};
-use edgegen_runtime::{Model, Packing, Point};
+use edgegen_runtime::{Model, Point};
 use serde::Serialize;
 
 use crate::cli::import::Assumptions;
@@ -118,7 +118,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     let stations = morph::there_and_back(&found[0].codes, &found[1].codes, dims, args.legs.into(), args.curve);
     let [animation, path] = beside;
     let name = source.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    export::export(run, &name, &[(KEY, &morph::to_text(&stations))], Packing::Portable, &path)?;
+    export::export(run, &name, &[(KEY, &morph::to_text(&stations))], export::Form::default(), &path)?;
     let frames = frames(&path)?;
     images::save_gif(&animation, &frames, shape, images::GIF_DELAY_MS)?;
     let there = frames.iter().step_by(LEG.into()).take(usize::from(args.legs) + 1);
