@@ -41,7 +41,9 @@ use serde::Serialize;
 use crate::files::quoted;
 use crate::stderr;
 use table::table;
-use training::{data, devices, eval, lab, morph, train};
+#[cfg(feature = "train")]
+use table::table_of;
+use training::{compare, data, devices, eval, lab, morph, train};
 
 /// Train a generative model, export it to int8, run it on a microcontroller and see it on the display
 #[derive(Debug, Parser)]
@@ -74,6 +76,8 @@ enum Command {
     Sample(sample::Args),
     /// Measure how good a generator is, float and int8 side by side
     Eval(eval::Args),
+    /// Put several runs beside each other on one page: curves, samples, recipes with the differences marked
+    Compare(compare::Args),
     /// Find two images in a generator's latent space, and go from one to the other
     Morph(morph::Args),
     /// Show what lectures on GANs claim, measured and drawn; without a name, list the experiments
@@ -106,6 +110,7 @@ pub fn main() -> ExitCode {
         Command::Train(args) => train::run(&args, console),
         Command::Sample(args) => sample::run(&args, console),
         Command::Eval(args) => eval::run(&args, console),
+        Command::Compare(args) => compare::run(&args, console),
         Command::Morph(args) => morph::run(&args, console),
         Command::Lab(args) => lab::run(&args, console),
         Command::Export(args) => export::run(&args, console),

@@ -55,6 +55,9 @@ pub mod data {
         }
     }
 }
+pub mod compare {
+    pub use super::{Args, run};
+}
 pub mod eval {
     pub use super::{Args, run};
 }

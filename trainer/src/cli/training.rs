@@ -1,6 +1,7 @@
 //! The sub-commands and parts of sub-commands that need Burn. In a build without training `no_training.rs` takes the
 //! place of this module.
 
+pub mod compare;
 pub mod data;
 pub mod demo;
 pub mod devices;
