@@ -225,10 +225,13 @@ impl Report<'_> {
 
 /// What is compared stands in one chart, the rest each in its own; learning rates come last, only where they change.
 fn charts(series: &[Series]) -> Vec<Chart<'_>> {
-    const TOGETHER: [(&str, &str, &[&str]); 4] = [
+    const TOGETHER: [(&str, &str, &[&str]); 7] = [
         ("Losses", "loss", &["critic", "generator"]),
         ("Scores of the critic", "score", &["score_fake", "score_real"]),
         ("Errors of reconstruction", "error", &["fake", "real"]),
+        ("Fréchet distance in the judge's features", "distance", &["frechet", "frechet_real"]),
+        ("Precision and recall", "share", &["precision", "recall"]),
+        ("Sliced Wasserstein distance of pixels", "distance", &["sliced", "sliced_real"]),
         (RATES, "rate", &["lr_critic", "lr_generator"]),
     ];
     fn line((colour, one): (usize, &Series)) -> Line<'_> {

@@ -16,7 +16,7 @@ use crate::run::{GENERATOR, RECIPE};
 use crate::systems::System;
 
 /// How long and how fast a run learns, and how often it reports: what it may take up anew when it goes on.
-const FREE: [&str; 9] = [
+const FREE: [&str; 10] = [
     "train.steps",
     "train.lr_generator",
     "train.lr_critic",
@@ -26,6 +26,7 @@ const FREE: [&str; 9] = [
     "train.ema",
     "train.sample_every",
     "train.checkpoint_every",
+    "train.eval_every",
 ];
 
 /// A key of the recipe whose value is another one now.
