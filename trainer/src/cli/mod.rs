@@ -43,7 +43,7 @@ use crate::stderr;
 use table::table;
 #[cfg(feature = "train")]
 use table::table_of;
-use training::{compare, data, devices, eval, lab, morph, train};
+use training::{compare, data, devices, eval, lab, morph, new, train};
 
 /// Train a generative model, export it to int8, run it on a microcontroller and see it on the display
 #[derive(Debug, Parser)]
@@ -70,6 +70,8 @@ struct Console {
 enum Command {
     /// Check a folder of images before training, fetch data sets, or list them
     Data(data::Args),
+    /// Write a recipe for a folder of pictures, so that the model fits a board and trains within an hour
+    New(new::Args),
     /// Train what a recipe describes
     Train(train::Args),
     /// Draw samples of a run (float) or of a model file (int8)
@@ -107,6 +109,7 @@ pub fn main() -> ExitCode {
     let Cli { command, console } = Cli::parse();
     let result = interrupt::listen().and_then(|()| match command {
         Command::Data(args) => data::run(&args, console),
+        Command::New(args) => new::run(&args, console),
         Command::Train(args) => train::run(&args, console),
         Command::Sample(args) => sample::run(&args, console),
         Command::Eval(args) => eval::run(&args, console),

@@ -67,6 +67,9 @@ pub mod lab {
 pub mod morph {
     pub use super::{Args, run};
 }
+pub mod new {
+    pub use super::{Args, run};
+}
 pub mod train {
     pub use super::{Args, run};
 }

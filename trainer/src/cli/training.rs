@@ -8,6 +8,8 @@ pub mod devices;
 pub mod eval;
 pub mod lab;
 pub mod morph;
+pub mod new;
+mod room;
 mod stacked;
 pub mod train;
 
