@@ -99,6 +99,7 @@ const CRATES: [(&str, &[&str]); 6] = [
             "parse",
             "lower",
             "run",
+            "judge",
             "morph",
             "invert",
             "train",

@@ -14,6 +14,7 @@
 //! | [`train`](mod@train) | the loop: the only place with steps and files |
 //! | [`checkpoint`] | everything a run needs to go on bit for bit |
 //! | [`run`] | a finished run, ready to draw |
+//! | [`judge`] | a frozen classifier, through which measures look |
 //! | [`eval`] | how good it is: the measures of `edgegen-metrics`, through a judge |
 //! | [`invert`](mod@invert) | from an image to a latent vector that makes it |
 //! | [`morph`](mod@morph) | the way between two points of latent space |
@@ -43,6 +44,8 @@ pub mod device;
 pub mod eval;
 #[cfg(feature = "train")]
 pub mod invert;
+#[cfg(feature = "train")]
+pub mod judge;
 #[cfg(feature = "train")]
 pub mod lab;
 #[cfg(feature = "train")]

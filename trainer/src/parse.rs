@@ -118,6 +118,8 @@ impl Recipe {
             ensure!(value >= 1, "[train] {key} must be at least 1, found {value}");
             ensure!(i64::try_from(value).is_ok(), "[train] {key} must be at most 2^63 - 1, found {value}");
         }
+        let every = train.eval_every;
+        ensure!(i64::try_from(every).is_ok(), "[train] eval_every must be at most 2^63 - 1, found {every}");
         ensure!(train.batch <= MAX_BATCH, "[train] batch must be at most {MAX_BATCH}, found {}", train.batch);
         ensure!(
             train.critic_steps <= MAX_CRITIC_STEPS,

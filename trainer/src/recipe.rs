@@ -68,6 +68,8 @@ pub struct TrainConfig {
     pub sample_every: u64,
     /// Steps between checkpoints.
     pub checkpoint_every: u64,
+    /// Steps between measures on a small set; 0 for none.
+    pub eval_every: u64,
 }
 
 impl Default for TrainConfig {
@@ -86,6 +88,7 @@ impl Default for TrainConfig {
             ema: 0.998,
             sample_every: 500,
             checkpoint_every: 500,
+            eval_every: 0,
         }
     }
 }

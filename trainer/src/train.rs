@@ -5,7 +5,7 @@
 //! | file | what |
 //! | --- | --- |
 //! | `recipe.toml` | the recipe as run, with all defaults written out |
-//! | `metrics.jsonl` | one line a step: losses, scores, learning rates; signs of failure |
+//! | `metrics.jsonl` | one line a step: losses, scores, learning rates; signs of failure; measures |
 //! | `samples/step-N.png` | the averaged generator on the same latents each time; points of the plane over real ones; of pairs input, output and target |
 //! | `samples/film.gif` | of points, all of these in turn |
 //! | `generator.safetensors` | the averaged weights, as they ship; of a judge, `judge.safetensors` |
@@ -32,6 +32,7 @@ use crate::systems::{self, Losses};
 
 mod feed;
 mod folder;
+mod measure;
 mod order;
 mod progress;
 pub mod report;
@@ -209,6 +210,9 @@ fn run(recipe: &Recipe, data: Data<'_>, options: &Options) -> Result<Summary> {
         let step = session.step_count();
         progress.step(step, &losses);
         let drawn = if step.is_multiple_of(config.sample_every) { session.sample_and_judge()? } else { None };
+        if step.is_multiple_of(config.eval_every) {
+            session.measure()?;
+        }
         for sign in [sign, drawn].into_iter().flatten() {
             progress.say(&format!("warning at step {step}: {}", sign.advice(recipe)));
         }

@@ -147,3 +147,36 @@ fn a_folder_is_checked_before_it_is_trained_on() {
     assert!(error.contains("would become data"), "{error}");
     assert!(refused(root, &["data", "check", "nothing"]).contains("nothing at 'nothing'"));
 }
+
+#[test]
+fn a_folder_becomes_a_recipe_that_fits_a_board() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    for (class, count) in [("cat", 10), ("dog", 12)] {
+        (0..count).for_each(|seed| picture(at, &format!("my pets/{class}/{seed}.png"), seed));
+    }
+    let (out, _) = done(at, &["new", "my pets", "--board", "lm3s6965evb", "--quiet", "--json"]);
+    let report: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((&report["recipe"], &report["panel"]), (&"my pets.toml".into(), &"ssd0323".into()));
+    assert!(report["flash"][0].as_u64() < report["flash"][1].as_u64());
+    let recipe = fs::read_to_string(at.join("my pets.toml")).unwrap();
+    for part in ["system = \"cgan\"", "size = 8", "channels = 1", "classes = 2", "augment = [\"translation\"]"] {
+        assert!(recipe.contains(part), "{part}: {recipe}");
+    }
+    assert!(refused(at, &["new", "my pets"]).contains("expected no file yet at my pets.toml"));
+
+    let train = ["train", "my pets.toml", "--steps", "2", "--quiet", "--board", "lm3s6965evb"];
+    done(at, &[&train[..], &["--out", "a"]].concat());
+    done(at, &["train", "my pets.toml", "--steps", "2", "--seed", "9", "--quiet", "--out", "b"]);
+    let (out, _) = done(at, &["compare", "a", "b", "--json"]);
+    let compared: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(compared["differences"], serde_json::json!({ "seed": [1, 9] }));
+    assert!(fs::read_to_string(at.join("compare.html")).unwrap().contains("1 of"));
+
+    let large =
+        recipe.replace("size = 8", "size = 64").replace("\nchannels = [32]", "\nchannels = [256, 256, 256, 256]");
+    fs::write(at.join("large.toml"), large).unwrap();
+    let told = refused(at, &["train", "large.toml", "--board", "lm3s6965evb", "--quiet"]);
+    assert!(told.contains("large.toml: what this recipe trains would not fit the lm3s6965evb: "), "{told}");
+    assert!(told.contains("of flash missing") && !at.join("runs").exists(), "{told}");
+}

@@ -41,7 +41,9 @@ use serde::Serialize;
 use crate::files::quoted;
 use crate::stderr;
 use table::table;
-use training::{data, devices, eval, lab, morph, train};
+#[cfg(feature = "train")]
+use table::table_of;
+use training::{compare, data, devices, eval, lab, morph, new, train};
 
 /// Train a generative model, export it to int8, run it on a microcontroller and see it on the display
 #[derive(Debug, Parser)]
@@ -68,12 +70,16 @@ struct Console {
 enum Command {
     /// Check a folder of images before training, fetch data sets, or list them
     Data(data::Args),
+    /// Write a recipe for a folder of pictures, so that the model fits a board and trains within an hour
+    New(new::Args),
     /// Train what a recipe describes
     Train(train::Args),
     /// Draw samples of a run (float) or of a model file (int8)
     Sample(sample::Args),
     /// Measure how good a generator is, float and int8 side by side
     Eval(eval::Args),
+    /// Put several runs beside each other on one page: curves, samples, recipes with the differences marked
+    Compare(compare::Args),
     /// Find two images in a generator's latent space, and go from one to the other
     Morph(morph::Args),
     /// Show what lectures on GANs claim, measured and drawn; without a name, list the experiments
@@ -103,9 +109,11 @@ pub fn main() -> ExitCode {
     let Cli { command, console } = Cli::parse();
     let result = interrupt::listen().and_then(|()| match command {
         Command::Data(args) => data::run(&args, console),
+        Command::New(args) => new::run(&args, console),
         Command::Train(args) => train::run(&args, console),
         Command::Sample(args) => sample::run(&args, console),
         Command::Eval(args) => eval::run(&args, console),
+        Command::Compare(args) => compare::run(&args, console),
         Command::Morph(args) => morph::run(&args, console),
         Command::Lab(args) => lab::run(&args, console),
         Command::Export(args) => export::run(&args, console),

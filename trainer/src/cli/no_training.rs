@@ -55,6 +55,9 @@ pub mod data {
         }
     }
 }
+pub mod compare {
+    pub use super::{Args, run};
+}
 pub mod eval {
     pub use super::{Args, run};
 }
@@ -62,6 +65,9 @@ pub mod lab {
     pub use super::{Args, run};
 }
 pub mod morph {
+    pub use super::{Args, run};
+}
+pub mod new {
     pub use super::{Args, run};
 }
 pub mod train {

@@ -7,12 +7,18 @@ use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 /// A table with a head and aligned columns. Where it is wider than the terminal, rows and columns change places if that fits, or else
 /// cells are broken into lines between their words, or each row becomes a table of its own. `COLUMNS` says how wide a terminal is where the system does not; files and pipes are of any width.
 pub fn table<const COLUMNS: usize>(head: [&str; COLUMNS], rows: impl IntoIterator<Item = [String; COLUMNS]>) -> String {
-    let rows: Vec<[String; COLUMNS]> = rows.into_iter().collect();
-    fit(&head, &rows, width())
+    let rows: Vec<Vec<String>> = rows.into_iter().map(Vec::from).collect();
+    table_of(&head, &rows)
 }
 
-fn fit<const COLUMNS: usize>(head: &[&str; COLUMNS], rows: &[[String; COLUMNS]], width: Option<usize>) -> String {
-    let natural = draw(head.to_vec(), rows.iter().map(<[String; COLUMNS]>::as_slice).collect());
+/// [`table`] of a number of columns that is not known before; each row has as many as the head.
+pub fn table_of(head: &[&str], rows: &[Vec<String>]) -> String {
+    fit(head, rows, width())
+}
+
+fn fit(head: &[&str], rows: &[Vec<String>], width: Option<usize>) -> String {
+    let columns = head.len();
+    let natural = draw(head.to_vec(), rows.iter().map(Vec::as_slice).collect());
     let Some(width) = width.filter(|&width| widest(&natural) > width) else { return natural.to_string() };
     // A line for each column, with its name before it.
     let turned = head.iter().enumerate().map(|(column, name)| {
@@ -20,7 +26,7 @@ fn fit<const COLUMNS: usize>(head: &[&str; COLUMNS], rows: &[[String; COLUMNS]],
         std::iter::once((*name).to_owned()).chain(cells).collect::<Vec<_>>()
     });
     let mut turned: Vec<Vec<String>> = turned.collect();
-    if rows.len() < COLUMNS {
+    if rows.len() < columns {
         let first = turned.remove(0);
         let sideways = draw(first.iter().map(String::as_str).collect(), turned.iter().map(Vec::as_slice).collect());
         if widest(&sideways) <= width {
@@ -28,7 +34,7 @@ fn fit<const COLUMNS: usize>(head: &[&str; COLUMNS], rows: &[[String; COLUMNS]],
         }
     }
     // Cells may be broken between words, not in the middle of one.
-    let words: Vec<usize> = (0..COLUMNS).map(|column| longest_word(head[column], rows, column)).collect();
+    let words: Vec<usize> = (0..columns).map(|column| longest_word(head[column], rows, column)).collect();
     if words.iter().map(|word| word + 1).sum::<usize>() + 2 <= width {
         let mut broken = natural;
         for (column, word) in broken.column_iter_mut().zip(&words) {
@@ -38,8 +44,8 @@ fn fit<const COLUMNS: usize>(head: &[&str; COLUMNS], rows: &[[String; COLUMNS]],
         return within(broken, width);
     }
     // A table for each row, then.
-    let row = |row: &[String; COLUMNS]| {
-        let cells: Vec<Vec<String>> = (1..COLUMNS).map(|at| vec![head[at].to_owned(), row[at].clone()]).collect();
+    let row = |row: &Vec<String>| {
+        let cells: Vec<Vec<String>> = (1..columns).map(|at| vec![head[at].to_owned(), row[at].clone()]).collect();
         within(draw(vec![head[0], &row[0]], cells.iter().map(Vec::as_slice).collect()), width)
     };
     rows.iter().map(row).collect::<Vec<_>>().join("\n")
@@ -51,7 +57,7 @@ fn within(mut table: Table, width: usize) -> String {
 }
 
 /// The width of the longest word of a column.
-fn longest_word<const COLUMNS: usize>(head: &str, rows: &[[String; COLUMNS]], column: usize) -> usize {
+fn longest_word(head: &str, rows: &[Vec<String>], column: usize) -> usize {
     let cells = rows.iter().map(|row| row[column].as_str()).chain([head]);
     cells.flat_map(str::split_whitespace).map(console::measure_text_width).max().unwrap_or(0)
 }
@@ -88,7 +94,7 @@ mod tests {
     #[test]
     fn a_table_fits_the_terminal() {
         let head = ["name", "what it is", "size", "place"];
-        let row = |name: &str| [name, "a board with a display", "5×5", "a shelf in Rome"].map(str::to_owned);
+        let row = |name: &str| [name, "a board with a display", "5×5", "a shelf in Rome"].map(str::to_owned).to_vec();
         let one = [row("one")];
         let natural = fit(&head, &one, None);
         assert_eq!(fit(&head, &one, Some(widths(&natural))), natural);

@@ -1,12 +1,15 @@
 //! The sub-commands and parts of sub-commands that need Burn. In a build without training `no_training.rs` takes the
 //! place of this module.
 
+pub mod compare;
 pub mod data;
 pub mod demo;
 pub mod devices;
 pub mod eval;
 pub mod lab;
 pub mod morph;
+pub mod new;
+mod room;
 mod stacked;
 pub mod train;
 

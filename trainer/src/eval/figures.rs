@@ -4,9 +4,9 @@ use edgegen_metrics::neighbours::{self, Memorisation, Overlap};
 use edgegen_metrics::{Features, classes, frechet, mmd, parzen, pixels, sliced};
 use serde::Serialize;
 
-use super::judge::{Judge, Seen};
 use super::rotations;
 use crate::data::Dataset;
+use crate::judge::{Judge, Seen};
 use crate::rng::Rng;
 
 /// Neighbours of precision, recall, density and coverage.

@@ -2,7 +2,6 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `judge.rs` | a frozen classifier: features, classes, the hash of its weights |
 //! | `rotations.rs` | a judge that learns from images without labels |
 //! | `figures.rs` | all measures of one set of images |
 //! | `gan_train.rs` | a classifier that learns from generated images |
@@ -18,11 +17,10 @@ pub mod controls;
 pub mod figures;
 pub mod gan_train;
 pub mod inversion;
-pub mod judge;
 pub mod plane;
 pub mod rotations;
 pub mod stacked;
 
+pub use crate::judge::Judge;
 pub use figures::{Figures, Flag, Reference};
 pub use inversion::{Inversion, inversion};
-pub use judge::Judge;

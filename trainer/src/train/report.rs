@@ -23,10 +23,12 @@ use crate::run::{GENERATOR, JUDGE, RECIPE};
 use crate::systems::PAIRED;
 
 mod chart;
+mod compare;
 mod metrics;
 
-use chart::Chart;
-use metrics::{Metrics, Series};
+use chart::{Chart, Drawn, Line};
+pub use compare::{Compared, Comparison, compare, written};
+use metrics::{Metrics, RECENT, Series};
 
 /// Name of the report in a run folder.
 pub const REPORT: &str = "report.html";
@@ -36,8 +38,6 @@ const SHEETS: usize = 40;
 const SHEET_BYTES: u64 = 12_000_000;
 /// Title of the chart of learning rates.
 const RATES: &str = "Learning rates";
-/// Steps whose mean stands in the table of values.
-const RECENT: usize = 100;
 
 /// Writes the report of the run folder `folder`, of the files that are there so far. `device` is what computes, a name
 /// of [`DEVICES`](crate::device::DEVICES).
@@ -64,8 +64,25 @@ pub fn write(folder: &Path, device: &str) -> Result<()> {
 type Sheet = (u64, Vec<u8>);
 
 /// The sheets of a folder up to a step, in their order, thinned out evenly with the first and the last among them.
-/// Later ones are of steps that a killed run had done and will do again.
 fn sheets(folder: &Path, last: u64) -> Result<Vec<Sheet>> {
+    let found = list_sheets(folder, last)?;
+    let mean = found.iter().map(|(_, _, bytes)| bytes).sum::<u64>() / found.len().max(1) as u64;
+    let count = found.len().min(SHEETS).min((SHEET_BYTES / mean.max(1)).max(2) as usize);
+    (0..count).map(|index| read_sheet(&found[index * (found.len() - 1) / (count - 1).max(1)])).collect()
+}
+
+/// The last of them.
+fn newest_sheet(folder: &Path, last: u64) -> Result<Option<Sheet>> {
+    list_sheets(folder, last)?.last().map(read_sheet).transpose()
+}
+
+fn read_sheet((step, path, _): &(u64, PathBuf, u64)) -> Result<Sheet> {
+    Ok((*step, fs::read(path).with_context(|| format!("cannot read {}", path.display()))?))
+}
+
+/// Steps, paths and bytes of a folder's sheets up to a step, in their order. Later ones are of steps that a killed run had
+/// done and will do again.
+fn list_sheets(folder: &Path, last: u64) -> Result<Vec<(u64, PathBuf, u64)>> {
     let cannot = || format!("cannot read {}", folder.display());
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
@@ -81,12 +98,7 @@ fn sheets(folder: &Path, last: u64) -> Result<Vec<Sheet>> {
         }
     }
     found.sort();
-    let mean = found.iter().map(|(_, _, bytes)| bytes).sum::<u64>() / found.len().max(1) as u64;
-    let count = found.len().min(SHEETS).min((SHEET_BYTES / mean.max(1)).max(2) as usize);
-    let chosen = (0..count).map(|index| &found[index * (found.len() - 1) / (count - 1).max(1)]);
-    chosen
-        .map(|(step, path, _)| Ok((*step, fs::read(path).with_context(|| format!("cannot read {}", path.display()))?)))
-        .collect()
+    Ok(found)
 }
 
 struct Report<'a> {
@@ -106,14 +118,12 @@ impl Report<'_> {
         let whole = fs::canonicalize(self.folder).unwrap_or_else(|_| self.folder.to_owned());
         let name = escape(&whole.file_name().unwrap_or(whole.as_os_str()).to_string_lossy());
         let (last, steps) = (self.metrics.last, train.steps);
-        let mut html = format!(
-            "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-             <title>{name} · edgegen</title>\n\
-             <style>\n{}</style>\n</head>\n<body>\n<header>\n<h1>{name}</h1>\n\
+        let mut html = head(&name);
+        let _ = write!(
+            html,
+            "<h1>{name}</h1>\n\
              <p>{} on {}, {}, batches of {}, seed {seed}</p>\n\
              <p><progress max=\"{}\" value=\"{last}\"></progress> step {last} of {steps}</p>\n</header>\n<main>\n",
-            include_str!("report/page.css"),
             escape(system),
             escape(&data.name),
             match data.channels {
@@ -151,10 +161,8 @@ impl Report<'_> {
             return;
         }
         *html += "<section class=\"bad\">\n<h2>Signs of failure</h2>\n<ul>\n";
-        for (step, sign) in &self.metrics.signs {
-            let known: Result<Outcome, Error> = Outcome::deserialize(StrDeserializer::new(sign));
-            let advice = known.map_or_else(|_| sign.clone(), |outcome| outcome.advice(&self.recipe));
-            let _ = writeln!(html, "<li>Step {step}: {}</li>", escape(&advice));
+        for sign in &self.metrics.signs {
+            let _ = writeln!(html, "<li>{}</li>", escape(&sign_text(sign, &self.recipe)));
         }
         *html += "</ul>\n</section>\n";
     }
@@ -173,15 +181,14 @@ impl Report<'_> {
         let _ = writeln!(
             html,
             "</div>\n<details>\n<summary>Values</summary>\n<div class=\"wide\"><table>\n<tr><th>name</th><th>last</th>\
-             <th>mean of the last {RECENT}</th><th>least</th><th>largest</th></tr>"
+             <th>mean of the last {RECENT} steps</th><th>least</th><th>largest</th></tr>"
         );
-        for Series { name, points } in &self.metrics.series {
-            let recent = &points[points.len().saturating_sub(RECENT)..];
-            let mean = recent.iter().map(|(_, value)| value).sum::<f64>() / recent.len().max(1) as f64;
-            let values = || points.iter().map(|&(_, value)| value);
-            let cells = [values().next_back(), Some(mean), values().reduce(f64::min), values().reduce(f64::max)];
-            let cells = cells.into_iter().flatten().map(|value| format!("<td>{}</td>", short(value)));
-            let _ = writeln!(html, "<tr><th>{}</th>{}</tr>", escape(name), cells.collect::<String>());
+        for series in &self.metrics.series {
+            let values = || series.points.iter().map(|&(_, value)| value);
+            let ends = [values().reduce(f64::min), values().reduce(f64::max)];
+            let cells = [values().next_back(), Some(series.recent())].into_iter().chain(ends);
+            let cells = cells.flatten().map(|value| format!("<td>{}</td>", short(value)));
+            let _ = writeln!(html, "<tr><th>{}</th>{}</tr>", escape(&series.name), cells.collect::<String>());
         }
         *html += "</table></div>\n</details>\n</section>\n";
     }
@@ -218,31 +225,54 @@ impl Report<'_> {
 
 /// What is compared stands in one chart, the rest each in its own; learning rates come last, only where they change.
 fn charts(series: &[Series]) -> Vec<Chart<'_>> {
-    const TOGETHER: [(&str, &str, &[&str]); 4] = [
+    const TOGETHER: [(&str, &str, &[&str]); 7] = [
         ("Losses", "loss", &["critic", "generator"]),
         ("Scores of the critic", "score", &["score_fake", "score_real"]),
         ("Errors of reconstruction", "error", &["fake", "real"]),
+        ("Fréchet distance in the judge's features", "distance", &["frechet", "frechet_real"]),
+        ("Precision and recall", "share", &["precision", "recall"]),
+        ("Sliced Wasserstein distance of pixels", "distance", &["sliced", "sliced_real"]),
         (RATES, "rate", &["lr_critic", "lr_generator"]),
     ];
+    fn line((colour, one): (usize, &Series)) -> Line<'_> {
+        Line { name: title(&one.name), colour, points: &one.points }
+    }
     let together = TOGETHER.iter().map(|(title, axis, names)| Chart {
         title: (*title).to_owned(),
         axis: (*axis).to_owned(),
-        series: series.iter().filter(|one| names.contains(&&*one.name)).collect(),
-        is_exact: *title == RATES,
+        lines: series.iter().filter(|one| names.contains(&&*one.name)).enumerate().map(line).collect(),
+        drawn: if *title == RATES { Drawn::Exact } else { Drawn::All },
     });
     let alone = series.iter().filter(|one| !TOGETHER.iter().any(|(_, _, names)| names.contains(&&*one.name)));
-    let alone = alone.map(|one| {
-        let name = one.name.replace('_', " ");
-        Chart { title: name.clone(), axis: name, series: vec![one], is_exact: false }
+    let alone = alone.map(|one| Chart {
+        title: title(&one.name),
+        axis: title(&one.name),
+        lines: vec![line((0, one))],
+        drawn: Drawn::All,
     });
     let mut charts: Vec<_> = together.chain(alone).collect();
-    charts.sort_by_key(|chart| chart.is_exact);
-    let changes = |one: &&Series| one.points.iter().any(|(_, value)| *value != one.points[0].1);
-    charts.retain(|chart| match chart.is_exact {
-        true => chart.series.iter().any(changes),
-        false => chart.series.iter().any(|one| !one.points.is_empty()),
+    charts.sort_by_key(|chart| chart.drawn == Drawn::Exact);
+    let changes = |one: &Line<'_>| one.points.iter().any(|(_, value)| *value != one.points[0].1);
+    charts.retain(|chart| match chart.drawn {
+        Drawn::Exact => chart.lines.iter().any(changes),
+        _ => chart.lines.iter().any(|one| !one.points.is_empty()),
     });
     charts
+}
+
+/// The name of a value as people read it.
+fn title(name: &str) -> String {
+    name.replace('_', " ")
+}
+
+/// A page up to its heading; `name` is HTML.
+fn head(name: &str) -> String {
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <title>{name} · edgegen</title>\n<style>\n{}</style>\n</head>\n<body>\n<header>\n",
+        include_str!("report/page.css")
+    )
 }
 
 /// The sample sheets with a slider over their steps; without scripts the last one.
@@ -265,6 +295,12 @@ fn show(html: &mut String, sheets: &[Sheet]) {
     }
     *html += "</div>\n<p class=\"soft\">Always from the same inputs: only the generator changes. Arrow keys move the \
               slider.</p>\n</section>\n";
+}
+
+/// What went wrong at a step, with what to try; of a later version's sign its name.
+fn sign_text((step, sign): &(u64, String), recipe: &Recipe) -> String {
+    let known: Result<Outcome, Error> = Outcome::deserialize(StrDeserializer::new(sign));
+    format!("Step {step}: {}", known.map_or_else(|_| sign.clone(), |outcome| outcome.advice(recipe)))
 }
 
 /// A value in about four digits.

@@ -16,7 +16,7 @@ use crate::run::{GENERATOR, RECIPE};
 use crate::systems::System;
 
 /// How long and how fast a run learns, and how often it reports: what it may take up anew when it goes on.
-const FREE: [&str; 9] = [
+const FREE: [&str; 10] = [
     "train.steps",
     "train.lr_generator",
     "train.lr_critic",
@@ -26,6 +26,7 @@ const FREE: [&str; 9] = [
     "train.ema",
     "train.sample_every",
     "train.checkpoint_every",
+    "train.eval_every",
 ];
 
 /// A key of the recipe whose value is another one now.
@@ -45,17 +46,19 @@ impl fmt::Display for Change {
 
 /// All keys, as `table.key`, in which two recipes differ; where they began is no part of it.
 fn changes(before: &Recipe, now: &Recipe) -> Vec<Change> {
-    let [before, now] = [before, now].map(|recipe| {
-        let recipe = Recipe { from: None, ..recipe.clone() };
-        let table: Table = recipe.to_toml().parse().expect("a recipe writes TOML");
-        let mut values = BTreeMap::new();
-        flatten("", &table, &mut values);
-        values
-    });
+    let [before, now] = [before, now].map(|recipe| keys(&Recipe { from: None, ..recipe.clone() }));
     let keys = before.keys().chain(now.keys().filter(|&key| !before.contains_key(key)));
     let change =
         |key: &String| Change { key: key.clone(), before: before.get(key).cloned(), now: now.get(key).cloned() };
     keys.map(change).filter(|change| change.before != change.now).collect()
+}
+
+/// All values of a recipe, defaults too, by `table.key`.
+pub(super) fn keys(recipe: &Recipe) -> BTreeMap<String, Value> {
+    let table: Table = recipe.to_toml().parse().expect("a recipe writes TOML");
+    let mut values = BTreeMap::new();
+    flatten("", &table, &mut values);
+    values
 }
 
 fn flatten(prefix: &str, table: &Table, values: &mut BTreeMap<String, Value>) {

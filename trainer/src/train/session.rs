@@ -12,6 +12,7 @@ use serde_json::Map;
 use super::Options;
 use super::feed::{Feed, Points};
 use super::folder::{self, Claim};
+use super::measure::Measure;
 use super::order::Order;
 use super::verdict::{Look, Outcome, Watch};
 use super::{report, resume};
@@ -110,6 +111,7 @@ pub(super) struct Session<'a> {
     /// Classes that the grid takes in turn, at least 1.
     groups: usize,
     watch: Watch,
+    measure: Option<Measure>,
     /// The latest sample sheet and the step it was drawn after.
     sheet: Option<(u64, PathBuf)>,
     notes: Vec<String>,
@@ -181,6 +183,18 @@ impl<'a> Session<'a> {
         let train = &recipe.train;
         let look = (!grid.is_empty()).then(|| data.look(groups > 1, recipe.seed));
         let watch = Watch::new(recipe, state.signs.clone(), look);
+        let measure = match (train.eval_every, system.trained(), data) {
+            (0, ..) => None,
+            (_, Trained::Generator(generator), Data::Images(dataset)) => {
+                Some(Measure::new(recipe, dataset, &generator, device)?)
+            }
+            _ => anyhow::bail!(
+                "expected a generator of single images with [train] eval_every, found system = \"{}\" on {}: leave it out",
+                recipe.system,
+                recipe.data.name
+            ),
+        };
+        notes.extend(measure.as_ref().map(Measure::note));
         let feed = match data {
             Data::Images(dataset) => {
                 Feed::Images(Order::new(dataset, None, train, state.order.clone(), state.position))
@@ -205,6 +219,7 @@ impl<'a> Session<'a> {
             grid,
             groups,
             watch,
+            measure,
             sheet,
             notes,
             _claim: claim,
@@ -308,6 +323,19 @@ impl<'a> Session<'a> {
             self.log_sign(sign, step)?;
         }
         Ok(sign)
+    }
+
+    /// Measures the generator and writes that down.
+    pub(super) fn measure(&mut self) -> Result<()> {
+        let (Some(measure), Trained::Generator(generator)) = (&self.measure, self.system.trained()) else {
+            return Ok(());
+        };
+        let mut line = Map::from_iter([("step".to_owned(), self.state.step.into())]);
+        // What is not finite, a JSON file cannot say.
+        line.extend(
+            measure.of(&generator, self.device).into_iter().map(|(name, value)| (name.to_owned(), value.into())),
+        );
+        self.log_sign(None, line)
     }
 
     /// The sample sheet of this step, drawn if it is not there yet; a judge draws none.

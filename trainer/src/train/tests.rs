@@ -127,6 +127,35 @@ fn points_resume_bit_for_bit() {
     check_report(&resumed, 10, fs::read_dir(resumed.join("samples")).unwrap().count() - 1);
 }
 
+#[test]
+fn measuring_changes_nothing_that_is_learned() {
+    let folder = tempfile::tempdir().unwrap();
+    let [plain, measured, resumed] = ["plain", "measured", "resumed"].map(|name| folder.path().join(name));
+    let recipe = |steps, eval_every| {
+        let mut recipe = recipe("dcgan", steps);
+        recipe.train.eval_every = eval_every;
+        recipe
+    };
+    let dataset = dataset(16);
+    train_on(&recipe(20, 0), &dataset, &options(&plain)).unwrap();
+    train_on(&recipe(20, 5), &dataset, &options(&measured)).unwrap();
+    train_on(&recipe(10, 5), &dataset, &options(&resumed)).unwrap();
+    train_on(&recipe(20, 5), &dataset, &Options { resume: true, ..options(&resumed) }).unwrap();
+    assert!(learned(&measured) == learned(&resumed), "measures, too");
+    let weights = |run: &Path| fs::read(run.join(crate::run::GENERATOR)).unwrap();
+    assert_eq!(weights(&plain), weights(&measured));
+    let lines = fs::read_to_string(measured.join(METRICS)).unwrap();
+    let found: Vec<&str> = lines.lines().filter(|line| line.contains("sliced")).collect();
+    assert_eq!((lines.lines().count(), found.len()), (24, 4));
+    assert!(found[3].contains("\"step\":20") && !lines.contains("frechet"), "there is no judge of bars: {}", found[3]);
+    let html = fs::read_to_string(measured.join(report::REPORT)).unwrap();
+    assert!(html.contains("Sliced Wasserstein distance of pixels") && html.contains("sliced real"));
+
+    let few = Dataset { images: dataset.images[..256 * 39].to_vec(), labels: None, ..dataset };
+    let refused = train_on(&recipe(1, 1), &few, &options(&folder.path().join("few"))).unwrap_err().to_string();
+    assert!(refused.contains("expected at least 40 images to measure with, found 39 in bars"), "{refused}");
+}
+
 /// Every step is on the curves, every sheet in the page.
 fn check_report(run: &Path, steps: usize, sheets: usize) {
     let html = fs::read_to_string(run.join(report::REPORT)).unwrap();

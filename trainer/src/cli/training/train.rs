@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use edgegen_sim::boards;
 
-use crate::cli::{Console, Ending, interrupt, quoted};
+use super::room;
+use crate::cli::{Console, Ending, bytes, interrupt, quoted};
 use crate::recipe::Recipe;
 use crate::train;
 
@@ -33,6 +35,9 @@ pub struct Args {
     /// Go on from the checkpoint in the run folder; steps, rates and intervals may be others than before
     #[arg(long)]
     resume: bool,
+    /// Refuse before the first step what would not fit this board, one of `edgegen boards`
+    #[arg(long)]
+    board: Option<String>,
     /// Begin with the weights of this run, or shipped model, instead of random ones
     #[arg(long, value_name = "RUN", conflicts_with = "resume")]
     from: Option<PathBuf>,
@@ -48,6 +53,13 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     }
     recipe.data.skip_bad |= args.skip_bad;
     recipe.check()?;
+    if let Some(name) = &args.board {
+        let board = boards::find(name)?;
+        let fit = room::check(&recipe, &board).with_context(|| args.recipe.display().to_string())?;
+        let [flash, ram] = [fit.flash[0], fit.ram[0]].map(bytes);
+        console
+            .say(&format!("it will fit the {name}, with {flash} of flash and {ram} of RAM; an image {}", fit.time()));
+    }
     let name = args.recipe.file_stem().unwrap_or_default();
     let options = train::Options {
         device: args.device.clone(),

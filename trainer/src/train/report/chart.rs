@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use super::metrics::Series;
 use crate::markup::escape;
 
 /// Width and height of a chart in units of its own, small ones: on a narrow screen its text is still readable.
@@ -22,32 +21,50 @@ pub(super) struct Chart<'a> {
     /// What the vertical axis measures.
     pub(super) axis: String,
     /// With at least one point in all.
-    pub(super) series: Vec<&'a Series>,
-    /// Of values without noise, such as learning rates, a mean would be wrong.
-    pub(super) is_exact: bool,
+    pub(super) lines: Vec<Line<'a>>,
+    pub(super) drawn: Drawn,
+}
+
+/// One of them.
+pub(super) struct Line<'a> {
+    /// As the legend has it.
+    pub(super) name: String,
+    /// The colour, a number below 8.
+    pub(super) colour: usize,
+    /// Steps and values.
+    pub(super) points: &'a [(u64, f64)],
+}
+
+/// What is drawn of a curve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Drawn {
+    /// Values without noise, such as learning rates, of which a mean would be wrong.
+    Exact,
+    /// The running mean, and every value behind it.
+    All,
+    /// The running mean alone, where many curves would hide each other.
+    Mean,
 }
 
 /// Adds the chart, with its legend.
 pub(super) fn figure(html: &mut String, chart: &Chart<'_>) {
-    let Chart { title, axis, series, is_exact } = chart;
-    let window = if *is_exact { 0.0 } else { WINDOW };
-    let values = || series.iter().flat_map(|series| series.points.iter().map(|&(_, value)| value));
-    let steps = || series.iter().flat_map(|series| series.points.iter().map(|&(step, _)| step as f64));
-    let [bottom, top] = range(values().collect());
+    let Chart { title, axis, lines: of, drawn } = chart;
+    let window = if *drawn == Drawn::Exact { 0.0 } else { WINDOW };
+    let curves: Vec<Curve> = of.iter().map(|line| thin(line.points, window)).collect();
+    let [bottom, top] = range(match drawn {
+        Drawn::Mean => curves.iter().flat_map(|curve| curve.smooth.iter().map(|&(_, value)| value)).collect(),
+        _ => of.iter().flat_map(|line| line.points.iter().map(|&(_, value)| value)).collect(),
+    });
+    let steps = || of.iter().flat_map(|line| line.points.iter().map(|&(step, _)| step as f64));
     let [first, last] = [steps().fold(f64::INFINITY, f64::min), steps().fold(f64::NEG_INFINITY, f64::max)];
     let last = if last > first { last } else { first + 1.0 };
     let x = |step: f64| AREA[0] + (step - first) / (last - first) * (AREA[2] - AREA[0]);
     let y = |value: f64| AREA[3] - (value - bottom) / (top - bottom) * (AREA[3] - AREA[1]);
 
     let _ = write!(html, "<figure>\n<figcaption>{}</figcaption>\n<ul class=\"legend\">", escape(title));
-    // The name of a single curve is at the axis.
-    for (index, series) in series.iter().enumerate().filter(|_| series.len() > 1) {
-        let _ = write!(
-            html,
-            "<li><svg viewBox=\"0 0 28 8\" aria-hidden=\"true\">\
-             <line class=\"c{index}\" x1=\"0\" y1=\"4\" x2=\"28\" y2=\"4\"/></svg> {}</li>",
-            escape(&series.name.replace('_', " "))
-        );
+    // The name of a single curve is at the axis, unless it is that of a run.
+    for Line { name, colour, .. } in of.iter().filter(|_| of.len() > 1 || *drawn == Drawn::Mean) {
+        let _ = write!(html, "<li>{} {}</li>", swatch(*colour), escape(name));
     }
     let id = title.to_lowercase().replace(|letter: char| !letter.is_ascii_alphanumeric(), "-");
     let _ = writeln!(
@@ -99,9 +116,9 @@ pub(super) fn figure(html: &mut String, chart: &Chart<'_>) {
         (AREA[0] + AREA[2]) / 2.0,
         SIZE[1] - 7.0
     );
-    for (index, series) in series.iter().enumerate() {
-        let Curve { raw, smooth } = thin(&series.points, window);
-        for (class, points) in [("raw", raw), ("smooth", smooth)] {
+    for (Line { colour, .. }, Curve { raw, smooth }) in of.iter().zip(curves) {
+        let raw = Some(("raw", raw)).filter(|_| *drawn != Drawn::Mean);
+        for (class, points) in raw.into_iter().chain([("smooth", smooth)]) {
             let at = points.iter().map(|&(step, value)| {
                 // Far outside is far outside: short numbers.
                 let value = value.clamp(bottom - (top - bottom), top + (top - bottom));
@@ -109,12 +126,20 @@ pub(super) fn figure(html: &mut String, chart: &Chart<'_>) {
             });
             let _ = writeln!(
                 html,
-                "<polyline class=\"{class} c{index}\" points=\"{}\"/>",
+                "<polyline class=\"{class} c{colour}\" points=\"{}\"/>",
                 at.collect::<Vec<_>>().join(" ")
             );
         }
     }
     *html += "</g>\n</svg>\n</figure>\n";
+}
+
+/// A stroke in a curve's colour, for legends.
+pub(super) fn swatch(colour: usize) -> String {
+    format!(
+        "<svg class=\"swatch\" viewBox=\"0 0 28 8\" aria-hidden=\"true\">\
+         <line class=\"c{colour}\" x1=\"0\" y1=\"4\" x2=\"28\" y2=\"4\"/></svg>"
+    )
 }
 
 /// Least and largest value of an axis, different ones, for all but [`OUTLIERS`] of the values.

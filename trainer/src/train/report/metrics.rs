@@ -7,12 +7,24 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Map, Value};
 
+/// Steps whose mean stands in tables of values.
+pub(super) const RECENT: u64 = 100;
+
 /// One value over the steps of a run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Series {
     pub(super) name: String,
     /// Steps and finite values, in the order of the file.
     pub(super) points: Vec<(u64, f64)>,
+}
+
+impl Series {
+    /// The mean over the last [`RECENT`] steps of the curve, 0 without any.
+    pub(super) fn recent(&self) -> f64 {
+        let last = self.points.last().map_or(0, |&(step, _)| step);
+        let recent = || self.points.iter().filter(|(step, _)| step + RECENT > last).map(|(_, value)| value);
+        recent().sum::<f64>() / recent().count().max(1) as f64
+    }
 }
 
 /// Everything that was written down while a run trained.
@@ -74,6 +86,14 @@ impl Metrics {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn recent_are_the_last_steps_not_the_last_values() {
+        let every = Series { name: String::new(), points: (1..=1_000).map(|step| (step, step as f64)).collect() };
+        assert_eq!(every.recent(), 950.5);
+        let rare = Series { name: String::new(), points: vec![(100, 9.0), (200, 5.0)] };
+        assert_eq!((rare.recent(), Series::default().recent()), (5.0, 0.0));
+    }
 
     #[test]
     fn lines_become_curves_and_signs() {

@@ -6,7 +6,7 @@ use super::*;
 const SHEET: &[u8] = b"\x89PNG sheet";
 
 /// A run folder of 20 steps of 40, named `name`, with a sheet after each of `sheets`.
-fn folder(root: &Path, name: &str, data: &str, sheets: impl Iterator<Item = u64>) -> PathBuf {
+pub(super) fn folder(root: &Path, name: &str, data: &str, sheets: impl Iterator<Item = u64>) -> PathBuf {
     let out = root.join(name);
     fs::create_dir_all(out.join(SAMPLES)).unwrap();
     let recipe = format!("system = \"dcgan\"\n[data]\nname = \"{data}\"\n[train]\nsteps = 40");
@@ -43,7 +43,7 @@ pub(in crate::train) fn check(html: &str) {
         rest = &rest[end + 1..];
         if tag.starts_with('/') {
             assert_eq!(open.pop(), Some(name));
-        } else if !tag.ends_with('/') && !["meta", "img", "input"].contains(&name) {
+        } else if !tag.ends_with('/') && !["meta", "img", "input", "br"].contains(&name) {
             open.push(name);
         }
         if name == "script" || name == "style" {

@@ -32,7 +32,7 @@ pub struct Judge {
     pub data: String,
     /// First 12 hexadecimal digits of the SHA-256 of its weights' file.
     pub hash: String,
-    /// Whether its classes are quarter turns, which it has learned from images without labels ([`rotations`](super::rotations)).
+    /// Whether its classes are quarter turns, which it has learned from images without labels ([`rotations`](crate::eval::rotations)).
     pub of_rotations: bool,
     net: Net,
     /// How many there are.
