@@ -7,6 +7,7 @@
 //! | `norm` | batch, instance and pixel normalization |
 //! | `join` | what reads several maps |
 //! | `map` | parts, borders and means of a map |
+//! | `autoregressive` | values by conditionals, each on those before it |
 //! | `spectral` | weights over their largest singular value |
 
 use burn::module::{Module, Param};
@@ -16,12 +17,14 @@ use burn::tensor::{Device, Tensor, TensorData, activation};
 
 use super::{Mode, cpu};
 
+mod autoregressive;
 mod conv;
 mod join;
 mod map;
 mod norm;
 mod spectral;
 
+pub use autoregressive::{Autoregressive, Conditional, Conditionals, Masked, Way, hidden_degrees, mask};
 pub use conv::{Conv, ConvTranspose};
 pub use join::{Join, JoinKind};
 pub use map::{Pad, Part, Pool, PoolKind};
@@ -61,6 +64,8 @@ pub enum Layer {
     Pad(Pad),
     /// Means of pixels.
     Pool(Pool),
+    /// Values by conditionals, each on those before it.
+    Autoregressive(Autoregressive),
 }
 
 impl Layer {
@@ -90,6 +95,7 @@ impl Layer {
             Self::Part(layer) => layer.forward(x),
             Self::Pad(layer) => layer.forward(x),
             Self::Pool(layer) => layer.forward(x),
+            Self::Autoregressive(layer) => layer.forward(x),
             Self::Join(_) => unreachable!("see above"),
         }
     }
