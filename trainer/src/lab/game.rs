@@ -12,7 +12,7 @@ use crate::eval::plane::Spread;
 use crate::nets::{Init, Mode, Net, NetBuilder};
 use crate::recipe::Recipe;
 use crate::rng::Rng;
-use crate::systems::{self, Batch, Losses, Step, System, Trained};
+use crate::systems::{self, Batch, Generator, Losses, Step, System, Trained};
 
 /// Points that a game is measured on.
 const MEASURED: usize = 10_000;
@@ -26,12 +26,18 @@ pub const GRID: &str = include_str!("../../recipes/grid.toml");
 /// The ring by looking ahead.
 pub const UNROLLED: &str = include_str!("../../recipes/ring-unrolled.toml");
 
+/// Two moons by a masked autoregressive flow.
+pub const MOONS: &str = include_str!("../../recipes/moons-maf.toml");
+/// Two moons by an inverse one.
+pub const MOONS_STUDENT: &str = include_str!("../../recipes/moons-iaf.toml");
+
 /// A training on a mixture of the plane, step by step and without files.
-pub struct Game {
+pub struct Game<S: System + ?Sized = dyn System> {
     recipe: Recipe,
     /// What it learns.
     pub plane: Plane,
-    system: Box<dyn System>,
+    /// What learns.
+    pub system: Box<S>,
     device: Device,
     latents: Rng,
     points: Rng,
@@ -46,12 +52,23 @@ impl Game {
     /// If that is no recipe for points of the plane.
     pub fn new(base: &str, change: &str, seed: u64, steps: u64) -> Result<Self> {
         let recipe = changed(base, change, seed, steps)?;
+        let kind = systems::find(&recipe.system)?;
+        Self::of(recipe, kind.build)
+    }
+}
+
+impl<S: System + ?Sized> Game<S> {
+    /// The recipe with the system that `build` makes of it.
+    ///
+    /// # Errors
+    ///
+    /// If that is no recipe for points of the plane.
+    pub fn of(recipe: Recipe, build: impl FnOnce(&Recipe, &Device, &mut Rng) -> Result<Box<S>>) -> Result<Self> {
         let plane = Plane::named(&recipe.data.name).context("expected a recipe for points of the plane")?;
         let device = device::open("flex")?;
         // The streams of a run by `edgegen train`: the same recipe and seed learn the same.
         let [mut weights, latents, points] = [0, 1, 2].map(|stream| Rng::new(recipe.seed, stream));
-        let kind = systems::find(&recipe.system)?;
-        let system = (kind.build)(&recipe, &device.clone().autodiff(), &mut weights)?;
+        let system = build(&recipe, &device.clone().autodiff(), &mut weights)?;
         Ok(Self { recipe, plane, system, device, latents, points, step: 0 })
     }
 
@@ -82,9 +99,29 @@ impl Game {
     ///
     /// If the system is a judge.
     pub fn points(&self, count: usize) -> Features {
-        let Trained::Generator(generator) = self.system.trained() else { unreachable!("judges have no recipe here") };
+        self.points_of(&self.generator(), count)
+    }
+
+    /// `count` points of another generator of the same mixture, in its units.
+    pub fn points_of(&self, generator: &Generator, count: usize) -> Features {
         let latents = generator.draw(count, &mut Rng::new(self.recipe.seed, 3));
         self.plane.points(&generator.generate(&latents, &self.device), generator.pixels)
+    }
+
+    /// Points in the mixture's units as a batch for networks, `[points, 2, 1, 1]`.
+    pub fn tensor(&self, points: &Features) -> Tensor<4> {
+        let values: Vec<f32> = points.samples().flatten().map(|value| value / self.plane.scale).collect();
+        Tensor::from_data(TensorData::new(values, [points.len(), 2, 1, 1]), &self.device)
+    }
+
+    /// What draws them.
+    ///
+    /// # Panics
+    ///
+    /// If the system is a judge.
+    pub fn generator(&self) -> Generator {
+        let Trained::Generator(generator) = self.system.trained() else { unreachable!("judges have no recipe here") };
+        generator
     }
 
     /// How `points` do.

@@ -5,12 +5,12 @@
 //! All steps together hold each weight once.
 
 use anyhow::{Context as _, Result, ensure};
-use edgegen_export::function::{Function, Unary};
+use edgegen_export::function::{Binary, Function, Unary};
 use edgegen_export::layers::{Layer, Node};
 use edgegen_runtime::graph::Shape;
 
 use super::{narrow, values};
-use crate::nets::layer::{Autoregressive, Masked, Way};
+use crate::nets::layer::{Autoregressive, BOUND, Masked, Way, bounded};
 
 /// Values that may be made one after another on a device.
 const STEPS: usize = 16;
@@ -77,9 +77,11 @@ fn one_pass(layer: &Autoregressive, log_scale: &Masked, read: usize, nodes: &mut
     scaled(nodes, scale, read, location)
 }
 
-/// `location + e^log_scale · noise`.
+/// `location + e^α · noise`, α the bounded value of `log_scale`: one table.
 fn scaled(nodes: &mut Nodes, log_scale: usize, noise: usize, location: usize) -> Result<usize> {
-    let exponential = Function::Unary(Unary::Exp, Box::new(Function::X));
+    let times = |factor: f32, of: Function| Function::Binary(Binary::Mul, Function::Constant(factor).into(), of.into());
+    let of = |unary: Unary, of: Function| Function::Unary(unary, of.into());
+    let exponential = of(Unary::Exp, times(BOUND, of(Unary::Tanh, times(1.0 / BOUND, Function::X))));
     let scale = nodes.push(Layer::Activation(exponential), vec![log_scale])?;
     let moved = nodes.push(Layer::Mul, vec![scale, noise])?;
     nodes.push(Layer::Add { scales: [1.0; 2] }, vec![moved, location])
@@ -122,7 +124,7 @@ fn in_turn(layer: &Autoregressive, log_scale: &Masked, read: usize, nodes: &mut 
                 scaled(nodes, spread, noise, center)?
             }
             _ => {
-                let (scale, offset) = (vec![log_scale.bias[at].exp()], vec![location.bias[at]]);
+                let (scale, offset) = (vec![bounded(log_scale.bias[at]).exp()], vec![location.bias[at]]);
                 nodes.push(Layer::Affine { scale, offset }, vec![noise])?
             }
         };

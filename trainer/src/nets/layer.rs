@@ -24,7 +24,9 @@ mod map;
 mod norm;
 mod spectral;
 
-pub use autoregressive::{Autoregressive, Conditional, Conditionals, Masked, Way, hidden_degrees, mask};
+pub use autoregressive::{
+    Autoregressive, BOUND, Conditional, Conditionals, Masked, Way, bounded, hidden_degrees, mask,
+};
 pub use conv::{Conv, ConvTranspose};
 pub use join::{Join, JoinKind};
 pub use map::{Pad, Part, Pool, PoolKind};

@@ -64,7 +64,7 @@ pub const KIND: Kind = Kind {
         let net = config.student().net(image.iter().product(), device, rng);
         Ok(generator(&net, Space::of(recipe, config.lambda), image))
     },
-    build: |recipe, device, rng| Ok(Box::new(Distillation::new(recipe, device, rng)?)),
+    build: |recipe, device, rng| Ok(Distillation::build(recipe, device, rng)?),
 };
 
 impl Config {
@@ -135,11 +135,14 @@ pub fn density(net: &Net, x: Tensor<4>) -> Tensor<4> {
     log_normal(z) + log_det
 }
 
-/// Teacher and student.
-struct Distillation {
-    teacher: Density,
+/// Teacher and student while they learn.
+#[derive(Debug)]
+pub struct Distillation {
+    /// The flow that learns from the data.
+    pub teacher: Density,
     student: Learner,
-    average: Average,
+    /// The average of the student's weights.
+    pub average: Average,
     image: [usize; 3],
     units: f64,
     device: Device,
@@ -149,18 +152,23 @@ struct Distillation {
 const DRAWN: usize = 10_000;
 
 impl Distillation {
-    fn new(recipe: &Recipe, device: &Device, rng: &mut Rng) -> Result<Self> {
+    /// Before the first step.
+    ///
+    /// # Errors
+    ///
+    /// If the recipe's table is wrong.
+    pub fn build(recipe: &Recipe, device: &Device, rng: &mut Rng) -> Result<Box<Self>> {
         let config: Config = recipe.settings()?;
         let (image, space) = (recipe.image(), Space::of(recipe, config.lambda));
         let student = config.student().net(image.iter().product(), device, rng);
-        Ok(Self {
+        Ok(Box::new(Self {
             average: Average::of(&student),
             student: Learner::new("student", student, &recipe.train),
             teacher: Density::new(&config.teacher(), space, recipe, device, rng),
             image,
             units: in_units(recipe),
             device: device.clone().inner(),
-        })
+        }))
     }
 
     /// An estimate of KL(student ‖ teacher), in nats, from the latent vectors `z`.

@@ -12,6 +12,7 @@
 //! Knobs: `blocks`, MADEs in the stack; `hidden`, units of each one's hidden layers; `batch_norm`; `lambda` of the logits of images.
 
 use anyhow::{Result, ensure};
+use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
@@ -19,6 +20,7 @@ use super::flow::{Density, Space, Stack, sampler};
 use super::{Kind, made};
 use crate::nets::layer::{Conditional, Way};
 use crate::recipe::Recipe;
+use crate::rng::Rng;
 
 /// The table `[maf]`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -50,12 +52,19 @@ pub const KIND: Kind = Kind {
         let net = config.stack().net(image.iter().product(), device, rng);
         Ok(sampler(&net, Space::of(recipe, config.lambda), image))
     },
-    build: |recipe, device, rng| {
-        let config: Config = recipe.settings()?;
-        let space = Space::of(recipe, config.lambda);
-        Ok(Box::new(Density::new(&config.stack(), space, recipe, device, rng)))
-    },
+    build: |recipe, device, rng| Ok(build(recipe, device, rng)?),
 };
+
+/// The untrained flow.
+///
+/// # Errors
+///
+/// If the recipe's table is wrong.
+pub fn build(recipe: &Recipe, device: &Device, rng: &mut Rng) -> Result<Box<Density>> {
+    let config: Config = recipe.settings()?;
+    let space = Space::of(recipe, config.lambda);
+    Ok(Box::new(Density::new(&config.stack(), space, recipe, device, rng)))
+}
 
 impl Config {
     fn stack(&self) -> Stack<'_> {

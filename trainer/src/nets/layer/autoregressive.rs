@@ -17,6 +17,10 @@ use rayon::prelude::*;
 
 use crate::nets::cpu;
 
+/// α = 5 tanh(a/5), a the network's output: no layer stretches by more than e⁵, so that nothing overflows far from the data.
+/// The papers leave α free.
+pub const BOUND: f32 = 5.0;
+
 /// Samples that go through a network in turn side by side.
 const LANES: usize = 32;
 
@@ -31,7 +35,7 @@ pub struct Autoregressive {
     pub hidden: Vec<Masked>,
     /// μ; of bits the score, whose sigmoid is the probability of a 1.
     pub location: Masked,
-    /// α, the logarithm of the deviation; of bits nothing.
+    /// a, whose bounded value is α, the logarithm of the deviation; of bits nothing.
     pub log_scale: Option<Masked>,
     /// How it makes values.
     #[module(skip)]
@@ -94,7 +98,9 @@ impl Autoregressive {
     pub fn conditionals(&self, x: Tensor<4>) -> Conditionals {
         let x = self.hidden.iter().fold(x, |x, layer| activation::relu(layer.forward(x)));
         let location = self.location.forward(x.clone());
-        Conditionals { location, log_scale: self.log_scale.as_ref().map(|layer| layer.forward(x)) }
+        let log_scale = self.log_scale.as_ref().map(|layer| layer.forward(x));
+        let bounded = |a: Tensor<4>| activation::tanh(a.div_scalar(BOUND)).mul_scalar(BOUND);
+        Conditionals { location, log_scale: log_scale.map(bounded) }
     }
 
     /// μ(u) + e^{α(u)} u, and α(u), whose sum over a sample is the logarithm of the Jacobian's determinant.
@@ -147,6 +153,7 @@ impl Autoregressive {
                     location.unit(at, &rows[hidden.len()], &mut center);
                     if let Some(layer) = &log_scale {
                         layer.unit(at, &rows[hidden.len()], &mut spread);
+                        spread.iter_mut().for_each(|a| *a = bounded(*a));
                     }
                     for lane in 0..lanes {
                         let [read, out] = rule(values[lane * dims + at], center[lane], spread[lane]);
@@ -218,6 +225,11 @@ pub fn hidden_degrees(units: usize, dims: usize) -> Vec<usize> {
     (0..units).map(|unit| 1 + unit * degrees / units).collect()
 }
 
+/// α of the network's output a.
+pub fn bounded(a: f32) -> f32 {
+    BOUND * (a / BOUND).tanh()
+}
+
 /// Weights on the host.
 struct Plain {
     weight: Vec<f32>,
@@ -249,3 +261,6 @@ fn by_degree(degrees: &[usize]) -> Vec<Vec<usize>> {
 fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor.into_data().try_to_vec().expect("networks compute in 32-bit floats")
 }
+
+#[cfg(test)]
+mod tests;
