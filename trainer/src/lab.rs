@@ -21,7 +21,6 @@ mod game;
 
 mod convergence;
 mod density_ratio;
-mod distillation;
 mod divergences;
 mod flow;
 mod grid;
@@ -59,7 +58,6 @@ pub const EXPERIMENTS: &[&Experiment] = &[
     &density_ratio::EXPERIMENT,
     &flow::EXPERIMENT,
     &passes::EXPERIMENT,
-    &distillation::EXPERIMENT,
 ];
 
 /// A claim of a lecture and how it is checked.

@@ -28,8 +28,6 @@ pub const UNROLLED: &str = include_str!("../../recipes/ring-unrolled.toml");
 
 /// Two moons by a masked autoregressive flow.
 pub const MOONS: &str = include_str!("../../recipes/moons-maf.toml");
-/// Two moons by an inverse one.
-pub const MOONS_STUDENT: &str = include_str!("../../recipes/moons-iaf.toml");
 
 /// A training on a mixture of the plane, step by step and without files.
 pub struct Game<S: System + ?Sized = dyn System> {
@@ -99,19 +97,9 @@ impl<S: System + ?Sized> Game<S> {
     ///
     /// If the system is a judge.
     pub fn points(&self, count: usize) -> Features {
-        self.points_of(&self.generator(), count)
-    }
-
-    /// `count` points of another generator of the same mixture, in its units.
-    pub fn points_of(&self, generator: &Generator, count: usize) -> Features {
+        let generator = self.generator();
         let latents = generator.draw(count, &mut Rng::new(self.recipe.seed, 3));
         self.plane.points(&generator.generate(&latents, &self.device), generator.pixels)
-    }
-
-    /// Points in the mixture's units as a batch for networks, `[points, 2, 1, 1]`.
-    pub fn tensor(&self, points: &Features) -> Tensor<4> {
-        let values: Vec<f32> = points.samples().flatten().map(|value| value / self.plane.scale).collect();
-        Tensor::from_data(TensorData::new(values, [points.len(), 2, 1, 1]), &self.device)
     }
 
     /// What draws them.

@@ -11,8 +11,8 @@ use crate::nets::Net;
 use crate::nets::layer::{Conditional, Way};
 use crate::recipe::Prior;
 use crate::rng::Rng;
-use crate::systems::flow::{Stack, chain, log_density};
-use crate::systems::{iaf, latents};
+use crate::systems::flow::{Stack, chain, density_in_turn, log_density};
+use crate::systems::latents;
 
 /// See [`super`].
 pub const EXPERIMENT: Experiment = Experiment {
@@ -73,7 +73,7 @@ fn run(options: &Options, report: &mut Report) -> Result<()> {
         ratio.push([size as f64, slow / fast]);
         let x = iaf.one_pass(z.clone()).0;
         own.push(point(quickest(|| log_density(&masked, x.clone(), None).reshape([BATCH, 1, 1, 1]))));
-        others.push(point(quickest(|| iaf::density(&inverse, x.clone()))));
+        others.push(point(quickest(|| density_in_turn(&inverse, x.clone()))));
         apart = largest(maf.by_passes(z.clone()) - forward(z.clone())).max(apart);
         let back = iaf.in_turn(x, |value, location, log_scale| [(value - location) * (-log_scale).exp(); 2]);
         undone = largest(back - z).max(undone);

@@ -44,7 +44,7 @@ impl Nodes {
 /// If the layer makes bits, or too many values in turn.
 pub(super) fn lower(layer: &Autoregressive, read: usize, nodes: &mut Nodes) -> Result<usize> {
     let log_scale = layer.log_scale.as_ref().context(
-        "expected values with Gaussian conditionals, found bits, which a device cannot draw one after another: train a maf, or an iaf",
+        "expected values with Gaussian conditionals, found bits, which a device cannot draw one after another: train a maf of a few values",
     )?;
     let dims = layer.location.degrees.len();
     let made = match layer.way {
@@ -52,7 +52,7 @@ pub(super) fn lower(layer: &Autoregressive, read: usize, nodes: &mut Nodes) -> R
         Way::InTurn => {
             ensure!(
                 dims <= STEPS,
-                "expected at most {STEPS} values that a device makes one after another, found {dims}: train an iaf, which makes all in one pass"
+                "expected at most {STEPS} values that a device makes one after another, found {dims}: sample and measure it in float"
             );
             in_turn(layer, log_scale, read, nodes)?
         }

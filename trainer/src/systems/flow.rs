@@ -173,6 +173,43 @@ fn log_bits(x: Tensor<4>, scores: Tensor<4>) -> Tensor<1> {
     each.sum_dim(1).reshape([batch])
 }
 
+/// Samples of a [`Stack`] that makes values in one pass, without normalizations, and their log-densities by it (Kingma et al.,
+/// 2016, eq. 11).
+///
+/// # Shapes
+///   - `z` and samples `[batch, D, 1, 1]`, log-densities `[batch, 1, 1, 1]`
+///
+/// # Panics
+///
+/// If the net is another.
+pub fn draw_in_one_pass(net: &Net, z: Tensor<4>) -> (Tensor<4>, Tensor<4>) {
+    let log = log_normal(z.clone());
+    chain(net).fold((z, log), |(x, log), layer| {
+        let (x, log_scale) = layer.one_pass(x);
+        (x, log - log_scale.sum_dim(1))
+    })
+}
+
+/// The log-density by such a stack of what others made, `[batch, 1, 1, 1]`: each layer is undone value by value, D steps.
+///
+/// # Shapes
+///   - `x` `[batch, D, 1, 1]`, without gradients
+///
+/// # Panics
+///
+/// If the net is another.
+pub fn density_in_turn(net: &Net, x: Tensor<4>) -> Tensor<4> {
+    let [batch, ..] = x.dims();
+    let log_det = Tensor::zeros([batch, 1, 1, 1], &x.device());
+    let (z, log_det) = chain(net).rev().fold((x, log_det), |(x, log_det), layer| {
+        let z = layer.in_turn(x, |value, location, log_scale| [(value - location) * (-log_scale).exp(); 2]);
+        let Conditionals { log_scale, .. } = layer.conditionals(z.clone());
+        let log_scale = log_scale.expect("stacks of one pass have Gaussian conditionals");
+        (z, log_det - log_scale.sum_dim(1))
+    });
+    log_normal(z) + log_det
+}
+
 /// What draws from a stack, which `net` is: from noise back to data, with the same weights.
 ///
 /// # Panics

@@ -24,7 +24,6 @@ pub mod flow;
 pub mod gan;
 pub mod gaussian;
 pub mod gmm;
-pub mod iaf;
 pub mod judge;
 pub mod kmeans;
 pub mod learner;
@@ -55,7 +54,6 @@ pub const SYSTEMS: &[&Kind] = &[
     &gmm::KIND,
     &made::KIND,
     &maf::KIND,
-    &iaf::KIND,
 ];
 
 /// Systems whose classes are parts that they found by themselves, not the classes of their data.

@@ -35,7 +35,6 @@ fn recipe(system: &str, steps: u64) -> Recipe {
         "gmm" => "components = 2\nlatent = 5",
         "made" => "hidden = [12]",
         "maf" => "blocks = 2\nhidden = [12]",
-        "iaf" => "blocks = 2\nhidden = [12]\nteacher_blocks = 1\nteacher_hidden = [12]",
         _ => "head = \"conv3\"\nchannels = [8, 6, 4]\nlatent = 5\ncritic_channels = [6, 8]",
     };
     Recipe::parse(&format!(

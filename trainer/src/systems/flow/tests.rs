@@ -170,6 +170,26 @@ fn bits_have_the_sum_of_their_logarithms() {
     assert!((sum - 1.0).abs() < 1e-5, "{sum}");
 }
 
+/// What an inverse flow says of its own samples at once it says of the same points, handed in, value by value.
+#[test]
+fn own_samples_have_the_density_of_others() {
+    let device = Device::flex();
+    let stack =
+        Stack { blocks: 3, hidden: &[12], conditional: Conditional::Gaussian, way: Way::OnePass, batch_norm: false };
+    let mut net = stack.net(5, &device, &mut Rng::new(1, 0));
+    for layer in &mut net.layers {
+        let Layer::Autoregressive(layer) = layer else { panic!("a stack without normalizations") };
+        for masked in layer.log_scale.iter_mut().chain([&mut layer.location]) {
+            masked.weight = masked.weight.clone().map(|weight| weight.mul_scalar(3.0));
+        }
+    }
+    let z = latents(Prior::Gaussian, 200, 5, &mut Rng::new(2, 0), &device);
+    let (x, log) = draw_in_one_pass(&net, z);
+    for (a, b) in host(log).into_iter().zip(host(density_in_turn(&net, x))) {
+        assert!((a - b).abs() < 1e-3, "{a} {b}");
+    }
+}
+
 /// Two moons, which no ellipse describes: half a nat a point at least is what a flow knows more.
 #[test]
 fn moons_are_likelier_than_by_a_gaussian() {
