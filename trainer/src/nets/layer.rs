@@ -35,6 +35,7 @@ use spectral::{iterate, normalized};
 
 /// One layer; see [`NetBuilder`](super::NetBuilder) for what each does.
 #[derive(Module, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a net has a few layers, and Burn's modules want no boxes")]
 pub enum Layer {
     /// Fully connected.
     Linear(Linear),

@@ -68,11 +68,10 @@ fn numeric(f: impl Fn(Tensor<4>) -> Tensor<4>, u: &[f32]) -> (f64, Vec<f32>) {
         let pivot = (at..DIMS).max_by(|&a, &b| matrix[a][at].abs().total_cmp(&matrix[b][at].abs())).unwrap();
         matrix.swap(at, pivot);
         log += matrix[at][at].abs().ln();
-        for below in at + 1..DIMS {
-            let factor = matrix[below][at] / matrix[at][at];
-            for column in at..DIMS {
-                matrix[below][column] -= factor * matrix[at][column];
-            }
+        let own = matrix[at].clone();
+        for row in &mut matrix[at + 1..] {
+            let factor = row[at] / own[at];
+            row.iter_mut().zip(&own).for_each(|(value, own)| *value -= factor * own);
         }
     }
     (log, row(0).to_vec())
