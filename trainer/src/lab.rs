@@ -22,6 +22,7 @@ mod game;
 mod convergence;
 mod density_ratio;
 mod divergences;
+mod flow;
 mod grid;
 mod learning;
 mod likelihood;
@@ -29,6 +30,7 @@ mod mode_collapse;
 mod optimal_critic;
 mod optimum;
 mod oscillation;
+mod passes;
 mod plane;
 mod rates;
 mod saturation;
@@ -54,6 +56,8 @@ pub const EXPERIMENTS: &[&Experiment] = &[
     &likelihood::EXPERIMENT,
     &two_sample::EXPERIMENT,
     &density_ratio::EXPERIMENT,
+    &flow::EXPERIMENT,
+    &passes::EXPERIMENT,
 ];
 
 /// A claim of a lecture and how it is checked.

@@ -15,6 +15,10 @@ use crate::nets::layer::{JoinKind, Layer, NormalizeKind, PointwiseKind, Pool, Po
 use crate::nets::{Net, Source};
 use crate::systems::Generator;
 
+mod autoregressive;
+
+use autoregressive::Nodes;
+
 /// The float network of a generator.
 ///
 /// # Errors
@@ -56,8 +60,9 @@ pub fn lower_net(net: &Net, inputs: &[Input], pixels: PixelRange) -> Result<Netw
     });
     let shapes = shapes.collect::<Result<Vec<_>>>()?;
     ensure!(shapes == net.inputs, "expected inputs of {:?}, as the net reads them, found {shapes:?}", net.inputs);
-    let mut nodes: Vec<Node> = inputs.iter().map(start).collect();
-    let mut shapes = nodes.iter().map(|node| node.output(&[])).collect::<Result<Vec<Shape>, _>>()?;
+    let starts: Vec<Node> = inputs.iter().map(start).collect();
+    let shapes = starts.iter().map(|node| node.output(&[])).collect::<Result<Vec<Shape>, _>>()?;
+    let mut nodes = Nodes { nodes: starts, shapes, inputs: inputs.len() };
     // The node that holds what a layer makes.
     let mut places: Vec<usize> = Vec::with_capacity(net.layers.len());
     for (layer, sources) in net.layers.iter().zip(&net.reads) {
@@ -66,15 +71,17 @@ pub fn lower_net(net: &Net, inputs: &[Input], pixels: PixelRange) -> Result<Netw
             Source::Layer(layer) => places[layer],
         };
         let reads: Vec<usize> = sources.iter().map(place).collect();
-        let Some(layer) = lower_layer(layer, shapes[reads[0]])? else {
+        if let Layer::Autoregressive(layer) = layer {
+            places.push(autoregressive::lower(layer, reads[0], &mut nodes)?);
+            continue;
+        }
+        let Some(layer) = lower_layer(layer, nodes.shapes[reads[0]])? else {
             places.push(reads[0]);
             continue;
         };
-        let node = Node { name: format!("layer {}", nodes.len() - inputs.len()), layer, reads };
-        shapes.push(node.output(&shapes)?);
-        places.push(nodes.len());
-        nodes.push(node);
+        places.push(nodes.push(layer, reads)?);
     }
+    let Nodes { nodes, .. } = nodes;
     ensure!(places.last() == Some(&(nodes.len() - 1)), "expected a net that ends with a layer that a device runs");
     Ok(Network { nodes, pixels })
 }
@@ -154,6 +161,7 @@ fn lower_layer(layer: &Layer, read: Shape) -> Result<Option<layers::Layer>> {
             layers::Layer::AveragePool { window, exclude_padding: false }
         }
         Layer::Dropout(_) => return Ok(None),
+        Layer::Autoregressive(_) => unreachable!("it becomes several nodes"),
         Layer::Maxout(_) => {
             bail!("expected layers that a device can run, found maxout: only generators can be exported")
         }

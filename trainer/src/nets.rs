@@ -36,7 +36,7 @@ pub mod cpu;
 mod gradient;
 pub mod layer;
 
-pub use builder::{Mark, NetBuilder};
+pub use builder::{Chain, Mark, NetBuilder};
 use layer::Layer;
 
 /// Whether a pass trains (batch statistics, dropout) or only evaluates.

@@ -38,6 +38,44 @@ impl Mixture {
         Self { centres: (0..25).map(|mode| [at(mode % 5), at(mode / 5)]).collect(), deviation }
     }
 
+    /// Two half circles of radius 1 that reach into each other, around the origin, as chains of `modes` Gaussians each.
+    pub fn moons(modes: usize, deviation: f32) -> Self {
+        let angle = |mode: usize| std::f32::consts::PI * mode as f32 / (modes - 1) as f32;
+        let upper = (0..modes).map(|mode| [angle(mode).cos() - 0.5, angle(mode).sin() - 0.25]);
+        let lower = (0..modes).map(|mode| [0.5 - angle(mode).cos(), 0.25 - angle(mode).sin()]);
+        Self { centres: upper.chain(lower).collect(), deviation }
+    }
+
+    /// Circles of radius 1 and ½ around the origin, as chains of `modes` Gaussians and half as many: as dense on both.
+    pub fn circles(modes: usize, deviation: f32) -> Self {
+        let outer = Self::ring(modes, deviation).centres;
+        let inner = Self::ring(modes / 2, deviation).centres.into_iter().map(|centre| centre.map(|at| 0.5 * at));
+        Self { centres: outer.into_iter().chain(inner).collect(), deviation }
+    }
+
+    /// The logarithm of the density at a point, in nats.
+    pub fn log_density(&self, point: [f32; 2]) -> f64 {
+        let variance = f64::from(self.deviation).powi(2);
+        let square = |centre: &[f32; 2]| {
+            centre.iter().zip(point).map(|(&at, x)| (f64::from(x) - f64::from(at)).powi(2)).sum::<f64>()
+        };
+        let exponents: Vec<f64> = self.centres.iter().map(|centre| -0.5 * square(centre) / variance).collect();
+        let largest = exponents.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let sum: f64 = exponents.iter().map(|exponent| (exponent - largest).exp()).sum();
+        largest + sum.ln() - (self.centres.len() as f64 * std::f64::consts::TAU * variance).ln()
+    }
+
+    /// The mean of [`Mixture::log_density`] over samples; of its own, minus its entropy.
+    ///
+    /// # Panics
+    ///
+    /// If the samples are not points of the plane.
+    pub fn log_likelihood(&self, samples: &Features) -> f64 {
+        assert_eq!(samples.dims(), 2, "points of the plane");
+        let logs = samples.samples().map(|point| self.log_density([point[0], point[1]]));
+        logs.sum::<f64>() / samples.len() as f64
+    }
+
     /// `count` points of it.
     pub fn sample(&self, count: usize, seed: u64) -> Features {
         let mut rng = rng(seed);
@@ -100,6 +138,34 @@ mod tests {
         let ring = Mixture::ring(8, 0.01);
         for (index, a) in ring.centres.iter().enumerate() {
             assert!(ring.centres[..index].iter().all(|b| (a[0] - b[0]).abs() + (a[1] - b[1]).abs() > 0.5));
+        }
+    }
+
+    #[test]
+    fn the_density_is_that_of_the_samples() {
+        // Far apart, each Gaussian has its own entropy, and which one it is ln 8 nats.
+        let ring = Mixture::ring(8, 0.01);
+        let entropy = 1.0 + (std::f64::consts::TAU * 1e-4).ln() + 8f64.ln();
+        let found = ring.log_likelihood(&ring.sample(20_000, 1));
+        assert!((found + entropy).abs() < 0.03, "{found} {entropy}");
+        // A sum over squares is one.
+        for mixture in [Mixture::moons(32, 0.1), Mixture::circles(48, 0.08)] {
+            let at = |index: usize| 0.02 * (index as f32 - 100.0);
+            let cells = (0..40_000).map(|cell| mixture.log_density([at(cell % 200), at(cell / 200)]).exp());
+            let sum = cells.sum::<f64>() * 4e-4;
+            assert!((sum - 1.0).abs() < 1e-3, "{sum}");
+        }
+    }
+
+    #[test]
+    fn chains_have_no_gaps() {
+        for mixture in [Mixture::moons(32, 0.1), Mixture::circles(48, 0.08)] {
+            let centres = &mixture.centres;
+            let next = |a: &[f32; 2]| {
+                let distance = |b: &[f32; 2]| (a[0] - b[0]).hypot(a[1] - b[1]);
+                centres.iter().map(distance).filter(|&distance| distance > 0.0).fold(f32::INFINITY, f32::min)
+            };
+            assert!(centres.iter().all(|centre| next(centre) < 2.0 * mixture.deviation));
         }
     }
 

@@ -3,7 +3,7 @@
 //! What exists as a path is that: a folder of images, an IDX file or a folder of such, a NumPy array. They are read by
 //! [`edgegen_data`]. Else it is the name of a set that edgegen knows (`mnist`, `fashion-mnist`, `emoji`, `stacked-mnist`, `glyphs`,
 //! `icons`); with `set:` before it, it always is. Whatever the source, the result is one block of bytes of the size and
-//! channel count that the recipe asks for, and an account of it. Two names, `ring` and `grid`, are no images but points
+//! channel count that the recipe asks for, and an account of it. The names `ring`, `grid`, `moons` and `circles` are no images but points
 //! of the plane, which training draws as it needs them.
 //!
 //! | file | what |
@@ -234,7 +234,7 @@ mod tests {
     fn a_name_that_is_nothing_says_what_there_is() {
         let error = load(&config("mnits")).unwrap_err().to_string();
         for part in [
-            "mnist, fashion-mnist, emoji, stacked-mnist, fashion-edges, glyphs, icons, ring, grid",
+            "mnist, fashion-mnist, emoji, stacked-mnist, fashion-edges, glyphs, icons, ring, grid, moons, circles",
             "'mnits'",
             "[data]",
         ] {

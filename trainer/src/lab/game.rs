@@ -12,7 +12,7 @@ use crate::eval::plane::Spread;
 use crate::nets::{Init, Mode, Net, NetBuilder};
 use crate::recipe::Recipe;
 use crate::rng::Rng;
-use crate::systems::{self, Batch, Losses, Step, System, Trained};
+use crate::systems::{self, Batch, Generator, Losses, Step, System, Trained};
 
 /// Points that a game is measured on.
 const MEASURED: usize = 10_000;
@@ -26,12 +26,16 @@ pub const GRID: &str = include_str!("../../recipes/grid.toml");
 /// The ring by looking ahead.
 pub const UNROLLED: &str = include_str!("../../recipes/ring-unrolled.toml");
 
+/// Two moons by a masked autoregressive flow.
+pub const MOONS: &str = include_str!("../../recipes/moons-maf.toml");
+
 /// A training on a mixture of the plane, step by step and without files.
-pub struct Game {
+pub struct Game<S: System + ?Sized = dyn System> {
     recipe: Recipe,
     /// What it learns.
     pub plane: Plane,
-    system: Box<dyn System>,
+    /// What learns.
+    pub system: Box<S>,
     device: Device,
     latents: Rng,
     points: Rng,
@@ -46,12 +50,23 @@ impl Game {
     /// If that is no recipe for points of the plane.
     pub fn new(base: &str, change: &str, seed: u64, steps: u64) -> Result<Self> {
         let recipe = changed(base, change, seed, steps)?;
+        let kind = systems::find(&recipe.system)?;
+        Self::of(recipe, kind.build)
+    }
+}
+
+impl<S: System + ?Sized> Game<S> {
+    /// The recipe with the system that `build` makes of it.
+    ///
+    /// # Errors
+    ///
+    /// If that is no recipe for points of the plane.
+    pub fn of(recipe: Recipe, build: impl FnOnce(&Recipe, &Device, &mut Rng) -> Result<Box<S>>) -> Result<Self> {
         let plane = Plane::named(&recipe.data.name).context("expected a recipe for points of the plane")?;
         let device = device::open("flex")?;
         // The streams of a run by `edgegen train`: the same recipe and seed learn the same.
         let [mut weights, latents, points] = [0, 1, 2].map(|stream| Rng::new(recipe.seed, stream));
-        let kind = systems::find(&recipe.system)?;
-        let system = (kind.build)(&recipe, &device.clone().autodiff(), &mut weights)?;
+        let system = build(&recipe, &device.clone().autodiff(), &mut weights)?;
         Ok(Self { recipe, plane, system, device, latents, points, step: 0 })
     }
 
@@ -82,9 +97,19 @@ impl Game {
     ///
     /// If the system is a judge.
     pub fn points(&self, count: usize) -> Features {
-        let Trained::Generator(generator) = self.system.trained() else { unreachable!("judges have no recipe here") };
+        let generator = self.generator();
         let latents = generator.draw(count, &mut Rng::new(self.recipe.seed, 3));
         self.plane.points(&generator.generate(&latents, &self.device), generator.pixels)
+    }
+
+    /// What draws them.
+    ///
+    /// # Panics
+    ///
+    /// If the system is a judge.
+    pub fn generator(&self) -> Generator {
+        let Trained::Generator(generator) = self.system.trained() else { unreachable!("judges have no recipe here") };
+        generator
     }
 
     /// How `points` do.

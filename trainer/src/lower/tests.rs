@@ -1,7 +1,8 @@
 //! Lowered and interpreted, a net must say what Burn says.
 
 use super::*;
-use crate::nets::{Init, Mode, Net, NetBuilder};
+use crate::nets::layer::{Conditional, Way};
+use crate::nets::{Chain, Init, Mode, Net, NetBuilder};
 use crate::recipe::Prior;
 use crate::rng::Rng;
 use crate::run::to_pixels;
@@ -49,6 +50,32 @@ fn agrees(build: impl Fn(NetBuilder<'_>) -> NetBuilder<'_>, prior: Prior, pixels
     let float: Vec<Vec<u8>> = float.iter().map(|image| to_pixels(image, shape, pixels)).collect();
     let psnr = edgegen_metrics::pixels::difference(&float, &drawn).psnr;
     assert!(psnr > 30.0, "{psnr} dB");
+}
+
+/// Layers of conditionals, in one pass and value by value, both orders, with a normalization between.
+#[test]
+fn conditionals_become_plain_layers() {
+    let chain = |way, reversed, hidden| Chain { hidden, conditional: Conditional::Gaussian, reversed, way };
+    for (way, hidden) in [(Way::OnePass, &[9, 12][..]), (Way::InTurn, &[9, 12]), (Way::InTurn, &[3])] {
+        agrees(
+            |net| net.autoregressive(chain(way, false, hidden)).batch_norm().autoregressive(chain(way, true, hidden)),
+            Prior::Gaussian,
+            PixelRange::Symmetric,
+        );
+    }
+}
+
+#[test]
+fn what_a_device_cannot_draw_is_refused() {
+    let refused = |dims: usize, conditional: Conditional| {
+        let (device, mut rng) = (Device::flex(), Rng::new(0, 0));
+        let chain = Chain { hidden: &[4], conditional, reversed: false, way: Way::InTurn };
+        let net = NetBuilder::new([dims, 1, 1], Init::He, &device, &mut rng).autoregressive(chain).build();
+        let generator = Generator { net, prior: Prior::Gaussian, classes: 0, pixels: PixelRange::Unit };
+        lower(&generator).unwrap_err().to_string()
+    };
+    assert!(refused(17, Conditional::Gaussian).contains("at most 16 values"));
+    assert!(refused(4, Conditional::Bernoulli).contains("found bits"));
 }
 
 #[track_caller]

@@ -11,8 +11,10 @@ use super::layer::{
 use super::{Init, Net, Source};
 use crate::rng::Rng;
 
+mod autoregressive;
 mod graph;
 
+pub use autoregressive::Chain;
 pub use graph::Mark;
 
 /// Builds a [`Net`] layer by layer; each call names only what the shape so far does not tell.

@@ -7,6 +7,7 @@
 //! | `norm` | batch, instance and pixel normalization |
 //! | `join` | what reads several maps |
 //! | `map` | parts, borders and means of a map |
+//! | `autoregressive` | values by conditionals, each on those before it |
 //! | `spectral` | weights over their largest singular value |
 
 use burn::module::{Module, Param};
@@ -16,12 +17,16 @@ use burn::tensor::{Device, Tensor, TensorData, activation};
 
 use super::{Mode, cpu};
 
+mod autoregressive;
 mod conv;
 mod join;
 mod map;
 mod norm;
 mod spectral;
 
+pub use autoregressive::{
+    Autoregressive, BOUND, Conditional, Conditionals, Masked, Way, bounded, hidden_degrees, mask,
+};
 pub use conv::{Conv, ConvTranspose};
 pub use join::{Join, JoinKind};
 pub use map::{Pad, Part, Pool, PoolKind};
@@ -30,6 +35,7 @@ use spectral::{iterate, normalized};
 
 /// One layer; see [`NetBuilder`](super::NetBuilder) for what each does.
 #[derive(Module, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a net has a few layers, and Burn's modules want no boxes")]
 pub enum Layer {
     /// Fully connected.
     Linear(Linear),
@@ -61,6 +67,8 @@ pub enum Layer {
     Pad(Pad),
     /// Means of pixels.
     Pool(Pool),
+    /// Values by conditionals, each on those before it.
+    Autoregressive(Autoregressive),
 }
 
 impl Layer {
@@ -90,6 +98,7 @@ impl Layer {
             Self::Part(layer) => layer.forward(x),
             Self::Pad(layer) => layer.forward(x),
             Self::Pool(layer) => layer.forward(x),
+            Self::Autoregressive(layer) => layer.forward(x),
             Self::Join(_) => unreachable!("see above"),
         }
     }

@@ -21,6 +21,7 @@ use edgegen_metrics::baselines::normal::{Moments, Normal};
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
+use super::likelihood::Unit;
 use super::{Generator, Kind, Losses, Step, System, Trained, linear};
 use crate::recipe::Recipe;
 use crate::rng::Rng;
@@ -65,6 +66,7 @@ fn normalize(recipe: &Recipe) -> Result<Table> {
 /// The sums so far.
 struct Training {
     config: Config,
+    unit: Unit,
     moments: Moments,
     /// Without weights.
     empty: Generator,
@@ -79,7 +81,7 @@ impl Training {
         let device = device.clone().inner();
         let empty = (KIND.generator)(recipe, &device, rng)?;
         let moments = Moments::new(linear::pixels(recipe));
-        Ok(Self { config: recipe.settings()?, moments, empty, made: OnceCell::new() })
+        Ok(Self { config: recipe.settings()?, unit: Unit::of(recipe), moments, empty, made: OnceCell::new() })
     }
 }
 
@@ -102,11 +104,12 @@ impl System for Training {
         Trained::Generator(made.clone())
     }
 
-    /// Mean log-density of test images by the whole covariance, in nats, of pixels from 0 to 1.
+    /// Mean log-density of test images by the whole covariance, in nats, of pixels from 0 to 1, and bits for each grey level.
     fn score(&self, test: &mut dyn FnMut() -> Option<Tensor<4>>) -> Losses {
         let mut moments = Moments::new(linear::pixels_of(&self.empty));
         linear::all_samples(test).for_each(|samples| moments.add(&samples));
-        vec![("test_log_likelihood", Normal::fit(&self.moments, self.config.floor).log_likelihood(&moments) as f32)]
+        let log = Normal::fit(&self.moments, self.config.floor).log_likelihood(&moments);
+        self.unit.losses(log)
     }
 
     fn save(&self, folder: &Path) -> Result<()> {

@@ -21,6 +21,7 @@ use edgegen_metrics::baselines::gmm::{self, Gmm};
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
+use super::likelihood::Unit;
 use super::{Generator, Kind, Losses, Step, System, Trained, linear};
 use crate::recipe::Recipe;
 
@@ -65,7 +66,8 @@ pub const KIND: Kind = Kind {
     },
     build: |recipe, device, rng| {
         let empty = (KIND.generator)(recipe, &device.clone().inner(), rng)?;
-        Ok(Box::new(Training { config: recipe.settings()?, mixture: None, empty, made: OnceCell::new() }))
+        let (config, unit) = (recipe.settings()?, Unit::of(recipe));
+        Ok(Box::new(Training { config, unit, mixture: None, empty, made: OnceCell::new() }))
     },
 };
 
@@ -93,6 +95,7 @@ fn normalize(recipe: &Recipe) -> Result<Table> {
 /// The mixture so far; none before the first step.
 struct Training {
     config: Config,
+    unit: Unit,
     mixture: Option<Gmm>,
     /// Without weights.
     empty: Generator,
@@ -133,12 +136,12 @@ impl System for Training {
         Trained::Generator(made.clone())
     }
 
-    /// Mean log-density of test images by the whole covariance, in nats, of pixels from 0 to 1.
+    /// Mean log-density of test images, in nats, of pixels from 0 to 1, and bits for each grey level.
     fn score(&self, test: &mut dyn FnMut() -> Option<Tensor<4>>) -> Losses {
         let Some(mixture) = &self.mixture else { return Losses::new() };
         let batches: Vec<Features> = linear::all_samples(test).collect();
         let Some(all) = batches.into_iter().reduce(|all, batch| all.concat(&batch)) else { return Losses::new() };
-        vec![("test_log_likelihood", mixture.log_likelihood(&all) as f32)]
+        self.unit.losses(mixture.log_likelihood(&all))
     }
 
     fn save(&self, folder: &Path) -> Result<()> {

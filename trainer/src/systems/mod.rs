@@ -20,13 +20,17 @@ pub mod augment;
 pub mod began;
 pub mod cgan;
 pub mod dcgan;
+pub mod flow;
 pub mod gan;
 pub mod gaussian;
 pub mod gmm;
 pub mod judge;
 pub mod kmeans;
 pub mod learner;
+pub mod likelihood;
 pub mod linear;
+pub mod made;
+pub mod maf;
 pub mod penalty;
 pub mod pix2pix;
 mod sizes;
@@ -48,6 +52,8 @@ pub const SYSTEMS: &[&Kind] = &[
     &gaussian::KIND,
     &kmeans::KIND,
     &gmm::KIND,
+    &made::KIND,
+    &maf::KIND,
 ];
 
 /// Systems whose classes are parts that they found by themselves, not the classes of their data.

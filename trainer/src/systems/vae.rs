@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 use toml::Table;
 
 use super::learner::{Average, Learner};
+use super::likelihood::{Unit, bits};
 use super::sizes::{advice, halvings, nearest_multiple, reduced, written};
 use super::{Generator, Kind, Losses, Step, System, Trained, latents};
 use crate::nets::{Init, Mode, Net, NetBuilder};
@@ -143,6 +144,9 @@ struct Vae {
     decoder: Learner,
     average: Average,
     config: Config,
+    /// Values of an image.
+    pixels: usize,
+    unit: Unit,
     device: Device,
 }
 
@@ -164,6 +168,8 @@ impl Vae {
             encoder: Learner::new("encoder", encoder, &recipe.train),
             decoder: Learner::new("decoder", decoder, &recipe.train),
             config,
+            pixels: recipe.image().iter().product(),
+            unit: Unit::of(recipe),
             device: device.clone().inner(),
         })
     }
@@ -234,7 +240,7 @@ impl System for Vae {
         Trained::Generator(generator(self.average.0.clone()))
     }
 
-    /// The ELBO of images that were not trained on, in nats an image, by one draw of z for each, with the raw weights of both networks.
+    /// The ELBO of images that were not trained on, in nats an image and in bits for each pixel (of a Gaussian decoder, of its grey level), by one draw of z for each, with the raw weights of both networks.
     fn score(&self, test: &mut dyn FnMut() -> Option<Tensor<4>>) -> Losses {
         let (mut rng, mut sums, mut count) = (Rng::new(0, u64::MAX), [0.0f64; 2], 0.0);
         while let Some(images) = test() {
@@ -247,8 +253,13 @@ impl System for Vae {
             }
             count += batch as f64;
         }
-        let [reconstruction, kl] = sums.map(|sum| (sum / count) as f32);
-        vec![("test_elbo", -reconstruction - kl), ("test_kl", kl)]
+        let [reconstruction, kl] = sums.map(|sum| sum / count);
+        let elbo = -reconstruction - kl;
+        let [elbo, bits] = match self.config.decoder {
+            Decoder::Bernoulli => [elbo, bits(elbo, self.pixels)],
+            Decoder::Gaussian => [self.unit.nats(elbo), self.unit.bits(elbo)],
+        };
+        vec![("test_elbo", elbo as f32), ("test_kl", kl as f32), ("bits_per_dimension", bits as f32)]
     }
 
     fn save(&self, folder: &Path) -> Result<()> {

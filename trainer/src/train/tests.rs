@@ -33,6 +33,8 @@ fn recipe(system: &str, steps: u64) -> Recipe {
         "gaussian" => "latent = 5",
         "kmeans" => "centres = 3",
         "gmm" => "components = 2\nlatent = 5",
+        "made" => "hidden = [12]",
+        "maf" => "blocks = 2\nhidden = [12]",
         _ => "head = \"conv3\"\nchannels = [8, 6, 4]\nlatent = 5\ncritic_channels = [6, 8]",
     };
     Recipe::parse(&format!(

@@ -1,13 +1,13 @@
 //! `edgegen eval RUN|MODEL`: the measures, float and int8 side by side.
 
+mod own;
 mod pairs;
 pub mod plane;
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::Device;
 use edgegen_export::Label;
 use edgegen_metrics::pixels::{self, Difference};
 use edgegen_runtime::Model;
@@ -24,9 +24,9 @@ use crate::eval::{
     self, Figures, Flag, Inversion, Judge, Reference, controls, gan_train, rotations, stacked as eval_stacked,
 };
 use crate::invert::Search;
-use crate::recipe::{DataConfig, Recipe};
+use crate::recipe::DataConfig;
 use crate::rng::Rng;
-use crate::{checkpoint, device, run, systems};
+use crate::{device, systems};
 
 /// Images that are looked at by default.
 const COUNT: usize = 10_000;
@@ -97,8 +97,8 @@ struct Report {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     left_out: Vec<String>,
     /// What the system itself says of the test images, by its last checkpoint.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    own: BTreeMap<&'static str, f32>,
+    #[serde(skip_serializing_if = "own::Own::is_empty")]
+    own: own::Own,
     /// int8 against float on the same latent vectors.
     #[serde(skip_serializing_if = "Option::is_none")]
     int8_psnr_db: Option<f64>,
@@ -124,7 +124,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         "expected a model that reads pictures with --beside or --picture, found one that does not in {}: leave them out",
         args.source.display()
     );
-    let Made { data, classes, shape, mut sets } = images(args, &source)?;
+    let Made { data, classes, shape, mut sets, unexported } = images(args, &source)?;
     let class_names = source.class_names()?;
     let count = sets[0].1.len();
     // Without a choice, the seeds take the classes in turn.
@@ -204,8 +204,8 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         count,
         seed: args.seed,
         rows: Vec::new(),
-        left_out: reference.left_out(),
-        own: own(&args.source, &test, &device)?,
+        left_out: reference.left_out().into_iter().chain(unexported).collect(),
+        own: own::of_images(&args.source, &test, &device)?,
         int8_psnr_db: None,
         int8_p999_levels: None,
         int8_same_class: None,
@@ -270,6 +270,8 @@ struct Made {
     shape: [usize; 3],
     /// Sets of images by name, of equal lengths: float and int8 of a run, int8 of a model.
     sets: Vec<(String, Vec<Vec<u8>>)>,
+    /// Why there is no int8 of a run.
+    unexported: Option<String>,
 }
 
 /// What is noted of `source`: its "data" or its "system"; a model file may not say it.
@@ -305,16 +307,23 @@ fn images(args: &Args, source: &Source) -> Result<Made> {
     match source {
         Source::Run(run) => {
             let (float, shape) = source.images(args.seed, count, None)?;
-            let network = run.network()?;
-            let label = Label { name: "eval", metadata: &[] };
-            let exported = edgegen_export::export(&network, CALIBRATION, label)?;
-            let (int8, _) = Source::Model(exported.file).images(args.seed, count, None)?;
-            let sets = vec![("float".into(), float), ("int8".into(), int8)];
-            Ok(Made { data, classes, shape, sets })
+            let mut sets = vec![("float".into(), float)];
+            let unexported = match run.network() {
+                Ok(network) => {
+                    let label = Label { name: "eval", metadata: &[] };
+                    let exported = edgegen_export::export(&network, CALIBRATION, label)?;
+                    let (int8, _) = Source::Model(exported.file).images(args.seed, count, None)?;
+                    sets.push(("int8".into(), int8));
+                    None
+                }
+                // What no device can draw has a likelihood all the same.
+                Err(error) => Some(format!("no int8: {error:#}")),
+            };
+            Ok(Made { data, classes, shape, sets, unexported })
         }
         Source::Onnx(_) | Source::Model(_) => {
             let (images, shape) = source.images(args.seed, count, None)?;
-            Ok(Made { data, classes, shape, sets: vec![("int8".into(), images)] })
+            Ok(Made { data, classes, shape, sets: vec![("int8".into(), images)], unexported: None })
         }
     }
 }
@@ -348,29 +357,6 @@ fn inverted(args: &Args, source: &Source, data: [&Dataset; 2], device: &Device) 
         test.name
     );
     Ok(eval::inversion(run, data, INVERTED, &Search::default(), args.seed, device))
-}
-
-/// What a run's system says of the test images: the bound of a VAE. Shipped folders, which have no checkpoint, and model files say nothing.
-fn own(source: &Path, test: &Dataset, device: &Device) -> Result<BTreeMap<&'static str, f32>> {
-    const BATCH: usize = 250;
-    let Some((_, checkpoint)) = checkpoint::newest(source)? else { return Ok(BTreeMap::new()) };
-    let recipe = Recipe::load(&source.join(run::RECIPE))?;
-    let kind = systems::find(&recipe.system)?;
-    let mut system = (kind.build)(&recipe, &device.clone().autodiff(), &mut Rng::new(0, 0))?;
-    system.load(&checkpoint)?;
-    let [h, w, c] = test.shape;
-    let mut starts = (0..test.len()).step_by(BATCH);
-    let mut next = || {
-        let indices = starts.next().map(|start| start..(start + BATCH).min(test.len()))?;
-        let count = indices.len();
-        let planes = indices.flat_map(|index| {
-            let channel = move |channel: usize| test.image(index).iter().skip(channel).step_by(c);
-            (0..c).flat_map(channel).map(|&byte| f32::from(byte) / 127.5 - 1.0)
-        });
-        let values: Vec<f32> = planes.collect();
-        Some(Tensor::from_data(TensorData::new(values, [count, c, h, w]), &device.clone().inner()))
-    };
-    Ok(system.score(&mut next).into_iter().collect())
 }
 
 fn text(report: &Report) -> String {
@@ -439,9 +425,7 @@ fn text(report: &Report) -> String {
     for note in &report.left_out {
         text += &format!("\n{note}");
     }
-    for (name, value) in &report.own {
-        text += &format!("\n{name} {value:.2}");
-    }
+    text += &own::text(&report.own);
     if let (Some(psnr), Some(p999)) = (report.int8_psnr_db, report.int8_p999_levels) {
         text += &format!("\nint8 against float: {psnr:.1} dB PSNR, 99.9 % of pixels within {p999} levels");
         if let Some(same) = report.int8_same_class {

@@ -8,11 +8,12 @@ use edgegen_export::{Label, ModelFile};
 use edgegen_metrics::Features;
 use serde::Serialize;
 
-use super::{Args, fact_of};
+use super::{Args, fact_of, own};
 use crate::cli::export::CALIBRATION;
 use crate::cli::source::Source;
 use crate::cli::{Console, Ending, table};
 use crate::data::plane::Plane;
+use crate::device;
 use crate::eval;
 use crate::eval::plane::{Flag, Spread};
 
@@ -35,6 +36,11 @@ struct Report {
     count: u32,
     seed: u64,
     rows: Vec<Row>,
+    /// What the system itself says of new points of the mixture, by its last checkpoint.
+    #[serde(skip_serializing_if = "own::Own::is_empty")]
+    own: own::Own,
+    /// Mean log-density of those points by the mixture itself, minus its entropy, in nats: no system can do better.
+    log_likelihood_of_mixture: f64,
 }
 
 /// The mixture that `source` learned, if it makes points.
@@ -49,7 +55,10 @@ pub fn run(args: &Args, source: Source, plane: &Plane, console: Console) -> Resu
         plane.name
     );
     let count = args.count.unwrap_or(COUNT);
-    let mut sets = vec![("real", plane.mixture.sample(count as usize, args.seed.wrapping_add(1)))];
+    let real = plane.mixture.sample(count as usize, args.seed.wrapping_add(1));
+    let own = own::of_points(&args.source, plane, &real, &device::open("flex")?)?;
+    let log_likelihood_of_mixture = plane.mixture.log_likelihood(&real);
+    let mut sets = vec![("real", real)];
     let model = match source {
         Source::Model(file) => file,
         Source::Onnx(_) => {
@@ -77,6 +86,8 @@ pub fn run(args: &Args, source: Source, plane: &Plane, console: Console) -> Resu
         count,
         seed: args.seed,
         rows: rows.collect(),
+        own,
+        log_likelihood_of_mixture,
     };
     console.show(&report, || text(&report))
 }
@@ -102,12 +113,17 @@ fn text(report: &Report) -> String {
         ]
     });
     let head = ["points", "modes", "within 3 σ", "reverse KL", "energy distance", "p: MMD", "flags"];
-    format!(
+    let mut text = format!(
         "{}\n{}: {} points from seed {}, against the mixture {}",
         table(head, rows),
         report.source.display(),
         report.count,
         report.seed,
         report.data
-    )
+    );
+    if !report.own.is_empty() {
+        text += &own::text(&report.own);
+        text += &format!("\nlog likelihood by the mixture itself: {:.3} nats", report.log_likelihood_of_mixture);
+    }
+    text
 }
