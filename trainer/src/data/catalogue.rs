@@ -208,8 +208,16 @@ pub(super) fn find(name: &str) -> Option<&'static Known> {
 
 /// Every data set with a name: those that can be fetched, what is drawn from them, what needs nothing.
 pub fn list() -> Vec<DatasetInfo> {
-    let drawn = [stacked::info(), pairs::info(), glyphs::info(), icons::info()];
-    KNOWN.iter().map(info).chain(drawn).chain(Plane::all().iter().map(Plane::info)).collect()
+    let pairs = pairs::MADE.iter().map(pairs::Made::info);
+    let drawn = [glyphs::info(), icons::info()];
+    KNOWN
+        .iter()
+        .map(info)
+        .chain([stacked::info()])
+        .chain(pairs)
+        .chain(drawn)
+        .chain(Plane::all().iter().map(Plane::info))
+        .collect()
 }
 
 pub(super) fn info(known: &Known) -> DatasetInfo {
@@ -262,8 +270,19 @@ mod tests {
         let names: Vec<_> = list().into_iter().map(|info| info.name).collect();
         assert_eq!(
             names,
-            ["mnist", "fashion-mnist", "emoji", "stacked-mnist", "fashion-edges", "glyphs", "icons", "ring", "grid"]
+            [
+                "mnist",
+                "fashion-mnist",
+                "emoji",
+                "stacked-mnist",
+                "fashion-edges",
+                "mnist-negative",
+                "glyphs",
+                "icons",
+                "ring",
+                "grid"
+            ]
         );
-        assert!(list()[5..].iter().all(|drawn| drawn.present));
+        assert!(list()[6..].iter().all(|drawn| drawn.present));
     }
 }

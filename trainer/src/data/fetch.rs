@@ -56,8 +56,7 @@ impl fmt::Debug for FetchOptions {
 pub fn fetch(name: &str, options: &FetchOptions) -> Result<PathBuf> {
     let name = match name {
         stacked::NAME => stacked::SOURCE,
-        pairs::NAME => pairs::SOURCE,
-        other => other,
+        other => pairs::made(other).map_or(other, |made| made.source),
     };
     let Some(known) = catalogue::find(name) else {
         let all: Vec<_> = list().into_iter().filter(|info| !info.sources.is_empty()).map(|info| info.name).collect();

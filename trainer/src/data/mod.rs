@@ -15,7 +15,7 @@
 //! | `glyphs.rs` | digits drawn by the program itself, for a machine without sources |
 //! | `icons.rs` | icons of 5 × 5 pixels drawn by the program itself |
 //! | `plane.rs` | points of the plane, drawn while training |
-//! | `pairs.rs` | images in pairs: edges and clothes, folders `a` and `b`, halves side by side |
+//! | `pairs.rs` | images in pairs: edges and clothes, digits and their negatives, folders `a` and `b`, halves side by side |
 
 mod catalogue;
 mod emoji;
@@ -38,7 +38,7 @@ pub use catalogue::{DatasetInfo, RawFile, cache_folder, list};
 pub use edgegen_data::{Account, Dataset, Progress, Split, contact_sheet, fit_image, shared_images};
 pub use fetch::{FetchOptions, fetch};
 pub use glyphs::glyphs;
-pub use pairs::{NAME as EDGES, Pairs, SOURCE as EDGES_SOURCE, load_pairs};
+pub use pairs::{EDGES, EDGES_SOURCE, Pairs, load_pairs};
 pub use plane::Plane;
 pub use source::Source;
 pub use stacked::{NAME as STACKED, SOURCE as STACKED_SOURCE};
@@ -128,7 +128,7 @@ fn named(name: &str, config: &DataConfig, split: Split) -> Result<Dataset> {
         "expected a data set of images, found {name}, points that are drawn while training: choose another data.name"
     );
     ensure!(
-        name != pairs::NAME,
+        pairs::made(name).is_none(),
         "expected a data set of single images, found {name}, which has pairs: use system = \"pix2pix\", or another data.name"
     );
     let whole = DataConfig { limit: None, ..config.clone() };
@@ -234,7 +234,7 @@ mod tests {
     fn a_name_that_is_nothing_says_what_there_is() {
         let error = load(&config("mnits")).unwrap_err().to_string();
         for part in [
-            "mnist, fashion-mnist, emoji, stacked-mnist, fashion-edges, glyphs, icons, ring, grid, moons, circles",
+            "mnist, fashion-mnist, emoji, stacked-mnist, fashion-edges, mnist-negative, glyphs, icons, ring, grid, moons, circles",
             "'mnits'",
             "[data]",
         ] {

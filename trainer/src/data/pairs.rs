@@ -3,6 +3,7 @@
 //! | source | input | target |
 //! | --- | --- | --- |
 //! | `fashion-edges` | edges of a piece of clothing | the image of `fashion-mnist` that they were taken from |
+//! | `mnist-negative` | an image of `mnist` | the same digit thickened and inverted, black on white |
 //! | a folder with `a/` and `b/` | an image of `a/` | that of the same name in `b/`, whatever its format |
 //! | a folder of images twice as wide as high | the left half | the right half, as pix2pix has its data sets |
 //!
@@ -12,6 +13,9 @@
 //! a pixel is white
 //! where |g| ≥ 255 and else black. Beyond its border the image goes on with its outermost pixels. In colour the channel
 //! with the largest gradient counts, and the edges are white on black all the same.
+//!
+//! A digit is thickened by the maximum over 3×3 pixels; the target is 255 minus that. What belongs to an input is known
+//! exactly, so this set tells whether a system finds the right translation.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -23,10 +27,44 @@ use super::catalogue::{self, DatasetInfo};
 use super::{Dataset, Split, load_split};
 use crate::recipe::DataConfig;
 
-/// The name to give as `data.name`.
-pub const NAME: &str = "fashion-edges";
+/// The name to give as `data.name` for edges and clothes.
+pub const EDGES: &str = "fashion-edges";
 /// The set whose edges are taken.
-pub const SOURCE: &str = "fashion-mnist";
+pub const EDGES_SOURCE: &str = "fashion-mnist";
+
+/// Pairs made from the images of a known set.
+#[derive(Debug)]
+pub(super) struct Made {
+    /// The name to give as `data.name`.
+    pub(super) name: &'static str,
+    /// The set whose images are taken.
+    pub(super) source: &'static str,
+    what: &'static str,
+    /// Input and target, from an image `[H, W, C]`.
+    pair: fn(&[u8], [usize; 3]) -> [Vec<u8>; 2],
+}
+
+/// All of them.
+pub(super) static MADE: [Made; 2] = [
+    Made {
+        name: EDGES,
+        source: EDGES_SOURCE,
+        what: "edges of fashion-mnist and its images, pairs",
+        pair: |image, shape| [edges(image, shape), image.to_vec()],
+    },
+    Made {
+        name: "mnist-negative",
+        source: "mnist",
+        what: "digits of mnist and the same thickened and inverted, pairs",
+        pair: |image, shape| [image.to_vec(), thick_negative(image, shape)],
+    },
+];
+
+/// The pairs of that name, if any.
+pub(super) fn made(name: &str) -> Option<&'static Made> {
+    MADE.iter().find(|made| made.name == name)
+}
+
 /// The least gradient that counts as an edge, of 1020 for a step from black to white.
 const EDGE: i32 = 255;
 
@@ -46,18 +84,25 @@ pub struct Pairs {
 /// One sentence with what was expected, what was found and what to do.
 pub fn load_pairs(config: &DataConfig, split: Split) -> Result<Pairs> {
     let &DataConfig { ref name, size, channels, .. } = config;
-    if name == NAME && !Path::new(name).exists() {
-        let targets = load_split(&DataConfig { name: SOURCE.to_owned(), ..config.clone() }, split)?;
-        let images = (0..targets.len()).flat_map(|index| edges(targets.image(index), targets.shape)).collect();
+    if let Some(made) = made(name).filter(|_| !Path::new(name).exists()) {
+        let source = load_split(&DataConfig { name: made.source.to_owned(), ..config.clone() }, split)?;
+        let mut images = [Vec::new(), Vec::new()];
+        for index in 0..source.len() {
+            for (all, image) in images.iter_mut().zip((made.pair)(source.image(index), source.shape)) {
+                all.extend(image);
+            }
+        }
+        let [inputs, targets] = images;
         let shape = [size.h, size.w, channels];
-        let inputs = Dataset { name: name.clone(), images, labels: None, class_names: Vec::new(), shape };
-        return Ok(Pairs { inputs, targets: Dataset { name: name.clone(), ..targets } });
+        let inputs = Dataset { name: name.clone(), images: inputs, labels: None, class_names: Vec::new(), shape };
+        return Ok(Pairs { inputs, targets: Dataset { name: name.clone(), images: targets, ..source } });
     }
     let root = Path::new(name);
     ensure!(
         root.is_dir(),
-        "expected {NAME} or a folder of pairs, found {name}: give a folder with sub-folders a and b, whose images are paired by \
-         name, or one of images twice as wide as high"
+        "expected {} or a folder of pairs, found {name}: give a folder with sub-folders a and b, whose images are paired by \
+         name, or one of images twice as wide as high",
+        MADE.each_ref().map(|made| made.name).join(", ")
     );
     let root = part(root, split)?;
     let [a, b] = ["a", "b"].map(|side| root.join(side));
@@ -75,9 +120,11 @@ pub fn load_pairs(config: &DataConfig, split: Split) -> Result<Pairs> {
     }
 }
 
-pub(super) fn info() -> DatasetInfo {
-    let source = catalogue::info(catalogue::find(SOURCE).expect("the catalogue has it"));
-    DatasetInfo { name: NAME, what: "edges of fashion-mnist and its images, pairs", sources: Vec::new(), ..source }
+impl Made {
+    pub(super) fn info(&self) -> DatasetInfo {
+        let source = catalogue::info(catalogue::find(self.source).expect("the catalogue has it"));
+        DatasetInfo { name: self.name, what: self.what, sources: Vec::new(), ..source }
+    }
 }
 
 /// White where an image `[H, W, C]` has edges.
@@ -97,6 +144,17 @@ fn edges(image: &[u8], [h, w, c]: [usize; 3]) -> Vec<u8> {
         edges.extend(std::iter::repeat_n(if is_edge { u8::MAX } else { 0 }, c));
     }
     edges
+}
+
+/// 255 minus the largest of each 3×3 pixels of an image `[H, W, C]`, channel by channel.
+fn thick_negative(image: &[u8], [h, w, c]: [usize; 3]) -> Vec<u8> {
+    let mut negative = Vec::with_capacity(image.len());
+    for (y, x, channel) in (0..h * w * c).map(|at| (at / c / w, at / c % w, at % c)) {
+        let rows = y.saturating_sub(1)..(y + 2).min(h);
+        let around = rows.flat_map(|row| (x.saturating_sub(1)..(x + 2).min(w)).map(move |column| row * w + column));
+        negative.push(around.map(|pixel| u8::MAX - image[pixel * c + channel]).min().unwrap_or(u8::MAX));
+    }
+    negative
 }
 
 /// Pairs by name of the images below `a` and `b`.
@@ -261,6 +319,25 @@ mod tests {
     }
 
     #[test]
+    fn a_dot_becomes_a_dark_square_cut_at_the_border() {
+        let mut dot = vec![0; 20];
+        dot[7] = 200;
+        let square = [[255, 55, 55, 55, 255].repeat(3), vec![255; 5]].concat();
+        assert_eq!(thick_negative(&dot, [4, 5, 1]), square);
+        // In the first corner, of the second channel alone; the brightest neighbour counts.
+        let mut corner = vec![0; 18];
+        (corner[1], corner[3]) = (100, 40);
+        let mut expected = vec![255; 18];
+        for pixel in [0, 1, 3, 4] {
+            expected[2 * pixel + 1] = 155;
+        }
+        for pixel in [2, 5] {
+            expected[2 * pixel + 1] = 215;
+        }
+        assert_eq!(thick_negative(&corner, [3, 3, 2]), expected);
+    }
+
+    #[test]
     fn folders_are_paired_by_name_whatever_the_format() {
         let folder = tempfile::tempdir().unwrap();
         for (name, value) in [("a/2.png", 20), ("a/x/1.png", 10), ("b/x/1.jpg", 110), ("b/2.png", 120)] {
@@ -279,7 +356,7 @@ mod tests {
     fn unequal_names_and_sizes_are_named() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path();
-        assert!(refusal(&root.join("none")).contains("fashion-edges or a folder of pairs"));
+        assert!(refusal(&root.join("none")).contains("fashion-edges, mnist-negative or a folder of pairs"));
         assert!(refusal(root).contains("found neither"));
         grey(root, "a/1.png", [8, 8], 1);
         assert!(refusal(root).contains("without"), "{}", refusal(root));
