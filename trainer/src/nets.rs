@@ -35,9 +35,11 @@ mod builder;
 pub mod cpu;
 mod gradient;
 pub mod layer;
+pub mod operations;
 
 pub use builder::{Chain, Mark, NetBuilder};
 use layer::Layer;
+use operations::operations;
 
 /// Whether a pass trains (batch statistics, dropout) or only evaluates.
 #[derive(Debug)]
@@ -199,8 +201,9 @@ impl Net {
                 let source = self.sources.next().expect("both nets were built from the same recipe");
                 let decay = self.decay;
                 param.map(|mean| {
-                    let source = source.reshape(mean.shape());
-                    cpu::update::blend(mean, source, decay)
+                    let shape = mean.shape();
+                    let mean = mean.reshape([-1]);
+                    operations(&[&mean, &source]).blend(mean, source, decay).reshape(shape)
                 })
             }
         }

@@ -2,8 +2,8 @@
 //!
 //! Burn's own operations for the CPU (burn-flex) take about three times as long for a training step as PyTorch does;
 //! `benches/train` measures it. These take their place where all tensors are on `Device::flex()` or its autodiff
-//! twin and hold 32-bit floats. [`layer`](super::layer) asks [`suits`] and otherwise uses Burn's operations, so every
-//! other device trains as before, and the tests here hold both to the same numbers.
+//! twin and hold 32-bit floats: [`operations`](super::operations::operations) then gives [`OnFlex`] to a layer, and Burn's
+//! own everywhere else. The tests here hold both to the same numbers.
 //!
 //! What makes them fast: a map keeps the channels of a pixel side by side ([`maps`]), a convolution is one matrix
 //! product for each block of the batch that fits the cache ([`conv`]), and each layer goes over its map once.
@@ -16,7 +16,11 @@ use burn::tensor::{DType, Device, GradientCheckpointingStrategy, Tensor};
 use burn_autodiff::checkpoint::strategy::NoCheckpointing;
 use burn_autodiff::ops::{Backward, NodeGuard, OpsKind};
 use burn_flex::FlexTensor;
+use edgegen_export::layers::Window;
 use rayon::prelude::*;
+
+use super::layer::PointwiseKind;
+use super::operations::{Burn, Operations};
 
 pub mod conv;
 pub mod dense;
@@ -29,6 +33,76 @@ pub mod patches;
 pub mod pointwise;
 pub mod spectral;
 pub mod update;
+
+/// The operations of this module, for tensors that [`suits`]; what it cannot do is left to Burn's.
+#[derive(Clone, Copy, Debug)]
+pub struct OnFlex;
+
+impl Operations for OnFlex {
+    fn dense(&self, x: Tensor<4>, weight: Tensor<2>, bias: Tensor<1>, output: [usize; 3]) -> Tensor<4> {
+        dense::dense(x, weight, bias, output)
+    }
+
+    fn conv2d(&self, x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>, window: &Window) -> Tensor<4> {
+        match even(window) {
+            Some([stride, padding]) => conv::conv2d(x, weight, bias, stride, padding),
+            None => Burn.conv2d(x, weight, bias, window),
+        }
+    }
+
+    fn conv_transpose2d(&self, x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>, window: &Window) -> Tensor<4> {
+        match even(window) {
+            Some([stride, padding]) => conv::conv_transpose2d(x, weight, bias, stride, padding),
+            None => Burn.conv_transpose2d(x, weight, bias, window),
+        }
+    }
+
+    fn nearest(&self, x: Tensor<4>, factor: [usize; 2]) -> Tensor<4> {
+        if factor[0] == factor[1] { enlarge::nearest(x, factor[0]) } else { Burn.nearest(x, factor) }
+    }
+
+    fn depth_to_space(&self, x: Tensor<4>, factor: usize) -> Tensor<4> {
+        enlarge::depth_to_space(x, factor)
+    }
+
+    fn pointwise(&self, kind: PointwiseKind, x: Tensor<4>) -> Tensor<4> {
+        pointwise::pointwise(kind, x)
+    }
+
+    fn add(&self, first: Tensor<4>, second: Tensor<4>, scales: [f32; 2]) -> Tensor<4> {
+        if first.dims() == second.dims() { join::add(first, second, scales) } else { Burn.add(first, second, scales) }
+    }
+
+    fn batch_norm(&self, x: Tensor<4>, gamma: Tensor<1>, beta: Tensor<1>, epsilon: f64) -> Tensor<4> {
+        norm::batch_norm(x, gamma, beta, epsilon)
+    }
+
+    fn with_statistics(&self, x: Tensor<4>, of_channels: [Tensor<1>; 4], epsilon: f64) -> Tensor<4> {
+        if x.is_autodiff() || of_channels.iter().any(Tensor::is_autodiff) {
+            return Burn.with_statistics(x, of_channels, epsilon);
+        }
+        norm::with_statistics(x, of_channels, epsilon)
+    }
+
+    fn iterate(&self, weight: Tensor<2>, left: Tensor<1>) -> Tensor<1> {
+        spectral::iterate(weight, left)
+    }
+
+    fn spectral_norm(&self, weight: Tensor<2>, left: Tensor<1>) -> Tensor<2> {
+        spectral::normalized(weight, left)
+    }
+
+    fn blend(&self, mean: Tensor<1>, source: Tensor<1>, decay: f64) -> Tensor<1> {
+        if mean.is_autodiff() { Burn.blend(mean, source, decay) } else { update::blend(mean, source, decay) }
+    }
+}
+
+/// Step and border of a window where they are the same on all sides and nothing else is asked for.
+fn even(window: &Window) -> Option<[usize; 2]> {
+    let Window { stride: [stride, _], padding: [[padding, _], _], .. } = *window;
+    let plain = Window { stride: [stride; 2], padding: [[padding; 2]; 2], dilation: [1; 2], groups: 1, ..*window };
+    (plain == *window).then_some([stride, padding])
+}
 
 /// A tensor with its place in the graph.
 type Tracked = FloatTensor<Autodiff<Flex>>;

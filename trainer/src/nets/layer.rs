@@ -11,11 +11,10 @@
 //! | `spectral` | weights over their largest singular value |
 
 use burn::module::{Module, Param};
-use burn::tensor::module::{interpolate, linear};
-use burn::tensor::ops::{InterpolateMode, InterpolateOptions};
-use burn::tensor::{Device, Tensor, TensorData, activation};
+use burn::tensor::{Device, Tensor, TensorData};
 
-use super::{Mode, cpu};
+use super::Mode;
+use super::operations::operations;
 
 mod autoregressive;
 mod conv;
@@ -133,13 +132,8 @@ impl Linear {
     }
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let batch = x.dims()[0];
-        let [c, h, w] = self.shape;
         let weight = self.normalized_weight();
-        if cpu::suits(&x) && cpu::suits(&weight) {
-            return cpu::dense::dense(x, weight, self.bias.val(), self.shape);
-        }
-        linear(x.reshape([batch as i64, -1]), weight.transpose(), Some(self.bias.val())).reshape([batch, c, h, w])
+        operations(&[&x, &weight]).dense(x, weight, self.bias.val(), self.shape)
     }
 }
 
@@ -152,13 +146,7 @@ pub struct UpsampleNearest {
 
 impl UpsampleNearest {
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let [of_rows, of_columns] = self.factor;
-        if of_rows == of_columns && cpu::suits(&x) {
-            return cpu::enlarge::nearest(x, of_rows);
-        }
-        let [_, _, h, w] = x.dims();
-        let options = InterpolateOptions::new(InterpolateMode::Nearest).with_output_size([h * of_rows, w * of_columns]);
-        interpolate(x, options)
+        operations(&[&x]).nearest(x, self.factor)
     }
 }
 
@@ -171,13 +159,7 @@ pub struct PixelShuffle {
 
 impl PixelShuffle {
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        if cpu::suits(&x) {
-            return cpu::enlarge::depth_to_space(x, self.factor);
-        }
-        let [batch, c, h, w] = x.dims();
-        let f = self.factor;
-        let out = c / (f * f);
-        x.reshape([batch, out, f, f, h, w]).permute([0, 1, 4, 2, 5, 3]).reshape([batch, out, h * f, w * f])
+        operations(&[&x]).depth_to_space(x, self.factor)
     }
 }
 
@@ -204,18 +186,7 @@ pub enum PointwiseKind {
 
 impl Pointwise {
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        if cpu::suits(&x) {
-            return cpu::pointwise::pointwise(self.kind, x);
-        }
-        match self.kind {
-            PointwiseKind::Relu => activation::relu(x),
-            // slope·x + (1 − slope)·max(0, x): Burn's own leaky ReLU masks, ten times slower backwards on a CPU.
-            PointwiseKind::LeakyRelu(slope) => {
-                activation::relu(x.clone()).mul_scalar(1.0 - slope) + x.mul_scalar(slope)
-            }
-            PointwiseKind::Tanh => activation::tanh(x),
-            PointwiseKind::Sigmoid => activation::sigmoid(x),
-        }
+        operations(&[&x]).pointwise(self.kind, x)
     }
 }
 

@@ -29,8 +29,8 @@ struct State {
     sigma: f32,
 }
 
-/// `weight` `[out, …]` divided by its largest singular value as `left` `[out]`, the left singular vector, has it.
-pub fn normalized<const D: usize>(weight: Tensor<D>, left: Tensor<1>) -> Tensor<D> {
+/// `weight` `[out, rest]` divided by its largest singular value as `left` `[out]`, the left singular vector, has it.
+pub fn normalized(weight: Tensor<2>, left: Tensor<1>) -> Tensor<2> {
     let left = values(&bare(left)).to_vec();
     if !any_autodiff(&[weight.device()]) {
         return Tensor::from_primitive::<Flex>(forward(&bare(weight), &left).0);
@@ -42,7 +42,7 @@ pub fn normalized<const D: usize>(weight: Tensor<D>, left: Tensor<1>) -> Tensor<
 }
 
 /// The left singular vector after one power iteration, `W·v / |W·v|` with `v = Wᵀu / |Wᵀu|`.
-pub fn iterate<const D: usize>(weight: Tensor<D>, left: Tensor<1>) -> Tensor<1> {
+pub fn iterate(weight: Tensor<2>, left: Tensor<1>) -> Tensor<1> {
     let (weight, left) = (bare(weight), bare(left));
     let (weight, left) = (values(&weight), values(&left));
     let right = unit(times_rows(&left, &weight));

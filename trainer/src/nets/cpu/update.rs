@@ -95,10 +95,7 @@ impl Optimizer for Adam {
 }
 
 /// `decay · mean + (1 − decay) · source`.
-pub fn blend<const D: usize>(mean: Tensor<D>, source: Tensor<D>, decay: f64) -> Tensor<D> {
-    if !suits(&mean) || !suits(&source) || mean.is_autodiff() {
-        return mean.mul_scalar(decay) + source.inner().mul_scalar(1.0 - decay);
-    }
+pub fn blend(mean: Tensor<1>, source: Tensor<1>, decay: f64) -> Tensor<1> {
     let shape = mean.dims();
     let mut mean = owned(mean);
     let source = bare(source);

@@ -2,12 +2,10 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
-use burn::tensor::module::{conv_transpose2d, conv2d};
-use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 use edgegen_export::layers::Window;
 
 use super::spectral::normalized;
-use crate::nets::cpu;
+use crate::nets::operations::operations;
 
 /// Convolution.
 #[derive(Module, Debug)]
@@ -31,12 +29,7 @@ impl Conv {
 
     pub(super) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let weight = self.normalized_weight();
-        if let Some([stride, padding]) = even(&self.window).filter(|_| cpu::suits(&x) && cpu::suits(&weight)) {
-            return cpu::conv::conv2d(x, weight, self.bias.val(), stride, padding);
-        }
-        let Window { stride, padding, dilation, groups, .. } = self.window;
-        let padding = padding.map(|[before, after]| (before, after));
-        conv2d(x, weight, Some(self.bias.val()), ConvOptions { stride, padding, dilation, groups })
+        operations(&[&x, &weight]).conv2d(x, weight, self.bias.val(), &self.window)
     }
 }
 
@@ -55,18 +48,6 @@ pub struct ConvTranspose {
 impl ConvTranspose {
     pub(super) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let weight = self.weight.val();
-        if let Some([stride, padding]) = even(&self.window).filter(|_| cpu::suits(&x) && cpu::suits(&weight)) {
-            return cpu::conv::conv_transpose2d(x, weight, self.bias.val(), stride, padding);
-        }
-        let Window { stride, padding, dilation, groups, .. } = self.window;
-        let options = ConvTransposeOptions::new(stride, padding.map(|[before, _]| before), [0; 2], dilation, groups);
-        conv_transpose2d(x, weight, Some(self.bias.val()), options)
+        operations(&[&x, &weight]).conv_transpose2d(x, weight, self.bias.val(), &self.window)
     }
-}
-
-/// Step and border of a window where they are the same on all sides and nothing else is asked for.
-fn even(window: &Window) -> Option<[usize; 2]> {
-    let Window { stride: [stride, _], padding: [[padding, _], _], .. } = *window;
-    let plain = Window { stride: [stride; 2], padding: [[padding; 2]; 2], dilation: [1; 2], groups: 1, ..*window };
-    (plain == *window).then_some([stride, padding])
 }

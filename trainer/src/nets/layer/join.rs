@@ -3,7 +3,7 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use crate::nets::cpu;
+use crate::nets::operations::operations;
 
 /// Two or more maps made one.
 #[derive(Module, Debug)]
@@ -33,13 +33,7 @@ impl Join {
         let second = reads.pop().expect("a join reads several maps");
         let first = reads.pop().expect("a join reads several maps");
         match self.kind {
-            JoinKind::Add(scales) if first.dims() == second.dims() && cpu::suits(&first) && cpu::suits(&second) => {
-                cpu::join::add(first, second, scales)
-            }
-            JoinKind::Add(scales) => {
-                let scaled = |x: Tensor<4>, scale: f32| if scale == 1.0 { x } else { x.mul_scalar(scale) };
-                scaled(first, scales[0]) + scaled(second, scales[1])
-            }
+            JoinKind::Add(scales) => operations(&[&first, &second]).add(first, second, scales),
             _ => first * second,
         }
     }

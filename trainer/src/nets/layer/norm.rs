@@ -2,9 +2,10 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
-use burn::tensor::module::{batch_norm, batch_norm_train};
+use burn::tensor::module::batch_norm_train;
 
-use crate::nets::{Mode, cpu};
+use crate::nets::Mode;
+use crate::nets::operations::operations;
 
 /// `γ·(x − mean) / √(variance + ε) + β` per channel.
 #[derive(Module, Debug)]
@@ -24,15 +25,12 @@ pub struct BatchNorm {
 impl BatchNorm {
     pub(super) fn forward(&self, x: Tensor<4>, mode: &Mode<'_>) -> Tensor<4> {
         let (gamma, beta) = (self.gamma.val(), self.beta.val());
+        let operations = operations(&[&x, &gamma]);
         match mode {
-            Mode::Train(_) if cpu::suits(&x) && cpu::suits(&gamma) => {
-                cpu::norm::batch_norm(x, gamma, beta, self.epsilon)
+            Mode::Train(_) => operations.batch_norm(x, gamma, beta, self.epsilon),
+            Mode::Eval => {
+                operations.with_statistics(x, [gamma, beta, self.mean.val(), self.variance.val()], self.epsilon)
             }
-            Mode::Train(_) => batch_norm_train(x, gamma, beta, self.epsilon).output,
-            Mode::Eval if cpu::suits(&x) && cpu::suits(&gamma) && !x.is_autodiff() && !gamma.is_autodiff() => {
-                cpu::norm::with_statistics(x, [gamma, beta, self.mean.val(), self.variance.val()], self.epsilon)
-            }
-            Mode::Eval => batch_norm(x, gamma, beta, self.mean.val(), self.variance.val(), self.epsilon),
         }
     }
 
