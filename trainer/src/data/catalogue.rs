@@ -280,7 +280,9 @@ mod tests {
                 "glyphs",
                 "icons",
                 "ring",
-                "grid"
+                "grid",
+                "moons",
+                "circles"
             ]
         );
         assert!(list()[6..].iter().all(|drawn| drawn.present));
