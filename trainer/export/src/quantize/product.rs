@@ -6,7 +6,7 @@
 //! fold   = zᵢ · Σ weight                                    so that no kernel adds an offset
 //! ```
 //!
-//! Where the source has int16 codes, s_w is greater if that is needed for Σ |weight| ≤ [`WIDE_WEIGHTS`]: the sum of
+//! Where the source has int16 codes, s_w is greater if that is needed for Σ |weight| ≤ `WIDE_WEIGHTS`: the sum of
 //! products with codes up to 2¹⁵ and the bias then fit 32 bits.
 
 use std::borrow::Cow;
