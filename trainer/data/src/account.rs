@@ -63,7 +63,7 @@ pub struct Skipped {
 }
 
 impl Account {
-    /// The account in lines of at most about 80 letters; `first` lines are few, for `train`.
+    /// The account in lines of at most 80 letters, but for long paths.
     pub fn text(&self) -> String {
         let [h, w, c] = self.shape;
         let colour = if c == 1 { "grey" } else { "colour" };
@@ -76,7 +76,8 @@ impl Account {
         }
         let mut line = |name: &str, value: String| {
             if !value.is_empty() {
-                let _ = write!(text, "\n  {name}: {value}");
+                text += "\n";
+                text += &wrapped(&format!("  {name}: {value}"));
             }
         };
         line("classes", classes(&self.classes));
@@ -105,6 +106,27 @@ impl Account {
         self.warnings.iter().for_each(|warning| line("warning", warning.clone()));
         text
     }
+}
+
+/// Letters in a line.
+const WIDTH: usize = 80;
+
+/// A line broken between words where it is longer than [`WIDTH`]; what follows is set in by four. Longer words stay
+/// whole, as paths do.
+fn wrapped(line: &str) -> String {
+    let mut text = String::new();
+    let mut width = 0;
+    for word in line.split_inclusive(' ') {
+        let letters = word.trim_end().chars().count();
+        if width > 4 && width + letters > WIDTH {
+            text.truncate(text.trim_end().len());
+            text += "\n    ";
+            width = 4;
+        }
+        text += word;
+        width += word.chars().count();
+    }
+    text
 }
 
 /// `cat 20, dog 31`, of many classes the first and the last.
@@ -146,6 +168,19 @@ impl Skips {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_lines_are_broken_between_words() {
+        let line = format!("  note: {}", "twelve words ".repeat(10));
+        let text = wrapped(line.trim_end());
+        assert!(text.lines().count() == 2 && text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
+        assert_eq!(text.split_whitespace().collect::<Vec<_>>(), line.split_whitespace().collect::<Vec<_>>());
+        let path = "a/".repeat(50);
+        assert_eq!(
+            wrapped(&format!("  cannot be read: {path}: why")),
+            format!("  cannot be read:\n    {path}:\n    why")
+        );
+    }
 
     #[test]
     fn the_text_names_what_was_left_out() {

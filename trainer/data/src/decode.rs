@@ -5,8 +5,11 @@ use std::io::Cursor;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
+use image::codecs::gif::GifDecoder;
+use image::codecs::png::PngDecoder;
+use image::codecs::webp::WebPDecoder;
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, RgbaImage};
+use image::{AnimationDecoder, DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, RgbaImage};
 
 use crate::jpeg;
 
@@ -28,6 +31,8 @@ pub struct Picture {
     pub turned: bool,
     /// Whether it has samples of floating point, which are cut to 0 … 1.
     pub float: bool,
+    /// Whether more pictures follow in the file, of which the first is taken.
+    pub animated: bool,
 }
 
 /// Decodes one file, whatever its name says of its format.
@@ -35,7 +40,7 @@ pub struct Picture {
 /// # Errors
 /// With the reason alone, without the path: no image, another format, damaged or cut.
 pub fn open(path: &Path) -> Result<DynamicImage> {
-    decode(path).map(|(image, ..)| image)
+    decode(path).map(|decoded| decoded.image)
 }
 
 /// Decodes one file. Samples of 16 bits are taken as values of `bits` bits.
@@ -43,7 +48,7 @@ pub fn open(path: &Path) -> Result<DynamicImage> {
 /// # Errors
 /// As [`open`].
 pub fn picture(path: &Path, bits: u32) -> Result<Picture> {
-    let (image, format, turned) = decode(path)?;
+    let Decoded { image, format, turned, animated } = decode(path)?;
     let (height, width) = (image.height() as usize, image.width() as usize);
     let peak = peak(&image);
     let image = if peak.is_some() && bits < 16 { rescaled(image, bits) } else { image };
@@ -60,10 +65,17 @@ pub fn picture(path: &Path, bits: u32) -> Result<Picture> {
     } else {
         (image.into_luma8().into_raw(), 1)
     };
-    Ok(Picture { pixels, shape: [height, width, channels], format: name(format), peak, turned, float })
+    Ok(Picture { pixels, shape: [height, width, channels], format: name(format), peak, turned, float, animated })
 }
 
-fn decode(path: &Path) -> Result<(DynamicImage, ImageFormat, bool)> {
+struct Decoded {
+    image: DynamicImage,
+    format: ImageFormat,
+    turned: bool,
+    animated: bool,
+}
+
+fn decode(path: &Path) -> Result<Decoded> {
     let bytes = fs::read(path)?;
     if bytes.is_empty() {
         bail!("it is empty");
@@ -78,7 +90,7 @@ fn decode(path: &Path) -> Result<(DynamicImage, ImageFormat, bool)> {
     if format == ImageFormat::Jpeg {
         let (mut image, orientation) = jpeg::decode(&bytes, MAX_BYTES)?;
         image.apply_orientation(orientation);
-        return Ok((image, format, orientation != Orientation::NoTransforms));
+        return Ok(Decoded { image, format, turned: orientation != Orientation::NoTransforms, animated: false });
     }
     let mut limits = Limits::default();
     limits.max_alloc = Some(MAX_BYTES);
@@ -89,7 +101,19 @@ fn decode(path: &Path) -> Result<(DynamicImage, ImageFormat, bool)> {
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let mut image = DynamicImage::from_decoder(decoder).map_err(explained)?;
     image.apply_orientation(orientation);
-    Ok((image, format, orientation != Orientation::NoTransforms))
+    let animated = is_animated(&bytes, format);
+    Ok(Decoded { image, format, turned: orientation != Orientation::NoTransforms, animated })
+}
+
+/// Whether a file that could be decoded holds more than one picture.
+fn is_animated(bytes: &[u8], format: ImageFormat) -> bool {
+    let bytes = Cursor::new(bytes);
+    match format {
+        ImageFormat::Gif => GifDecoder::new(bytes).is_ok_and(|decoder| decoder.into_frames().take(2).count() > 1),
+        ImageFormat::Png => PngDecoder::new(bytes).and_then(|decoder| decoder.is_apng()).unwrap_or(false),
+        ImageFormat::WebP => WebPDecoder::new(bytes).is_ok_and(|decoder| decoder.has_animation()),
+        _ => false,
+    }
 }
 
 fn fault(error: &image::ImageError) -> &'static str {
@@ -243,6 +267,26 @@ mod tests {
             assert_eq!((picture.shape, picture.turned), ([16, 8, 1], true));
             assert!(picture.pixels[..32].iter().all(|&value| value > 240), "white lies at the top");
             assert!(picture.pixels[96..].iter().all(|&value| value < 15));
+        }
+    }
+
+    #[test]
+    fn of_several_frames_the_first_is_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let frame = |grey: u8| image::Frame::new(RgbaImage::from_pixel(4, 3, Rgba([grey, grey, grey, 255])));
+        for count in [1, 2] {
+            let path = folder.path().join(format!("{count}.gif"));
+            let mut encoder = image::codecs::gif::GifEncoder::new(fs::File::create(&path).unwrap());
+            encoder.encode_frames([frame(200), frame(10)].into_iter().take(count)).unwrap();
+            drop(encoder);
+            let picture = picture(&path, 16).unwrap();
+            assert_eq!((picture.animated, &picture.shape), (count == 2, &[3, 4, 3]));
+            assert!(picture.pixels.iter().all(|&value| value.abs_diff(200) < 3));
+        }
+        for format in [ImageFormat::Png, ImageFormat::WebP] {
+            let path = folder.path().join("still");
+            fs::write(&path, file(format)).unwrap();
+            assert!(!picture(&path, 16).unwrap().animated);
         }
     }
 

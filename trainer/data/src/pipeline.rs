@@ -325,6 +325,7 @@ fn shapes(pictures: &[&Picture], config: &Config) -> Vec<String> {
         }
     };
     note(count(&|picture| picture.turned), "are turned upright, as their EXIF data say");
+    note(count(&|picture| picture.animated), "hold several frames, of which the first is taken");
     note(count(&|picture| picture.float), "have floating-point values, of which 0 … 1 are taken");
     let size = config.size;
     let small = |picture: &Picture| picture.shape[0] < size.h && picture.shape[1] < size.w;
