@@ -89,6 +89,28 @@ pub struct WideWindow<'a> {
 /// Pixels whose sums are made together.
 pub const PIXELS: usize = 4;
 
+/// A window as kernels in assembly take it.
+#[cfg(any(edgegen_isa = "dsp", edgegen_isa = "mve"))]
+#[repr(C)]
+pub(crate) struct Job {
+    lanes: *const u32,
+    end: *const u32,
+    run: usize,
+    /// Bytes from one pixel to the next.
+    pixel: usize,
+}
+
+#[cfg(any(edgegen_isa = "dsp", edgegen_isa = "mve"))]
+impl WideWindow<'_> {
+    /// Where pixel `first` starts, and the rest; `None` where nothing is read.
+    pub(crate) fn job(&self, first: usize) -> Option<(*const i16, Job)> {
+        let Self { values, lanes, run, step } = *self;
+        let ends = lanes.as_ptr_range();
+        let job = Job { lanes: ends.start, end: ends.end, run, pixel: 2 * step };
+        (!lanes.is_empty() && run > 0).then(|| (values.as_ptr().wrapping_add(first * step), job))
+    }
+}
+
 /// Pixels to make, of which source or result are int16 codes; the sums are those of [`Row`](super::Row).
 #[derive(Debug)]
 pub(crate) struct Products<'a> {

@@ -3,30 +3,15 @@
 
 use core::arch::naked_asm;
 
-use crate::kernels::wide::{PIXELS, WideWindow};
-
-/// What is the same for all channels of four pixels.
-#[repr(C)]
-struct Job {
-    lanes: *const u32,
-    end: *const u32,
-    run: usize,
-    /// Bytes from one pixel to the next.
-    pixel: usize,
-}
+use crate::kernels::wide::{Job, PIXELS, WideWindow};
 
 /// [`Kernel::wide_products`](crate::kernels::Kernel::wide_products).
 #[inline(never)] // what it takes is taken once
 pub(super) fn add_products(window: &WideWindow<'_>, first: usize, weights: &[i8], sums: &mut [i32; PIXELS]) {
-    let WideWindow { values, lanes, run, step } = *window;
-    if lanes.is_empty() || run == 0 {
-        return;
-    }
-    let ends = lanes.as_ptr_range();
-    let job = Job { lanes: ends.start, end: ends.end, run, pixel: 2 * step };
+    let Some((values, job)) = window.job(first) else { return };
     // SAFETY: who calls saw that each lane has a run of values for each of the four pixels, and a run of weights; there
     // is one lane at least with one value, and all are at multiples of 4, as LDRD demands.
-    unsafe { add_all(sums, values.as_ptr().wrapping_add(first * step), weights.as_ptr(), &job) }
+    unsafe { add_all(sums, values, weights.as_ptr(), &job) }
 }
 
 /// Adds the products of four pixels to their sums.
