@@ -6,6 +6,7 @@
 //! | --- | --- |
 //! | `recipe.toml` | the recipe as run, with all defaults written out |
 //! | `metrics.jsonl` | one line a step: losses, scores, learning rates; signs of failure; measures |
+//! | `events.out.tfevents.edgegen` | with `--tensorboard`: the same numbers for TensorBoard |
 //! | `samples/step-N.png` | the averaged generator on the same latents each time; points of the plane over real ones; of pairs input, output and target |
 //! | `samples/film.gif` | of points, all of these in turn |
 //! | `generator.safetensors` | the averaged weights, as they ship; of a judge, `judge.safetensors` |
@@ -30,6 +31,7 @@ use crate::recipe::Recipe;
 use crate::stderr;
 use crate::systems::{self, Losses};
 
+mod events;
 mod feed;
 mod folder;
 mod measure;
@@ -53,6 +55,8 @@ pub struct Options {
     pub out: PathBuf,
     /// Go on from the folder's checkpoint.
     pub resume: bool,
+    /// Write an event file for TensorBoard, too.
+    pub tensorboard: bool,
     /// Print nothing.
     pub quiet: bool,
     /// Set it (from a Ctrl-C handler) to make the run save and end after the current step.

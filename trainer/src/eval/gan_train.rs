@@ -47,7 +47,14 @@ pub fn accuracy(
     };
     let folder = tempfile::tempdir().context("could not make a temporary folder")?;
     let out = folder.path().join("judge");
-    let options = Options { device: "flex".into(), out: out.clone(), resume: false, quiet: true, stop: Arc::default() };
+    let options = Options {
+        device: "flex".into(),
+        out: out.clone(),
+        resume: false,
+        tensorboard: false,
+        quiet: true,
+        stop: Arc::default(),
+    };
     train::train_on(&recipe, &learned, &options)?;
     let pictures: Vec<Vec<u8>> = (0..test.len()).map(|index| test.image(index).to_vec()).collect();
     let expected: Vec<usize> = test.labels.iter().flatten().map(|&label| usize::from(label)).collect();

@@ -49,7 +49,14 @@ pub fn learn(train: &Dataset, quiet: bool, device: &Device) -> Result<Judge> {
     ))?;
     let folder = tempfile::tempdir().context("could not make a temporary folder")?;
     let out = folder.path().join("judge");
-    let options = Options { device: "flex".into(), out: out.clone(), resume: false, quiet, stop: Arc::default() };
+    let options = Options {
+        device: "flex".into(),
+        out: out.clone(),
+        resume: false,
+        tensorboard: false,
+        quiet,
+        stop: Arc::default(),
+    };
     train::train_on(&recipe, &turned, &options)?;
     let mut judge = Judge::load(&out, device)?;
     judge.of_rotations = true;

@@ -10,6 +10,7 @@ use edgegen_export::layers::PixelRange;
 use serde_json::Map;
 
 use super::Options;
+use super::events::Events;
 use super::feed::{Feed, Points};
 use super::folder::{self, Claim};
 use super::measure::Measure;
@@ -107,6 +108,7 @@ pub(super) struct Session<'a> {
     feed: Feed<'a>,
     state: State,
     metrics: Vec<u8>,
+    events: Option<Events>,
     grid: Vec<Vec<f32>>,
     /// Classes that the grid takes in turn, at least 1.
     groups: usize,
@@ -180,6 +182,7 @@ impl<'a> Session<'a> {
         fs::create_dir_all(out.join(SAMPLES)).with_context(|| format!("cannot create {}", out.display()))?;
         files::replace_bytes(&out.join(RECIPE), written.to_toml().as_bytes())?;
         folder::truncate_metrics(&out.join(METRICS), state.step)?;
+        let events = options.tensorboard.then(|| Events::begin(out, &out.join(METRICS))).transpose()?;
         let train = &recipe.train;
         let look = (!grid.is_empty()).then(|| data.look(groups > 1, recipe.seed));
         let watch = Watch::new(recipe, state.signs.clone(), look);
@@ -216,6 +219,7 @@ impl<'a> Session<'a> {
             feed,
             state,
             metrics,
+            events,
             grid,
             groups,
             watch,
@@ -311,6 +315,9 @@ impl<'a> Session<'a> {
             .open(&path)
             .and_then(|mut file| file.write_all(&self.metrics))
             .with_context(|| format!("cannot write {}", path.display()))?;
+        if let Some(events) = &self.events {
+            events.append(&self.metrics)?;
+        }
         self.metrics.clear();
         Ok(())
     }

@@ -53,7 +53,14 @@ fn train_any(recipe: &Recipe, dataset: &Dataset, options: &Options) -> Result<Su
 }
 
 fn options(out: &Path) -> Options {
-    Options { device: "flex".into(), out: out.to_owned(), resume: false, quiet: true, stop: Arc::default() }
+    Options {
+        device: "flex".into(),
+        out: out.to_owned(),
+        resume: false,
+        tensorboard: false,
+        quiet: true,
+        stop: Arc::default(),
+    }
 }
 
 /// Every file that says what was learned, as bytes. Adam's moments lie in a container with unordered names.

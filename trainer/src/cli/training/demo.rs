@@ -75,6 +75,7 @@ fn train_or_resume(args: &Args, folder: &Path, console: Console) -> Result<Optio
         device: "flex".into(),
         out: folder.to_owned(),
         resume: checkpoint::newest(folder)?.is_some(),
+        tensorboard: false,
         quiet: console.quiet,
         stop: interrupt::stop_flag(),
     };

@@ -135,6 +135,7 @@ fn time(recipe: &Recipe, skip_bad: bool) -> Result<f64> {
         device: "flex".into(),
         out: folder.path().join("run"),
         resume: false,
+        tensorboard: false,
         quiet: true,
         stop: interrupt::stop_flag(),
     };

@@ -38,6 +38,9 @@ pub struct Args {
     /// Refuse before the first step what would not fit this board, one of `edgegen boards`
     #[arg(long)]
     board: Option<String>,
+    /// Write an event file into the run folder that TensorBoard shows: `tensorboard --logdir runs`
+    #[arg(long)]
+    tensorboard: bool,
     /// Begin with the weights of this run, or shipped model, instead of random ones
     #[arg(long, value_name = "RUN", conflicts_with = "resume")]
     from: Option<PathBuf>,
@@ -65,6 +68,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         device: args.device.clone(),
         out: args.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(name)),
         resume: args.resume,
+        tensorboard: args.tensorboard,
         quiet: console.quiet,
         stop: interrupt::stop_flag(),
     };
