@@ -130,7 +130,7 @@ pub trait Kernel: Copy {
     }
 
     /// Adds to a sum for each of four pixels from pixel `first` on the products of a channel's weights, `[lane][run]`,
-    /// with what it reads. The window has all of these values, and there are as many weights.
+    /// with what it reads. Without four pixels from there on, or as many weights, the sums mean nothing.
     #[cfg(feature = "all-operators")]
     fn wide_products(
         self,

@@ -73,17 +73,38 @@ fn put(to: &mut [i8], from: &[i8]) {
     to.iter_mut().zip(from).for_each(|(to, &from)| *to = from);
 }
 
-/// What the pixels of a phase of a row read, int16 codes; as [`Window`](super::Window).
+/// What the pixels of a phase of a row read, int16 codes; as [`Window`](super::Window). All of it is there.
 #[derive(Clone, Copy, Debug)]
 pub struct WideWindow<'a> {
-    /// Where the lanes are.
-    pub values: &'a [i16],
-    /// For each run of values the *byte* that pixel 0 reads first, an even number.
-    pub lanes: &'a [u32],
-    /// Values that a pixel reads from each lane.
-    pub run: usize,
-    /// Values from the start of one pixel's run to that of the next.
-    pub step: usize,
+    values: &'a [i16],
+    lanes: &'a [u32],
+    run: usize,
+    step: usize,
+    /// Values that a pixel reads from all lanes.
+    depth: usize,
+    /// Pixels, a multiple of [`PIXELS`].
+    count: usize,
+}
+
+impl<'a> WideWindow<'a> {
+    /// The window of `count` pixels: for each lane the *byte* of `values` that pixel 0 reads first, values that a pixel
+    /// reads from each lane, and values from the start of one pixel's run to that of the next.
+    ///
+    /// `None` where a pixel reads nothing, where not all is there that the pixels read and those that make their number
+    /// a multiple of four, or where a kernel does not find it at the addresses that it wants.
+    pub fn new<K: Kernel>(values: &'a [i16], lanes: &'a [u32], [run, step]: [usize; 2], count: usize) -> Option<Self> {
+        let (count, depth) = (count.checked_next_multiple_of(PIXELS)?, lanes.len().checked_mul(run)?);
+        let reach = count.checked_sub(1)?.checked_mul(step)?.checked_add(run)?;
+        let mut address = values.as_ptr() as usize | step.wrapping_mul(2);
+        for &lane in lanes {
+            if (lane as usize / 2).checked_add(reach)? > values.len() {
+                return None;
+            }
+            address |= lane as usize;
+        }
+        let fits = address.is_multiple_of(if K::WIDE_ALIGNED { 4 } else { 2 });
+        (fits && depth > 0).then_some(Self { values, lanes, run, step, depth, count })
+    }
 }
 
 /// Pixels whose sums are made together.
@@ -102,12 +123,13 @@ pub(crate) struct Job {
 
 #[cfg(any(edgegen_isa = "dsp", edgegen_isa = "mve"))]
 impl WideWindow<'_> {
-    /// Where pixel `first` starts, and the rest; `None` where nothing is read.
-    pub(crate) fn job(&self, first: usize) -> Option<(*const i16, Job)> {
-        let Self { values, lanes, run, step } = *self;
+    /// Where pixel `first` starts, and the rest; `None` where there are no four pixels or too few weights.
+    pub(crate) fn job(&self, first: usize, weights: &[i8]) -> Option<(*const i16, Job)> {
+        let Self { values, lanes, run, step, .. } = *self;
         let ends = lanes.as_ptr_range();
         let job = Job { lanes: ends.start, end: ends.end, run, pixel: 2 * step };
-        (!lanes.is_empty() && run > 0).then(|| (values.as_ptr().wrapping_add(first * step), job))
+        let holds = first.saturating_add(PIXELS) <= self.count && weights.len() >= self.depth;
+        holds.then(|| (values.as_ptr().wrapping_add(first * step), job))
     }
 }
 
@@ -132,9 +154,15 @@ pub(crate) struct Products<'a> {
 
 /// Makes them.
 pub(crate) fn products<K: Kernel>(kernel: Option<K>, products: &mut Products<'_>) {
-    match kernel.filter(|_| products.source.wide && !products.depthwise) {
-        Some(kernel) if products.fit::<K>() => windows(kernel, products),
-        _ => others(products),
+    let Products { source, lanes, run, step, depthwise, .. } = *products;
+    let count = products.count();
+    // One pixel alone would be made four times.
+    let kernel = kernel.filter(|_| source.wide && !depthwise && count > 1);
+    let window =
+        kernel.and_then(|kernel| Some((kernel, WideWindow::new::<K>(source.words(), lanes, [run, step], count)?)));
+    match window {
+        Some((kernel, window)) => windows(kernel, &window, products),
+        None => others(products),
     }
 }
 
@@ -147,23 +175,22 @@ pub(crate) fn products<K: Kernel>(kernel: Option<K>, products: &mut Products<'_>
 ///     pixels = target(sums)
 /// ```
 #[inline(never)]
-fn windows<K: Kernel>(kernel: K, products: &mut Products<'_>) {
+fn windows<K: Kernel>(kernel: K, window: &WideWindow<'_>, products: &mut Products<'_>) {
     let count = products.count();
-    let Products { source, lanes, run, step, weights, channels, target, ref mut pixels, stride, .. } = *products;
-    let window = WideWindow { values: source.words(), lanes, run, step };
+    let Products { weights, channels, target, ref mut pixels, stride, .. } = *products;
     let mut row = match target {
         Target::Int8(output) => Row::Int8(pixels, output, stride),
         Target::Int16(output) => {
             Row::Int16(bytemuck::try_cast_slice_mut(pixels).unwrap_or_default(), output, stride / 2)
         }
     };
-    for first in (0..count).step_by(PIXELS) {
-        let matrix = weights.chunks_exact((lanes.len() * run).max(1)); // never 0, see `fit`
+    for first in (0..window.count).step_by(PIXELS) {
+        let matrix = weights.chunks_exact(window.depth.max(1));
         for (channel, (weights, (&bias, &multiplier))) in
             matrix.zip(channels.bias.iter().zip(channels.multiplier)).enumerate()
         {
             let mut sums = [bias; PIXELS];
-            kernel.wide_products(&window, first, weights, &mut sums);
+            kernel.wide_products(window, first, weights, &mut sums);
             let sums = sums.get(..count - first).unwrap_or(&sums);
             row.put(first, channel, sums, multiplier);
         }
@@ -204,21 +231,6 @@ impl Products<'_> {
         let pixel = (self.channels.bias.len() * self.target.code_bytes()).max(1);
         (self.pixels.len() + self.stride).saturating_sub(pixel).checked_div(self.stride).unwrap_or(0)
     }
-
-    /// Whether a kernel can make them: there is more than one pixel, each reads something, they are where it finds them,
-    /// and so are those that would make the last ones four.
-    fn fit<K: Kernel>(&self) -> bool {
-        let (values, count) = (self.source.words(), self.count());
-        let reach = (count.next_multiple_of(PIXELS).max(1) - 1).saturating_mul(self.step).saturating_add(self.run);
-        let mut address = values.as_ptr() as usize | (2 * self.step);
-        for &lane in self.lanes {
-            if (lane as usize / 2).saturating_add(reach) > values.len() {
-                return false;
-            }
-            address |= lane as usize;
-        }
-        count > 1 && self.run > 0 && !self.lanes.is_empty() && (!K::WIDE_ALIGNED || address.is_multiple_of(4))
-    }
 }
 
 /// Where codes of either width go, how they are made, and how many lie from one pixel to the next.
@@ -255,7 +267,7 @@ fn put_apart<T>(row: &mut [T], mut place: usize, step: usize, sums: &[i32], code
 
 /// [`Kernel::wide_products`] in plain Rust.
 pub(crate) fn add_products(window: &WideWindow<'_>, first: usize, weights: &[i8], sums: &mut [i32; PIXELS]) {
-    let WideWindow { values, lanes, run, step } = *window;
+    let WideWindow { values, lanes, run, step, .. } = *window;
     for (&lane, weights) in lanes.iter().zip(weights.chunks_exact(run.max(1))) {
         let start = lane as usize / 2 + first * step;
         for (pixel, sum) in sums.iter_mut().enumerate() {

@@ -186,7 +186,7 @@ pub fn check<K: Kernel, const SCRATCH: usize>(kernel: K, bench: &mut Workbench<S
 
 /// int16 codes where a kernel may ask for them.
 #[repr(align(4))]
-struct Words([i16; 768]);
+struct Words([i16; 1024]);
 
 /// What is not a matrix, in many lengths, steps and alignments.
 fn check_simple<K: Kernel, const SCRATCH: usize>(
@@ -318,7 +318,9 @@ fn check_simple<K: Kernel, const SCRATCH: usize>(
             let lanes: [u32; 4] = core::array::from_fn(|lane| (2 * unit * (lane * 41 + variant)) as u32);
             let lanes = &lanes[..1 + (length + variant) % 4];
             let (step, first) = (unit * (1 + length / 2), variant);
-            let window = WideWindow { values, lanes, run: length, step };
+            let window = WideWindow::new::<K>(values, lanes, [length, step], first + wide::PIXELS);
+            let window = window.expect("all of it is there");
+            assert!(WideWindow::new::<K>(values, lanes, [length, step], values.len() / step + 1).is_none());
             let weights = &packed[..lanes.len() * length];
             let mut sums: [i32; wide::PIXELS] = core::array::from_fn(|pixel| bias[pixel]);
             kernel.wide_products(&window, first, weights, &mut sums);
