@@ -1,7 +1,7 @@
 //! Rings of rows in the memory of the caller: where a row lies.
 //!
 //! ```text
-//! arena:  up to 15 bytes skipped │ the kernel's working memory │ lanes │ progress of each node │ rings │ seeds of noise
+//! arena:  up to 15 bytes skipped │ the kernel's memory │ lanes │ progress of each node │ rings │ seeds of noise
 //! ```
 
 use bytemuck::Pod;

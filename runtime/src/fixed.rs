@@ -20,8 +20,8 @@
 //! instruction on Cortex-M4/M7/M33 (SMMULR) and M55 (VRMULH). The price is precision of tiny scales: the multiplier has
 //! `32 + log2(scale)` significant bits, 22 for a typical 0.001. The exporter keeps every scale below ½.
 //!
-//! **int16 codes** ([`WideOutput`]) have zero point 0 and all of −32768 … 32767. Their sums stay within an i32, too: the
-//! exporter keeps the weights of a channel so small that Σ |weight| · 2¹⁵ and the bias fit together.
+//! **int16 codes** ([`WideOutput`]) have zero point 0 and all of −32768 … 32767. Their sums stay within an i32, too:
+//! the exporter keeps the weights of a channel so small that Σ |weight| · 2¹⁵ and the bias fit together.
 
 /// The least int8 code of an activation that an operator reads.
 pub const LEAST_CODE: i8 = -127;

@@ -1,8 +1,8 @@
 //! The model as data: a list of nodes, each with the rows that it reads and the ring that holds its own.
 //!
 //! A node reads only nodes before it; the last one is the image. Each is stored as a ring of rows; a row is `W·C` codes
-//! of one [`Width`] with C innermost, between its left and right padding. Nodes lie in the model file as they stand here, 112 bytes
-//! each, and are read in place: nothing of them is copied into RAM.
+//! of one [`Width`] with C innermost, between its left and right padding. Nodes lie in the model file as they
+//! stand here, 112 bytes each, and are read in place: nothing of them is copied into RAM.
 //!
 //! | kind | parameters | what a value is |
 //! |---|---|---|

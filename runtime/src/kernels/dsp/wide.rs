@@ -9,8 +9,8 @@ use crate::kernels::wide::{Job, PIXELS, WideWindow};
 #[inline(never)] // what it takes is taken once
 pub(super) fn add_products(window: &WideWindow<'_>, first: usize, weights: &[i8], sums: &mut [i32; PIXELS]) {
     let Some((values, job)) = window.job(first, weights) else { return };
-    // SAFETY: a window has seen that each lane has a run of values for each of the four pixels, and a run of weights; there
-    // is one lane at least with one value, and all are at multiples of 4, as LDRD demands.
+    // SAFETY: a window has seen that each lane has a run of values for each of the four pixels, and a run of weights;
+    // there is one lane at least with one value, and all are at multiples of 4, as LDRD demands.
     unsafe { add_all(sums, values, weights.as_ptr(), &job) }
 }
 
@@ -30,8 +30,8 @@ pub(super) fn add_products(window: &WideWindow<'_>, first: usize, weights: &[i8]
 ///
 /// # Safety
 ///
-/// Each of the lanes, one at least, is the byte after `values` where the run of the first pixel starts, and those of the
-/// other three lie `pixel` bytes further each. All of these are multiples of 4. There are weights for all lanes.
+/// Each of the lanes, one at least, is the byte after `values` where the run of the first pixel starts, and those of
+/// the other three lie `pixel` bytes further each. All of these are multiples of 4. There are weights for all lanes.
 #[unsafe(naked)]
 unsafe extern "C" fn add_all(sums: &mut [i32; PIXELS], values: *const i16, weights: *const i8, job: &Job) {
     macro_rules! pixel {

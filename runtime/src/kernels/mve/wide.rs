@@ -9,8 +9,8 @@ use crate::kernels::wide::{Job, PIXELS, WideWindow};
 #[inline(never)] // what it takes is taken once
 pub(super) fn add_products(_: Mve, window: &WideWindow<'_>, first: usize, weights: &[i8], sums: &mut [i32; PIXELS]) {
     let Some((values, job)) = window.job(first, weights) else { return };
-    // SAFETY: a window has seen that each lane has a run of values for each of the four pixels, and a run of weights; there
-    // is one lane at least with one value. The kernel proves that there are vectors.
+    // SAFETY: a window has seen that each lane has a run of values for each of the four pixels, and a run of weights;
+    // there is one lane at least with one value. The kernel proves that there are vectors.
     unsafe { add_all(sums, values, weights.as_ptr(), &job) }
 }
 
