@@ -235,6 +235,15 @@ pix2pix out="out/pix2pix":
     for name in l1 cgan pix2pix; do {{edgegen}} train trainer/recipes/fashion-edges-$name.toml --out {{out}}/$name $(test ! -d {{out}}/$name/checkpoint || echo --resume) || exit 1; done
     {{edgegen}} eval {{out}}/pix2pix --beside {{out}}/l1 --beside {{out}}/cgan --picture {{out}}/pairs.png
 
+# Digits into thickened, inverted ones without pairs, by cycles, by the game alone, by distances, and the table of all; then bags into shoes
+unpaired out="out/unpaired":
+    {{edgegen}} data fetch mnist
+    {{edgegen}} data fetch fashion-mnist
+    for name in mnist-negative-judge mnist-negative-cycle mnist-negative-game mnist-negative-distance mnist-negative-halves bags-shoes-cycle bags-shoes-distance; do {{edgegen}} train trainer/recipes/$name.toml --out {{out}}/$name $(test ! -d {{out}}/$name/checkpoint || echo --resume) || exit 1; done
+    {{edgegen}} eval {{out}}/mnist-negative-cycle --judge {{out}}/mnist-negative-judge --beside {{out}}/mnist-negative-game --beside {{out}}/mnist-negative-distance --beside {{out}}/mnist-negative-halves --picture {{out}}/digits.png
+    {{edgegen}} eval {{out}}/bags-shoes-cycle --beside {{out}}/bags-shoes-distance --picture {{out}}/bags.png
+    {{edgegen}} eval {{out}}/bags-shoes-cycle/back --picture {{out}}/shoes.png
+
 # Fuzz the parser and the runtime for a minute each (needs nightly Rust, a C++ compiler and `cargo install cargo-fuzz`)
 fuzz seconds="60":
     cd tests/fuzz && mkdir -p corpus/parse corpus/run

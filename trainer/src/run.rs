@@ -7,7 +7,7 @@ use burn::tensor::Device;
 use edgegen_export::layers::{LatentInput, Network, PixelRange};
 use edgegen_runtime::Shape;
 
-use crate::recipe::Recipe;
+use crate::recipe::{DataConfig, Recipe};
 use crate::rng::Rng;
 use crate::systems::{self, Generator};
 use crate::{checkpoint, lower};
@@ -18,6 +18,9 @@ pub const RECIPE: &str = "recipe.toml";
 pub const GENERATOR: &str = "generator.safetensors";
 /// Name of a judge's averaged weights in its run folder.
 pub const JUDGE: &str = "judge.safetensors";
+
+/// Name of the folder in a run folder that holds the way back, as a run, where a system learns both ways.
+pub const BACK: &str = "back";
 
 /// A trained generator and the recipe that made it.
 #[derive(Clone, Debug)]
@@ -62,8 +65,12 @@ impl Run {
     }
 
     /// What a model file notes of it.
-    pub fn facts(&self) -> [(&str, &str); 2] {
-        [("system", &self.recipe.system), ("data", &self.recipe.data.name)]
+    pub fn facts(&self) -> Vec<(&str, &str)> {
+        let DataConfig { name, target, reverse, .. } = &self.recipe.data;
+        let mut facts = vec![("system", &*self.recipe.system), ("data", &**name)];
+        facts.extend(target.as_ref().map(|target| ("target", &**target)));
+        facts.extend(reverse.then_some(("reverse", "true")));
+        facts
     }
 
     /// Shape of the image that the generator reads, if it reads one and no latent vector.

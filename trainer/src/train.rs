@@ -107,18 +107,34 @@ pub fn train(recipe: &Recipe, options: &Options) -> Result<Summary> {
     if let Some(plane) = Plane::chosen(&recipe.data) {
         return in_pool(recipe, Data::Points(&plane), options);
     }
-    if is_paired(recipe) {
+    if systems::PAIRED.contains(&&*recipe.system) {
         return train_on_pairs(recipe, &data::load_pairs(&recipe.data, Split::Train)?, options);
     }
     let loading = progress::Loading::new(options.quiet);
-    let (dataset, account) = data::read(&recipe.data, Split::Train, &|done, total| {
+    let seen = |done, total| {
         loading.file(done, total);
         !options.stop.load(Ordering::Relaxed)
-    })?;
-    loading.finish();
-    if !options.quiet {
-        stderr::line(&account.text());
+    };
+    let say = |account: &Account| {
+        if !options.quiet {
+            stderr::line(&account.text());
+        }
+    };
+    if systems::UNPAIRED.contains(&&*recipe.system) {
+        let (pairs, accounts) = data::load_unpaired(&recipe.data, Split::Train, &seen)?;
+        loading.finish();
+        accounts.iter().for_each(say);
+        return train_on_pairs(recipe, &pairs, options);
     }
+    // A judge of what should be made learns from that side alone.
+    ensure!(
+        recipe.system == systems::judge::KIND.name || !data::has_pairs(&recipe.data.name),
+        "expected a data set of single images, found {}, which has pairs: use system = \"pix2pix\", or another data.name",
+        recipe.data.name
+    );
+    let (dataset, account) = data::read(&recipe.data, Split::Train, &seen)?;
+    loading.finish();
+    say(&account);
     let mut recipe = recipe.clone();
     // The numbers of classes mean these names from now on, whatever the folder comes to hold.
     recipe.data.classes.clone_from(&dataset.class_names);
@@ -144,10 +160,6 @@ pub fn train_on_pairs(recipe: &Recipe, pairs: &Pairs, options: &Options) -> Resu
     check_images(recipe, &pairs.inputs)?;
     check_images(recipe, &pairs.targets)?;
     in_pool(recipe, Data::Pairs(pairs), options)
-}
-
-fn is_paired(recipe: &Recipe) -> bool {
-    systems::PAIRED.contains(&&*recipe.system)
 }
 
 fn check_images(recipe: &Recipe, dataset: &Dataset) -> Result<()> {
@@ -178,10 +190,19 @@ fn in_pool(recipe: &Recipe, data: Data<'_>, options: &Options) -> Result<Summary
 
 fn run(recipe: &Recipe, data: Data<'_>, options: &Options) -> Result<Summary> {
     recipe.check()?;
+    let expected = match data {
+        Data::Pairs(pairs) if pairs.matched => systems::PAIRED.contains(&&*recipe.system),
+        Data::Pairs(_) => systems::UNPAIRED.contains(&&*recipe.system),
+        _ => !systems::translates(&recipe.system),
+    };
     ensure!(
-        matches!(data, Data::Pairs(_)) == is_paired(recipe),
+        expected,
         "expected {} for system = \"{}\", found {}: change [data] or the system",
-        if is_paired(recipe) { "pairs of images" } else { "single images or points" },
+        match &*recipe.system {
+            name if systems::PAIRED.contains(&name) => "pairs of images",
+            name if systems::UNPAIRED.contains(&name) => "two sets of images",
+            _ => "single images or points",
+        },
         recipe.system,
         recipe.data.name
     );

@@ -13,6 +13,13 @@ pub struct Config {
     /// `mnist`, `fashion-mnist`, `emoji`, `stacked-mnist`, `glyphs`, `icons`, `ring`, `grid`. `set:icons` is the named
     /// set whatever lies in the folder.
     pub name: String,
+    /// For systems that turn images into images without pairs: what those of `name` should become, a path or a named set, too. Left
+    /// out, `name` has both sides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// For systems that turn images into images: the other way round.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub reverse: bool,
     /// Pixels of a side of square images, or `[height, width]`; 1 for points of the plane.
     #[serde(default = "defaults::size")]
     pub size: Size,
@@ -45,6 +52,8 @@ impl Config {
     pub fn new(name: impl Into<String>, size: impl Into<Size>, channels: usize) -> Self {
         Self {
             name: name.into(),
+            target: None,
+            reverse: false,
             size: size.into(),
             channels,
             limit: None,

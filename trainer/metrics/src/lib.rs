@@ -15,6 +15,7 @@
 //! | [`divergence`] | KL and Jensen–Shannon divergence of known distributions | Lin, 1991 |
 //! | [`logistic`] | log density ratio by logistic regression; area under the curve | Hastie et al., 2009; Gutmann and Hyvärinen, 2010 |
 //! | [`baselines`] | what simple samplers come to: a Gaussian, k-means, mixtures by EM | see there |
+//! | [`rank`] | rank correlation | Spearman, 1904 |
 //! | [`pixels`] | PSNR, high percentile of differences, checkerboard energy | Odena et al., 2016 |
 //!
 //! Samples are rows of a [`Features`]: the pixels of an image, the activations of a classifier, or a point of the plane. What draws
@@ -33,6 +34,7 @@ pub mod mmd;
 pub mod neighbours;
 pub mod parzen;
 pub mod pixels;
+pub mod rank;
 pub mod sliced;
 pub mod two_sample;
 

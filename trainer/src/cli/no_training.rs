@@ -96,7 +96,7 @@ pub mod demo {
 pub enum Run {}
 
 impl Run {
-    pub fn facts(&self) -> [(&str, &str); 2] {
+    pub fn facts(&self) -> Vec<(&str, &str)> {
         match *self {}
     }
 
@@ -140,7 +140,7 @@ pub fn examples(run: &Run, _: usize, _: usize) -> Result<[Vec<Vec<Vec<f32>>>; 2]
 }
 
 /// Pairs of an open run's data with what the run makes of them.
-pub fn translated(run: &Run, _: usize) -> Result<(Vec<Vec<u8>>, [usize; 3])> {
+pub fn translated(run: &Run, _: usize) -> Result<(Vec<Vec<u8>>, [usize; 3], usize)> {
     match *run {}
 }
 

@@ -109,6 +109,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         shape[2]
     );
     let mut clamped = None;
+    let mut in_a_row = None;
     let (images, shape) = match (&source, &latents) {
         (source, Some(latents)) => {
             let (images, beyond) = latents::draw(source, latents, args.seed, class, picture)?;
@@ -116,16 +117,19 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
             (images, shape)
         }
         (Source::Run(run), None) if are_pairs => {
-            training::translated(run, args.count.map_or(PAIRS, |count| count as usize))?
+            let count = args.count.map_or(PAIRS, |count| count as usize);
+            let (images, shape, columns) = training::translated(run, count)?;
+            in_a_row = Some(columns);
+            (images, shape)
         }
         (Source::Run(run), None) if are_points => training::scattered(run, args.seed, count)?,
         _ => source.translated(args.seed, count, class, picture)?,
     };
-    let columns = match args.grid {
-        Some(columns) => columns as usize,
-        None if are_pairs => 9,
-        None if classes > 0 => classes,
-        None => square(images.len()),
+    let columns = match (args.grid, in_a_row) {
+        (Some(columns), _) => columns as usize,
+        (None, Some(columns)) => columns,
+        (None, None) if classes > 0 => classes,
+        (None, None) => square(images.len()),
     };
     images::save(&args.out, &images, shape, columns)?;
     tell(args, count, images.len(), shape, clamped, console)

@@ -19,9 +19,11 @@ use anyhow::{Context, Result};
 use edgegen_export::layers::PixelRange;
 
 use crate::data::plane::{Plane, in_view};
-use crate::data::{Pairs, Split, load_pairs};
+use crate::data::{Pairs, Split, load_pairs, load_unpaired};
+use crate::recipe::Recipe;
 use crate::rng::Rng;
 pub use crate::run::Run;
+use crate::systems::PAIRED;
 use crate::{device, images};
 
 /// Whether this build can train.
@@ -34,7 +36,7 @@ pub fn open(folder: &Path) -> Result<Run> {
 
 /// The inputs of `count` of a run's training pairs, and those of `more` others, as its generator reads them.
 pub fn examples(run: &Run, count: usize, more: usize) -> Result<[Vec<Vec<Vec<f32>>>; 2]> {
-    let inputs = load_pairs(&run.recipe.data, Split::Train)?.inputs;
+    let inputs = sides(&run.recipe, Split::Train)?.inputs;
     let mut order: Vec<usize> = (0..inputs.len()).collect();
     Rng::new(0, 6).shuffle(&mut order);
     // Whose own pairs are fewer is better served by the same ones twice than by none.
@@ -44,16 +46,28 @@ pub fn examples(run: &Run, count: usize, more: usize) -> Result<[Vec<Vec<Vec<f32
     Ok([some(0, count), some(start, more)])
 }
 
-/// `count` of a run's test pairs, or training pairs where there is no test part, and what the run makes of them: input,
-/// output and target of each, and the `[h, w, c]` of all.
-pub fn translated(run: &Run, count: usize) -> Result<(Vec<Vec<u8>>, [usize; 3])> {
-    let Pairs { inputs, targets } =
-        load_pairs(&run.recipe.data, Split::Test).or_else(|_| load_pairs(&run.recipe.data, Split::Train))?;
+/// The images that a recipe's system reads and should make.
+pub fn sides(recipe: &Recipe, split: Split) -> Result<Pairs> {
+    if PAIRED.contains(&&*recipe.system) {
+        return load_pairs(&recipe.data, split);
+    }
+    load_unpaired(&recipe.data, split, &|_, _| true).map(|(pairs, _)| pairs)
+}
+
+/// `count` of a run's test images, or training images where there is no test part, and what the run makes of them: input, output and,
+/// where it is known, target of each, the `[h, w, c]` of all, and how many stand in a row of a sheet.
+pub fn translated(run: &Run, count: usize) -> Result<(Vec<Vec<u8>>, [usize; 3], usize)> {
+    let Pairs { inputs, targets, matched } =
+        sides(&run.recipe, Split::Test).or_else(|_| sides(&run.recipe, Split::Train))?;
     let count = count.min(inputs.len());
     let values = |index| PixelRange::Symmetric.planes(inputs.image(index), inputs.shape[2]);
     let outputs = run.generate_pixels(&(0..count).map(values).collect::<Vec<_>>());
-    let row = |(index, output)| [inputs.image(index).to_vec(), output, targets.image(index).to_vec()];
-    Ok((outputs.into_iter().enumerate().flat_map(row).collect(), run.shape()))
+    let row = |(index, output)| {
+        let target = matched.then(|| targets.image(index).to_vec());
+        [Some(inputs.image(index).to_vec()), Some(output), target].into_iter().flatten()
+    };
+    let columns = if matched { 9 } else { 8 };
+    Ok((outputs.into_iter().enumerate().flat_map(row).collect(), run.shape(), columns))
 }
 
 /// The points of a run on a mixture of the plane, all in one picture over as many real ones, and its `[h, w, c]`.

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use serde::Serialize;
 
 use super::source::Source;
-use super::{Dataset, Plane, Split, emoji, glyphs, icons, idx, pairs, stacked};
+use super::{Dataset, Plane, Split, emoji, glyphs, icons, idx, pairs, stacked, unpaired};
 
 /// One file of a data set as it lies in the cache: unpacked.
 #[derive(Clone, Copy, Debug)]
@@ -208,7 +208,7 @@ pub(super) fn find(name: &str) -> Option<&'static Known> {
 
 /// Every data set with a name: those that can be fetched, what is drawn from them, what needs nothing.
 pub fn list() -> Vec<DatasetInfo> {
-    let pairs = pairs::MADE.iter().map(pairs::Made::info);
+    let pairs = pairs::MADE.iter().map(pairs::Made::info).chain(unpaired::KINDS.iter().map(unpaired::Kinds::info));
     let drawn = [glyphs::info(), icons::info()];
     KNOWN
         .iter()
@@ -277,6 +277,7 @@ mod tests {
                 "stacked-mnist",
                 "fashion-edges",
                 "mnist-negative",
+                "bags-shoes",
                 "glyphs",
                 "icons",
                 "ring",

@@ -14,7 +14,7 @@ use flate2::read::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 
 use super::catalogue::{self, Known};
-use super::{RawFile, Source, cache_folder, list, pairs, stacked};
+use super::{RawFile, Source, cache_folder, list, pairs, stacked, unpaired};
 use crate::files::create_parent;
 use crate::stderr;
 
@@ -56,7 +56,11 @@ impl fmt::Debug for FetchOptions {
 pub fn fetch(name: &str, options: &FetchOptions) -> Result<PathBuf> {
     let name = match name {
         stacked::NAME => stacked::SOURCE,
-        other => pairs::made(other).map_or(other, |made| made.source),
+        other => match (pairs::made(other), unpaired::kinds(other)) {
+            (Some(made), _) => made.source,
+            (None, Some(kinds)) => kinds.source,
+            (None, None) => other,
+        },
     };
     let Some(known) = catalogue::find(name) else {
         let all: Vec<_> = list().into_iter().filter(|info| !info.sources.is_empty()).map(|info| info.name).collect();

@@ -15,6 +15,7 @@
 //! | `glyphs.rs` | digits drawn by the program itself, for a machine without sources |
 //! | `icons.rs` | icons of 5 × 5 pixels drawn by the program itself |
 //! | `plane.rs` | points of the plane, drawn while training |
+//! | `unpaired.rs` | images of two kinds without pairs: bags and shoes, two sets, folders `a` and `b` |
 //! | `pairs.rs` | images in pairs: edges and clothes, digits and their negatives, folders `a` and `b`, halves side by side |
 
 mod catalogue;
@@ -26,6 +27,7 @@ mod pairs;
 pub mod plane;
 mod source;
 mod stacked;
+mod unpaired;
 
 use std::path::{Path, PathBuf};
 
@@ -42,6 +44,7 @@ pub use pairs::{EDGES, EDGES_SOURCE, Pairs, load_pairs};
 pub use plane::Plane;
 pub use source::Source;
 pub use stacked::{NAME as STACKED, SOURCE as STACKED_SOURCE};
+pub use unpaired::{judged, load_unpaired};
 
 /// Before the name of a known set, where a path of that name exists, too.
 const SET: &str = "set:";
@@ -49,6 +52,11 @@ const SET: &str = "set:";
 /// The name of a known set without `set:`.
 pub fn plain_name(name: &str) -> &str {
     name.strip_prefix(SET).unwrap_or(name)
+}
+
+/// Whether a name is that of a set of edgegen's own whose images come in pairs.
+pub fn has_pairs(name: &str) -> bool {
+    pairs::made(plain_name(name)).is_some() && !Path::new(name).exists()
 }
 
 /// Loads the training images that `config` tells of, fitted to its size and channels, at most `limit` of them.
@@ -128,9 +136,13 @@ fn named(name: &str, config: &DataConfig, split: Split) -> Result<Dataset> {
         "expected a data set of images, found {name}, points that are drawn while training: choose another data.name"
     );
     ensure!(
-        pairs::made(name).is_none(),
-        "expected a data set of single images, found {name}, which has pairs: use system = \"pix2pix\", or another data.name"
+        unpaired::kinds(name).is_none(),
+        "expected a data set of single images, found {name}, which has two kinds: use system = \"cyclegan\", or another data.name"
     );
+    if pairs::made(name).is_some() {
+        // What should be made, for judges of it.
+        return Ok(load_pairs(&DataConfig { name: name.to_owned(), ..config.clone() }, split)?.targets);
+    }
     let whole = DataConfig { limit: None, ..config.clone() };
     let mut dataset = if name == glyphs::NAME {
         let count = glyphs::count(split).min(config.limit.unwrap_or(usize::MAX));
@@ -234,7 +246,7 @@ mod tests {
     fn a_name_that_is_nothing_says_what_there_is() {
         let error = load(&config("mnits")).unwrap_err().to_string();
         for part in [
-            "mnist, fashion-mnist, emoji, stacked-mnist, fashion-edges, mnist-negative, glyphs, icons, ring, grid, moons, circles",
+            "mnist, fashion-mnist, emoji, stacked-mnist, fashion-edges, mnist-negative, bags-shoes, glyphs, icons, ring, grid, moons, circles",
             "'mnits'",
             "[data]",
         ] {

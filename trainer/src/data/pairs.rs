@@ -68,13 +68,27 @@ pub(super) fn made(name: &str) -> Option<&'static Made> {
 /// The least gradient that counts as an edge, of 1020 for a step from black to white.
 const EDGE: i32 = 255;
 
-/// Images of two kinds, as many of one as of the other and of one shape: input i belongs to target i.
+/// Images of two kinds and of one shape.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pairs {
     /// What is read.
     pub inputs: Dataset,
     /// What should be made of it, with labels where the source has them.
     pub targets: Dataset,
+    /// Whether input i belongs to target i, so that there are as many of one as of the other. Else they are two sets of any lengths.
+    pub matched: bool,
+}
+
+impl Pairs {
+    /// The other way round, if the table says so.
+    pub(super) fn turned(self, config: &DataConfig) -> Self {
+        let Self { inputs, targets, matched } = self;
+        if config.reverse {
+            Self { inputs: targets, targets: inputs, matched }
+        } else {
+            Self { inputs, targets, matched }
+        }
+    }
 }
 
 /// The pairs that `config` tells of, both images as `size`×`size` images of `channels` channels, at most `limit` pairs.
@@ -83,6 +97,17 @@ pub struct Pairs {
 ///
 /// One sentence with what was expected, what was found and what to do.
 pub fn load_pairs(config: &DataConfig, split: Split) -> Result<Pairs> {
+    ensure!(
+        config.target.is_none(),
+        "expected pairs, found two sets, {} and {}: leave out data.target, or take a system that learns without pairs (cyclegan)",
+        config.name,
+        config.target.as_deref().unwrap_or_default()
+    );
+    Ok(load_straight(config, split)?.turned(config))
+}
+
+/// [`load_pairs`], the way that they are stored.
+fn load_straight(config: &DataConfig, split: Split) -> Result<Pairs> {
     let &DataConfig { ref name, size, channels, .. } = config;
     if let Some(made) = made(name).filter(|_| !Path::new(name).exists()) {
         let source = load_split(&DataConfig { name: made.source.to_owned(), ..config.clone() }, split)?;
@@ -94,8 +119,9 @@ pub fn load_pairs(config: &DataConfig, split: Split) -> Result<Pairs> {
         }
         let [inputs, targets] = images;
         let shape = [size.h, size.w, channels];
-        let inputs = Dataset { name: name.clone(), images: inputs, labels: None, class_names: Vec::new(), shape };
-        return Ok(Pairs { inputs, targets: Dataset { name: name.clone(), images: targets, ..source } });
+        let inputs = Dataset { name: name.clone(), images: inputs, shape, ..source.clone() };
+        let targets = Dataset { name: name.clone(), images: targets, shape, ..source };
+        return Ok(Pairs { inputs, targets, matched: true });
     }
     let root = Path::new(name);
     ensure!(
@@ -284,7 +310,7 @@ fn assemble(
     let name = root.display().to_string();
     let set = |images| Dataset { name: name.clone(), images, labels: None, class_names: Vec::new(), shape };
     let [inputs, targets] = images.map(set);
-    Ok(Pairs { inputs, targets })
+    Ok(Pairs { inputs, targets, matched: true })
 }
 
 #[cfg(test)]

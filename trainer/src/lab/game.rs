@@ -84,7 +84,7 @@ impl<S: System + ?Sized> Game<S> {
             next_batch: &mut || {
                 let (values, labels) = plane.draw(train.batch, points);
                 let images = Tensor::from_data(TensorData::new(values, [train.batch, 2, 1, 1]), device);
-                Batch { inputs: None, images, labels }
+                Batch::alone(images, labels)
             },
         });
         self.step += 1;

@@ -246,6 +246,7 @@ mod tests {
         let mut began = Began::new(&recipe, &device, &mut rng).unwrap();
         let images = super::super::Batch {
             inputs: None,
+            input_labels: Vec::new(),
             images: Tensor::<4>::zeros([4, 1, 8, 8], &Device::flex()),
             labels: Vec::new(),
         };

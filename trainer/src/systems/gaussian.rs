@@ -149,6 +149,7 @@ mod tests {
                 let values: Vec<f32> = (0..500).flat_map(image).map(|x| 2.0 * x - 1.0).collect();
                 Batch {
                     inputs: None,
+                    input_labels: Vec::new(),
                     images: Tensor::from_data(TensorData::new(values, [500, 1, 4, 4]), &device),
                     labels: Vec::new(),
                 }

@@ -172,6 +172,7 @@ mod tests {
                     let values: Vec<f32> = labels.iter().flat_map(|&label| image(label)).collect();
                     Batch {
                         inputs: None,
+                        input_labels: Vec::new(),
                         images: Tensor::from_data(TensorData::new(values, [16, 1, 8, 8]), &Device::flex()),
                         labels,
                     }

@@ -134,6 +134,7 @@ mod tests {
             let values: Vec<f32> = (0..30).flat_map(|image| vec![[-1.0, 0.0, 1.0][image % 3]; 16]).collect();
             Batch {
                 inputs: None,
+                input_labels: Vec::new(),
                 images: Tensor::from_data(TensorData::new(values, [30, 1, 4, 4]), &device),
                 labels: Vec::new(),
             }

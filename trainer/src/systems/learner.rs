@@ -94,7 +94,8 @@ impl Learner {
 pub struct Average(pub Net);
 
 impl Average {
-    const FILE: &str = "average.safetensors";
+    /// What its file in a checkpoint is called.
+    pub const NAME: &str = "average";
 
     /// The average of `net` before its first step: `net`.
     pub fn of(net: &Net) -> Self {
@@ -107,7 +108,16 @@ impl Average {
     ///
     /// If the file cannot be written.
     pub fn save(&self, folder: &Path) -> Result<()> {
-        checkpoint::save_net(&self.0, &folder.join(Self::FILE))
+        self.save_as(folder, Self::NAME)
+    }
+
+    /// As [`Average::save`], for the average of one of several generators, whose file is called `name`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Average::save`].
+    pub fn save_as(&self, folder: &Path, name: &str) -> Result<()> {
+        checkpoint::save_net(&self.0, &folder.join(format!("{name}.safetensors")))
     }
 
     /// Takes over what [`Average::save`] wrote.
@@ -116,7 +126,16 @@ impl Average {
     ///
     /// If the file is missing or does not fit the network.
     pub fn load(&mut self, folder: &Path) -> Result<()> {
-        checkpoint::load_net(&mut self.0, &folder.join(Self::FILE))
+        self.load_as(folder, Self::NAME)
+    }
+
+    /// Takes over what [`Average::save_as`] wrote.
+    ///
+    /// # Errors
+    ///
+    /// As [`Average::load`].
+    pub fn load_as(&mut self, folder: &Path, name: &str) -> Result<()> {
+        checkpoint::load_net(&mut self.0, &folder.join(format!("{name}.safetensors")))
     }
 }
 

@@ -19,7 +19,9 @@ pub mod adversarial;
 pub mod augment;
 pub mod began;
 pub mod cgan;
+pub mod cyclegan;
 pub mod dcgan;
+pub mod distancegan;
 pub mod flow;
 pub mod gan;
 pub mod gaussian;
@@ -33,9 +35,11 @@ pub mod made;
 pub mod maf;
 pub mod penalty;
 pub mod pix2pix;
+pub mod pool;
 mod sizes;
 pub mod translation;
 pub mod tricks;
+pub mod unpaired;
 pub mod unrolled;
 pub mod vae;
 
@@ -48,6 +52,8 @@ pub const SYSTEMS: &[&Kind] = &[
     &unrolled::KIND,
     &vae::KIND,
     &pix2pix::KIND,
+    &cyclegan::KIND,
+    &distancegan::KIND,
     &judge::KIND,
     &gaussian::KIND,
     &kmeans::KIND,
@@ -61,6 +67,14 @@ pub const CLUSTERING: &[&str] = &[kmeans::KIND.name, gmm::KIND.name];
 
 /// Systems that learn from pairs of images.
 pub const PAIRED: &[&str] = &[pix2pix::KIND.name];
+
+/// Systems that learn from two sets of images, none of which belongs to one of the other.
+pub const UNPAIRED: &[&str] = &[cyclegan::KIND.name, distancegan::KIND.name];
+
+/// Whether a system turns images into images: is one of [`PAIRED`] or [`UNPAIRED`].
+pub fn translates(name: &str) -> bool {
+    PAIRED.contains(&name) || UNPAIRED.contains(&name)
+}
 
 /// What a recipe's `system = "…"` may name.
 #[derive(Debug)]
@@ -84,6 +98,11 @@ pub trait System {
 
     /// What has been learned so far, as it ships: averaged weights, with statistics, without autodiff.
     fn trained(&self) -> Trained;
+
+    /// The way back, where a system learns both: a generator of the same form, from what should be made to what is read.
+    fn back(&self) -> Option<Generator> {
+        None
+    }
 
     /// What it says of test images, which come batch by batch as `[batch, C, H, W]` in [−1, 1]: likelihoods and the like, by name. Most
     /// systems say nothing.
@@ -124,12 +143,22 @@ pub struct Step<'a> {
 /// Real images.
 #[derive(Clone, Debug)]
 pub struct Batch {
-    /// For [`PAIRED`] systems, what each of the images should be made from: `[batch, C, H, W]` in [−1, 1].
+    /// For [`PAIRED`] systems, what each of the images should be made from, and for [`UNPAIRED`] ones as many images of the other set:
+    /// `[batch, C, H, W]` in [−1, 1].
     pub inputs: Option<Tensor<4>>,
+    /// One class for each of them, from 0; empty without `inputs`, or if they have no labels.
+    pub input_labels: Vec<u8>,
     /// `[batch, C, H, W]` in [−1, 1].
     pub images: Tensor<4>,
     /// One class an image, from 0; empty if the data has no labels.
     pub labels: Vec<u8>,
+}
+
+impl Batch {
+    /// Images of one set alone.
+    pub fn alone(images: Tensor<4>, labels: Vec<u8>) -> Self {
+        Self { inputs: None, input_labels: Vec::new(), images, labels }
+    }
 }
 
 impl std::fmt::Debug for Step<'_> {

@@ -25,17 +25,16 @@ use std::path::Path;
 
 use anyhow::{Result, ensure};
 use burn::module::Module;
-use burn::tensor::{Device, Tensor, activation};
-use edgegen_export::layers::PixelRange;
+use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
 use super::adversarial::Loss;
 use super::learner::{Average, Learner};
-use super::translation::{Norm, Translator, patch_critic};
-use super::{Batch, Generator, Kind, Losses, Step, System, Trained};
+use super::translation::{Norm, Translator, absolute, patch_critic, translator};
+use super::{Batch, Kind, Losses, Step, System, Trained};
 use crate::nets::{Mode, Net};
-use crate::recipe::{Prior, Recipe};
+use crate::recipe::Recipe;
 use crate::rng::Rng;
 
 /// The table `[pix2pix]`.
@@ -98,7 +97,7 @@ pub const KIND: Kind = Kind {
     normalize,
     generator: |recipe, device, rng| {
         let config: Config = recipe.settings()?;
-        Ok(generator(network(&config, recipe, device, rng)))
+        Ok(translator(network(&config, recipe, device, rng)))
     },
     build: |recipe, device, rng| Ok(Box::new(Pix2Pix::new(recipe, device, rng)?)),
 };
@@ -126,11 +125,6 @@ fn normalize(recipe: &Recipe) -> Result<Table> {
 fn network(config: &Config, recipe: &Recipe, device: &Device, rng: &mut Rng) -> Net {
     let image = recipe.image();
     config.translator().build(image, image[0], device, rng)
-}
-
-fn generator(net: Net) -> Generator {
-    // Nothing is drawn: the prior is that of no values.
-    Generator { net, prior: Prior::Gaussian, classes: 0, pixels: PixelRange::Symmetric }
 }
 
 /// Both players and the average of the generator.
@@ -196,11 +190,8 @@ impl System for Pix2Pix {
         let fake = self.generator.net.forward(read.clone(), &mut Mode::Train(step.rng));
         let critic = plays.then(|| self.step_critic(&read, real.clone(), fake.clone().inner(), step));
 
-        let real = Tensor::from_inner(real);
-        let error = fake.clone() - real;
-        // Not |error|, whose gradient at exactly 0, as at black that tanh has reached, is NaN in Burn.
-        let absolute = activation::relu(error.clone()) + activation::relu(error.clone().neg());
-        let errors = [absolute.mean(), error.square().mean()];
+        let error = fake.clone() - Tensor::from_inner(real);
+        let errors = [absolute(error.clone()).mean(), error.square().mean()];
         let [absolute, squared] = errors.each_ref().map(|error| scalar(error.clone()));
         let weighted = errors.into_iter().zip([l1, l2]).filter(|(_, weight)| *weight > 0.0);
         let mut terms: Vec<Tensor<1>> = weighted.map(|(error, weight)| error.mul_scalar(weight)).collect();
@@ -226,7 +217,7 @@ impl System for Pix2Pix {
     }
 
     fn trained(&self) -> Trained {
-        Trained::Generator(generator(self.average.0.clone()))
+        Trained::Generator(translator(self.average.0.clone()))
     }
 
     fn save(&self, folder: &Path) -> Result<()> {
@@ -270,7 +261,7 @@ mod tests {
         }
         let tensor = |values: Vec<f32>| Tensor::from_data(TensorData::new(values, [8, 1, 12, 12]), &Device::flex());
         let negatives = values.iter().map(|value| -value).collect();
-        Batch { inputs: Some(tensor(values)), images: tensor(negatives), labels: Vec::new() }
+        Batch { inputs: Some(tensor(values)), input_labels: Vec::new(), images: tensor(negatives), labels: Vec::new() }
     }
 
     /// The losses of the first and of the last of some steps, and what was trained.

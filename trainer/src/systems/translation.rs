@@ -20,12 +20,14 @@
 //! mean counts.
 
 use anyhow::{Result, ensure};
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor, activation};
+use edgegen_export::layers::PixelRange;
 use serde::{Deserialize, Serialize};
 
+use super::Generator;
 use super::sizes::nearest_multiple;
 use crate::nets::{Init, Net, NetBuilder};
-use crate::recipe::Recipe;
+use crate::recipe::{Prior, Recipe};
 use crate::rng::Rng;
 
 /// A generator from image to image.
@@ -125,6 +127,17 @@ impl Translator<'_> {
     }
 }
 
+/// A generator from image to image, both in [−1, 1], as it ships.
+pub fn translator(net: Net) -> Generator {
+    // Nothing is drawn: the prior is that of no values.
+    Generator { net, prior: Prior::Gaussian, classes: 0, pixels: PixelRange::Symmetric }
+}
+
+/// |x|, with a gradient of 0 at 0, where that of Burn's is NaN: black that tanh has reached equals black.
+pub fn absolute<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    activation::relu(x.clone()) + activation::relu(x.neg())
+}
+
 /// A critic that scores overlapping patches of `image` = `[C, H, W]`; its output is a map `[1, h, w]` of scores.
 ///
 /// Each of `channels` halves an even map of more than 4 rows and keeps another. With two halvings a score sees a patch
@@ -144,7 +157,7 @@ pub fn patch_critic(channels: &[usize], image: [usize; 3], spectral: bool, devic
 mod tests {
     use super::*;
     use crate::nets::Mode;
-    use burn::tensor::{Tensor, TensorData};
+    use burn::tensor::TensorData;
 
     #[test]
     fn every_form_makes_an_image_of_the_size_that_it_reads() {

@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use super::adversarial::{Loss, softplus};
 use super::augment::Augmentation;
 use super::penalty::Penalty;
+use super::pool::Pool;
 use crate::files;
 use crate::rng::Rng;
 
@@ -144,14 +145,15 @@ pub struct Bag {
     /// Steps of the whole run, and those done.
     steps: u64,
     done: u64,
-    /// Kept images, one after the other.
-    kept: Vec<f32>,
+    /// Kept images.
+    pool: Pool,
 }
 
 impl Bag {
     /// Before the first of `steps` steps, with images in `range`.
     pub fn new(tricks: Tricks, range: PixelRange, steps: u64) -> Self {
-        Self { tricks, range, steps, done: 0, kept: Vec::new() }
+        let pool = Pool::new(tricks.replay);
+        Self { tricks, range, steps, done: 0, pool }
     }
 
     /// Images as the critic sees them at this step: changed, and with noise.
@@ -181,23 +183,7 @@ impl Bag {
 
     /// Generated images as the critic learns from them: half of them kept ones, once enough are kept. Half of the new ones are kept.
     pub fn replayed(&mut self, fake: Tensor<4>, rng: &mut Rng) -> Tensor<4> {
-        if self.tricks.replay == 0 {
-            return fake;
-        }
-        let (shape, device) = (fake.dims(), fake.device());
-        let length: usize = shape[1..].iter().product();
-        let mut fresh = fake.into_data().try_into_vec::<f32>().expect("networks compute in 32-bit floats");
-        let half = shape[0] / 2;
-        for image in fresh.chunks_exact_mut(length).take(half) {
-            let kept = self.kept.len() / length;
-            if kept < self.tricks.replay {
-                self.kept.extend_from_slice(image);
-            } else {
-                let at = rng.below(kept) * length;
-                self.kept[at..][..length].swap_with_slice(image);
-            }
-        }
-        Tensor::from_data(TensorData::new(fresh, shape), &device)
+        self.pool.replay(fake, rng)
     }
 
     /// L_D of scores `[batch, 1, 1, 1]`, with labels as the tricks have them, `[1]`.
@@ -254,8 +240,8 @@ impl Bag {
         if !self.remembers() {
             return Ok(());
         }
-        let kept = self.kept.iter().flat_map(|value| value.to_le_bytes());
-        files::replace_bytes(&folder.join(FILE), &self.done.to_le_bytes().into_iter().chain(kept).collect::<Vec<_>>())
+        let bytes: Vec<u8> = self.done.to_le_bytes().into_iter().chain(self.pool.bytes()).collect();
+        files::replace_bytes(&folder.join(FILE), &bytes)
     }
 
     /// Takes over what [`Bag::save`] wrote for the same tricks.
@@ -269,13 +255,12 @@ impl Bag {
         }
         let path = folder.join(FILE);
         let bytes = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        let (done, kept) =
-            bytes.split_first_chunk().filter(|(_, kept)| kept.len().is_multiple_of(4)).with_context(|| {
-                format!("expected a count and 32-bit floats in {}, found {} bytes", path.display(), bytes.len())
-            })?;
+        let what = || format!("cannot use {}", path.display());
+        let (done, kept) = bytes.split_first_chunk().with_context(|| {
+            format!("expected a count and 32-bit floats in {}, found {} bytes", path.display(), bytes.len())
+        })?;
         self.done = u64::from_le_bytes(*done);
-        self.kept =
-            kept.chunks_exact(4).map(|value| f32::from_le_bytes([value[0], value[1], value[2], value[3]])).collect();
+        self.pool.take_bytes(kept).with_context(what)?;
         Ok(())
     }
 }

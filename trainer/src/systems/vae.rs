@@ -338,6 +338,7 @@ mod tests {
             let mut rng = Rng::new(3, 0);
             let mut images = || super::super::Batch {
                 inputs: None,
+                input_labels: Vec::new(),
                 images: Tensor::from_data(TensorData::new(vec![0.5f32; 4 * 64], [4, 1, 8, 8]), &Device::flex()),
                 labels: Vec::new(),
             };

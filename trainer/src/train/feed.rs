@@ -40,10 +40,6 @@ impl Feed<'_> {
 impl Points<'_> {
     fn next_batch(&mut self, device: &Device) -> Batch {
         let (values, labels) = self.plane.draw(self.batch, &mut self.rng);
-        Batch {
-            inputs: None,
-            images: Tensor::from_data(TensorData::new(values, [self.batch, 2, 1, 1]), device),
-            labels,
-        }
+        Batch::alone(Tensor::from_data(TensorData::new(values, [self.batch, 2, 1, 1]), device), labels)
     }
 }

@@ -10,17 +10,28 @@ use crate::systems::Batch;
 /// An endless stream of batches that can be stopped and continued anywhere.
 pub(super) struct Order<'a> {
     dataset: &'a Dataset,
-    /// What each image should be made from, where there are pairs.
-    inputs: Option<&'a Dataset>,
+    /// What each image should be made from, where there are pairs, or images of another set.
+    inputs: Option<Inputs<'a>>,
     config: &'a TrainConfig,
     /// The generator before it shuffled the current epoch: with `next`, all there is to remember.
     epoch_start: Rng,
     rng: Rng,
     epoch: Vec<View>,
+    /// As many of the images beside it, where they are shuffled on their own.
+    beside: Vec<View>,
     next: usize,
 }
 
+/// Images that are shown beside those of the data set.
+#[derive(Clone, Copy)]
+pub(super) struct Inputs<'a> {
+    pub(super) dataset: &'a Dataset,
+    /// Whether image i is shown beside image i; else any beside any.
+    pub(super) matched: bool,
+}
+
 /// One image as it is shown in one epoch.
+#[derive(Clone)]
 struct View {
     index: u32,
     flip: bool,
@@ -50,15 +61,18 @@ impl View {
 impl<'a> Order<'a> {
     /// Continues at `position` of the epoch that `rng` shuffles.
     ///
-    /// `dataset` has at least one batch of images, and `inputs`, if there are any, as many as it.
+    /// `dataset` has at least one batch of images, and `inputs`, if there are any, at least one image, and as many as it where they are
+    /// matched.
     pub(super) fn new(
         dataset: &'a Dataset,
-        inputs: Option<&'a Dataset>,
+        inputs: Option<Inputs<'a>>,
         config: &'a TrainConfig,
         rng: Rng,
         position: usize,
     ) -> Self {
-        let mut order = Self { dataset, inputs, config, epoch_start: rng.clone(), rng, epoch: Vec::new(), next: 0 };
+        let epoch_start = rng.clone();
+        let (epoch, beside) = (Vec::new(), Vec::new());
+        let mut order = Self { dataset, inputs, config, epoch_start, rng, epoch, beside, next: 0 };
         order.shuffle();
         order.next = position;
         order
@@ -75,35 +89,53 @@ impl<'a> Order<'a> {
         if self.next + batch > self.epoch.len() {
             self.shuffle();
         }
-        let chosen = &self.epoch[self.next..][..batch];
-        let show = |dataset: &Dataset| {
+        let shown = self.next..self.next + batch;
+        let show = |dataset: &Dataset, views: &[View]| {
             let [h, w, c] = dataset.shape;
             let mut values = vec![0.0; batch * c * h * w];
-            for (view, image) in chosen.iter().zip(values.chunks_exact_mut(c * h * w)) {
+            for (view, image) in views.iter().zip(values.chunks_exact_mut(c * h * w)) {
                 view.show(dataset.image(view.index as usize), dataset.shape, image);
             }
-            Tensor::from_data(TensorData::new(values, [batch, c, h, w]), device)
+            let labels = dataset.labels.iter().flat_map(|labels| views.iter().map(|view| labels[view.index as usize]));
+            (Tensor::from_data(TensorData::new(values, [batch, c, h, w]), device), labels.collect())
         };
-        let label = |view: &View| self.dataset.labels.as_ref().map(|labels| labels[view.index as usize]);
-        let labels = chosen.iter().filter_map(label).collect();
-        let batch = Batch { inputs: self.inputs.map(show), images: show(self.dataset), labels };
-        self.next += batch.images.dims()[0];
-        batch
+        let (images, labels) = show(self.dataset, &self.epoch[shown.clone()]);
+        let inputs = self.inputs.map(|Inputs { dataset, matched }| {
+            show(dataset, if matched { &self.epoch[shown.clone()] } else { &self.beside[shown.clone()] })
+        });
+        let (inputs, input_labels) = inputs.map_or((None, Vec::new()), |(inputs, labels)| (Some(inputs), labels));
+        self.next = shown.end;
+        Batch { inputs, input_labels, images, labels }
     }
 
     fn shuffle(&mut self) {
         self.epoch_start = self.rng.clone();
-        let mut indices: Vec<u32> = (0..self.dataset.len() as u32).collect();
-        self.rng.shuffle(&mut indices);
         // Drawn for the whole epoch, so that its start and a position are still all there is to remember.
+        self.epoch = self.views(self.dataset.len());
+        if let Some(Inputs { dataset, matched: false }) = self.inputs {
+            // Of a larger set other images in each epoch, a smaller one several times.
+            self.beside.clear();
+            while self.beside.len() < self.epoch.len() {
+                let views = self.views(dataset.len());
+                self.beside.extend(views);
+            }
+        }
+        self.next = 0;
+    }
+
+    /// `count` images in an order and each in a view that are drawn.
+    fn views(&mut self, count: usize) -> Vec<View> {
+        let mut indices: Vec<u32> = (0..count as u32).collect();
+        self.rng.shuffle(&mut indices);
         let &TrainConfig { flip, shift, .. } = self.config;
         let rng = &mut self.rng;
         let mut by = || if shift == 0 { 0 } else { rng.below(2 * shift + 1) as isize - shift as isize };
-        self.epoch = indices.into_iter().map(|index| View { index, flip: false, shift: [by(), by()] }).collect();
+        let view = |index| View { index, flip: false, shift: [by(), by()] };
+        let mut views: Vec<View> = indices.into_iter().map(view).collect();
         if flip {
-            self.epoch.iter_mut().for_each(|view| view.flip = self.rng.below(2) == 1);
+            views.iter_mut().for_each(|view| view.flip = self.rng.below(2) == 1);
         }
-        self.next = 0;
+        views
     }
 }
 
@@ -147,11 +179,41 @@ mod tests {
     fn pairs_stay_together_and_are_moved_alike() {
         let (dataset, config) = (dataset(6), TrainConfig { batch: 3, flip: true, shift: 1, ..TrainConfig::default() });
         let inputs = Dataset { images: dataset.images.iter().map(|byte| 255 - byte).collect(), ..dataset.clone() };
-        let mut order = Order::new(&dataset, Some(&inputs), &config, Rng::new(1, 0), 0);
+        let beside = Inputs { dataset: &inputs, matched: true };
+        let mut order = Order::new(&dataset, Some(beside), &config, Rng::new(1, 0), 0);
         for _ in 0..4 {
             let batch = order.next_batch(&Device::flex());
             let inputs: Vec<f32> = batch.inputs.clone().unwrap().to_data().try_to_vec().unwrap();
             assert!(values(&batch).iter().zip(&inputs).all(|(image, input)| (image + input).abs() < 1e-6));
+        }
+    }
+
+    #[test]
+    fn two_sets_are_shuffled_apart_whatever_their_lengths() {
+        let (few, many) = (dataset(3), dataset(8));
+        let config = TrainConfig { batch: 2, ..TrainConfig::default() };
+        for (targets, inputs, batches, each) in [(&many, &few, 4, 2..=3), (&few, &many, 1, 0..=1)] {
+            let order = |rng, position| {
+                let beside = Inputs { dataset: inputs, matched: false };
+                Order::new(targets, Some(beside), &config, rng, position)
+            };
+            let mut first = order(Rng::new(5, 0), 0);
+            let mut seen = vec![0; inputs.len()];
+            let mut apart = false;
+            for _ in 0..batches {
+                let batch = first.next_batch(&Device::flex());
+                assert_eq!((batch.inputs.unwrap().dims(), batch.input_labels.len()), ([2, 3, 1, 2], 2));
+                batch.input_labels.iter().for_each(|&label| seen[usize::from(label) - 1] += 1);
+                apart |= batch.labels != batch.input_labels;
+            }
+            assert!(seen.iter().all(|count| each.contains(count)) && apart, "{seen:?}");
+            first.next_batch(&Device::flex());
+            let (rng, position) = first.position();
+            let mut resumed = order(rng, position);
+            for _ in 0..5 {
+                let [a, b] = [&mut first, &mut resumed].map(|order| order.next_batch(&Device::flex()).input_labels);
+                assert_eq!(a, b);
+            }
         }
     }
 

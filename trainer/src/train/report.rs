@@ -20,7 +20,7 @@ use crate::files::{self, quoted};
 use crate::markup::{escape, png_address};
 use crate::recipe::Recipe;
 use crate::run::{GENERATOR, JUDGE, RECIPE};
-use crate::systems::PAIRED;
+use crate::systems::translates;
 
 mod chart;
 mod compare;
@@ -204,7 +204,7 @@ impl Report<'_> {
         if self.trained && self.recipe.system == "judge" {
             lines.push((format!("edgegen eval RUN --judge {out}"), "measure another run with this judge"));
         } else if self.trained {
-            if PAIRED.contains(&&*self.recipe.system) {
+            if translates(&self.recipe.system) {
                 lines.push((format!("edgegen sample {out} --image x.png"), "what it makes of a picture"));
             } else {
                 lines.push((format!("edgegen eval {out}"), "how good it is"));

@@ -14,7 +14,7 @@ use super::events::Events;
 use super::feed::{Feed, Points};
 use super::folder::{self, Claim};
 use super::measure::Measure;
-use super::order::Order;
+use super::order::{Inputs, Order};
 use super::verdict::{Look, Outcome, Watch};
 use super::{report, resume};
 use crate::checkpoint::{self, Signs, State};
@@ -22,7 +22,7 @@ use crate::data::plane::{Plane, in_view};
 use crate::data::{Dataset, Pairs};
 use crate::recipe::Recipe;
 use crate::rng::Rng;
-use crate::run::{GENERATOR, JUDGE, RECIPE, to_pixels};
+use crate::run::{BACK, GENERATOR, JUDGE, RECIPE, to_pixels};
 use crate::systems::{self, CLUSTERING, Losses, Step, System, Trained};
 use crate::{files, images};
 
@@ -163,7 +163,7 @@ impl<'a> Session<'a> {
         let mut claim = folder::claim(out, options.resume)?;
         let fingerprint = match data {
             Data::Images(dataset) => Some(resume::fingerprint(&[dataset])),
-            Data::Pairs(Pairs { inputs, targets }) => Some(resume::fingerprint(&[targets, inputs])),
+            Data::Pairs(Pairs { inputs, targets, .. }) => Some(resume::fingerprint(&[targets, inputs])),
             Data::Points(_) => None,
         };
         let mut written = recipe.clone();
@@ -202,7 +202,8 @@ impl<'a> Session<'a> {
             Data::Images(dataset) => {
                 Feed::Images(Order::new(dataset, None, train, state.order.clone(), state.position))
             }
-            Data::Pairs(Pairs { inputs, targets }) => {
+            Data::Pairs(&Pairs { ref inputs, ref targets, matched }) => {
+                let inputs = Inputs { dataset: inputs, matched };
                 Feed::Images(Order::new(targets, Some(inputs), train, state.order.clone(), state.position))
             }
             Data::Points(plane) => Feed::Points(Points { plane, batch: train.batch, rng: state.order.clone() }),
@@ -365,13 +366,22 @@ impl<'a> Session<'a> {
                 images::save_grid(&path, &sheet, [h, w, c], GRID)?;
                 sheet.iter().map(|image| levels(image)).collect()
             }
-            Data::Pairs(Pairs { inputs, targets }) => {
+            Data::Pairs(Pairs { inputs, targets, matched }) => {
                 let made: Vec<Vec<u8>> = outputs.iter().map(pixels).collect();
+                // Beside what should be made, where that is known, else beside what the way back makes of it, if there is one.
+                let back = self.system.back().filter(|_| !matched);
+                let back: Option<Vec<Vec<u8>>> =
+                    back.map(|back| back.generate(&outputs, self.device).iter().map(pixels).collect());
                 let row = |(index, output): (usize, &Vec<u8>)| {
-                    [inputs.image(index).to_vec(), output.clone(), targets.image(index).to_vec()]
+                    let third = match &back {
+                        Some(back) => Some(back[index].clone()),
+                        None => matched.then(|| targets.image(index).to_vec()),
+                    };
+                    [Some(inputs.image(index).to_vec()), Some(output.clone()), third].into_iter().flatten()
                 };
                 let sheet: Vec<Vec<u8>> = made.iter().enumerate().flat_map(row).collect();
-                images::save_grid(&path, &sheet, [h, w, c], 9)?;
+                let columns = if *matched || back.is_some() { 9 } else { 8 };
+                images::save_grid(&path, &sheet, [h, w, c], columns)?;
                 made.iter().map(|image| levels(image)).collect()
             }
             Data::Points(plane) => {
@@ -424,6 +434,16 @@ impl<'a> Session<'a> {
             Trained::Generator(_) => GENERATOR,
             Trained::Judge(_) => JUDGE,
         };
-        checkpoint::save_net(trained.net(), &self.out.join(name))
+        checkpoint::save_net(trained.net(), &self.out.join(name))?;
+        if let Some(back) = self.system.back() {
+            // A run of its own, so that whatever reads a run can read it.
+            let folder = self.out.join(BACK);
+            fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+            let mut recipe = self.recipe.clone();
+            recipe.data.reverse = !recipe.data.reverse;
+            files::replace_bytes(&folder.join(RECIPE), recipe.to_toml().as_bytes())?;
+            checkpoint::save_net(&back.net, &folder.join(GENERATOR))?;
+        }
+        Ok(())
     }
 }

@@ -10,6 +10,7 @@ use super::session::METRICS;
 use super::*;
 use crate::rng::Rng;
 use crate::run::RECIPE;
+use crate::systems::PAIRED;
 use crate::{checkpoint, systems};
 
 /// Images with a bright bar whose place depends on the image.
@@ -29,6 +30,10 @@ fn recipe(system: &str, steps: u64) -> Recipe {
         "began" => "channels = [6, 4]\nhidden = 5\nlatent = 5\nlambda = 0.5",
         "unrolled" => "critic_hidden = [6]\nhidden = [8]\nlatent = 5\nunroll = 2",
         "pix2pix" => "channels = [4, 6]\ncritic_channels = [4]\nkeep = 0.5",
+        "cyclegan" => "[cyclegan.game]\nchannels = [4, 6]\nblocks = 1\ncritic_channels = [4]\npool = 6",
+        "distancegan" => {
+            "halves = 0.5\n[distancegan.game]\nchannels = [4, 6]\nblocks = 1\ncritic_channels = [4]\npool = 6"
+        }
         "judge" => "channels = [4]\nfeatures = 5",
         "gaussian" => "latent = 5",
         "kmeans" => "centres = 3",
@@ -43,13 +48,17 @@ fn recipe(system: &str, steps: u64) -> Recipe {
     .unwrap()
 }
 
-/// Trains on the images, or, where the system wants pairs, from their negatives to them.
+/// Trains on the images, or, where the system turns images into images, from their negatives to them.
 fn train_any(recipe: &Recipe, dataset: &Dataset, options: &Options) -> Result<Summary> {
-    if !is_paired(recipe) {
+    if !systems::translates(&recipe.system) {
         return train_on(recipe, dataset, options);
     }
     let inputs = Dataset { images: dataset.images.iter().map(|byte| 255 - byte).collect(), ..dataset.clone() };
-    train_on_pairs(recipe, &Pairs { inputs, targets: dataset.clone() }, options)
+    train_on_pairs(
+        recipe,
+        &Pairs { inputs, targets: dataset.clone(), matched: PAIRED.contains(&&*recipe.system) },
+        options,
+    )
 }
 
 fn options(out: &Path) -> Options {
@@ -115,6 +124,13 @@ fn ten_and_ten_are_twenty_bit_for_bit() {
             None => run.generator.draw(1, &mut Rng::new(1, 0)),
         };
         assert_eq!((run.shape(), run.generate_pixels(&inputs)[0].len()), ([16, 16, 1], 256));
+        let back = resumed.join(crate::run::BACK);
+        assert_eq!(back.exists(), system == "cyclegan", "who learns the way back ships it");
+        if back.exists() {
+            let back = crate::run::Run::load(&back, &Device::flex()).unwrap();
+            assert!(back.recipe.data.reverse && !run.recipe.data.reverse);
+            assert_ne!(back.generate_pixels(&inputs), run.generate_pixels(&inputs));
+        }
     }
 }
 

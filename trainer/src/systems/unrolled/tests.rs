@@ -121,6 +121,7 @@ fn without_looking_ahead_it_is_the_plain_game() {
         let mut plain = Adversarial::new(players, &recipe.train, &device);
         let batch = Batch {
             inputs: None,
+            input_labels: Vec::new(),
             images: Tensor::from_data(
                 TensorData::new((0..32).map(|at| (at as f32).sin()).collect::<Vec<_>>(), [16, 2, 1, 1]),
                 &Device::flex(),

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use edgegen_export::Label;
-use edgegen_metrics::{classes, pixels};
+use edgegen_metrics::{classes, frechet, pixels, rank};
 use edgegen_runtime::{Model, Point, Shape};
 use serde::Serialize;
 
@@ -12,29 +12,42 @@ use super::{Args, COUNT, fact_of};
 use crate::cli::export::CALIBRATION;
 use crate::cli::import::Assumptions;
 use crate::cli::source::{Source, project};
-use crate::cli::training::examples;
+use crate::cli::training::{Run, examples, open};
 use crate::cli::{Console, Ending, table};
-use crate::data::{self, Pairs, Split};
+use crate::data::{self, Dataset, Pairs, Split};
 use crate::eval::Judge;
 use crate::recipe::DataConfig;
-use crate::{device, images};
+use crate::run::{BACK, RECIPE};
+use crate::{device, images, systems};
 
 /// Pairs on the picture.
 const SHOWN: usize = 12;
 
-/// One row: a set of outputs and what is said of it.
+/// One row: a set of images and what is said of it.
 #[derive(Debug, Serialize)]
 struct Row {
     name: String,
-    /// Mean absolute difference from the targets, of 1 from black to white.
-    l1: f64,
-    /// Peak signal-to-noise ratio to the targets; none where they are equal.
+    /// Mean absolute difference from the targets, of 1 from black to white; none where no input has a target of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    l1: Option<f64>,
+    /// Peak signal-to-noise ratio to the targets; none where they are equal, too.
+    #[serde(skip_serializing_if = "Option::is_none")]
     psnr_db: Option<f64>,
     /// Energy of fine detail over that of the targets.
     detail: f64,
-    /// Share that the judge puts into the class of the label or, where there is none, into that of the target.
+    /// Share that the judge puts into the class of the label or, where there is none, into that of the target; where no input has a
+    /// target of its own, into any class of the targets.
     #[serde(skip_serializing_if = "Option::is_none")]
     accuracy: Option<f64>,
+    /// Fréchet distance to the targets in the judge's features.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    frechet: Option<f64>,
+    /// Spearman's ρ of the distances between images before and after.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    distances: Option<f64>,
+    /// Mean absolute difference of the input and what the way back makes of the output, of 1 from black to white.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cycle: Option<f64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -44,6 +57,8 @@ struct Report {
     #[serde(skip_serializing_if = "Option::is_none")]
     judge: Option<String>,
     count: usize,
+    /// Whether each input has a target of its own.
+    matched: bool,
     rows: Vec<Row>,
     /// int8 against float of each run.
     int8_psnr_db: Vec<f64>,
@@ -58,14 +73,19 @@ pub fn run(args: &Args, first: Source, shape: Shape, console: Console) -> Result
         "expected no --parzen, --gan-train, --controls or --inversion with a model that reads pictures, whose outputs \
          are held against their targets: leave them out"
     );
-    let data = fact_of(&first, "data")?.with_context(|| {
-        format!("expected the data set's name in {}, found none: export it from its run", args.source.display())
-    })?;
-    let config = DataConfig::new(&*data, [shape.h, shape.w].map(usize::from), shape.c.into());
-    let Pairs { inputs, targets } = data::load_pairs(&config, Split::Test)?;
+    let config = table_of(&first, shape, &args.source)?;
+    let data = config.name.clone();
+    let system = fact_of(&first, "system")?.unwrap_or_default();
+    let load = |split| match systems::UNPAIRED.contains(&&*system) {
+        true => data::load_unpaired(&config, split, &|_, _| true).map(|(pairs, _)| pairs),
+        false => data::load_pairs(&config, split),
+    };
+    let Pairs { inputs, targets, matched } = load(Split::Test)?;
     let count = args.count.map_or(COUNT, |count| count as usize).min(inputs.len());
-    let pictures: Vec<Vec<u8>> = (0..count).map(|index| inputs.image(index).to_vec()).collect();
-    let real: Vec<Vec<u8>> = (0..count).map(|index| targets.image(index).to_vec()).collect();
+    let some = |set: &Dataset, count: usize| -> Vec<Vec<u8>> {
+        (0..count.min(set.len())).map(|index| set.image(index).to_vec()).collect()
+    };
+    let (pictures, real) = (some(&inputs, count), some(&targets, if matched { count } else { COUNT }));
 
     let mut sets = Vec::new();
     let mut int8_psnr_db = Vec::new();
@@ -81,33 +101,59 @@ pub fn run(args: &Args, first: Source, shape: Shape, console: Console) -> Result
         draw(path, &source, &pictures, &mut sets, &mut int8_psnr_db, console)?;
     }
 
-    let shipped = (data == data::EDGES).then(|| Judge::shipped(&project(), data::EDGES_SOURCE));
-    let judge = args.judge.clone().or(shipped);
+    let shipped = Judge::shipped(&project(), data::judged(&config));
+    let judge = args.judge.clone().or_else(|| Some(shipped).filter(|folder| folder.is_dir()));
     let judge = judge.map(|folder| Judge::load(&folder, &device::open("flex")?)).transpose()?;
-    let judge = judge.map(|judge| judge.shown(targets.shape));
-    let asked: Option<Vec<usize>> = judge.as_ref().map(|judge| match &targets.labels {
-        Some(labels) => labels[..count].iter().map(|&label| label.into()).collect(),
-        None => judge.look(&real).classes,
+    let judge = judge.filter(|judge| judge.shape()[2] == targets.shape[2]).map(|judge| judge.shown(targets.shape));
+    let looked = judge.as_ref().map(|judge| judge.look(&real));
+    let asked: Option<Vec<usize>> = looked.as_ref().map(|looked| match &targets.labels {
+        Some(labels) => labels[..real.len()].iter().map(|&label| label.into()).collect(),
+        None => looked.classes.clone(),
     });
     let detail = |images: &[Vec<u8>]| pixels::detail(images.iter().map(Vec::as_slice), targets.shape);
     let of_real = detail(&real);
-    let row = |(name, images): &(String, Vec<Vec<u8>>)| {
-        let difference = pixels::difference(images, &real);
-        let accuracy = judge.as_ref().zip(asked.as_deref());
+    let row = |Made { name, images, back }: &Made| {
+        let is_made = images.len() == pictures.len();
+        let difference = (matched && is_made).then(|| pixels::difference(images, &real));
+        let seen = judge.as_ref().map(|judge| judge.look(images));
+        let accuracy = seen.as_ref().zip(asked.as_deref()).map(|(seen, asked)| match matched {
+            true => classes::accuracy(&seen.classes, asked),
+            false => seen.classes.iter().filter(|class| asked.contains(class)).count() as f64 / images.len() as f64,
+        });
+        // With fewer images their covariance has no full rank.
+        let both = looked.as_ref().zip(seen.as_ref()).map(|(looked, seen)| (&looked.features, &seen.features));
+        let both = both.filter(|(a, b)| a.len().min(b.len()) > a.dims());
         Row {
             name: name.clone(),
-            l1: difference.mean / 255.0,
-            psnr_db: Some(difference.psnr).filter(|psnr| psnr.is_finite()),
+            l1: difference.map(|difference| difference.mean / 255.0),
+            psnr_db: difference.map(|difference| difference.psnr).filter(|psnr| psnr.is_finite()),
             detail: detail(images) / of_real,
-            accuracy: accuracy.map(|(judge, asked)| classes::accuracy(&judge.look(images).classes, asked)),
+            accuracy,
+            frechet: both.map(|(real, made)| frechet::distance(real, made)),
+            distances: is_made.then(|| order_of_distances(&pictures, images)).filter(|rho| rho.is_finite()),
+            cycle: back.as_ref().map(|back| pixels::difference(back, &pictures).mean / 255.0),
         }
     };
     console.say("looking at the outputs");
-    let target = ("target".to_owned(), real.clone());
-    let rows = [&target].into_iter().chain(&sets).map(row).collect();
+    // Other images of the kind that should be made: what no generator can do better than.
+    let others = load(Split::Train).map_or_else(|_| Vec::new(), |pairs| some(&pairs.targets, real.len()));
+    let others = Some(others).filter(|others| !others.is_empty() && looked.is_some());
+    let others = others.map(|images| Made { name: "other targets".to_owned(), images, back: None });
+    let input = Made { name: "input".to_owned(), images: pictures.clone(), back: None };
+    let target = Made { name: "target".to_owned(), images: real.clone(), back: None };
+    let target = if matched { Some(target) } else { None };
+    let mut rows: Vec<Row> = [&input].into_iter().chain(&target).chain(&sets).map(row).collect();
+    rows.extend(others.iter().map(|others| Row {
+        l1: None,
+        psnr_db: None,
+        distances: None,
+        accuracy: None,
+        ..row(others)
+    }));
+    let sets: Vec<_> = sets.into_iter().map(|Made { images, .. }| images).collect();
     if let Some(path) = &args.picture {
         let places: Vec<usize> = (0..SHOWN.min(count)).map(|at| at * count / SHOWN.min(count)).collect();
-        let rows = [&pictures].into_iter().chain(sets.iter().map(|(_, images)| images)).chain([&real]);
+        let rows = [&pictures].into_iter().chain(&sets).chain(matched.then_some(&real));
         let sheet: Vec<Vec<u8>> = rows.flat_map(|row| places.iter().map(|&at| row[at].clone())).collect();
         images::save_grid(path, &sheet, targets.shape, places.len())?;
     }
@@ -116,6 +162,7 @@ pub fn run(args: &Args, first: Source, shape: Shape, console: Console) -> Result
         data,
         judge: judge.map(|judge| judge.hash),
         count,
+        matched,
         rows,
         int8_psnr_db,
         picture: args.picture.clone(),
@@ -123,12 +170,58 @@ pub fn run(args: &Args, first: Source, shape: Shape, console: Console) -> Result
     console.show(&report, || text(&report))
 }
 
+/// The table of the data that `source` has learned from, as far as it is noted.
+fn table_of(source: &Source, shape: Shape, path: &Path) -> Result<DataConfig> {
+    if let Source::Run(run) = source {
+        return Ok(DataConfig { limit: None, ..run.recipe.data.clone() });
+    }
+    let data = fact_of(source, "data")?.with_context(|| {
+        format!("expected the data set's name in {}, found none: export it from its run", path.display())
+    })?;
+    let config = DataConfig::new(data, [shape.h, shape.w].map(usize::from), shape.c.into());
+    Ok(DataConfig { target: fact_of(source, "target")?, reverse: fact_of(source, "reverse")?.is_some(), ..config })
+}
+
+/// What was made of pictures.
+struct Made {
+    name: String,
+    images: Vec<Vec<u8>>,
+    /// What the way back makes of them, where there is one.
+    back: Option<Vec<Vec<u8>>>,
+}
+
+/// Pairs whose distances are compared, at most.
+const DISTANCES: usize = 20_000;
+
+/// Spearman's ρ of the distances between pictures and between what was made of them; distances are mean absolute differences.
+fn order_of_distances(pictures: &[Vec<u8>], made: &[Vec<u8>]) -> f64 {
+    let count = pictures.len();
+    // Each picture and the next one, each and the one after that, and so on.
+    let pairs = (1..count).flat_map(|by| (0..count - by).map(move |at| (at, at + by))).take(DISTANCES);
+    let apart = |set: &[Vec<u8>], (a, b): (usize, usize)| {
+        let sum: u64 = set[a].iter().zip(&set[b]).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+        sum as f64 / set[a].len() as f64
+    };
+    let [before, after]: [Vec<f64>; 2] =
+        [pictures, made].map(|set| pairs.clone().map(|pair| apart(set, pair)).collect());
+    rank::spearman(&before, &after)
+}
+
+/// The other way of a run that has learned both: that of the folder `back` in it, or of the run that it is such a folder of.
+fn way_back(folder: &Path) -> Result<Option<Run>> {
+    let back = folder.join(BACK);
+    let is_back = folder.file_name().is_some_and(|name| name == BACK);
+    let parent = folder.parent().filter(|_| is_back);
+    let found = [Some(&*back), parent].into_iter().flatten().find(|folder| folder.join(RECIPE).is_file());
+    found.map(open).transpose()
+}
+
 /// Adds what `source` makes of `pictures` to `sets`: of a run float and int8, whose likeness joins `likeness`.
 fn draw(
     path: &Path,
     source: &Source,
     pictures: &[Vec<u8>],
-    sets: &mut Vec<(String, Vec<Vec<u8>>)>,
+    sets: &mut Vec<Made>,
     likeness: &mut Vec<f64>,
     console: Console,
 ) -> Result<()> {
@@ -138,17 +231,25 @@ fn draw(
         Source::Run(run) => {
             let channels = run.shape()[2];
             let values = |picture: &Vec<u8>| edgegen_export::layers::PixelRange::Symmetric.planes(picture, channels);
-            let float = run.generate_pixels(&pictures.iter().map(values).collect::<Vec<_>>());
+            let of =
+                |run: &Run, pictures: &[Vec<u8>]| run.generate_pixels(&pictures.iter().map(values).collect::<Vec<_>>());
+            let float = of(run, pictures);
             let [examples, _] = examples(run, CALIBRATION, 0)?;
             let label = Label { name: "eval", metadata: &[] };
             let exported = edgegen_export::export_with(&run.network()?, &examples, label)?;
             let int8 = translated(exported.file.bytes(), pictures)?;
             likeness.push(pixels::difference(&float, &int8).psnr);
-            sets.extend([(format!("{name} float"), float), (format!("{name} int8"), int8)]);
+            let back = way_back(path)?;
+            let [float_back, int8_back] = [&float, &int8].map(|made| back.as_ref().map(|back| of(back, made)));
+            sets.extend([
+                Made { name: format!("{name} float"), images: float, back: float_back },
+                Made { name: format!("{name} int8"), images: int8, back: int8_back },
+            ]);
         }
         Source::Model(file) => {
             let file = edgegen_export::native(file)?;
-            sets.push((format!("{name} int8"), translated(file.bytes(), pictures)?));
+            let images = translated(file.bytes(), pictures)?;
+            sets.push(Made { name: format!("{name} int8"), images, back: None });
         }
         Source::Onnx(_) => {
             anyhow::bail!("expected a run or a model file, found the ONNX file {}: export it first", path.display())
@@ -163,17 +264,25 @@ fn translated(file: &[u8], pictures: &[Vec<u8>]) -> Result<Vec<Vec<u8>>> {
 }
 
 fn text(report: &Report) -> String {
-    let rows = report.rows.iter().map(|Row { name, l1, psnr_db, detail, accuracy }| {
+    let known = |value: Option<f64>, text: &dyn Fn(f64) -> String| value.map_or_else(String::new, text);
+    let percent = |share: f64| format!("{:.1} %", 100.0 * share);
+    let rows = report.rows.iter().map(|Row { name, l1, psnr_db, detail, accuracy, frechet, distances, cycle }| {
         [
             name.clone(),
-            format!("{l1:.4}"),
-            psnr_db.map_or_else(String::new, |psnr| format!("{psnr:.2} dB")),
+            known(*l1, &|l1| format!("{l1:.4}")),
+            known(*psnr_db, &|psnr| format!("{psnr:.2} dB")),
             format!("{detail:.3}"),
-            accuracy.map_or_else(String::new, |accuracy| format!("{:.1} %", 100.0 * accuracy)),
+            known(*accuracy, &percent),
+            known(*frechet, &|distance| format!("{distance:.2}")),
+            known(*distances, &|rho| format!("{rho:.3}")),
+            known(*cycle, &|l1| format!("{l1:.4}")),
         ]
     });
-    let mut text = table(["images", "L1", "PSNR", "detail / target", "right class"], rows);
-    text += &format!("\n{} test pairs of {}", report.count, report.data);
+    let head = ["images", "L1", "PSNR", "detail / target", "right class", "Fréchet", "distances ρ", "cycle L1"];
+    let mut text = table(head, rows);
+    let (what, matter) =
+        if report.matched { ("pairs", "") } else { ("images", "; right: any class of what should be made") };
+    text += &format!("\n{} test {what} of {}{matter}", report.count, report.data);
     if let Some(judge) = &report.judge {
         text += &format!(", classes by judge {judge}");
     }
@@ -182,7 +291,10 @@ fn text(report: &Report) -> String {
         text += &format!("\nint8 against float: {}", likeness.join(", "));
     }
     if let Some(picture) = &report.picture {
-        text += &format!("\n{}: from top to bottom input, each row of the table in turn, target", picture.display());
+        text += &format!(
+            "\n{}: from top to bottom input, each output in turn, target where it is known",
+            picture.display()
+        );
     }
     text
 }
