@@ -244,6 +244,18 @@ unpaired out="out/unpaired":
     {{edgegen}} eval {{out}}/bags-shoes-cycle --beside {{out}}/bags-shoes-distance --picture {{out}}/bags.png
     {{edgegen}} eval {{out}}/bags-shoes-cycle/back --picture {{out}}/shoes.png
 
+# A classifier of drawn digits, adapted to handwritten ones without labels, beside one that is not and one that has learned them
+adda out="out/adda":
+    {{edgegen}} data fetch mnist
+    for name in glyphs-judge glyphs-mnist-adda; do {{edgegen}} train trainer/recipes/$name.toml --out {{out}}/$name $(test ! -d {{out}}/$name/checkpoint || echo --resume) || exit 1; done
+    {{edgegen}} eval {{out}}/glyphs-mnist-adda --beside {{out}}/glyphs-judge --beside trainer/judges/mnist
+
+# Drawn digits as handwritten ones by DTN, beside two that lack one of its losses
+dtn:
+    {{edgegen}} data fetch mnist
+    for name in glyphs-judge glyphs-mnist-dtn glyphs-mnist-dtn-no-constancy glyphs-mnist-dtn-no-identity; do {{edgegen}} train trainer/recipes/$name.toml --out out/dtn/$name $(test ! -d out/dtn/$name/checkpoint || echo --resume) || exit 1; done
+    {{edgegen}} eval out/dtn/glyphs-mnist-dtn --beside out/dtn/glyphs-mnist-dtn-no-constancy --beside out/dtn/glyphs-mnist-dtn-no-identity --picture out/dtn/digits.png
+
 # Fuzz the parser and the runtime for a minute each (needs nightly Rust, a C++ compiler and `cargo install cargo-fuzz`)
 fuzz seconds="60":
     cd tests/fuzz && mkdir -p corpus/parse corpus/run

@@ -11,8 +11,7 @@ use crate::nets::{Mode, Net};
 use crate::recipe::{DataConfig, Recipe};
 use crate::rng::Rng;
 use crate::run::{JUDGE, RECIPE};
-use crate::systems::judge;
-use crate::{checkpoint, data};
+use crate::{checkpoint, data, systems};
 
 /// What [`Judge::look`] sees in images.
 #[derive(Clone, Debug)]
@@ -58,18 +57,19 @@ impl Judge {
         let recipe = Recipe::load(&path)?;
         let system = &recipe.system;
         ensure!(
-            system == judge::KIND.name,
+            systems::JUDGES.contains(&&**system),
             "expected a judge in {}, found a run of {system}: give --judge a folder of trainer/judges",
             folder.display()
         );
         let device = device.clone().inner();
-        let mut net = judge::net(&recipe, &device, &mut Rng::new(0, 0))?;
+        let config = systems::judge(&recipe)?;
+        let mut net = config.net(&recipe, &device, &mut Rng::new(0, 0));
         checkpoint::load_net(&mut net, &weights)?;
         let digest =
             Sha256::digest(std::fs::read(&weights).with_context(|| format!("cannot read {}", weights.display()))?);
         let hash = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
         let [c, h, w] = net.inputs[0];
-        let features = recipe.settings::<judge::Config>()?.features;
+        let features = config.features;
         Ok(Self { data: recipe.data.name, hash, of_rotations: false, net, features, shown: [h, w, c], device })
     }
 

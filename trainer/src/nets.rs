@@ -146,6 +146,38 @@ impl Net {
         self.layers.last().expect("a net with layers").forward(vec![x], mode)
     }
 
+    /// Itself with `next` behind it, which reads what it makes.
+    ///
+    /// # Panics
+    ///
+    /// If `next` does not read one map of the shape of its output.
+    #[must_use]
+    pub fn then(mut self, next: Net) -> Self {
+        assert_eq!(next.inputs, [self.output], "what one makes the other reads");
+        let first = self.layers.len();
+        let moved = |source| match source {
+            Source::Input(_) => Source::Layer(first - 1),
+            Source::Layer(layer) => Source::Layer(first + layer),
+        };
+        self.reads.extend(next.reads.into_iter().map(|reads| reads.into_iter().map(moved).collect()));
+        self.layers.extend(next.layers);
+        Self { output: next.output, ..self }
+    }
+
+    /// Itself without its last layer, which reads `[C, H, W]` = `shape`: the features of a classifier.
+    ///
+    /// # Panics
+    ///
+    /// If it has no two layers, or the last one reads another than the one before it.
+    #[must_use]
+    pub fn without_last(mut self, shape: [usize; 3]) -> Self {
+        self.layers.pop();
+        let reads = self.reads.pop();
+        let before = self.layers.len().checked_sub(1).map(|layer| vec![Source::Layer(layer)]);
+        assert!(before.is_some() && reads == before, "a chain at its end");
+        Self { output: shape, ..self }
+    }
+
     /// One power iteration of every spectrally normalized layer; call it once per training step.
     pub fn power_iteration(&mut self) {
         for layer in &mut self.layers {

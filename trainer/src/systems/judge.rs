@@ -52,73 +52,87 @@ pub const KIND: Kind = Kind {
     normalize,
     generator: |_, _, _| bail!("a judge draws nothing: give a run of a generator"),
     build: |recipe, device, rng| {
-        let net = net(recipe, device, rng)?;
-        let (average, device) = (Average::of(&net), device.clone().inner());
-        Ok(Box::new(Training { judge: Learner::new("judge", net, &recipe.train), average, device }))
+        let net = recipe.settings::<Config>()?.net(recipe, device, rng);
+        let average = Average::of(&net);
+        Ok(Box::new(Training { judge: Learner::new("judge", net, &recipe.train), average }))
     },
 };
 
 fn normalize(recipe: &Recipe) -> Result<Table> {
     let config: Config = recipe.settings()?;
-    ensure!(
-        !config.channels.contains(&0) && config.features >= 1,
-        "[judge] layers must have at least 1 unit: remove the 0"
-    );
-    let (size, channels) = (recipe.data.size, &config.channels);
-    let least = 1 << channels.len();
-    let side = size.h.min(size.w);
-    ensure!(
-        side >= least,
-        "[judge] {} channels, convolutions of stride 2, need [data] size of at least {least}, found {} with channels = {channels:?}: {}",
-        channels.len(),
-        written(size),
-        advice(
-            "channels",
-            channels,
-            Some(side.ilog2() as usize),
-            size,
-            Size { h: size.h.max(least), w: size.w.max(least) }
-        )
-    );
-    ensure!(config.classes >= 2, "[judge] classes must be at least 2, found {}", config.classes);
+    config.check(recipe)?;
     Ok(Table::try_from(config)?)
 }
 
-/// The untrained judge: convolutions, the hidden layer with its ReLU, and the scores.
-///
-/// # Errors
-///
-/// If the recipe's table is wrong.
-pub fn net(recipe: &Recipe, device: &Device, rng: &mut Rng) -> Result<Net> {
-    let config: Config = recipe.settings()?;
-    let mut net = NetBuilder::new(recipe.image(), Init::He, device, rng);
-    for &channels in &config.channels {
-        net = net.conv(channels, 3, 2, 1).relu();
+impl Config {
+    /// Checks the table of `recipe` that these stand in, and the size of the images.
+    ///
+    /// # Errors
+    ///
+    /// With the first value that does not fit.
+    pub fn check(&self, recipe: &Recipe) -> Result<()> {
+        let (table, size, channels) = (&recipe.system, recipe.data.size, &self.channels);
+        ensure!(
+            !channels.contains(&0) && self.features >= 1,
+            "[{table}] layers must have at least 1 unit: remove the 0"
+        );
+        let least = 1 << channels.len();
+        let side = size.h.min(size.w);
+        ensure!(
+            side >= least,
+            "[{table}] {} channels, convolutions of stride 2, need [data] size of at least {least}, found {} with channels = {channels:?}: {}",
+            channels.len(),
+            written(size),
+            advice(
+                "channels",
+                channels,
+                Some(side.ilog2() as usize),
+                size,
+                Size { h: size.h.max(least), w: size.w.max(least) }
+            )
+        );
+        ensure!(self.classes >= 2, "[{table}] classes must be at least 2, found {}", self.classes);
+        Ok(())
     }
-    Ok(net.linear([config.features, 1, 1]).relu().linear([config.classes, 1, 1]).build())
+
+    /// The untrained judge: convolutions, the hidden layer with its ReLU, and the scores.
+    pub fn net(&self, recipe: &Recipe, device: &Device, rng: &mut Rng) -> Net {
+        let mut net = NetBuilder::new(recipe.image(), Init::He, device, rng);
+        for &channels in &self.channels {
+            net = net.conv(channels, 3, 2, 1).relu();
+        }
+        net.linear([self.features, 1, 1]).relu().linear([self.classes, 1, 1]).build()
+    }
+}
+
+/// The mean cross-entropy of what `net` says of images without autodiff, `[1]`, and the share that it puts into the right class.
+///
+/// # Panics
+///
+/// If there is no label for each image.
+pub fn cross_entropy(net: &Net, images: Tensor<4>, labels: &[u8], rng: &mut Rng) -> (Tensor<1>, f32) {
+    let (count, device) = (labels.len(), images.device());
+    assert_eq!(count, images.dims()[0], "a judge learns from labelled images");
+    let labels: Vec<i64> = labels.iter().copied().map(i64::from).collect();
+    let labels = Tensor::<2, Int>::from_data(TensorData::new(labels, [count, 1]), &device);
+    let scores = net.forward(images, &mut Mode::Train(rng)).reshape([count, net.output[0]]);
+    let right = scores.clone().inner().argmax(1).equal(labels.clone()).int().sum().into_scalar::<i64>();
+    (activation::log_softmax(scores, 1).gather(1, labels).mean().neg(), right as f32 / count as f32)
 }
 
 /// A judge that learns.
 struct Training {
     judge: Learner,
     average: Average,
-    device: Device,
 }
 
 impl System for Training {
     fn step(&mut self, step: &mut Step<'_>) -> Losses {
         let Batch { images, labels, .. } = (step.next_batch)();
-        let count = labels.len();
-        assert_eq!(count, images.dims()[0], "a judge learns from labelled images");
-        let labels: Vec<i64> = labels.into_iter().map(i64::from).collect();
-        let labels = Tensor::<2, Int>::from_data(TensorData::new(labels, [count, 1]), &self.device);
-        let net = &self.judge.net;
-        let scores = net.forward(images, &mut Mode::Train(step.rng)).reshape([count, net.output[0]]);
-        let right = scores.clone().inner().argmax(1).equal(labels.clone()).int().sum().into_scalar::<i64>();
-        let loss = activation::log_softmax(scores, 1).gather(1, labels).mean().neg();
+        let (loss, right) = cross_entropy(&self.judge.net, images, &labels, step.rng);
         self.judge.update(&mut loss.backward(), step.lr_critic);
         self.average.0.average(&self.judge.net, step.ema);
-        vec![("loss", loss.into_scalar::<f32>()), ("accuracy", right as f32 / count as f32)]
+        vec![("loss", loss.into_scalar::<f32>()), ("accuracy", right)]
     }
 
     fn trained(&self) -> Trained {
@@ -149,7 +163,8 @@ mod tests {
     fn has_as_many_weights_as_the_classifier_of_the_literature_table() {
         // systems.md: 3 convolutions of 16, 32, 64, a layer of 64, ten classes: 89 546.
         let recipe = Recipe::parse("system = \"judge\"\n[data]\nname = \"mnist\"").unwrap();
-        assert_eq!(net(&recipe, &Device::flex(), &mut Rng::new(0, 0)).unwrap().num_params(), 89_546);
+        let net = Config::default().net(&recipe, &Device::flex(), &mut Rng::new(0, 0));
+        assert_eq!(net.num_params(), 89_546);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use burn::tensor::{Device, Tensor, TensorData};
 use edgegen_export::layers::{LatentInput, PixelRange};
 use toml::Table;
@@ -15,6 +15,7 @@ use crate::nets::{Mode, Net};
 use crate::recipe::{Prior, Recipe};
 use crate::rng::Rng;
 
+pub mod adda;
 pub mod adversarial;
 pub mod augment;
 pub mod began;
@@ -22,6 +23,7 @@ pub mod cgan;
 pub mod cyclegan;
 pub mod dcgan;
 pub mod distancegan;
+pub mod dtn;
 pub mod flow;
 pub mod gan;
 pub mod gaussian;
@@ -54,6 +56,8 @@ pub const SYSTEMS: &[&Kind] = &[
     &pix2pix::KIND,
     &cyclegan::KIND,
     &distancegan::KIND,
+    &dtn::KIND,
+    &adda::KIND,
     &judge::KIND,
     &gaussian::KIND,
     &kmeans::KIND,
@@ -69,11 +73,27 @@ pub const CLUSTERING: &[&str] = &[kmeans::KIND.name, gmm::KIND.name];
 pub const PAIRED: &[&str] = &[pix2pix::KIND.name];
 
 /// Systems that learn from two sets of images, none of which belongs to one of the other.
-pub const UNPAIRED: &[&str] = &[cyclegan::KIND.name, distancegan::KIND.name];
+pub const UNPAIRED: &[&str] = &[cyclegan::KIND.name, distancegan::KIND.name, dtn::KIND.name, adda::KIND.name];
 
-/// Whether a system turns images into images: is one of [`PAIRED`] or [`UNPAIRED`].
+/// Systems that tell classes and draw nothing.
+pub const JUDGES: &[&str] = &[judge::KIND.name, adda::KIND.name];
+
+/// The form of what one of [`JUDGES`] trains.
+///
+/// # Errors
+///
+/// If the recipe is of another system, or its table is wrong.
+pub fn judge(recipe: &Recipe) -> Result<judge::Config> {
+    match &*recipe.system {
+        name if name == judge::KIND.name => recipe.settings(),
+        name if name == adda::KIND.name => Ok(recipe.settings::<adda::Config>()?.judge()),
+        name => bail!("expected a system that tells classes ({}), found {name}", JUDGES.join(", ")),
+    }
+}
+
+/// Whether a system turns images into images.
 pub fn translates(name: &str) -> bool {
-    PAIRED.contains(&name) || UNPAIRED.contains(&name)
+    (PAIRED.contains(&name) || UNPAIRED.contains(&name)) && !JUDGES.contains(&name)
 }
 
 /// What a recipe's `system = "…"` may name.

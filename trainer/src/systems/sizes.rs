@@ -119,6 +119,7 @@ mod tests {
             ("vae", "encoder_channels", "channels = []"),
             ("began", "channels", ""),
             ("judge", "channels", ""),
+            ("adda", "channels", ""),
         ];
         for (system, key, more) in forms {
             let mut refused = 0;

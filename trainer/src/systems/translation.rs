@@ -143,6 +143,18 @@ pub fn absolute<const D: usize>(x: Tensor<D>) -> Tensor<D> {
 /// Each of `channels` halves an even map of more than 4 rows and keeps another. With two halvings a score sees a patch
 /// of 18 × 18 pixels.
 pub fn patch_critic(channels: &[usize], image: [usize; 3], spectral: bool, device: &Device, rng: &mut Rng) -> Net {
+    patch_scores(1, channels, image, spectral, device, rng)
+}
+
+/// As [`patch_critic`], with several scores for each patch.
+pub fn patch_scores(
+    scores: usize,
+    channels: &[usize],
+    image: [usize; 3],
+    spectral: bool,
+    device: &Device,
+    rng: &mut Rng,
+) -> Net {
     let mut net = NetBuilder::new(image, Init::He, device, rng).spectral_norm(spectral);
     for &channels in channels {
         let side = net.shape()[1];
@@ -150,7 +162,7 @@ pub fn patch_critic(channels: &[usize], image: [usize; 3], spectral: bool, devic
             if side.is_multiple_of(2) && side > 4 { net.conv(channels, 4, 2, 1) } else { net.conv(channels, 3, 1, 1) };
         net = net.leaky_relu(0.2);
     }
-    net.conv(1, 3, 1, 1).build()
+    net.conv(scores, 3, 1, 1).build()
 }
 
 #[cfg(test)]

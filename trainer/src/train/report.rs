@@ -20,7 +20,7 @@ use crate::files::{self, quoted};
 use crate::markup::{escape, png_address};
 use crate::recipe::Recipe;
 use crate::run::{GENERATOR, JUDGE, RECIPE};
-use crate::systems::translates;
+use crate::systems::{JUDGES, translates};
 
 mod chart;
 mod compare;
@@ -201,7 +201,7 @@ impl Report<'_> {
             let recipe = quoted(&self.folder.join(RECIPE));
             lines.push((format!("edgegen train {recipe} --out {out} --resume"), "if it has stopped: go on"));
         }
-        if self.trained && self.recipe.system == "judge" {
+        if self.trained && JUDGES.contains(&&*self.recipe.system) {
             lines.push((format!("edgegen eval RUN --judge {out}"), "measure another run with this judge"));
         } else if self.trained {
             if translates(&self.recipe.system) {

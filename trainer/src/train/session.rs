@@ -52,6 +52,7 @@ impl Data<'_> {
     fn classes(self) -> usize {
         match self {
             Self::Images(dataset) => dataset.classes(),
+            Self::Pairs(Pairs { inputs, matched: false, .. }) => inputs.classes(),
             Self::Pairs(pairs) => pairs.targets.classes(),
             Self::Points(plane) => plane.mixture.centres.len(),
         }

@@ -1,5 +1,6 @@
 //! `edgegen eval RUN|MODEL`: the measures, float and int8 side by side.
 
+mod judges;
 mod own;
 mod pairs;
 pub mod plane;
@@ -36,7 +37,7 @@ const MAX_BYTES: usize = 1 << 30;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A run folder (float, and the int8 it exports to) or a model file (int8)
+    /// A run folder (float, and the int8 it exports to) or a model file (int8); or the folder of a judge, to be tested
     #[arg(value_name = "RUN|MODEL")]
     source: PathBuf,
     /// The judge to look through [default: the shipped one of the data set, or one that learns from the images which way up they are]
@@ -57,7 +58,7 @@ pub struct Args {
     /// Also samplers that are bad on purpose: memorising, collapsed, one class missing, blurred, noisy; of points collapsed, uneven, wide
     #[arg(long)]
     controls: bool,
-    /// What is measured beside it on the same pairs, for what makes pictures from pictures
+    /// What is measured beside it on the same pairs, for what makes pictures from pictures; other judges for a judge
     #[arg(long, value_name = "RUN|MODEL")]
     beside: Vec<PathBuf>,
     /// A picture of some pairs to write: input, each output, target
@@ -112,6 +113,9 @@ struct Report {
 }
 
 pub fn run(args: &Args, console: Console) -> Result<Ending> {
+    if judges::is_judge(&args.source)? {
+        return judges::run(args, console);
+    }
     let source = Source::open(&args.source, &Assumptions::default())?;
     if let Some(mixture) = plane::find(&source)? {
         return plane::run(args, source, &mixture, console);

@@ -1,5 +1,6 @@
 //! `edgegen eval` of what turns images into others: each output beside the image that it should be.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
@@ -36,7 +37,7 @@ struct Row {
     /// Energy of fine detail over that of the targets.
     detail: f64,
     /// Share that the judge puts into the class of the label or, where there is none, into that of the target; where no input has a
-    /// target of its own, into any class of the targets.
+    /// target of its own, see [`Asked::of_two_sets`].
     #[serde(skip_serializing_if = "Option::is_none")]
     accuracy: Option<f64>,
     /// Fréchet distance to the targets in the judge's features.
@@ -48,6 +49,9 @@ struct Row {
     /// Mean absolute difference of the input and what the way back makes of the output, of 1 from black to white.
     #[serde(skip_serializing_if = "Option::is_none")]
     cycle: Option<f64>,
+    /// Mean absolute difference of targets and what is made of them, of 1 from black to white.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kept: Option<f64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -87,9 +91,11 @@ pub fn run(args: &Args, first: Source, shape: Shape, console: Console) -> Result
     };
     let (pictures, real) = (some(&inputs, count), some(&targets, if matched { count } else { COUNT }));
 
+    // What has a target of its own should not stay as it is.
+    let shown = [&*pictures, if matched { &[] } else { &real[..real.len().min(KEPT)] }];
     let mut sets = Vec::new();
     let mut int8_psnr_db = Vec::new();
-    draw(&args.source, &first, &pictures, &mut sets, &mut int8_psnr_db, console)?;
+    draw(&args.source, &first, shown, &mut sets, &mut int8_psnr_db, console)?;
     for path in &args.beside {
         let source = Source::open(path, &Assumptions::default())?;
         ensure!(
@@ -98,7 +104,7 @@ pub fn run(args: &Args, first: Source, shape: Shape, console: Console) -> Result
             args.source.display(),
             path.display()
         );
-        draw(path, &source, &pictures, &mut sets, &mut int8_psnr_db, console)?;
+        draw(path, &source, shown, &mut sets, &mut int8_psnr_db, console)?;
     }
 
     let shipped = Judge::shipped(&project(), data::judged(&config));
@@ -106,20 +112,20 @@ pub fn run(args: &Args, first: Source, shape: Shape, console: Console) -> Result
     let judge = judge.map(|folder| Judge::load(&folder, &device::open("flex")?)).transpose()?;
     let judge = judge.filter(|judge| judge.shape()[2] == targets.shape[2]).map(|judge| judge.shown(targets.shape));
     let looked = judge.as_ref().map(|judge| judge.look(&real));
-    let asked: Option<Vec<usize>> = looked.as_ref().map(|looked| match &targets.labels {
-        Some(labels) => labels[..real.len()].iter().map(|&label| label.into()).collect(),
-        None => looked.classes.clone(),
+    let asked = looked.as_ref().map(|looked| {
+        let labels = |set: &Dataset, count: usize| -> Option<Vec<usize>> {
+            Some(set.labels.as_ref()?[..count].iter().map(|&label| label.into()).collect())
+        };
+        let of_real = labels(&targets, real.len()).unwrap_or_else(|| looked.classes.clone());
+        if matched { Asked::Each(of_real) } else { Asked::of_two_sets(labels(&inputs, count), of_real) }
     });
     let detail = |images: &[Vec<u8>]| pixels::detail(images.iter().map(Vec::as_slice), targets.shape);
     let of_real = detail(&real);
-    let row = |Made { name, images, back }: &Made| {
+    let row = |Made { name, images, back, kept }: &Made| {
         let is_made = images.len() == pictures.len();
         let difference = (matched && is_made).then(|| pixels::difference(images, &real));
         let seen = judge.as_ref().map(|judge| judge.look(images));
-        let accuracy = seen.as_ref().zip(asked.as_deref()).map(|(seen, asked)| match matched {
-            true => classes::accuracy(&seen.classes, asked),
-            false => seen.classes.iter().filter(|class| asked.contains(class)).count() as f64 / images.len() as f64,
-        });
+        let accuracy = seen.as_ref().zip(asked.as_ref()).and_then(|(seen, asked)| asked.share(&seen.classes));
         // With fewer images their covariance has no full rank.
         let both = looked.as_ref().zip(seen.as_ref()).map(|(looked, seen)| (&looked.features, &seen.features));
         let both = both.filter(|(a, b)| a.len().min(b.len()) > a.dims());
@@ -132,17 +138,20 @@ pub fn run(args: &Args, first: Source, shape: Shape, console: Console) -> Result
             frechet: both.map(|(real, made)| frechet::distance(real, made)),
             distances: is_made.then(|| order_of_distances(&pictures, images)).filter(|rho| rho.is_finite()),
             cycle: back.as_ref().map(|back| pixels::difference(back, &pictures).mean / 255.0),
+            kept: kept.as_ref().map(|kept| pixels::difference(kept, &real[..kept.len()]).mean / 255.0),
         }
     };
     console.say("looking at the outputs");
     // Other images of the kind that should be made: what no generator can do better than.
     let others = load(Split::Train).map_or_else(|_| Vec::new(), |pairs| some(&pairs.targets, real.len()));
     let others = Some(others).filter(|others| !others.is_empty() && looked.is_some());
-    let others = others.map(|images| Made { name: "other targets".to_owned(), images, back: None });
-    let input = Made { name: "input".to_owned(), images: pictures.clone(), back: None };
-    let target = Made { name: "target".to_owned(), images: real.clone(), back: None };
-    let target = if matched { Some(target) } else { None };
-    let mut rows: Vec<Row> = [&input].into_iter().chain(&target).chain(&sets).map(row).collect();
+    let others = others.map(|images| Made::real("other targets", images));
+    let input = Made::real("input", pictures.clone());
+    let target = Made::real("target", real.clone());
+    let target = Some(target).filter(|_| matched);
+    // From itself nothing is any distance away.
+    let target = target.map(|target| Row { frechet: None, ..row(&target) });
+    let mut rows: Vec<Row> = [row(&input)].into_iter().chain(target).chain(sets.iter().map(row)).collect();
     rows.extend(others.iter().map(|others| Row {
         l1: None,
         psnr_db: None,
@@ -188,7 +197,49 @@ struct Made {
     images: Vec<Vec<u8>>,
     /// What the way back makes of them, where there is one.
     back: Option<Vec<Vec<u8>>>,
+    /// What is made of the first targets, where inputs have none of their own.
+    kept: Option<Vec<Vec<u8>>>,
 }
+
+impl Made {
+    /// Images that nothing was done to.
+    fn real(name: &str, images: Vec<Vec<u8>>) -> Self {
+        Self { name: name.to_owned(), images, back: None, kept: None }
+    }
+}
+
+/// Which classes outputs should be of.
+enum Asked {
+    /// Each of its own.
+    Each(Vec<usize>),
+    /// All of one of these.
+    Any(BTreeSet<usize>),
+}
+
+impl Asked {
+    /// Where both sets have classes in common, an output keeps the class of its input, else it should be of any class of the targets.
+    fn of_two_sets(inputs: Option<Vec<usize>>, targets: Vec<usize>) -> Self {
+        let any: BTreeSet<usize> = targets.into_iter().collect();
+        match inputs {
+            Some(inputs) if inputs.iter().any(|class| any.contains(class)) => Self::Each(inputs),
+            _ => Self::Any(any),
+        }
+    }
+
+    /// The share of images that are, by the classes they were put into; none of other images than the outputs.
+    fn share(&self, classes: &[usize]) -> Option<f64> {
+        match self {
+            Self::Each(asked) => (asked.len() == classes.len()).then(|| classes::accuracy(classes, asked)),
+            Self::Any(any) => {
+                let right = classes.iter().filter(|class| any.contains(class)).count();
+                Some(right as f64 / classes.len() as f64)
+            }
+        }
+    }
+}
+
+/// Targets that a generator is shown, at most.
+const KEPT: usize = 1_000;
 
 /// Pairs whose distances are compared, at most.
 const DISTANCES: usize = 20_000;
@@ -216,17 +267,18 @@ fn way_back(folder: &Path) -> Result<Option<Run>> {
     found.map(open).transpose()
 }
 
-/// Adds what `source` makes of `pictures` to `sets`: of a run float and int8, whose likeness joins `likeness`.
+/// Adds what `source` makes of `pictures`, and of `targets`, to `sets`: of a run float and int8, whose likeness joins `likeness`.
 fn draw(
     path: &Path,
     source: &Source,
-    pictures: &[Vec<u8>],
+    [pictures, targets]: [&[Vec<u8>]; 2],
     sets: &mut Vec<Made>,
     likeness: &mut Vec<f64>,
     console: Console,
 ) -> Result<()> {
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
-    console.say(&format!("drawing what {name} makes of {} pictures", pictures.len()));
+    console.say(&format!("drawing what {name} makes of {} pictures", pictures.len() + targets.len()));
+    let shown = Some(targets).filter(|targets| !targets.is_empty());
     match source {
         Source::Run(run) => {
             let channels = run.shape()[2];
@@ -237,19 +289,23 @@ fn draw(
             let [examples, _] = examples(run, CALIBRATION, 0)?;
             let label = Label { name: "eval", metadata: &[] };
             let exported = edgegen_export::export_with(&run.network()?, &examples, label)?;
-            let int8 = translated(exported.file.bytes(), pictures)?;
+            let file = exported.file.bytes();
+            let int8 = translated(file, pictures)?;
             likeness.push(pixels::difference(&float, &int8).psnr);
             let back = way_back(path)?;
             let [float_back, int8_back] = [&float, &int8].map(|made| back.as_ref().map(|back| of(back, made)));
+            let int8_kept = shown.map(|targets| translated(file, targets)).transpose()?;
+            let float_kept = shown.map(|targets| of(run, targets));
             sets.extend([
-                Made { name: format!("{name} float"), images: float, back: float_back },
-                Made { name: format!("{name} int8"), images: int8, back: int8_back },
+                Made { name: format!("{name} float"), images: float, back: float_back, kept: float_kept },
+                Made { name: format!("{name} int8"), images: int8, back: int8_back, kept: int8_kept },
             ]);
         }
         Source::Model(file) => {
             let file = edgegen_export::native(file)?;
             let images = translated(file.bytes(), pictures)?;
-            sets.push(Made { name: format!("{name} int8"), images, back: None });
+            let kept = shown.map(|targets| translated(file.bytes(), targets)).transpose()?;
+            sets.push(Made { name: format!("{name} int8"), images, back: None, kept });
         }
         Source::Onnx(_) => {
             anyhow::bail!("expected a run or a model file, found the ONNX file {}: export it first", path.display())
@@ -266,22 +322,28 @@ fn translated(file: &[u8], pictures: &[Vec<u8>]) -> Result<Vec<Vec<u8>>> {
 fn text(report: &Report) -> String {
     let known = |value: Option<f64>, text: &dyn Fn(f64) -> String| value.map_or_else(String::new, text);
     let percent = |share: f64| format!("{:.1} %", 100.0 * share);
-    let rows = report.rows.iter().map(|Row { name, l1, psnr_db, detail, accuracy, frechet, distances, cycle }| {
-        [
-            name.clone(),
-            known(*l1, &|l1| format!("{l1:.4}")),
-            known(*psnr_db, &|psnr| format!("{psnr:.2} dB")),
-            format!("{detail:.3}"),
-            known(*accuracy, &percent),
-            known(*frechet, &|distance| format!("{distance:.2}")),
-            known(*distances, &|rho| format!("{rho:.3}")),
-            known(*cycle, &|l1| format!("{l1:.4}")),
-        ]
-    });
-    let head = ["images", "L1", "PSNR", "detail / target", "right class", "Fréchet", "distances ρ", "cycle L1"];
+    let rows =
+        report.rows.iter().map(|Row { name, l1, psnr_db, detail, accuracy, frechet, distances, cycle, kept }| {
+            [
+                name.clone(),
+                known(*l1, &|l1| format!("{l1:.4}")),
+                known(*psnr_db, &|psnr| format!("{psnr:.2} dB")),
+                format!("{detail:.3}"),
+                known(*accuracy, &percent),
+                known(*frechet, &|distance| format!("{distance:.2}")),
+                known(*distances, &|rho| format!("{rho:.3}")),
+                known(*cycle, &|l1| format!("{l1:.4}")),
+                known(*kept, &|l1| format!("{l1:.4}")),
+            ]
+        });
+    let head =
+        ["images", "L1", "PSNR", "detail / target", "right class", "Fréchet", "distances ρ", "cycle L1", "target L1"];
     let mut text = table(head, rows);
-    let (what, matter) =
-        if report.matched { ("pairs", "") } else { ("images", "; right: any class of what should be made") };
+    let (what, matter) = if report.matched {
+        ("pairs", "")
+    } else {
+        ("images", "; right: the class of the input, or any of the targets where they have none in common")
+    };
     text += &format!("\n{} test {what} of {}{matter}", report.count, report.data);
     if let Some(judge) = &report.judge {
         text += &format!(", classes by judge {judge}");
