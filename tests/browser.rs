@@ -71,7 +71,7 @@ fn page(fragment: &str) -> Option<Page> {
     let (program, playground) = or_skip(found, "the playground", "EDGEGEN_BROWSER")?;
     let listener = serve::listen(0).unwrap();
     let address = format!("http://{}/", listener.local_addr().unwrap());
-    thread::spawn(move || serve::serve(&listener, playground.files().clone()));
+    thread::spawn(move || serve::serve(&listener, serve::files(playground.files().clone())));
     let mut browser = Chromium::start(program);
     browser.resize(1200, 900);
     browser.open(&format!("{address}{fragment}"));

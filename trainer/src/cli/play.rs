@@ -56,7 +56,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         console.say("no browser could be started here: open that address in one");
     }
     console.say("serving it until Ctrl-C");
-    serve::serve(&listener, playground.files().clone()).context("cannot go on serving")?;
+    serve::serve(&listener, serve::files(playground.files().clone())).context("cannot go on serving")?;
     Ok(Ending::Done)
 }
 
