@@ -35,17 +35,19 @@ pub struct Answer {
     pub media: &'static str,
     /// The body.
     pub body: Vec<u8>,
+    /// Whether it is a page that is not ours: its scripts run, but as those of nobody, whose requests are refused.
+    pub is_foreign: bool,
 }
 
 impl Answer {
     /// A file, by whose name the browser knows what to do with it.
     pub fn file(name: &str, body: Vec<u8>) -> Self {
-        Self { status: "200 OK", media: media_type(name), body }
+        Self { status: "200 OK", media: media_type(name), body, is_foreign: false }
     }
 
     /// A refusal, with a sentence for people.
     pub fn refusal(status: &'static str, why: &str) -> Self {
-        Self { status, media: media_type(""), body: why.into() }
+        Self { status, media: media_type(""), body: why.into(), is_foreign: false }
     }
 
     /// There is nothing of that name.
@@ -107,15 +109,16 @@ fn answer(stream: &TcpStream, respond: &dyn Fn(&Request) -> Answer) -> Result<()
             _ => {}
         }
     }
-    let Answer { status, media, body } = match understand(&first, &host, origin.as_deref()) {
+    let Answer { status, media, body, is_foreign } = match understand(&first, &host, origin.as_deref()) {
         Ok(request) => respond(&request),
         Err(refusal) => refusal,
     };
     let head = format!(
         "HTTP/1.1 {status}\r\nContent-Type: {media}\r\nContent-Length: {}\r\nCache-Control: no-store\r\n\
          X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\nX-Frame-Options: DENY\r\n\
-         Connection: close\r\n\r\n",
-        body.len()
+         {}Connection: close\r\n\r\n",
+        body.len(),
+        if is_foreign { "Content-Security-Policy: sandbox allow-scripts\r\n" } else { "" }
     );
     let mut stream = stream;
     stream.write_all(head.as_bytes())?;
@@ -232,6 +235,20 @@ mod tests {
             let text = ask(request);
             assert!(text.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{request}: {text}");
         }
+    }
+
+    #[test]
+    fn pages_of_others_are_kept_apart() {
+        let listener = listen(0).unwrap();
+        let address = listener.local_addr().unwrap();
+        let page = |_: &Request| Answer { is_foreign: true, ..Answer::file("x.html", b"<p>".to_vec()) };
+        thread::spawn(move || serve(&listener, page));
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        assert!(text.contains("\r\nContent-Security-Policy: sandbox allow-scripts\r\n"), "{text}");
+        assert!(!ask("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").contains("sandbox"));
     }
 
     #[test]

@@ -79,8 +79,10 @@ impl<F: Fn(&Request) -> Answer> Routes<F> {
                 Ok(Answer::file("metrics.jsonl", self.training.metrics(from)?))
             }
             "report.html" => {
+                // The run may have come from elsewhere.
                 let page = fs::read(self.training.run().join(REPORT));
-                Ok(page.map_or_else(|_| Answer::not_found(), |page| Answer::file(path, page)))
+                let foreign = |page| Answer { is_foreign: true, ..Answer::file(path, page) };
+                Ok(page.map_or_else(|_| Answer::not_found(), foreign))
             }
             "model" => json_of(&self.offer()?),
             "fit" => {

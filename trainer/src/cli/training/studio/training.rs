@@ -50,7 +50,9 @@ struct State {
     is_choosing: bool,
     /// Times it was begun or resumed.
     sessions: u64,
-    /// The first step that was seen of this session, and when.
+    /// The step that this time began with.
+    from: u64,
+    /// The first step that was seen of it, and when: reading the data is no part of a step's time.
     first: Option<(u64, Instant)>,
     error: Option<String>,
     /// What to change, where it came to nothing.
@@ -147,8 +149,8 @@ impl Training {
         {
             let mut state = lock(&self.state);
             ensure!(state.child.is_none(), "the training is under way: pause it first");
-            let sessions = state.sessions + 1;
-            *state = State { child: Some(Arc::clone(&child)), sessions, ..State::default() };
+            let (sessions, from) = (state.sessions + 1, self.last_step());
+            *state = State { child: Some(Arc::clone(&child)), sessions, from, ..State::default() };
         }
         let this = Arc::clone(self);
         thread::spawn(move || {
@@ -200,7 +202,7 @@ impl Training {
             None => Phase::Paused,
         };
         let mut seconds_left = None;
-        if phase == Phase::Training && step > 0 {
+        if phase == Phase::Training && step > state.from {
             let (first, since) = *state.first.get_or_insert((step, Instant::now()));
             let done = step.saturating_sub(first);
             let left = steps.unwrap_or(step).saturating_sub(step);
