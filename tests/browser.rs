@@ -16,7 +16,7 @@ use edgegen_app::{PanelColor, Placement, RowSource, Show};
 use edgegen_export::{Label, ModelFile, export, repack};
 use edgegen_runtime::{Generator, Model, Packing, Point};
 use edgegen_sim::boards::{self, Board};
-use edgegen_sim::playground::{BOARD, Chip, Offer, Playground};
+use edgegen_sim::playground::{BOARD, Chip, Offer, Playground, Studio};
 use edgegen_sim::skip::or_skip;
 use edgegen_sim::{PanelSpec, firmware, serve, stage};
 use edgegen_tests::{every_input, rgb64, shipped};
@@ -71,7 +71,7 @@ fn page(fragment: &str) -> Option<Page> {
     let (program, playground) = or_skip(found, "the playground", "EDGEGEN_BROWSER")?;
     let listener = serve::listen(0).unwrap();
     let address = format!("http://{}/", listener.local_addr().unwrap());
-    thread::spawn(move || serve::serve(&listener, playground.files().clone()));
+    thread::spawn(move || serve::serve(&listener, serve::files(playground.files().clone())));
     let mut browser = Chromium::start(program);
     browser.resize(1200, 900);
     browser.open(&format!("{address}{fragment}"));
@@ -373,7 +373,14 @@ fn page_and_program_are_small() {
     ) else {
         return;
     };
-    let own = playground.files().iter().filter(|(name, _)| !name.ends_with(".egm"));
-    let size: usize = own.map(|(_, bytes)| bytes.len()).sum();
-    assert!((100_000..=MOST_BYTES).contains(&size), "page and program have {size} bytes");
+    let boards = boards::all().unwrap();
+    let studio = Playground::studio(&Studio { name: "digits", board: "pico", boards: &boards }).unwrap();
+    for (what, files) in [("page", playground.files()), ("page with a studio", studio.files())] {
+        let own = files.iter().filter(|(name, _)| !name.ends_with(".egm"));
+        let size: usize = own.map(|(_, bytes)| bytes.len()).sum();
+        assert!((100_000..=MOST_BYTES).contains(&size), "{what} and program have {size} bytes");
+    }
+    // Nobody else has the studio's files, or is told of one.
+    let list = String::from_utf8(playground.files()["playground.json"].clone()).unwrap();
+    assert!(!list.contains("studio") && !playground.files().keys().any(|name| name.contains("studio")));
 }

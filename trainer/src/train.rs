@@ -44,6 +44,7 @@ mod verdict;
 
 use progress::Progress;
 use session::{Data, Session};
+pub use session::{METRICS, SAMPLES};
 pub use verdict::Outcome;
 
 /// How a run is done, apart from what it makes.

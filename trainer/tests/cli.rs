@@ -58,6 +58,8 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 
 #[path = "cli/runs.rs"]
 mod runs;
+#[path = "cli/studio.rs"]
+mod studio;
 
 const TINY: &str = r#"
 system = "dcgan"

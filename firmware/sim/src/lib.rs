@@ -18,7 +18,7 @@
 //! | [`raspi`] | the real firmware for the Raspberry Pi on an emulated one, and photos of its screen |
 //! | [`st7789`], [`ssd1306`] | panels: from the bytes on their bus to a picture |
 //! | [`playground`] | the browser as a board: its page, program and models, as files for any static host |
-//! | [`serve`] | such files on localhost |
+//! | [`serve`] | answers to a browser on localhost, such files among them |
 //! | [`photo`] | pictures back to panel levels, to compare the two pixel for pixel |
 //! | [`boards`] | what boards have: memory, panels, how they are flashed; read from each board.toml |
 //! | [`report`] | the report as data |

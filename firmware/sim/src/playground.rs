@@ -7,6 +7,9 @@
 //! playground.json                   the panels of board.toml, and the models with their figures
 //! NAME.egm                          the models
 //! ```
+//!
+//! The page of a studio has the files of `firmware/boards/browser/studio` besides, and no models: they come to be while
+//! it is served.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -53,6 +56,17 @@ pub struct Chip {
     pub milliseconds: Option<f64>,
 }
 
+/// What the page of a studio knows from the beginning.
+#[derive(Clone, Debug, Serialize)]
+pub struct Studio<'a> {
+    /// What the run is called.
+    pub name: &'a str,
+    /// The board that is chosen at first.
+    pub board: &'a str,
+    /// The boards to choose from.
+    pub boards: &'a [Board],
+}
+
 /// The files.
 #[derive(Clone, Debug)]
 pub struct Playground {
@@ -64,6 +78,8 @@ pub struct Playground {
 struct List<'a> {
     panels: &'a [Panel],
     models: &'a [Offer],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    studio: Option<&'a Studio<'a>>,
 }
 
 impl Playground {
@@ -73,13 +89,29 @@ impl Playground {
     ///
     /// When the program cannot be built here, saying what to install; or when two models have one name.
     pub fn build(models: &[Offer]) -> Result<Self> {
+        Self::put_together(models, None)
+    }
+
+    /// The same with a studio on its page, and no models.
+    ///
+    /// # Errors
+    ///
+    /// When the program cannot be built here, saying what to install.
+    pub fn studio(studio: &Studio<'_>) -> Result<Self> {
+        Self::put_together(&[], Some(studio))
+    }
+
+    fn put_together(models: &[Offer], studio: Option<&Studio<'_>>) -> Result<Self> {
         let board = boards::find(BOARD)?;
         firmware::check(board.cpu)?;
-        let mut files = page(&board)?;
+        let mut files = files_in(&board, "page")?;
+        if studio.is_some() {
+            files.extend(files_in(&board, "studio")?);
+        }
         let program = board.cpu.build(&board.folder(), &[])?;
         let read = |path: &Path| fs::read(path).with_context(|| format!("could not read {}", path.display()));
         files.insert("edgegen.wasm".to_owned(), read(&program)?);
-        let list = List { panels: &board.panels, models };
+        let list = List { panels: &board.panels, models, studio };
         files.insert("playground.json".to_owned(), serde_json::to_vec(&list)?);
         for Offer { name, file, .. } in models {
             let before = files.insert(format!("{name}.egm"), file.clone());
@@ -94,9 +126,9 @@ impl Playground {
     }
 }
 
-/// The files of the page.
-fn page(board: &Board) -> Result<BTreeMap<String, Vec<u8>>> {
-    let folder = root()?.join(board.folder()).join("page");
+/// The files in a folder of the board.
+fn files_in(board: &Board, folder: &str) -> Result<BTreeMap<String, Vec<u8>>> {
+    let folder = root()?.join(board.folder()).join(folder);
     let entries = fs::read_dir(&folder).with_context(|| format!("could not list {}", folder.display()))?;
     entries
         .map(|entry| {

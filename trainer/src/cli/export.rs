@@ -35,7 +35,7 @@ const ORACLE: (u64, u64) = (4, 400_000_000);
 /// Samples in the picture beside a model from an ONNX file, in two rows.
 const SAMPLES: usize = 8;
 /// Below this, in dB, export warns.
-const POOR: f64 = 30.0;
+pub const POOR: f64 = 30.0;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

@@ -10,6 +10,8 @@ use crate::files;
 
 /// Number of Ctrl-C's signal.
 const INTERRUPT: i32 = 2;
+/// Number of the signal by which programs end each other.
+const TERMINATE: i32 = 15;
 
 /// Set by the first signal.
 static STOP: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
@@ -21,6 +23,16 @@ static SIGNAL: AtomicI32 = AtomicI32::new(INTERRUPT);
 /// Listens for signals, once for the whole process.
 pub fn listen() -> Result<()> {
     imp::listen().context("cannot listen for signals")
+}
+
+/// Takes the end of standard input for SIGTERM. Another program that holds its other end can end this one by it on every
+/// system, and this one ends with that program, however that ends.
+pub fn until_input_ends() {
+    std::thread::spawn(|| {
+        // What is there to read does not matter, and what cannot be read has ended.
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        heard(TERMINATE);
+    });
 }
 
 /// The flag for work that ends well by itself. From now on only a second Ctrl-C ends the process at once.

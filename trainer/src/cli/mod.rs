@@ -53,6 +53,9 @@ struct Cli {
     command: Command,
     #[command(flatten)]
     console: Console,
+    /// For programs that start this one: save and end as after SIGTERM, when standard input ends
+    #[arg(long, global = true, hide = true)]
+    until_input_ends: bool,
 }
 
 /// How to talk.
@@ -106,7 +109,10 @@ enum Command {
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    let Cli { command, console } = Cli::parse();
+    let Cli { command, console, until_input_ends } = Cli::parse();
+    if until_input_ends {
+        interrupt::until_input_ends();
+    }
     let result = interrupt::listen().and_then(|()| match command {
         Command::Data(args) => data::run(&args, console),
         Command::New(args) => new::run(&args, console),

@@ -91,6 +91,15 @@ pub mod demo {
     }
 }
 
+pub mod studio {
+    use super::*;
+    use crate::cli::play::Args;
+
+    pub fn run(_: &Path, _: &Args, _: Console) -> Result<Ending> {
+        Err(missing())
+    }
+}
+
 /// A run that is open, which there cannot be.
 #[derive(Debug)]
 pub enum Run {}

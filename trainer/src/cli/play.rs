@@ -1,7 +1,8 @@
-//! `edgegen play [MODEL]`: the browser as a board.
+//! `edgegen play [MODEL]`: the browser as a board; with `--train` the studio of a training beside it.
 
 use std::ffi::OsStr;
 use std::fs;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -14,16 +15,29 @@ use edgegen_sim::{Cpu, serve};
 
 use super::fit::{Fit, pack_for};
 use super::source::{project, read_any_model};
-use super::{Console, Ending, bytes};
+use super::{Console, Ending, bytes, training};
 use crate::files;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// A model file, or a folder with a model.egm, to begin with; the shipped models are there, too
     model: Option<PathBuf>,
+    /// Train this recipe, or what `edgegen new` chooses for this folder of pictures, or go on with this run: its page shows
+    /// how it goes, pauses it, exports it, and puts it on a board
+    #[arg(long, value_name = "RECIPE|FOLDER|RUN", conflicts_with_all = ["model", "out"])]
+    train: Option<PathBuf>,
+    /// The run folder, in which all files are written [default: runs/ and the name of what is trained]
+    #[arg(long, value_name = "FOLDER", requires = "train")]
+    pub run: Option<PathBuf>,
+    /// The board that shall draw, one of `edgegen boards`; refuse a recipe that would not fit it
+    #[arg(long, requires = "train")]
+    pub board: Option<String>,
+    /// Go on without pictures that cannot be read
+    #[arg(long, requires = "train")]
+    pub skip_bad: bool,
     /// Port on localhost; 0 takes any that is free
     #[arg(long, default_value_t = 0)]
-    port: u16,
+    pub port: u16,
     /// Open no browser
     #[arg(long)]
     no_open: bool,
@@ -33,6 +47,9 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, console: Console) -> Result<Ending> {
+    if let Some(source) = &args.train {
+        return training::studio::run(source, args, console);
+    }
     let offers = offers(args.model.as_deref())?;
     let names: Vec<&str> = offers.iter().map(|offer| offer.name.as_str()).collect();
     console.say("building the page's program");
@@ -47,22 +64,36 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
             format!("{}: {}, for any static host", folder.join("index.html").display(), bytes(size as u64))
         });
     }
-    let listener = serve::listen(args.port).with_context(|| {
-        format!("cannot listen on port {} of localhost: leave out --port, or give another", args.port)
-    })?;
+    let listener = listen(args.port)?;
     let address = format!("http://{}/", listener.local_addr()?);
     console.show(&serde_json::json!({ "address": address, "models": names }), || address.clone())?;
-    if !args.no_open && !open(&address) {
+    show(&address, args, console);
+    serve::serve(&listener, serve::files(playground.files().clone())).context("cannot go on serving")?;
+    Ok(Ending::Done)
+}
+
+/// Listens on a port of localhost.
+pub fn listen(port: u16) -> Result<TcpListener> {
+    serve::listen(port)
+        .with_context(|| format!("cannot listen on port {port} of localhost: leave out --port, or give another"))
+}
+
+/// Opens a browser, unless none is wanted, and says how long there will be something to see in it.
+pub fn show(address: &str, args: &Args, console: Console) {
+    if !args.no_open && !open(address) {
         console.say("no browser could be started here: open that address in one");
     }
     console.say("serving it until Ctrl-C");
-    serve::serve(&listener, playground.files().clone()).context("cannot go on serving")?;
-    Ok(Ending::Done)
+}
+
+/// The boards whose figures a model is offered with.
+pub fn with_chips() -> Result<Vec<Board>> {
+    Ok(boards::all()?.into_iter().filter(|board| Cpu::CORTEX_M.contains(&board.cpu)).collect())
 }
 
 /// The model that was asked for, then those that ship.
 fn offers(model: Option<&Path>) -> Result<Vec<Offer>> {
-    let boards: Vec<Board> = boards::all()?.into_iter().filter(|board| Cpu::CORTEX_M.contains(&board.cpu)).collect();
+    let boards = with_chips()?;
     let mut paths = Vec::new();
     if let Some(path) = model {
         let inside = path.join("model.egm");
@@ -97,7 +128,8 @@ fn offers(model: Option<&Path>) -> Result<Vec<Offer>> {
     Ok(offers)
 }
 
-fn offer(path: &Path, boards: &[Board]) -> Result<Offer> {
+/// A model file with what it comes to on boards.
+pub fn offer(path: &Path, boards: &[Board]) -> Result<Offer> {
     let file = read_any_model(path)?;
     let packed = pack_for(&file, Cpu::Wasm32).with_context(|| path.display().to_string())?;
     let model = Model::parse_any(file.bytes())?;

@@ -11,6 +11,7 @@ pub mod morph;
 pub mod new;
 mod room;
 mod stacked;
+pub mod studio;
 pub mod train;
 
 use std::path::Path;

@@ -26,8 +26,10 @@ use crate::run::{BACK, GENERATOR, JUDGE, RECIPE, to_pixels};
 use crate::systems::{self, CLUSTERING, Losses, Step, System, Trained};
 use crate::{files, images};
 
-pub(super) const METRICS: &str = "metrics.jsonl";
-pub(super) const SAMPLES: &str = "samples";
+/// Name of the metrics in a run folder.
+pub const METRICS: &str = "metrics.jsonl";
+/// Name of the folder of sample sheets in it.
+pub const SAMPLES: &str = "samples";
 /// Columns and rows of a sample sheet.
 const GRID: usize = 8;
 /// Pairs on a sample sheet, three in a row.

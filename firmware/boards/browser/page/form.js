@@ -24,11 +24,19 @@ function radio(name, value, words, title = "") {
 
 export function fillChoices(json) {
   list = json;
-  const short = { binary: "1 bit", gray4: "16 greys", gray8: "256 greys", rgb565: "RGB565", rgb888: "RGB888" };
-  $("panels").replaceChildren(...list.panels.map(({ name, title, width, height, colors }) =>
-    radio("panel", name, `${width}×${height} · ${short[colors]}`, title)));
-  $("model").replaceChildren(...list.models.map(({ name }) => new Option(name, name)));
+  fillPanels();
+  fillModels();
   state.model = list.models[0]?.name ?? "";
+}
+
+export function fillPanels() {
+  const short = { binary: "1 bit", gray4: "16 greys", gray8: "256 greys", rgb565: "RGB565", rgb888: "RGB888" };
+  $("panels").replaceChildren(...list.panels.map(({ name, title, width, height, colors, board }) =>
+    radio("panel", name, `${board ? `${board}: ` : ""}${width}×${height} · ${short[colors]}`, title)));
+}
+
+export function fillModels() {
+  $("model").replaceChildren(...list.models.map(({ name }) => new Option(name, name)));
 }
 
 export function fillClasses() {
@@ -132,15 +140,15 @@ export function showFigures(bytes, offer) {
 }
 
 /** Two digits that count, and the others as they stand. */
-function twoDigits(number) {
+export function twoDigits(number) {
   return number < 10 ? number.toPrecision(2) : number.toFixed(0);
 }
 
-function thousands(bytes) {
+export function thousands(bytes) {
   return (bytes / 1000).toFixed(bytes < 10_000 ? 1 : 0).replace(/\B(?=(\d{3})+$)/g, "\u202f");
 }
 
-function kilobytes(bytes) {
+export function kilobytes(bytes) {
   return `${thousands(bytes)} KB`;
 }
 

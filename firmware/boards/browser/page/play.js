@@ -2,8 +2,8 @@
 // people do into calls.
 
 import {
-  $, canvas, fillChoices, fillClasses, fillPicture, fillSliders, label, list, notice, refuse, showChoices, showFigures,
-  showSliders,
+  $, canvas, fillChoices, fillClasses, fillModels, fillPanels, fillPicture, fillSliders, label, list, notice, refuse,
+  showChoices, showFigures, showSliders,
 } from "./form.js";
 import { bytesAt, codes, dropModel, facts, load, program, putModel } from "./program.js";
 import { ANY, MOST_SEED, readAddress, state, writeAddress } from "./state.js";
@@ -39,6 +39,8 @@ async function start() {
   addEventListener("hashchange", ({ newURL }) => { readAddress(new URL(newURL).hash, list); chooseModel(); });
   await chooseModel();
   requestAnimationFrame(turn);
+  // Only the host of a training has this file.
+  if (json.studio) await (await import("./studio.js")).begin(json.studio);
   document.body.dataset.ready = "yes";
 }
 
@@ -180,6 +182,14 @@ function take(bytes, offer) {
   begin();
 }
 
+/** Takes a model into the list, in place of one of its name, and opens it. */
+export async function offerModel(offer) {
+  list.models = [...list.models.filter(({ name }) => name !== offer.name), offer];
+  fillModels();
+  state.model = offer.name;
+  await chooseModel();
+}
+
 async function openFile(file) {
   if (file.type.startsWith("image/") && facts.fedHeight) return openPicture(file);
   opened = { name: file.name, bytes: new Uint8Array(await file.arrayBuffer()) };
@@ -203,6 +213,15 @@ function choosePanel() {
   fitPanel();
   if (facts.ready) begin();
   else show();
+}
+
+/** Takes a panel into the list, in place of one of its name, and shows it. */
+export function offerPanel(panel) {
+  list.panels = [panel, ...list.panels.filter(({ name }) => name !== panel.name)];
+  fillPanels();
+  state.panel = panel.name;
+  choosePanel();
+  showChoices();
 }
 
 /** A whole number of screen pixels for each of the panel's, where there is room; at most a good part of the screen. */
