@@ -7,7 +7,8 @@ use anyhow::{Result, bail};
 use serde::Serialize;
 
 use super::source::Source;
-use super::{Dataset, Plane, Split, emoji, glyphs, icons, idx, pairs, stacked, unpaired};
+use super::{Dataset, Plane, Split, avatars, emoji, glyphs, icons, idx, pairs, patches, stacked, unpaired};
+use crate::recipe::DataConfig;
 
 /// One file of a data set as it lies in the cache: unpacked.
 #[derive(Clone, Copy, Debug)]
@@ -58,8 +59,8 @@ pub(super) struct Known {
     pub(super) class_names: &'static [&'static str],
     pub(super) files: &'static [RawFile],
     pub(super) sources: &'static [Source],
-    /// Reads one part from the folder with the files.
-    pub(super) load: fn(&Path, Split) -> Result<Dataset>,
+    /// Reads one part from the folder with the files. What is drawn is drawn as the configuration says.
+    pub(super) load: fn(&Path, Split, &DataConfig) -> Result<Dataset>,
 }
 
 impl Known {
@@ -75,7 +76,7 @@ impl Known {
             class_names: &[],
             files,
             sources: &[],
-            load: idx::load_folder,
+            load: |folder, split, _| idx::load_folder(folder, split),
         }
     }
 
@@ -87,7 +88,7 @@ impl Known {
 
 /// The sums were taken from the files of the first source of each set. The URLs are the publishers' own or their well-known mirrors;
 /// they have not been tried from the machines that edgegen was written on, which reach package registries alone.
-static KNOWN: [Known; 3] = [
+static KNOWN: [Known; 5] = [
     Known {
         name: "mnist",
         what: "handwritten digits",
@@ -123,7 +124,7 @@ static KNOWN: [Known; 3] = [
             Source::Url { base: "https://ossci-datasets.s3.amazonaws.com/mnist" },
             Source::Url { base: "https://storage.googleapis.com/cvdf-datasets/mnist" },
         ],
-        load: idx::load_folder,
+        load: |folder, split, _| idx::load_folder(folder, split),
     },
     Known {
         name: "fashion-mnist",
@@ -170,7 +171,7 @@ static KNOWN: [Known; 3] = [
             Source::Debian { package: "dataset-fashion-mnist" },
             Source::Url { base: "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com" },
         ],
-        load: idx::load_folder,
+        load: |folder, split, _| idx::load_folder(folder, split),
     },
     Known {
         name: "emoji",
@@ -198,7 +199,39 @@ static KNOWN: [Known; 3] = [
             },
         ],
         sources: &[Source::Npm { packages: &["emoji-datasource-google@16.0.0", "emoji-datasource-twitter@16.0.0"] }],
-        load: emoji::load,
+        load: |folder, split, _| emoji::load(folder, split),
+    },
+    Known {
+        name: "avatars",
+        what: "drawn faces with attributes",
+        licence: "CC BY 4.0 (Draftbit, Personas; as a style of DiceBear)",
+        count: avatars::SETS[0].count,
+        shape: [64, 64, 3],
+        classes: 20,
+        class_names: &[],
+        files: &[RawFile {
+            name: "src/personas.json",
+            bytes: 50_784,
+            sha256: "148b6218e5ae195a368df0899503cd7ac2e9a6d2780bac0c181b9662b14208a3",
+        }],
+        sources: &[Source::Npm { packages: &["@dicebear/styles@10.6.0"] }],
+        load: |folder, split, config| avatars::SETS[0].load(folder, split, config),
+    },
+    Known {
+        name: "fun-emoji",
+        what: "drawn emoji with attributes",
+        licence: "CC BY 4.0 (Davis Uche, Fun Emoji Set; as a style of DiceBear)",
+        count: avatars::SETS[1].count,
+        shape: [64, 64, 3],
+        classes: 15,
+        class_names: &[],
+        files: &[RawFile {
+            name: "src/fun-emoji.json",
+            bytes: 59_111,
+            sha256: "de6ea15f66e4b186cba94a41f08828b3a72dd5394bca38736aebc2f874913b52",
+        }],
+        sources: &[Source::Npm { packages: &["@dicebear/styles@10.6.0"] }],
+        load: |folder, split, config| avatars::SETS[1].load(folder, split, config),
     },
 ];
 
@@ -213,7 +246,7 @@ pub fn list() -> Vec<DatasetInfo> {
     KNOWN
         .iter()
         .map(info)
-        .chain([stacked::info()])
+        .chain([stacked::info(), patches::info()])
         .chain(pairs)
         .chain(drawn)
         .chain(Plane::all().iter().map(Plane::info))
@@ -274,9 +307,13 @@ mod tests {
                 "mnist",
                 "fashion-mnist",
                 "emoji",
+                "avatars",
+                "fun-emoji",
                 "stacked-mnist",
+                "mnist-patches",
                 "fashion-edges",
                 "mnist-negative",
+                "emoji-pairs",
                 "bags-shoes",
                 "glyphs",
                 "icons",
@@ -286,6 +323,6 @@ mod tests {
                 "circles"
             ]
         );
-        assert!(list()[6..].iter().all(|drawn| drawn.present));
+        assert!(list()[10..].iter().all(|drawn| drawn.present));
     }
 }

@@ -14,7 +14,7 @@ use flate2::read::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 
 use super::catalogue::{self, Known};
-use super::{RawFile, Source, cache_folder, list, pairs, stacked, unpaired};
+use super::{RawFile, Source, cache_folder, list, pairs, patches, stacked, unpaired};
 use crate::files::create_parent;
 use crate::stderr;
 
@@ -47,7 +47,8 @@ impl fmt::Debug for FetchOptions {
     }
 }
 
-/// Makes sure that the data set `name`, or the one that it is drawn from, lies in the cache, whole and unchanged, and returns its folder.
+/// Makes sure that the data set `name`, or those that it is drawn from, lie in the cache, whole and unchanged, and returns
+/// the folder of the last.
 ///
 /// When it does already, its checksums are verified and nothing else happens.
 ///
@@ -55,6 +56,11 @@ impl fmt::Debug for FetchOptions {
 /// An unknown name, or no source that gives the right files: the message lists what was tried, with each source's own complaint.
 pub fn fetch(name: &str, options: &FetchOptions) -> Result<PathBuf> {
     let name = match name {
+        patches::NAME => {
+            let [first, last] = patches::SOURCES;
+            fetch(first, options)?;
+            last
+        }
         stacked::NAME => stacked::SOURCE,
         other => match (pairs::made(other), unpaired::kinds(other)) {
             (Some(made), _) => made.source,

@@ -8,22 +8,27 @@
 //!
 //! | file | what |
 //! | --- | --- |
-//! | `emoji.rs` | emoji cut from sprite sheets |
+//! | `avatars.rs` | faces drawn from the styles of DiceBear, with attributes and captions (`attributes.rs`) |
+//! | `emoji.rs` | emoji cut from sprite sheets: faces, and all of them in pairs |
 //! | `catalogue.rs` | the named sets: licence, sizes, checksums, sources |
 //! | `fetch.rs`, `source.rs` | bring a named set into the cache folder and check it |
 //! | `stacked.rs` | three digits of `mnist` in one colour image, for counting modes |
+//! | `patches.rs` | digits of `mnist` over patches of `emoji`, for adaptation |
 //! | `glyphs.rs` | digits drawn by the program itself, for a machine without sources |
 //! | `icons.rs` | icons of 5 × 5 pixels drawn by the program itself |
 //! | `plane.rs` | points of the plane, drawn while training |
 //! | `unpaired.rs` | images of two kinds without pairs: bags and shoes, two sets, folders `a` and `b` |
-//! | `pairs.rs` | images in pairs: edges and clothes, digits and their negatives, folders `a` and `b`, halves side by side |
+//! | `pairs.rs` | images in pairs: edges and clothes, digits and their negatives, emoji of two vendors, folders `a` and `b`, halves side by side |
 
+mod attributes;
+mod avatars;
 mod catalogue;
 mod emoji;
 mod fetch;
 mod glyphs;
 mod icons;
 mod pairs;
+mod patches;
 pub mod plane;
 mod source;
 mod stacked;
@@ -36,6 +41,7 @@ use edgegen_data::{ClassCount, fit_dataset, idx};
 
 use crate::recipe::DataConfig;
 
+pub use attributes::{Attributes, NONE};
 pub use catalogue::{DatasetInfo, RawFile, cache_folder, list};
 pub use edgegen_data::{Account, Dataset, Progress, Split, contact_sheet, fit_image, shared_images};
 pub use fetch::{FetchOptions, fetch};
@@ -91,15 +97,8 @@ pub fn read(config: &DataConfig, split: Split, progress: Progress<'_>) -> Result
 /// # Errors
 /// If there is nothing of the kind to look at.
 pub fn prepare(config: &DataConfig, split: Split, progress: Progress<'_>) -> Result<edgegen_data::Prepared> {
-    let DataConfig { name, size, channels, .. } = config;
-    ensure!(
-        size.h > 0 && size.w > 0,
-        "expected an image size of at least one pixel, found {size}: set data.size in the recipe"
-    );
-    ensure!(
-        matches!(channels, 1 | 3) || Plane::named(name).is_some(),
-        "expected 1 (grey) or 3 (RGB) channels, found {channels}: set data.channels in the recipe"
-    );
+    check_config(config)?;
+    let name = &config.name;
     let path = Path::new(name);
     if path.exists() && !name.starts_with(SET) {
         let cache = cache_folder().ok().map(|folder| folder.join("fitted"));
@@ -111,6 +110,43 @@ pub fn prepare(config: &DataConfig, split: Split, progress: Progress<'_>) -> Res
         return Ok(prepared);
     }
     let dataset = named(plain_name(name), config, split)?;
+    let source = format!("{} (edgegen's own set of that name)", plain_name(name));
+    Ok(account(dataset, source, split))
+}
+
+/// What [`prepare`] would find, or for a named set of pairs each of them side by side in an image twice as wide.
+///
+/// # Errors
+/// As [`prepare`].
+pub fn look(config: &DataConfig, split: Split, progress: Progress<'_>) -> Result<edgegen_data::Prepared> {
+    let name = plain_name(&config.name);
+    if pairs::made(name).is_none() || (name == config.name && Path::new(name).exists()) {
+        return prepare(config, split, progress);
+    }
+    let Pairs { inputs, targets, .. } = load_pairs(&DataConfig { name: name.to_owned(), ..config.clone() }, split)?;
+    let [h, w, c] = targets.shape;
+    let rows = inputs.images.chunks_exact(w * c).zip(targets.images.chunks_exact(w * c));
+    let images = rows.flat_map(|(input, target)| [input, target].concat()).collect();
+    let source = format!("{name} (edgegen's own pairs of that name, side by side)");
+    Ok(account(Dataset { images, shape: [h, 2 * w, c], ..targets }, source, split))
+}
+
+/// Refuses sizes and channels that no image has.
+fn check_config(config: &DataConfig) -> Result<()> {
+    let DataConfig { name, size, channels, .. } = config;
+    ensure!(
+        size.h > 0 && size.w > 0,
+        "expected an image size of at least one pixel, found {size}: set data.size in the recipe"
+    );
+    ensure!(
+        matches!(channels, 1 | 3) || Plane::named(name).is_some(),
+        "expected 1 (grey) or 3 (RGB) channels, found {channels}: set data.channels in the recipe"
+    );
+    Ok(())
+}
+
+/// A set of our own with an account of it.
+fn account(dataset: Dataset, source: String, split: Split) -> edgegen_data::Prepared {
     let class_names = &dataset.class_names;
     let called = |class: usize| class_names.get(class).cloned().unwrap_or_else(|| class.to_string());
     let classes = dataset.labels.iter().flat_map(|labels| {
@@ -118,7 +154,7 @@ pub fn prepare(config: &DataConfig, split: Split, progress: Progress<'_>) -> Res
         (0..dataset.classes()).map(move |class| (class, count(class)))
     });
     let account = Account {
-        source: format!("{} (edgegen's own set of that name)", plain_name(name)),
+        source,
         part: split.name().into(),
         images: dataset.len(),
         available: dataset.len(),
@@ -126,7 +162,7 @@ pub fn prepare(config: &DataConfig, split: Split, progress: Progress<'_>) -> Res
         classes: classes.map(|(class, count)| ClassCount { name: called(class), count }).collect(),
         ..Account::default()
     };
-    Ok(edgegen_data::Prepared { dataset, account })
+    edgegen_data::Prepared { dataset, account }
 }
 
 /// A known set, fitted.
@@ -153,8 +189,12 @@ fn named(name: &str, config: &DataConfig, split: Split) -> Result<Dataset> {
     } else if name == stacked::NAME {
         let source = catalogue::find(stacked::SOURCE).expect("the catalogue has it");
         fit_dataset(stacked::load(&here(source)?, split)?, config)
+    } else if name == patches::NAME {
+        let folder = |name| here(catalogue::find(name).expect("the catalogue has it"));
+        let [digits, emoji] = patches::SOURCES.map(folder);
+        fit_dataset(patches::load([&digits?, &emoji?], split)?, config)
     } else if let Some(known) = catalogue::find(name) {
-        fit_dataset((known.load)(&here(known)?, split)?, config)
+        fit_dataset((known.load)(&here(known)?, split, config)?, config)
     } else {
         let names: Vec<_> = list().into_iter().map(|info| info.name).collect();
         bail!(
@@ -168,9 +208,15 @@ fn named(name: &str, config: &DataConfig, split: Split) -> Result<Dataset> {
     }
     name.clone_into(&mut dataset.name);
     ensure!(!dataset.is_empty(), "expected at least one image in {name}, found none: check data.name and data.limit");
-    if dataset.labels.is_some() && !config.classes.is_empty() && config.classes != dataset.class_names {
+    name_classes(&mut dataset, &config.classes, name)?;
+    Ok(dataset)
+}
+
+/// Gives the classes of the set `name` the names of the recipe, where it has some and the set has none.
+fn name_classes(dataset: &mut Dataset, classes: &[String], name: &str) -> Result<()> {
+    if dataset.labels.is_some() && !classes.is_empty() && classes != dataset.class_names {
         ensure!(
-            dataset.class_names.is_empty() && config.classes.len() == dataset.classes(),
+            dataset.class_names.is_empty() && classes.len() == dataset.classes(),
             "expected names for the {} classes of {name}{}, found {}: change [data] classes, or leave it out",
             dataset.classes(),
             if dataset.class_names.is_empty() {
@@ -178,11 +224,11 @@ fn named(name: &str, config: &DataConfig, split: Split) -> Result<Dataset> {
             } else {
                 format!(", which are {}", dataset.class_names.join(", "))
             },
-            config.classes.join(", ")
+            classes.join(", ")
         );
-        dataset.class_names.clone_from(&config.classes);
+        dataset.class_names = classes.to_vec();
     }
-    Ok(dataset)
+    Ok(())
 }
 
 /// One image as `config` says: the image file of that name, else `SET:NUMBER`, a test image of a data set, such as `mnist:7`.
@@ -200,6 +246,19 @@ pub fn load_image(name: &str, config: &DataConfig) -> Result<Vec<u8>> {
     let count = tested.len();
     ensure!(number < count, "expected a test image of {set} from {set}:0 to {set}:{}, found {name}", count - 1);
     Ok(tested.image(number).to_vec())
+}
+
+/// What is known of the images that [`load_split`] gives for the same `config`, in their order; nothing for most sets.
+///
+/// # Errors
+/// As [`load`].
+pub fn attributes(config: &DataConfig, split: Split) -> Result<Option<Attributes>> {
+    let name = plain_name(&config.name);
+    let Some(set) = avatars::find(name).filter(|_| name != config.name || !Path::new(name).exists()) else {
+        return Ok(None);
+    };
+    let known = catalogue::find(name).expect("the catalogue has it");
+    set.attributes(&here(known)?, split, config.limit).map(Some)
 }
 
 /// The folder of a set that has been fetched.
@@ -246,7 +305,7 @@ mod tests {
     fn a_name_that_is_nothing_says_what_there_is() {
         let error = load(&config("mnits")).unwrap_err().to_string();
         for part in [
-            "mnist, fashion-mnist, emoji, stacked-mnist, fashion-edges, mnist-negative, bags-shoes, glyphs, icons, ring, grid, moons, circles",
+            "mnist, fashion-mnist, emoji, avatars, fun-emoji, stacked-mnist, mnist-patches, fashion-edges, mnist-negative, emoji-pairs, bags-shoes, glyphs, icons, ring, grid, moons, circles",
             "'mnits'",
             "[data]",
         ] {

@@ -4,18 +4,13 @@
 //! | --- | --- | --- |
 //! | `fashion-edges` | edges of a piece of clothing | the image of `fashion-mnist` that they were taken from |
 //! | `mnist-negative` | an image of `mnist` | the same digit thickened and inverted, black on white |
+//! | `emoji-pairs` | an emoji as Google draws it | the same as Twitter draws it |
 //! | a folder with `a/` and `b/` | an image of `a/` | that of the same name in `b/`, whatever its format |
 //! | a folder of images twice as wide as high | the left half | the right half, as pix2pix has its data sets |
 //!
-//! Folders may have `train/` and `test/` parts, each laid out as above.
-//!
-//! Edges are found by Sobel's filter: with g the gradient of the image, one step from black to white giving |g| = 1020,
-//! a pixel is white
-//! where |g| ≥ 255 and else black. Beyond its border the image goes on with its outermost pixels. In colour the channel
-//! with the largest gradient counts, and the edges are white on black all the same.
-//!
-//! A digit is thickened by the maximum over 3×3 pixels; the target is 255 minus that. What belongs to an input is known
-//! exactly, so this set tells whether a system finds the right translation.
+//! Folders may have `train/` and `test/` parts, each laid out as above. `pairs/made.rs` makes the named pairs.
+
+mod made;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -23,50 +18,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use edgegen_data::{find, fit_image, over, part, select};
 
-use super::catalogue::{self, DatasetInfo};
-use super::{Dataset, Split, load_split};
+use super::{Dataset, Split, check_config};
 use crate::recipe::DataConfig;
 
-/// The name to give as `data.name` for edges and clothes.
-pub const EDGES: &str = "fashion-edges";
-/// The set whose edges are taken.
-pub const EDGES_SOURCE: &str = "fashion-mnist";
-
-/// Pairs made from the images of a known set.
-#[derive(Debug)]
-pub(super) struct Made {
-    /// The name to give as `data.name`.
-    pub(super) name: &'static str,
-    /// The set whose images are taken.
-    pub(super) source: &'static str,
-    what: &'static str,
-    /// Input and target, from an image `[H, W, C]`.
-    pair: fn(&[u8], [usize; 3]) -> [Vec<u8>; 2],
-}
-
-/// All of them.
-pub(super) static MADE: [Made; 2] = [
-    Made {
-        name: EDGES,
-        source: EDGES_SOURCE,
-        what: "edges of fashion-mnist and its images, pairs",
-        pair: |image, shape| [edges(image, shape), image.to_vec()],
-    },
-    Made {
-        name: "mnist-negative",
-        source: "mnist",
-        what: "digits of mnist and the same thickened and inverted, pairs",
-        pair: |image, shape| [image.to_vec(), thick_negative(image, shape)],
-    },
-];
-
-/// The pairs of that name, if any.
-pub(super) fn made(name: &str) -> Option<&'static Made> {
-    MADE.iter().find(|made| made.name == name)
-}
-
-/// The least gradient that counts as an edge, of 1020 for a step from black to white.
-const EDGE: i32 = 255;
+pub use made::{EDGES, EDGES_SOURCE};
+pub(super) use made::{MADE, Made, made};
 
 /// Images of two kinds and of one shape.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,20 +64,10 @@ pub fn load_pairs(config: &DataConfig, split: Split) -> Result<Pairs> {
 
 /// [`load_pairs`], the way that they are stored.
 fn load_straight(config: &DataConfig, split: Split) -> Result<Pairs> {
-    let &DataConfig { ref name, size, channels, .. } = config;
+    check_config(config)?;
+    let name = &config.name;
     if let Some(made) = made(name).filter(|_| !Path::new(name).exists()) {
-        let source = load_split(&DataConfig { name: made.source.to_owned(), ..config.clone() }, split)?;
-        let mut images = [Vec::new(), Vec::new()];
-        for index in 0..source.len() {
-            for (all, image) in images.iter_mut().zip((made.pair)(source.image(index), source.shape)) {
-                all.extend(image);
-            }
-        }
-        let [inputs, targets] = images;
-        let shape = [size.h, size.w, channels];
-        let inputs = Dataset { name: name.clone(), images: inputs, shape, ..source.clone() };
-        let targets = Dataset { name: name.clone(), images: targets, shape, ..source };
-        return Ok(Pairs { inputs, targets, matched: true });
+        return made.load(config, split);
     }
     let root = Path::new(name);
     ensure!(
@@ -144,43 +90,6 @@ fn load_straight(config: &DataConfig, split: Split) -> Result<Pairs> {
             )
         }
     }
-}
-
-impl Made {
-    pub(super) fn info(&self) -> DatasetInfo {
-        let source = catalogue::info(catalogue::find(self.source).expect("the catalogue has it"));
-        DatasetInfo { name: self.name, what: self.what, sources: Vec::new(), ..source }
-    }
-}
-
-/// White where an image `[H, W, C]` has edges.
-fn edges(image: &[u8], [h, w, c]: [usize; 3]) -> Vec<u8> {
-    let mut edges = Vec::with_capacity(image.len());
-    for (y, x) in (0..h).flat_map(|y| (0..w).map(move |x| (y, x))) {
-        let gradient = |channel: usize| {
-            let at = |down: usize, right: usize| {
-                let [row, column] = [(y + down).clamp(1, h) - 1, (x + right).clamp(1, w) - 1];
-                i32::from(image[(row * w + column) * c + channel])
-            };
-            let across = at(0, 2) + 2 * at(1, 2) + at(2, 2) - at(0, 0) - 2 * at(1, 0) - at(2, 0);
-            let down = at(2, 0) + 2 * at(2, 1) + at(2, 2) - at(0, 0) - 2 * at(0, 1) - at(0, 2);
-            across * across + down * down
-        };
-        let is_edge = (0..c).any(|channel| gradient(channel) >= EDGE * EDGE);
-        edges.extend(std::iter::repeat_n(if is_edge { u8::MAX } else { 0 }, c));
-    }
-    edges
-}
-
-/// 255 minus the largest of each 3×3 pixels of an image `[H, W, C]`, channel by channel.
-fn thick_negative(image: &[u8], [h, w, c]: [usize; 3]) -> Vec<u8> {
-    let mut negative = Vec::with_capacity(image.len());
-    for (y, x, channel) in (0..h * w * c).map(|at| (at / c / w, at / c % w, at % c)) {
-        let rows = y.saturating_sub(1)..(y + 2).min(h);
-        let around = rows.flat_map(|row| (x.saturating_sub(1)..(x + 2).min(w)).map(move |column| row * w + column));
-        negative.push(around.map(|pixel| u8::MAX - image[pixel * c + channel]).min().unwrap_or(u8::MAX));
-    }
-    negative
 }
 
 /// Pairs by name of the images below `a` and `b`.
@@ -333,37 +242,6 @@ mod tests {
     }
 
     #[test]
-    fn edges_are_where_a_step_is_and_nowhere_else() {
-        // A step of 64 levels between columns 1 and 2 gives |g| = 256, one of 63 only 252.
-        let step = |height: u8| [10, 10, 10 + height, 10 + height].repeat(3);
-        assert_eq!(edges(&step(64), [3, 4, 1]), [0, 255, 255, 0].repeat(3));
-        assert_eq!(edges(&step(63), [3, 4, 1]), [0; 12]);
-        let colour: Vec<u8> = step(64).iter().flat_map(|&value| [0, value, 9]).collect();
-        assert_eq!(edges(&colour, [3, 4, 3]), [0, 0, 0, 255, 255, 255, 255, 255, 255, 0, 0, 0].repeat(3));
-        let turned: Vec<u8> = (0..12).map(|at| if at / 3 < 2 { 10 } else { 74 }).collect();
-        assert_eq!(edges(&turned, [4, 3, 1]), [0, 0, 0, 255, 255, 255, 255, 255, 255, 0, 0, 0]);
-    }
-
-    #[test]
-    fn a_dot_becomes_a_dark_square_cut_at_the_border() {
-        let mut dot = vec![0; 20];
-        dot[7] = 200;
-        let square = [[255, 55, 55, 55, 255].repeat(3), vec![255; 5]].concat();
-        assert_eq!(thick_negative(&dot, [4, 5, 1]), square);
-        // In the first corner, of the second channel alone; the brightest neighbour counts.
-        let mut corner = vec![0; 18];
-        (corner[1], corner[3]) = (100, 40);
-        let mut expected = vec![255; 18];
-        for pixel in [0, 1, 3, 4] {
-            expected[2 * pixel + 1] = 155;
-        }
-        for pixel in [2, 5] {
-            expected[2 * pixel + 1] = 215;
-        }
-        assert_eq!(thick_negative(&corner, [3, 3, 2]), expected);
-    }
-
-    #[test]
     fn folders_are_paired_by_name_whatever_the_format() {
         let folder = tempfile::tempdir().unwrap();
         for (name, value) in [("a/2.png", 20), ("a/x/1.png", 10), ("b/x/1.jpg", 110), ("b/2.png", 120)] {
@@ -382,7 +260,9 @@ mod tests {
     fn unequal_names_and_sizes_are_named() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path();
-        assert!(refusal(&root.join("none")).contains("fashion-edges, mnist-negative or a folder of pairs"));
+        assert!(
+            refusal(&root.join("none")).contains("fashion-edges, mnist-negative, emoji-pairs or a folder of pairs")
+        );
         assert!(refusal(root).contains("found neither"));
         grey(root, "a/1.png", [8, 8], 1);
         assert!(refusal(root).contains("without"), "{}", refusal(root));
