@@ -9,6 +9,7 @@ pub mod eval;
 pub mod lab;
 pub mod morph;
 pub mod new;
+pub mod report;
 mod room;
 mod stacked;
 pub mod train;
@@ -16,7 +17,6 @@ pub mod train;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use edgegen_export::layers::PixelRange;
 
 use crate::data::plane::{Plane, in_view};
 use crate::data::{Pairs, Split, load_pairs};
@@ -32,25 +32,13 @@ pub fn open(folder: &Path) -> Result<Run> {
     Run::load(folder, &device::open("flex")?)
 }
 
-/// The inputs of `count` of a run's training pairs, and those of `more` others, as its generator reads them.
-pub fn examples(run: &Run, count: usize, more: usize) -> Result<[Vec<Vec<Vec<f32>>>; 2]> {
-    let inputs = load_pairs(&run.recipe.data, Split::Train)?.inputs;
-    let mut order: Vec<usize> = (0..inputs.len()).collect();
-    Rng::new(0, 6).shuffle(&mut order);
-    // Whose own pairs are fewer is better served by the same ones twice than by none.
-    let start = if inputs.len() > count { count } else { 0 };
-    let values = |index: &usize| vec![PixelRange::Symmetric.planes(inputs.image(*index), inputs.shape[2])];
-    let some = |start: usize, count: usize| order.iter().skip(start).take(count).map(values).collect();
-    Ok([some(0, count), some(start, more)])
-}
-
 /// `count` of a run's test pairs, or training pairs where there is no test part, and what the run makes of them: input,
 /// output and target of each, and the `[h, w, c]` of all.
 pub fn translated(run: &Run, count: usize) -> Result<(Vec<Vec<u8>>, [usize; 3])> {
     let Pairs { inputs, targets } =
         load_pairs(&run.recipe.data, Split::Test).or_else(|_| load_pairs(&run.recipe.data, Split::Train))?;
     let count = count.min(inputs.len());
-    let values = |index| PixelRange::Symmetric.planes(inputs.image(index), inputs.shape[2]);
+    let values = |index| run.picture(inputs.image(index));
     let outputs = run.generate_pixels(&(0..count).map(values).collect::<Vec<_>>());
     let row = |(index, output)| [inputs.image(index).to_vec(), output, targets.image(index).to_vec()];
     Ok((outputs.into_iter().enumerate().flat_map(row).collect(), run.shape()))

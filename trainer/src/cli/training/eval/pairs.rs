@@ -12,7 +12,6 @@ use super::{Args, COUNT, fact_of};
 use crate::cli::export::CALIBRATION;
 use crate::cli::import::Assumptions;
 use crate::cli::source::{Source, project};
-use crate::cli::training::examples;
 use crate::cli::{Console, Ending, table};
 use crate::data::{self, Pairs, Split};
 use crate::eval::Judge;
@@ -139,7 +138,7 @@ fn draw(
             let channels = run.shape()[2];
             let values = |picture: &Vec<u8>| edgegen_export::layers::PixelRange::Symmetric.planes(picture, channels);
             let float = run.generate_pixels(&pictures.iter().map(values).collect::<Vec<_>>());
-            let [examples, _] = examples(run, CALIBRATION, 0)?;
+            let [examples, _] = run.examples(CALIBRATION, 0)?;
             let label = Label { name: "eval", metadata: &[] };
             let exported = edgegen_export::export_with(&run.network()?, &examples, label)?;
             let int8 = translated(exported.file.bytes(), pictures)?;
