@@ -60,6 +60,8 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 mod film;
 #[path = "cli/runs.rs"]
 mod runs;
+#[path = "cli/tensorboard.rs"]
+mod tensorboard;
 
 const TINY: &str = r#"
 system = "dcgan"
@@ -164,7 +166,10 @@ fn points_of_the_plane_go_the_whole_way() {
     assert!(done(at, &["eval", "run", "--count", "2000", "--controls"]).contains("ModesMissing, Uneven"));
     done(at, &["sample", "run", "--out", "points.png"]);
     assert_eq!(image::open(at.join("points.png")).unwrap().width(), 604);
-    assert!(refused(at, &["sample", "ring.egm", "--out", "points.png"]).contains("save as .npy instead"));
+    done(at, &["sample", "ring.egm", "--out", "int8.png"]);
+    assert_eq!(image::open(at.join("int8.png")).unwrap().width(), 604);
+    assert!(done(at, &["inspect", "ring.egm"]).contains("values → a point of the plane"));
+    assert!(done(at, &["sim", "ring.egm", "--seed", "7"]).contains("the dots of 512 seeds from 7 on"));
     assert!(refused(at, &["sample", "ring.egm", "--walk"]).contains("points of the plane"));
     assert!(refused(at, &["train", "ring.toml", "--data", "mnist"]).contains("size must be 4 to 512 pixels"));
 }

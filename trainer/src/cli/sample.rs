@@ -52,7 +52,7 @@ pub struct Args {
     /// Columns of the sheet [default: one for each class, else a square]
     #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u32).range(1..))]
     grid: Option<u32>,
-    /// Where to: .png is a sheet, or of a run on points of the plane a picture of them, .gif one image after the other, .npy uint8 [N, H, W, C]
+    /// Where to: .png is a sheet, or of points of the plane a picture of them, .gif one image after the other, .npy uint8 [N, H, W, C]
     #[arg(long, default_value = "samples.png")]
     out: PathBuf,
     #[command(flatten)]
@@ -146,6 +146,12 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
             training::translated(run, args.count.map_or(PAIRS, |count| count as usize))?
         }
         (Source::Run(run), None) if are_points => training::scattered(run, args.seed, count)?,
+        _ if are_points && format != "npy" => {
+            let points = source.translated(args.seed, count, class, picture)?.0;
+            // Bytes from edge to edge; there are no real points to lie under them.
+            let in_view: Vec<f32> = points.iter().flatten().map(|&byte| f32::from(byte) / 127.5 - 1.0).collect();
+            (vec![images::scatter(&[], &in_view)], [images::SCATTER, images::SCATTER, 3])
+        }
         _ => source.translated(args.seed, count, class, picture)?,
     };
     let columns = match args.grid {
