@@ -42,8 +42,8 @@ const CRATES: [(&str, &[&str]); 6] = [
     (
         "firmware/app/src",
         &[
-            "color", "image", "pair", "gallery", "act", "caption", "platform", "screen", "overlap", "fault", "report",
-            "stage", "show",
+            "color", "image", "pair", "scatter", "gallery", "act", "caption", "platform", "screen", "overlap", "fault",
+            "report", "stage", "show",
         ],
     ),
     (
@@ -100,6 +100,7 @@ const CRATES: [(&str, &[&str]); 6] = [
             "lower",
             "run",
             "judge",
+            "closeup",
             "morph",
             "invert",
             "train",

@@ -1,5 +1,6 @@
 //! The real firmware of the Raspberry Pi Pico in an emulator, and what its panels show: the same pixels as the host draws.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use edgegen_app::Show;
@@ -143,6 +144,35 @@ fn pictures_and_what_a_residual_network_from_an_onnx_file_makes_of_them() {
     shot.picture.save(concat!(env!("CARGO_TARGET_TMPDIR"), "/pico-outlines.png")).unwrap();
     let host = stage::record(file.bytes(), &Show::parse(words), panel.spec(), 1);
     assert!(host.pictures == [shot.picture], "the panel differs");
+}
+
+/// The recipe `ring`, trained, as `tests/points/ring.egm`: eight clouds of dots, each dot where the host's point lies.
+#[test]
+fn points_of_the_plane_on_the_oled() {
+    let Some(board) = pico() else { return };
+    let file = ModelFile::read(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/points/ring.egm"))).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.egm");
+    std::fs::write(&path, repack(&file, board.cpu.packing()).unwrap().bytes()).unwrap();
+    let panel = board.panel(Some("ssd1306")).unwrap();
+    let firmware = Firmware::build_show(&path, &board, panel, board.cpu, "seed=7 bare auto=0").unwrap();
+    let shot = rp2040::boot(&firmware.elf(), Boot { quiet: Some(0.5), ..OLED }).unwrap();
+    assert_eq!(shot.outcome, Outcome::Quiet, "{}", shot.text);
+    // For people to look at.
+    shot.picture.save(concat!(env!("CARGO_TARGET_TMPDIR"), "/pico-ring.png")).unwrap();
+
+    // The square in the middle of 128×64 pixels, y upwards, bytes to the nearest pixel.
+    let model = Model::parse(file.bytes()).unwrap();
+    let pixel = |byte: u8| (f64::from(byte) * 63.0 / 255.0).round() as u32;
+    let dots: BTreeSet<(u32, u32)> = (7..7 + 512)
+        .map(|seed| match image(&model, seed)[..] {
+            [x, y] => (32 + pixel(x), 63 - pixel(y)),
+            ref other => panic!("expected two bytes, found {other:?}"),
+        })
+        .collect();
+    let lit = shot.picture.enumerate_pixels().filter(|(_, _, colour)| colour.0 != [0; 3]);
+    assert_eq!(lit.map(|(x, y, _)| (x, y)).collect::<BTreeSet<_>>(), dots);
+    assert!(dots.len() > 40, "{} dots", dots.len());
 }
 
 /// A picture of `side` × `side` pixels in three channels with half as many on each side.

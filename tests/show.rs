@@ -1,15 +1,18 @@
 //! The show on panels of every size: what is on them is what the generator makes, and nothing stops it.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::fmt;
+use std::path::Path;
 
+use edgegen_app::scatter::{self, Plot};
 use edgegen_app::{Act, DoubleBuffered, Frame, PanelColor, Placement, Platform, RowBus, Show, Stage, show_while};
 use edgegen_export::{ModelFile, native, pack};
 use edgegen_runtime::graph::Input;
 use edgegen_runtime::latent::STEPS;
 use edgegen_runtime::{Generator, Model, Packing, Point, Shape};
-use edgegen_sim::{PanelColors, PanelSpec, stage};
+use edgegen_sim::{PanelColors, PanelSpec, panel, stage};
 use edgegen_tests::shipped;
 use embedded_graphics::Pixel;
 use embedded_graphics::draw_target::DrawTarget;
@@ -19,6 +22,7 @@ use embedded_graphics::pixelcolor::{BinaryColor, Gray4, Rgb565};
 use embedded_graphics::prelude::PointsIter;
 use embedded_graphics::primitives::Rectangle;
 use embedded_graphics_simulator::SimulatorDisplay;
+use image::RgbImage;
 
 const ACTS: [Act; 3] = [Act::Gallery, Act::Walk, Act::Class(3)];
 
@@ -480,4 +484,39 @@ fn two_buffers_show_the_same() {
         let _ = doubled.bus().finish();
     }
     assert!(doubled.bus().panel.diff(&plain).is_none());
+}
+
+/// Dots of the trained recipe `ring`: as many as the panel is to hold, then a pause, then others on a cleared panel.
+#[test]
+fn points_stay_as_dots_until_the_panel_is_full() {
+    let file = ModelFile::read(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/points/ring.egm"))).unwrap();
+    let model = Model::parse(file.bytes()).unwrap();
+    let frames = (scatter::DOTS / scatter::AT_A_TIME) as usize;
+    let dots = |first: u64, count: u64, panel: PanelSpec| -> BTreeSet<(u32, u32)> {
+        let plot = Plot::fit(Rectangle::new(At::zero(), Size::new(panel.width, panel.height)));
+        let corner = |seed| plot.placement(&image(&model, Point::seed(seed))).top_left;
+        (first..first + count).map(corner).map(|at| (at.x as u32, at.y as u32)).collect()
+    };
+    let lit = |picture: &RgbImage| -> BTreeSet<(u32, u32)> {
+        picture.enumerate_pixels().filter(|(_, _, colour)| colour.0 != [0; 3]).map(|(x, y, _)| (x, y)).collect()
+    };
+    let oled = PanelSpec { colors: PanelColors::Binary, ..PanelSpec::OLED };
+    let show = Show::parse("gallery seed=3 bare auto=0");
+    let pictures = stage::record(file.bytes(), &show, oled, frames + 2).pictures;
+    let page = u64::from(scatter::DOTS);
+    let each = u64::from(scatter::AT_A_TIME);
+    assert_eq!(lit(&pictures[0]), dots(3, each, oled));
+    assert_eq!(lit(&pictures[1]), dots(3, 2 * each, oled), "dots stay");
+    assert_eq!(lit(&pictures[frames - 1]), dots(3, page, oled));
+    assert_eq!(lit(&pictures[frames]), dots(3 + page, each, oled), "cleared, and other seeds");
+
+    // On the walk one dot after the other, with words beside the square.
+    let walk = stage::record(file.bytes(), &Show::parse("walk seed=3 auto=0"), oled, 3).pictures;
+    let square = |picture: &RgbImage| lit(picture).into_iter().filter(|&(x, _)| x >= 54).count();
+    assert!((1..=3).contains(&square(&walk[2])) && lit(&walk[2]).len() > 50, "a caption at the left");
+
+    // A plain gallery, as boards in QEMU show it, has the same dots.
+    let photo = panel::photo(file.bytes(), 3, oled).unwrap();
+    assert_eq!(lit(&photo.image), dots(3, page, oled));
+    assert_eq!(photo.report.images.len(), 512);
 }

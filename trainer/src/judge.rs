@@ -73,6 +73,23 @@ impl Judge {
         Ok(Self { data: recipe.data.name, hash, of_rotations: false, net, features, shown: [h, w, c], device })
     }
 
+    /// The shipped judge of the data `name`, for images of `[H, W, C]`, if there is one that can look at them.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be loaded.
+    pub fn for_images(name: &str, shape: [usize; 3], device: &Device) -> Result<Option<Self>> {
+        let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let folder = Self::shipped(&project, data::plain_name(name));
+        if !folder.is_dir() {
+            return Ok(None);
+        }
+        let judge = Self::load(&folder, device)?;
+        let [h, w, c] = shape;
+        let can_look = judge.shape()[2] == c && (h == w || judge.shape() == shape);
+        Ok(can_look.then(|| judge.shown(shape)))
+    }
+
     /// The same judge for images of `[H, W, C]`, which it fits to what it looks at as [`data`] fits images to a recipe: real and generated ones alike.
     #[must_use]
     pub fn shown(self, shape: [usize; 3]) -> Self {

@@ -18,6 +18,7 @@
 //! | [`eval`] | how good it is: the measures of `edgegen-metrics`, through a judge |
 //! | [`invert`](mod@invert) | from an image to a latent vector that makes it |
 //! | [`morph`](mod@morph) | the way between two points of latent space |
+//! | [`closeup`] | nearest training images, and int8 beside float: what the report adds to a run |
 //! | [`lab`] | what lectures claim, measured and drawn |
 //! | [`lower`](mod@lower) | Burn's layers → the exporter's float layers |
 //! | [`images`] | sample sheets, GIFs, NumPy arrays |
@@ -36,6 +37,8 @@ mod stderr;
 
 #[cfg(feature = "train")]
 pub mod checkpoint;
+#[cfg(feature = "train")]
+pub mod closeup;
 #[cfg(feature = "train")]
 pub mod data;
 #[cfg(feature = "train")]

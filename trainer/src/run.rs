@@ -7,6 +7,7 @@ use burn::tensor::Device;
 use edgegen_export::layers::{LatentInput, Network, PixelRange};
 use edgegen_runtime::Shape;
 
+use crate::data::{Pairs, Split, load_pairs, load_unpaired};
 use crate::recipe::{DataConfig, Recipe};
 use crate::rng::Rng;
 use crate::systems::{self, Generator};
@@ -120,6 +121,41 @@ impl Run {
     /// If an input has another length than the generator's.
     pub fn generate(&self, latents: &[Vec<f32>]) -> Vec<Vec<f32>> {
         self.generator.generate(latents, &self.device)
+    }
+
+    /// A picture, H × W × C bytes, as a generator that reads one does: C × H × W in [−1, 1].
+    pub fn picture(&self, bytes: &[u8]) -> Vec<f32> {
+        PixelRange::Symmetric.planes(bytes, self.generator.net.inputs[0][0])
+    }
+
+    /// The pictures of `count` of the run's training pairs, and those of `more` others, as the generator reads them:
+    /// examples for the exporter.
+    ///
+    /// # Errors
+    ///
+    /// If the run's data are no pairs, or cannot be read.
+    pub fn examples(&self, count: usize, more: usize) -> Result<[Vec<Vec<Vec<f32>>>; 2]> {
+        let inputs = self.sides(Split::Train)?.inputs;
+        let mut order: Vec<usize> = (0..inputs.len()).collect();
+        Rng::new(0, 6).shuffle(&mut order);
+        // Whose own pairs are fewer is better served by the same ones twice than by none.
+        let start = if inputs.len() > count { count } else { 0 };
+        let values = |index: &usize| vec![self.picture(inputs.image(*index))];
+        let some = |start: usize, count: usize| order.iter().skip(start).take(count).map(values).collect();
+        Ok([some(0, count), some(start, more)])
+    }
+
+    /// The images that the generator reads and should make.
+    ///
+    /// # Errors
+    ///
+    /// If the run's data are neither pairs nor two sets, or cannot be read.
+    pub fn sides(&self, split: Split) -> Result<Pairs> {
+        let Recipe { data, system, .. } = &self.recipe;
+        if systems::PAIRED.contains(&&**system) {
+            return load_pairs(data, split);
+        }
+        load_unpaired(data, split, &|_, _| true).map(|(pairs, _)| pairs)
     }
 
     /// What the generator reads for `count` seeds from `seed` on, of all classes in turn.

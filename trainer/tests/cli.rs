@@ -56,10 +56,14 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
+#[path = "cli/film.rs"]
+mod film;
 #[path = "cli/runs.rs"]
 mod runs;
 #[path = "cli/studio.rs"]
 mod studio;
+#[path = "cli/tensorboard.rs"]
+mod tensorboard;
 
 const TINY: &str = r#"
 system = "dcgan"
@@ -120,6 +124,10 @@ fn pairs_of_ones_own_go_the_whole_way() {
     let most = outputs[0].iter().zip(&outputs[1]).map(|(a, b)| a.abs_diff(*b)).max().unwrap();
     assert!(outputs[0].len() > 256 && most < 40, "float and int8 differ by {most} levels");
     assert!(refused(at, &["sample", "own.egm"]).contains("expected --image"));
+    for option in ["--walk", "--truncation"] {
+        let message = refused(at, &["sample", "run", "--image", "own/test/a/2.png", option]);
+        assert!(message.contains(&format!("a latent vector for {option}")), "{message}");
+    }
 
     let args = ["eval", "run", "--beside", "own.egm", "--picture", "sheet.png", "--json"];
     let report: Value = serde_json::from_str(&done(at, &args)).unwrap();
@@ -160,7 +168,11 @@ fn points_of_the_plane_go_the_whole_way() {
     assert!(done(at, &["eval", "run", "--count", "2000", "--controls"]).contains("ModesMissing, Uneven"));
     done(at, &["sample", "run", "--out", "points.png"]);
     assert_eq!(image::open(at.join("points.png")).unwrap().width(), 604);
-    assert!(refused(at, &["sample", "ring.egm", "--out", "points.png"]).contains("save as .npy instead"));
+    done(at, &["sample", "ring.egm", "--out", "int8.png"]);
+    assert_eq!(image::open(at.join("int8.png")).unwrap().width(), 604);
+    assert!(done(at, &["inspect", "ring.egm"]).contains("values → a point of the plane"));
+    assert!(done(at, &["sim", "ring.egm", "--seed", "7"]).contains("the dots of 512 seeds from 7 on"));
+    assert!(refused(at, &["sample", "ring.egm", "--walk"]).contains("points of the plane"));
     assert!(refused(at, &["train", "ring.toml", "--data", "mnist"]).contains("size must be 4 to 512 pixels"));
 }
 

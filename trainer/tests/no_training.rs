@@ -22,11 +22,12 @@ fn edgegen(folder: &Path, args: &[&str]) -> Output {
 fn what_needs_burn_is_listed_and_says_what_is_missing() {
     let folder = tempfile::tempdir().unwrap();
     let help = String::from_utf8(edgegen(folder.path(), &["--help"]).stdout).unwrap();
-    let commands: [&[&str]; 8] = [
+    let commands: [&[&str]; 9] = [
         &["train", "r.toml", "--device", "flex", "--resume"],
         &["eval", MODEL, "--count", "100"],
         &["morph", "mnist:0", "mnist:1", "-o", "x.png"],
         &["data", "fetch", "mnist"],
+        &["report", MODEL],
         &["devices"],
         &["demo", "--only", "trained"],
         &["sample", MODEL],
@@ -46,8 +47,10 @@ fn what_needs_burn_is_listed_and_says_what_is_missing() {
 fn model_files_are_drawn_packed_and_described() {
     let folder = tempfile::tempdir().unwrap();
     let model = format!("{MODEL}/model.egm");
-    let commands: [&[&str]; 5] = [
+    let commands: [&[&str]; 7] = [
         &["sample", &model, "--count", "4", "--out", "x.png"],
+        &["sample", &model, "--walk", "--count", "2", "--out", "walk.gif"],
+        &["sample", &model, "--truncation", "--out", "truncation.png"],
         &["export", &model, "--target", "dsp", "-o", "m4.egm"],
         &["inspect", &model, "--board", "lm3s6965evb"],
         &["boards"],
@@ -57,7 +60,7 @@ fn model_files_are_drawn_packed_and_described() {
         let output = edgegen(folder.path(), args);
         assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
-    for picture in ["x.png", "panel.png"] {
+    for picture in ["x.png", "panel.png", "walk.gif", "truncation.png"] {
         assert!(image::open(folder.path().join(picture)).unwrap().width() > 0, "{picture}");
     }
 }

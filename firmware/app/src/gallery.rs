@@ -6,6 +6,7 @@ use embedded_graphics::geometry::{Point, Size};
 use embedded_graphics::primitives::Rectangle;
 
 use crate::pair::draw_picture;
+use crate::scatter::{self, Plot};
 use crate::{Pair, PanelColor, Placement, RowSource, image};
 
 /// Widest gap between images, in panel pixels. It shrinks where it would cost a column or a row.
@@ -135,7 +136,7 @@ impl Watch for () {}
 /// Clears the panel and fills it with images: cell i shows the image of seed `first_seed` + i (wrapping), beside the
 /// picture that it is made of, if it is of one.
 ///
-/// Each row goes to the panel as it is made.
+/// Each row goes to the panel as it is made. Points of the plane, [`scatter::DOTS`] of them, are dots on one square.
 ///
 /// # Errors
 ///
@@ -153,6 +154,9 @@ where
     display.clear(D::Color::from_grey(0, Point::zero()))?;
     let shape = source.shape();
     let panel = display.bounding_box();
+    if scatter::is_point(shape) {
+        return scatter(display, source, first_seed, watch);
+    }
     let input = source.picture(latent::Point::seed(first_seed)).map(|picture| picture.shape());
     let pair = Pair::fit(panel.size, input, shape);
     let grid = Grid::fit_most(panel, pair.shape(), source.most());
@@ -174,6 +178,35 @@ where
         watch.image_ends();
     }
     Ok(GalleryReport { images: grid.cells(), grid })
+}
+
+/// As [`run`], of points, on a cleared panel.
+fn scatter<D>(
+    display: &mut D,
+    source: &mut impl RowSource,
+    first_seed: u64,
+    watch: &mut impl Watch,
+) -> Result<GalleryReport, D::Error>
+where
+    D: DrawTarget,
+    D::Color: PanelColor,
+{
+    let panel = display.bounding_box();
+    let plot = Plot::fit(panel);
+    for index in 0..scatter::DOTS {
+        let seed = first_seed.wrapping_add(u64::from(index));
+        watch.image_begins(index, seed);
+        source.rows(latent::Point::seed(seed), |row| {
+            watch.row_made(row);
+            plot.draw(display, row)?;
+            watch.row_drawn();
+            Ok(())
+        })?;
+        watch.image_ends();
+    }
+    let Placement { top_left, scale, shrink } = plot.placement(&[]);
+    let grid = Grid { columns: 1, rows: 1, scale, shrink, top_left, pitch: Size::zero(), most: 1 };
+    Ok(GalleryReport { images: scatter::DOTS, grid })
 }
 
 #[cfg(test)]

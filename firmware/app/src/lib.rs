@@ -27,6 +27,7 @@
 //! | [`image`] | where one image goes, and how a row becomes pixels |
 //! | [`pair`] | a picture that a model reads beside the image made of it |
 //! | [`gallery`] | a grid of images, one seed each |
+//! | [`scatter`] | points of the plane as dots |
 //! | [`fault`] | an error on the panel |
 //! | [`report`] | the text that a board sends to its host |
 //! | [`act`] | what the show shows, and how fast |
@@ -53,6 +54,7 @@ pub mod overlap;
 pub mod pair;
 pub mod platform;
 pub mod report;
+pub mod scatter;
 pub mod screen;
 pub mod show;
 pub mod stage;

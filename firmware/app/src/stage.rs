@@ -16,6 +16,7 @@ use crate::gallery::Grid;
 use crate::image::{Placement, RowSource};
 use crate::pair::{Pair, draw_picture};
 use crate::platform::{Platform, Watched};
+use crate::scatter::{self, Plot};
 use crate::screen::{ErrorOf, Screen};
 
 /// How long a refused model or a failing panel is left alone.
@@ -53,6 +54,8 @@ pub struct Stage<'a, P> {
     pictures: u16,
     /// Step of the walk, or cell of the gallery.
     step: u32,
+    /// Dots of points on the panel.
+    dots: u32,
     /// Whether the panel has to be cleared first.
     fresh: bool,
     /// When the next image may begin.
@@ -82,6 +85,7 @@ impl<'a, P: Platform> Stage<'a, P> {
             keyframe: 0,
             pictures,
             step: 0,
+            dots: 0,
             fresh: true,
             due: now,
             entered: now,
@@ -105,7 +109,7 @@ impl<'a, P: Platform> Stage<'a, P> {
         self.platform.report(line);
     }
 
-    /// Draws the next image if it is time, after a look at the button.
+    /// Draws the next image, or some points of the plane, if it is time, after a look at the button.
     ///
     /// # Errors
     ///
@@ -148,21 +152,14 @@ impl<'a, P: Platform> Stage<'a, P> {
         let (shape, pair) = (model.output(), Pair::of(model, panel.size));
         if self.fresh {
             screen.display().clear(<S::Display as DrawTarget>::Color::from_grey(0, Point::zero()))?;
-            self.fresh = false;
+            (self.fresh, self.dots) = (false, 0);
+        }
+        if scatter::is_point(shape) {
+            return self.scatter(screen, panel, now);
         }
         let (layout, placement, cells) = self.place(panel, pair.shape());
         let (beside, placement) = pair.split(placement);
-        let point = match self.act {
-            Act::Gallery => latent::Point::seed(self.seed.wrapping_add(u64::from(self.step))),
-            Act::Walk if self.is_keyed() => {
-                latent::Point::keyframe(self.keyframe.into(), u64::from(self.keyframe) + 1, self.step as u16)
-            }
-            Act::Walk => latent::Point::walk(self.seed, self.seed.wrapping_add(1), self.step as u16),
-            Act::Class(class) => {
-                latent::Point::walk(self.seed, self.seed.wrapping_add(1), self.step as u16).of_class(class)
-            }
-            Act::Picture(_) => latent::Point::walk(self.seed, self.seed.wrapping_add(1), self.step as u16),
-        };
+        let point = self.point(self.step);
         let number = if let Act::Picture(number) = self.act { number.into() } else { point.from };
         let picture = model.pictures().map(|pictures| pictures.picture(number));
         if let (Some(place), Some(picture)) = (beside, picture) {
@@ -187,6 +184,55 @@ impl<'a, P: Platform> Stage<'a, P> {
         Ok(Frame::Drawn { act: self.act, point, placement })
     }
 
+    /// Draws the next points, which are quick to make, as dots beside those that are there.
+    fn scatter<S: Screen>(&mut self, screen: &mut S, panel: Rectangle, now: u64) -> Result<Frame, ErrorOf<S>> {
+        let layout = match self.show.caption {
+            true => Layout::new(panel, |area| Plot::fit(area).side()),
+            false => Layout { picture: panel, caption: None },
+        };
+        let (plot, number, points) = match self.act {
+            Act::Gallery => (Plot::fit(layout.picture), scatter::AT_A_TIME, scatter::DOTS),
+            _ => (Plot::fit(layout.picture), 1, self.steps()),
+        };
+        let (mut point, mut placement) = (self.point(self.step), plot.placement(&[]));
+        for index in 0..number {
+            self.platform.turn();
+            if self.platform.is_pressed() {
+                return Ok(Frame::Waiting);
+            }
+            point = self.point(self.step + index);
+            let mut rows = self.generator.sample_at(point);
+            placement = plot.draw(screen.display(), rows.next_row().unwrap_or(&[]))?;
+        }
+        let caption = self.measure(now);
+        if let Some(area) = layout.caption {
+            caption.draw(screen.display(), area)?;
+        }
+        screen.flush()?;
+        (0..number).for_each(|_| self.advance(now, points));
+        self.dots += number;
+        self.fresh = self.dots >= scatter::DOTS;
+        Ok(Frame::Drawn { act: self.act, point, placement })
+    }
+
+    /// Where a step of the act lies in latent space.
+    fn point(&self, step: u32) -> latent::Point {
+        let walk = latent::Point::walk(self.seed, self.seed.wrapping_add(1), step as u16);
+        match self.act {
+            Act::Gallery => latent::Point::seed(self.seed.wrapping_add(u64::from(step))),
+            Act::Walk if self.is_keyed() => {
+                latent::Point::keyframe(self.keyframe.into(), u64::from(self.keyframe) + 1, step as u16)
+            }
+            Act::Class(class) => walk.of_class(class),
+            Act::Walk | Act::Picture(_) => walk,
+        }
+    }
+
+    /// Images from seed to seed, or from keyframe to keyframe.
+    fn steps(&self) -> u32 {
+        u32::from(if self.is_keyed() { LEG } else { STEPS })
+    }
+
     /// Whether it goes the way that the model brings along.
     fn is_keyed(&self) -> bool {
         self.act == Act::Walk && self.keyframes > 0
@@ -199,7 +245,7 @@ impl<'a, P: Platform> Stage<'a, P> {
         let steps = match self.act {
             // Nothing moves where the image follows from the picture.
             Act::Picture(_) if most < u32::MAX => 1,
-            _ => u32::from(if self.is_keyed() { LEG } else { STEPS }),
+            _ => self.steps(),
         };
         match (self.act, self.show.caption) {
             (Act::Gallery, captioned) => {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use edgegen_app::caption::Layout;
 use edgegen_app::image::most_images;
-use edgegen_app::{Act, Pair, Show};
+use edgegen_app::{Act, Pair, Show, scatter};
 use edgegen_runtime::Model;
 use embedded_graphics::geometry::{Point, Size};
 use embedded_graphics::primitives::Rectangle;
@@ -168,6 +168,9 @@ fn images(model: &[u8], spec: PanelSpec, scene: Scene<'_>) -> Result<usize> {
         Act::Gallery => {
             let area = Rectangle::new(Point::zero(), Size::new(spec.width, spec.height));
             let model = Model::parse_any(model)?;
+            if scatter::is_point(model.output()) {
+                return Ok((scatter::DOTS / scatter::AT_A_TIME) as usize);
+            }
             let shape = Pair::of(&model, area.size).shape();
             Ok(Layout::gallery(area, shape, most_images(&model)).1.cells() as usize)
         }

@@ -14,6 +14,10 @@ use crate::{calibrate, centre, fold, pack, quantize, stage};
 /// Seeds of the latent vectors that ranges are calibrated with start here, far from those that people draw.
 const CALIBRATION_SEED: u64 = 0xCA11_B8A7_E000_0000;
 
+/// The first seed of those on which a model is compared with its network, so that the figures of two exports are of the
+/// same images.
+pub const COMPARED: u64 = 1_000_000;
+
 /// A packed model, with what the file does not tell.
 #[derive(Clone, Debug)]
 pub struct Exported {

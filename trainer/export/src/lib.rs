@@ -45,7 +45,9 @@ pub mod repack;
 pub mod stage;
 
 pub use error::ExportError;
-pub use exporter::{Exported, calibration, export, export_as, export_with, image, image_at, native, translated};
+pub use exporter::{
+    COMPARED, Exported, calibration, export, export_as, export_with, image, image_at, native, translated,
+};
 pub use file::ModelFile;
 pub use pack::Label;
 pub use pictures::with_pictures;

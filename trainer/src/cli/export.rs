@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use edgegen_export::compare::{Comparison, compare, compare_with};
 use edgegen_export::cost::{self, Cost};
 use edgegen_export::layers::Network;
-use edgegen_export::{Exported, Label, ModelFile, onnx, repack};
+use edgegen_export::{COMPARED, Exported, Label, ModelFile, onnx, repack};
 use edgegen_runtime::Point;
 use edgegen_runtime::format::MAGIC;
 use edgegen_runtime::graph::Width;
@@ -22,8 +22,6 @@ use crate::{files, images};
 
 /// Latent vectors that ranges are calibrated on.
 pub const CALIBRATION: usize = 256;
-/// The first seed of the images that float and int8 are compared on; there are as many as ranges are calibrated on.
-const COMPARED: u64 = 1_000_000;
 /// Pictures that float and int8 of a model which reads them are compared on: whole maps are computed for each.
 const COMPARED_PICTURES: usize = 64;
 /// Products of all images that an ONNX file is calibrated or compared on: with large networks there are fewer images, at
@@ -223,7 +221,7 @@ pub fn export(run: &Run, name: &str, more: &[(&str, &str)], form: Form, out: &Pa
     }
     let label = Label { name, metadata: &metadata };
     if run.fed().is_some() {
-        let [examples, others] = training::examples(run, CALIBRATION, COMPARED_PICTURES)?;
+        let [examples, others] = run.examples(CALIBRATION, COMPARED_PICTURES)?;
         let exported = edgegen_export::export_as(&network, &examples, label, form.width())?;
         let comparison = compare_with(&network, &exported, &others)?;
         let error = lower_error(run, &network, others.into_iter().flatten())?;

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail, ensure};
 use edgegen_runtime::Model;
 use edgegen_sim::firmware::{self, Firmware};
 use edgegen_sim::flash::Way;
-use edgegen_sim::{Board, boards, emulator};
+use edgegen_sim::{Board, boards, emulator, scatter};
 
 use super::fit::{Fit, pack_for};
 use super::pictures::Pictures;
@@ -51,7 +51,9 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     let board = boards::find(&args.board)?;
     let panel = board.panel(args.panel.as_deref())?;
     let file = args.pictures.complete(read_any_model(&args.model)?)?;
-    let mode = classes::act(&Model::parse_any(file.bytes())?, args.mode.as_deref())?;
+    let model = Model::parse_any(file.bytes())?;
+    let mode = classes::act(&model, args.mode.as_deref())?;
+    let is_scattered = scatter::is_point(model.output());
     let packed = pack_for(&file, board.cpu).with_context(|| args.model.display().to_string())?;
     let fit = Fit::new(&board, board.cpu, &packed)?;
     ensure!(
@@ -73,7 +75,8 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     emulator::has_act(&board, mode.as_deref())?;
     firmware::check(board.cpu)?;
 
-    console.say(&format!("building the firmware of the {} for {}", board.name, panel.title));
+    let dots = if is_scattered { ", which will show points of the plane as dots" } else { "" };
+    console.say(&format!("building the firmware of the {} for {}{dots}", board.name, panel.title));
     let folder = tempfile::tempdir().context("could not make a temporary folder")?;
     let model = folder.path().join("model.egm");
     files::replace_bytes(&model, packed.bytes())?;

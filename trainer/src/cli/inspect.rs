@@ -9,7 +9,7 @@ use edgegen_runtime::graph::Source;
 use edgegen_runtime::latent::keyframes::KEY;
 use edgegen_runtime::{Model, Prior};
 use edgegen_sim::emulator::Scene;
-use edgegen_sim::{Cpu, boards};
+use edgegen_sim::{Cpu, boards, scatter};
 use serde::Serialize;
 
 use super::fit::{Fit, pack_for};
@@ -38,6 +38,8 @@ struct Report<'a> {
     packing: &'static str,
     reads: String,
     image: String,
+    /// Whether that is a point of the plane, which has two channels.
+    of_points: bool,
     cost: Cost,
     boards: Vec<Fit>,
 }
@@ -72,6 +74,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         packing: model.packing().name(),
         reads: reads(&model),
         image: model.output().to_string(),
+        of_points: scatter::is_point(model.output()),
         boards: fits,
         cost,
     };
@@ -80,6 +83,9 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         _ => format!("{}\n{}", text(&report), all(&report.boards)),
     })
 }
+
+/// What a model makes that makes no images.
+const POINT: &str = "a point of the plane, which panels show as a dot beside those of other seeds";
 
 /// What a model reads, in a few words.
 fn reads(model: &Model<'_>) -> String {
@@ -118,7 +124,7 @@ fn text(report: &Report<'_>) -> String {
     };
     let facts: Vec<String> = report.metadata.iter().map(fact).collect();
     format!(
-        "{} ({}), packed as {}: {} → image of {}\n{}\n\
+        "{} ({}), packed as {}: {} → {}\n{}\n\
          {} products an image, {} weights\n\
          flash {}\n\
          RAM   {}; whole maps would take {}",
@@ -126,7 +132,7 @@ fn text(report: &Report<'_>) -> String {
         facts.join(", "),
         report.packing,
         report.reads,
-        report.image,
+        if report.of_points { POINT.to_owned() } else { format!("image of {}", report.image) },
         table(["operator", "output", "products", "weights", "channel bytes", "ring rows × bytes"], rows),
         grouped(*macs),
         grouped(*weight_bytes),

@@ -7,7 +7,7 @@ use edgegen_export::layers::Input;
 use edgegen_runtime::{Generator, Model, Point, Still};
 
 use super::import::{Assumptions, Prior};
-use super::source::{Source, draw_values, points};
+use super::source::{Source, draw_values};
 use crate::images;
 
 /// Reads the latent vectors in a file, each as long as that of `source`, or with a value for each class behind it where
@@ -29,8 +29,8 @@ pub fn read(path: &Path, source: &Source, assume: &Assumptions) -> Result<Vec<Ve
     Ok(latents)
 }
 
-/// Values of the latent vector, and with the classes behind it.
-fn lengths(source: &Source) -> Result<(usize, usize)> {
+/// Values of the latent vector, 0 without one, and with the classes behind it.
+pub fn lengths(source: &Source) -> Result<(usize, usize)> {
     Ok(match source {
         Source::Run(run) => (run.input().dims, run.input().width()),
         Source::Onnx(import) => import.network().latent().map_or((0, 0), |latent| (latent.dims, latent.width())),
@@ -43,15 +43,8 @@ fn lengths(source: &Source) -> Result<(usize, usize)> {
 }
 
 /// The images of latent vectors, H × W × C bytes each, and how many of their values a model file clamped. What else the
-/// generator reads is that of the seeds from `seed` on, of `class`, and of `picture`.
-pub fn draw(
-    source: &Source,
-    latents: &[Vec<f32>],
-    seed: u64,
-    class: Option<u16>,
-    picture: &[u8],
-) -> Result<(Vec<Vec<u8>>, usize)> {
-    let points: Vec<Point> = points(seed, latents.len(), class).collect();
+/// generator reads is that of the points, one for each vector, and of `picture`.
+pub fn draw(source: &Source, latents: &[Vec<f32>], points: &[Point], picture: &[u8]) -> Result<(Vec<Vec<u8>>, usize)> {
     let each = points.iter().copied().zip(latents);
     let images = match source {
         Source::Run(run) => {

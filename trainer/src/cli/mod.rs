@@ -43,7 +43,7 @@ use crate::stderr;
 use table::table;
 #[cfg(feature = "train")]
 use table::table_of;
-use training::{compare, data, devices, eval, lab, morph, new, train};
+use training::{compare, data, devices, eval, lab, morph, new, report, train};
 
 /// Train a generative model, export it to int8, run it on a microcontroller and see it on the display
 #[derive(Debug, Parser)]
@@ -83,6 +83,8 @@ enum Command {
     Eval(eval::Args),
     /// Put several runs beside each other on one page: curves, samples, recipes with the differences marked
     Compare(compare::Args),
+    /// Write a run's report anew, with a closer look: nearest training images, int8 beside float
+    Report(report::Args),
     /// Find two images in a generator's latent space, and go from one to the other
     Morph(morph::Args),
     /// Show what lectures on GANs claim, measured and drawn; without a name, list the experiments
@@ -120,6 +122,7 @@ pub fn main() -> ExitCode {
         Command::Sample(args) => sample::run(&args, console),
         Command::Eval(args) => eval::run(&args, console),
         Command::Compare(args) => compare::run(&args, console),
+        Command::Report(args) => report::run(&args, console),
         Command::Morph(args) => morph::run(&args, console),
         Command::Lab(args) => lab::run(&args, console),
         Command::Export(args) => export::run(&args, console),

@@ -70,6 +70,9 @@ pub mod morph {
 pub mod new {
     pub use super::{Args, run};
 }
+pub mod report {
+    pub use super::{Args, run};
+}
 pub mod train {
     pub use super::{Args, run};
 }
@@ -129,6 +132,10 @@ impl Run {
         match *self {}
     }
 
+    pub fn examples(&self, _: usize, _: usize) -> Result<[Vec<Vec<Vec<f32>>>; 2]> {
+        match *self {}
+    }
+
     pub fn generate(&self, _: &[Vec<f32>]) -> Vec<Vec<f32>> {
         match *self {}
     }
@@ -140,11 +147,6 @@ impl Run {
 
 /// Draws points of an open run.
 pub fn scattered(run: &Run, _: u64, _: usize) -> Result<(Vec<Vec<u8>>, [usize; 3])> {
-    match *run {}
-}
-
-/// Images of an open run's data, as its generator reads them.
-pub fn examples(run: &Run, _: usize, _: usize) -> Result<[Vec<Vec<Vec<f32>>>; 2]> {
     match *run {}
 }
 

@@ -1,5 +1,8 @@
 //! `edgegen sample RUN|ONNX|MODEL`.
 
+mod truncation;
+mod walk;
+
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -7,7 +10,7 @@ use anyhow::{Result, bail, ensure};
 
 use super::import::Assumptions;
 use super::latents;
-use super::source::{Source, read_picture};
+use super::source::{Source, check_class, points, read_picture};
 use super::{Console, Ending, classes, grouped, training};
 use crate::{files, images};
 
@@ -31,13 +34,25 @@ pub struct Args {
     /// The class to draw, for models that have classes [default: all in turn]
     #[arg(long, value_name = "NAME|NUMBER")]
     class: Option<String>,
+    /// A film of the way from seed to seed and from the last one to the first, as boards walk it: .gif, .png (animated),
+    /// .mp4 (needs ffmpeg) or .npy. --count is how many seeds [default: 8]; without it a model that brings a way along
+    /// goes that
+    #[arg(long, conflicts_with_all = ["latents", "grid"])]
+    walk: bool,
+    /// Frames from one seed to the next [default: 16]
+    #[arg(long, value_name = "FRAMES", requires = "walk", value_parser = clap::value_parser!(u16).range(1..=64))]
+    frames: Option<u16>,
+    /// A sheet of truncation: in each row the same latent vectors, nearer to the middle of the prior or farther, ψ · z
+    /// for ψ from 0 to 1.5. --count is how many vectors [default: 8, or one of each class]
+    #[arg(long, conflicts_with_all = ["latents", "grid", "walk"])]
+    truncation: bool,
     /// How many images [default: 64, or ten of each class; of a picture one]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     count: Option<u32>,
     /// Columns of the sheet [default: one for each class, else a square]
     #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u32).range(1..))]
     grid: Option<u32>,
-    /// Where to: .png is a sheet, or of a run on points of the plane a picture of them, .gif one image after the other, .npy uint8 [N, H, W, C]
+    /// Where to: .png is a sheet, or of points of the plane a picture of them, .gif one image after the other, .npy uint8 [N, H, W, C]
     #[arg(long, default_value = "samples.png")]
     out: PathBuf,
     #[command(flatten)]
@@ -48,7 +63,7 @@ pub struct Args {
 const MAX_BYTES: u64 = 1 << 28;
 /// Images of an array that are made at a time.
 const AT_A_TIME: u64 = 1024;
-/// Seconds between two words about how far an array is.
+/// Seconds between two words about how far it is.
 const WORD_SECONDS: u64 = 10;
 /// Pairs on the sheet of a run that learned from pairs.
 const PAIRS: usize = 24;
@@ -57,7 +72,12 @@ const PAIRS: usize = 24;
 const POINT: [usize; 3] = [1, 1, 2];
 
 pub fn run(args: &Args, console: Console) -> Result<Ending> {
-    let format = images::expect(&args.out, &images::FORMATS)?;
+    let formats: &[&str] = match (args.walk, args.truncation) {
+        (true, _) => &images::FILMS,
+        (_, true) => &truncation::FORMATS,
+        _ => &images::FORMATS,
+    };
+    let format = images::expect(&args.out, formats)?;
     let read = [("the source", Some(&*args.source)), ("--image", args.image.as_deref())];
     let read: Vec<_> = read.into_iter().filter_map(|(what, path)| Some((what, path?))).collect();
     files::distinct(&read, &[("--out", &args.out)])?;
@@ -71,13 +91,18 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         }
         (None, Some(_)) if own > 0 => None,
         // A run draws pairs of its data.
-        (None, Some(_)) if matches!(source, Source::Run(_)) => None,
+        (None, Some(_)) if matches!(source, Source::Run(_)) && !args.walk && !args.truncation => None,
         (None, Some(shape)) => {
             bail!("expected --image for a model that reads a picture of {shape}, found none: give one")
         }
     };
     let class = args.class.as_deref().map(|text| classes::number(&source.class_names()?, source.classes()?, text));
     let class = class.transpose()?;
+    if args.walk || args.truncation {
+        let option = if args.walk { "--walk" } else { "--truncation" };
+        let scene = Scene::new(&source, args, option, class, picture.as_deref().unwrap_or(&[]), console)?;
+        return if args.walk { walk::run(&scene, format) } else { truncation::run(&scene) };
+    }
     let are_points = source.shape()? == POINT;
     // Seed after seed the classes come in turn.
     let classes = if args.class.is_none() && !are_points { source.classes()? } else { 0 };
@@ -112,7 +137,9 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     let mut in_a_row = None;
     let (images, shape) = match (&source, &latents) {
         (source, Some(latents)) => {
-            let (images, beyond) = latents::draw(source, latents, args.seed, class, picture)?;
+            check_class(class, source.classes()?)?;
+            let points: Vec<_> = points(args.seed, latents.len(), class).collect();
+            let (images, beyond) = latents::draw(source, latents, &points, picture)?;
             clamped = Some((beyond, latents.iter().map(Vec::len).sum()));
             (images, shape)
         }
@@ -123,6 +150,12 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
             (images, shape)
         }
         (Source::Run(run), None) if are_points => training::scattered(run, args.seed, count)?,
+        _ if are_points && format != "npy" => {
+            let points = source.translated(args.seed, count, class, picture)?.0;
+            // Bytes from edge to edge; there are no real points to lie under them.
+            let in_view: Vec<f32> = points.iter().flatten().map(|&byte| f32::from(byte) / 127.5 - 1.0).collect();
+            (vec![images::scatter(&[], &in_view)], [images::SCATTER, images::SCATTER, 3])
+        }
         _ => source.translated(args.seed, count, class, picture)?,
     };
     let columns = match (args.grid, in_a_row) {
@@ -173,17 +206,81 @@ fn stream(
     picture: &[u8],
     console: Console,
 ) -> Result<()> {
-    let start = Instant::now();
-    let mut word = Duration::from_secs(WORD_SECONDS);
+    let mut words = Words::new(console);
     images::stream_npy(&args.out, count, source.shape()?, |done| {
-        if start.elapsed() > word {
-            word = start.elapsed() + Duration::from_secs(WORD_SECONDS);
-            let left = start.elapsed().as_secs_f64() * (count - done) as f64 / done.max(1) as f64;
-            console.say(&format!("{done} of {count} images, {left:.0} s left"));
-        }
+        words.say(done, count);
         let some = AT_A_TIME.min(count - done) as usize;
         Ok(source.translated(args.seed.wrapping_add(done), some, class, picture)?.0)
     })
+}
+
+/// What a walk or a sweep is drawn of.
+struct Scene<'a> {
+    source: &'a Source,
+    args: &'a Args,
+    class: Option<u16>,
+    /// What the generator reads beside its latent vector; of a model without pictures nothing.
+    picture: &'a [u8],
+    shape: [usize; 3],
+    /// Values of the latent vector.
+    dims: usize,
+    console: Console,
+}
+
+impl<'a> Scene<'a> {
+    /// `option` asks for it, and stands in errors.
+    fn new(
+        source: &'a Source,
+        args: &'a Args,
+        option: &str,
+        class: Option<u16>,
+        picture: &'a [u8],
+        console: Console,
+    ) -> Result<Self> {
+        let (shape, what) = (source.shape()?, args.source.display());
+        let is_fed_alone = matches!(source, Source::Run(_)) && source.fed()?.is_some();
+        let dims = if is_fed_alone { 0 } else { latents::lengths(source)?.0 };
+        ensure!(
+            dims > 0,
+            "expected a generator with a latent vector for {option}, found none in {what}: leave {option} out"
+        );
+        ensure!(
+            shape != POINT,
+            "expected a generator of images for {option}, found one of points of the plane in {what}: leave {option} out"
+        );
+        check_class(class, source.classes()?)?;
+        Ok(Self { source, args, class, picture, shape, dims, console })
+    }
+
+    /// Refuses more images than are kept in memory.
+    fn check_count(&self, count: usize) -> Result<()> {
+        let [h, w, c] = self.shape;
+        let most = MAX_BYTES / (h * w * c).max(1) as u64;
+        ensure!(count as u64 <= most, "expected at most {most} images of {h}×{w}×{c}, found {count}: lower --count");
+        Ok(())
+    }
+}
+
+/// Says every few seconds how far it is.
+struct Words {
+    console: Console,
+    start: Instant,
+    next: Duration,
+}
+
+impl Words {
+    fn new(console: Console) -> Self {
+        Self { console, start: Instant::now(), next: Duration::from_secs(WORD_SECONDS) }
+    }
+
+    fn say(&mut self, done: u64, count: u64) {
+        let elapsed = self.start.elapsed();
+        if elapsed > self.next {
+            self.next = elapsed + Duration::from_secs(WORD_SECONDS);
+            let left = elapsed.as_secs_f64() * (count - done) as f64 / done.max(1) as f64;
+            self.console.say(&format!("{done} of {count} images, {left:.0} s left"));
+        }
+    }
 }
 
 /// Columns of the sheet nearest to a square.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Result, ensure};
 use edgegen_runtime::Model;
 use edgegen_sim::emulator::{Scene, Seen, simulate};
-use edgegen_sim::{Cpu, PanelSpec, boards};
+use edgegen_sim::{Cpu, PanelSpec, boards, scatter};
 
 use super::pictures::Pictures;
 use super::source::{emulate, read_any_model, read_model};
@@ -69,7 +69,9 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         images::expect(photo, &["png"])?;
     }
     let model = read_any_model(&args.model)?;
-    let act = classes::act(&Model::parse_any(model.bytes())?, args.mode.as_deref())?;
+    let parsed = Model::parse_any(model.bytes())?;
+    let act = classes::act(&parsed, args.mode.as_deref())?;
+    let is_scattered = scatter::is_point(parsed.output());
     let scene = Scene { seed: args.seed, act: act.as_deref() };
     let seen = if args.board == HOST {
         ensure!(args.panel.is_none(), "expected a board beside --panel, found none: add --board");
@@ -110,6 +112,10 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     console.show(&value, || {
         if report.is_none() {
             return text.trim_end().to_owned();
+        }
+        if is_scattered {
+            let first = images.first().map_or(0, |&(seed, ..)| seed);
+            return format!("points of the plane: the dots of {} seeds from {first} on", images.len());
         }
         let rows = images.iter().map(|&(seed, crc, instructions)| {
             [seed.to_string(), format!("{crc:08x}"), instructions.map_or("–".to_owned(), grouped)]

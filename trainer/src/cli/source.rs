@@ -109,11 +109,16 @@ impl Source {
         picture: &[u8],
     ) -> Result<(Vec<Vec<u8>>, [usize; 3])> {
         check_class(class, self.classes()?)?;
-        let points = points(seed, count, class);
-        let images = match self {
+        Ok((self.images_at(&points(seed, count, class).collect::<Vec<_>>(), picture)?, self.shape()?))
+    }
+
+    /// The images of points, H × W × C bytes each; of `picture`, as [`Source::translated`].
+    pub fn images_at(&self, points: &[Point], picture: &[u8]) -> Result<Vec<Vec<u8>>> {
+        let points = points.iter().copied();
+        Ok(match self {
             Self::Run(run) if run.fed().is_some() => {
-                let input = PixelRange::Symmetric.planes(picture, self.shape()?[2]);
-                run.generate_pixels(&vec![input; count])
+                let input = PixelRange::Symmetric.planes(picture, run.shape()[2]);
+                run.generate_pixels(&vec![input; points.len()])
             }
             Self::Run(run) => {
                 let input = run.input();
@@ -133,8 +138,7 @@ impl Source {
                 };
                 points.map(draw).collect()
             }
-        };
-        Ok((images, self.shape()?))
+        })
     }
 }
 

@@ -9,6 +9,7 @@ pub mod eval;
 pub mod lab;
 pub mod morph;
 pub mod new;
+pub mod report;
 mod room;
 mod stacked;
 pub mod studio;
@@ -17,14 +18,11 @@ pub mod train;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use edgegen_export::layers::PixelRange;
 
 use crate::data::plane::{Plane, in_view};
-use crate::data::{Pairs, Split, load_pairs, load_unpaired};
-use crate::recipe::Recipe;
+use crate::data::{Pairs, Split};
 use crate::rng::Rng;
 pub use crate::run::Run;
-use crate::systems::PAIRED;
 use crate::{device, images};
 
 /// Whether this build can train.
@@ -35,33 +33,12 @@ pub fn open(folder: &Path) -> Result<Run> {
     Run::load(folder, &device::open("flex")?)
 }
 
-/// The inputs of `count` of a run's training pairs, and those of `more` others, as its generator reads them.
-pub fn examples(run: &Run, count: usize, more: usize) -> Result<[Vec<Vec<Vec<f32>>>; 2]> {
-    let inputs = sides(&run.recipe, Split::Train)?.inputs;
-    let mut order: Vec<usize> = (0..inputs.len()).collect();
-    Rng::new(0, 6).shuffle(&mut order);
-    // Whose own pairs are fewer is better served by the same ones twice than by none.
-    let start = if inputs.len() > count { count } else { 0 };
-    let values = |index: &usize| vec![PixelRange::Symmetric.planes(inputs.image(*index), inputs.shape[2])];
-    let some = |start: usize, count: usize| order.iter().skip(start).take(count).map(values).collect();
-    Ok([some(0, count), some(start, more)])
-}
-
-/// The images that a recipe's system reads and should make.
-pub fn sides(recipe: &Recipe, split: Split) -> Result<Pairs> {
-    if PAIRED.contains(&&*recipe.system) {
-        return load_pairs(&recipe.data, split);
-    }
-    load_unpaired(&recipe.data, split, &|_, _| true).map(|(pairs, _)| pairs)
-}
-
 /// `count` of a run's test images, or training images where there is no test part, and what the run makes of them: input, output and,
 /// where it is known, target of each, the `[h, w, c]` of all, and how many stand in a row of a sheet.
 pub fn translated(run: &Run, count: usize) -> Result<(Vec<Vec<u8>>, [usize; 3], usize)> {
-    let Pairs { inputs, targets, matched } =
-        sides(&run.recipe, Split::Test).or_else(|_| sides(&run.recipe, Split::Train))?;
+    let Pairs { inputs, targets, matched } = run.sides(Split::Test).or_else(|_| run.sides(Split::Train))?;
     let count = count.min(inputs.len());
-    let values = |index| PixelRange::Symmetric.planes(inputs.image(index), inputs.shape[2]);
+    let values = |index| run.picture(inputs.image(index));
     let outputs = run.generate_pixels(&(0..count).map(values).collect::<Vec<_>>());
     let row = |(index, output)| {
         let target = matched.then(|| targets.image(index).to_vec());

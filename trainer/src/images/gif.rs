@@ -7,11 +7,9 @@ use std::path::Path;
 use anyhow::{Result, ensure};
 use gif::{Encoder, Frame, Repeat};
 
-use super::{blit, check};
+use super::check;
+use super::film::Enlarged;
 use crate::files;
-
-/// Smaller frames are enlarged by a whole factor until their longer side has at least this many pixels.
-const MIN_SIDE: usize = 224;
 
 /// Writes `frames`, each `[H, W, C]` with `C` = 1 or 3, as a GIF that repeats for ever.
 ///
@@ -19,14 +17,14 @@ const MIN_SIDE: usize = 224;
 /// than 256 colours are quantized by frame.
 pub fn save_gif(path: &Path, frames: &[Vec<u8>], shape: [usize; 3], delay_ms: u32) -> Result<()> {
     check(frames, shape, &[1, 3])?;
-    let [height, width, channels] = shape;
-    let factor = MIN_SIDE.div_ceil(height.max(width));
-    let (wide, high) = (width * factor, height * factor);
+    let channels = shape[2];
+    let size = Enlarged::of(shape, 1);
+    let Enlarged { width, height, .. } = size;
     ensure!(
-        wide <= u16::MAX as usize && high <= u16::MAX as usize,
-        "expected frames of at most 65535 pixels a side in a GIF, found {wide}×{high}"
+        width <= u16::MAX as usize && height <= u16::MAX as usize,
+        "expected frames of at most 65535 pixels a side in a GIF, found {width}×{height}"
     );
-    let (gif_width, gif_height) = (wide as u16, high as u16);
+    let (gif_width, gif_height) = (width as u16, height as u16);
     // One palette for the whole file; RGB frames bring their own and ignore it.
     let greys: Vec<u8> = if channels == 1 { (0..=255).flat_map(|v| [v; 3]).collect() } else { Vec::new() };
 
@@ -36,8 +34,7 @@ pub fn save_gif(path: &Path, frames: &[Vec<u8>], shape: [usize; 3], delay_ms: u3
             let mut encoder = Encoder::new(&mut file, gif_width, gif_height, &greys)?;
             encoder.set_repeat(Repeat::Infinite)?;
             for image in frames {
-                let mut pixels = vec![0; wide * high * channels];
-                blit(&mut pixels, wide, image, shape, (0, 0), factor);
+                let pixels = size.draw(image);
                 let mut frame = match channels {
                     1 => Frame::from_indexed_pixels(gif_width, gif_height, pixels, None),
                     _ => Frame::from_rgb_speed(gif_width, gif_height, &pixels, 10),

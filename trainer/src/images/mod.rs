@@ -2,7 +2,11 @@
 //!
 //! Images are byte vectors of `H·W·C`, row-major, channels innermost, `C` = 1 (grey) or 3 (RGB), 0 = black. Every file appears by rename.
 
+mod apng;
+mod film;
 mod gif;
+mod label;
+mod mp4;
 mod npy;
 mod scatter;
 mod sheet;
@@ -11,10 +15,12 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 
+pub use film::{FILMS, save_film};
 pub use gif::save_gif;
+pub use mp4::encoder as mp4_encoder;
 pub use npy::{load_npy, save_npy, stream_npy};
 pub use scatter::{SIDE as SCATTER, scatter};
-pub use sheet::save_grid;
+pub use sheet::{save_grid, save_labelled};
 
 /// Delay between two frames when [`save`] writes a GIF, in milliseconds.
 pub const GIF_DELAY_MS: u32 = 80;

@@ -8,6 +8,7 @@ use anyhow::{Result, ensure};
 use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder};
 
+use super::label::{self, LETTER};
 use super::{blit, check};
 use crate::files;
 
@@ -23,9 +24,23 @@ const MIN_WIDTH: usize = 600;
 /// A gap of two dark grey pixels separates the images; images are enlarged by a whole factor until the sheet is about 600 pixels wide.
 /// Places that the last row leaves empty stay in the gap's grey.
 pub fn save_grid(path: &Path, images: &[Vec<u8>], shape: [usize; 3], columns: usize) -> Result<()> {
+    save_labelled(path, images, shape, columns, &[])
+}
+
+/// As [`save_grid`], with a word left of each row, in Latin-1.
+pub fn save_labelled(
+    path: &Path,
+    images: &[Vec<u8>],
+    shape: [usize; 3],
+    columns: usize,
+    labels: &[String],
+) -> Result<()> {
     check(images, shape, &[1, 3])?;
     ensure!(columns > 0, "expected at least one column in the sheet, found 0");
-    let sheet = Sheet::draw(images, shape, columns, MIN_WIDTH);
+    let mut sheet = Sheet::draw(images, shape, columns, MIN_WIDTH);
+    if !labels.is_empty() {
+        sheet = sheet.labelled(labels, shape[2]);
+    }
     let color = if shape[2] == 1 { ExtendedColorType::L8 } else { ExtendedColorType::Rgb8 };
     files::replace(path, |temporary| {
         let mut file = BufWriter::new(File::create(temporary)?);
@@ -60,6 +75,23 @@ impl Sheet {
             blit(&mut pixels, sheet_width, image, shape, (x, y), factor);
         }
         Self { pixels, width: sheet_width, height: sheet_height }
+    }
+
+    /// The sheet with a margin at the left, in which a word stands beside the middle of each row.
+    fn labelled(self, labels: &[String], channels: usize) -> Self {
+        let [letter, line] = LETTER;
+        let longest = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0);
+        let margin = longest * letter + letter;
+        let width = margin + self.width;
+        let mut pixels = vec![GAP_GREY; width * self.height * channels];
+        let rows = pixels.chunks_exact_mut(width * channels).zip(self.pixels.chunks_exact(self.width * channels));
+        rows.for_each(|(to, from)| to[margin * channels..].copy_from_slice(from));
+        for (index, label) in labels.iter().enumerate() {
+            let middle = (2 * index + 1) * self.height / (2 * labels.len());
+            let place = (letter / 2, middle.saturating_sub(line / 2));
+            label::write(&mut pixels, width, channels, label, place);
+        }
+        Self { pixels, width, ..self }
     }
 
     #[cfg(test)]
@@ -112,6 +144,24 @@ mod tests {
             let sheet = Sheet::draw(&images, [side, side, 1], columns, MIN_WIDTH);
             assert!((MIN_WIDTH..1300).contains(&sheet.width), "{columns} columns of {side}: {}", sheet.width);
         }
+    }
+
+    #[test]
+    fn labels_stand_beside_their_rows() {
+        let images = [vec![0; 64 * 64 * 3], vec![255; 64 * 64 * 3]];
+        let bare = Sheet::draw(&images, [64, 64, 3], 1, 0);
+        let (width, height) = (bare.width, bare.height);
+        let sheet = Sheet::draw(&images, [64, 64, 3], 1, 0).labelled(&["a".to_owned(), "bc".to_owned()], 3);
+        assert_eq!((sheet.width, sheet.height), (30 + width, height));
+        let is_ink = |x: usize, y: usize| sheet.pixels[3 * (y * sheet.width + x)] > 200;
+        let ink = |rows: std::ops::Range<usize>, columns: std::ops::Range<usize>| {
+            rows.flat_map(|y| columns.clone().map(move |x| (x, y))).filter(|&(x, y)| is_ink(x, y)).count()
+        };
+        assert!(ink(0..height / 2, 5..15) > 10, "a");
+        assert_eq!(ink(0..height / 2, 15..32), 0, "nothing behind it, and the first image is black");
+        assert!(ink(height / 2..height, 5..15) > 10 && ink(height / 2..height, 15..25) > 10, "b and c");
+        let image = |y: usize| &sheet.pixels[3 * (y * sheet.width + 30)..][..3 * width];
+        assert!((0..height).all(|y| image(y) == &bare.pixels[3 * y * width..][..3 * width]), "the sheet is the same");
     }
 
     #[test]

@@ -1,13 +1,11 @@
 //! How good a generator is while it trains: a few cheap measures on a small set, always of the same latent vectors beside
 //! the same real images. `edgegen eval` measures thoroughly, on images that no generator has seen.
 
-use std::path::Path;
-
 use anyhow::{Result, ensure};
 use burn::tensor::Device;
 use edgegen_metrics::{Features, frechet, neighbours, sliced};
 
-use crate::data::{self, Dataset};
+use crate::data::Dataset;
 use crate::judge::Judge;
 use crate::recipe::Recipe;
 use crate::rng::Rng;
@@ -59,13 +57,7 @@ impl Measure {
             dataset.len(),
             dataset.name
         );
-        let folder =
-            Judge::shipped(&Path::new(env!("CARGO_MANIFEST_DIR")).join(".."), data::plain_name(&recipe.data.name));
-        let judge = if folder.is_dir() { Some(Judge::load(&folder, device)?) } else { None };
-        let [h, w, c] = dataset.shape;
-        let judge = judge.filter(|judge| judge.shape()[2] == c && (h == w || judge.shape() == dataset.shape));
-        let judge = judge.map(|judge| judge.shown(dataset.shape));
-
+        let judge = Judge::for_images(&recipe.data.name, dataset.shape, device)?;
         let mut rng = Rng::new(recipe.seed, STREAM);
         let mut order: Vec<usize> = (0..dataset.len()).collect();
         rng.shuffle(&mut order);

@@ -15,6 +15,7 @@ use serde::de::value::{Error, StrDeserializer};
 
 use super::Outcome;
 use super::session::{METRICS, SAMPLES};
+use crate::closeup::{Found, find};
 use crate::data::plane::Plane;
 use crate::files::{self, quoted};
 use crate::markup::{escape, png_address};
@@ -23,6 +24,7 @@ use crate::run::{GENERATOR, JUDGE, RECIPE};
 use crate::systems::{JUDGES, translates};
 
 mod chart;
+mod closeup;
 mod compare;
 mod metrics;
 
@@ -48,13 +50,16 @@ const RATES: &str = "Learning rates";
 pub fn write(folder: &Path, device: &str) -> Result<()> {
     let path = folder.join(RECIPE);
     let text = fs::read_to_string(&path).with_context(|| format!("cannot read the recipe {}", path.display()))?;
+    let metrics = Metrics::read(&folder.join(METRICS))?;
     let report = Report {
         folder,
         device,
         recipe: Recipe::load(&path)?,
         text,
-        metrics: Metrics::read(&folder.join(METRICS))?,
         trained: [GENERATOR, JUDGE].iter().any(|weights| folder.join(weights).is_file()),
+        // One of steps that a killed run had done and will do again is of weights that are gone.
+        closeup: find(folder)?.filter(|found| found.closeup.step <= metrics.last),
+        metrics,
     };
     let sheets = sheets(&folder.join(SAMPLES), report.metrics.last)?;
     files::replace_bytes(&folder.join(REPORT), report.page(&sheets).as_bytes())
@@ -110,6 +115,7 @@ struct Report<'a> {
     metrics: Metrics,
     /// Whether there are weights yet.
     trained: bool,
+    closeup: Option<Found>,
 }
 
 impl Report<'_> {
@@ -136,6 +142,7 @@ impl Report<'_> {
         );
         self.signs(&mut html);
         show(&mut html, sheets);
+        self.closer(&mut html);
         self.curves(&mut html);
         self.next(&mut html);
         let _ = writeln!(
@@ -165,6 +172,23 @@ impl Report<'_> {
             let _ = writeln!(html, "<li>{}</li>", escape(&sign_text(sign, &self.recipe)));
         }
         *html += "</ul>\n</section>\n";
+    }
+
+    /// Nearest neighbours and int8, or what there is in their place.
+    fn closer(&self, html: &mut String) {
+        let instead = match &self.closeup {
+            Some(found) => return closeup::show(html, found, self.metrics.last),
+            None if self.recipe.system == "judge" => {
+                "A judge draws nothing: that it learns, its curves show; that it is right, <code>edgegen eval</code> says \
+                 of test images."
+            }
+            None if Plane::chosen(&self.recipe.data).is_some() => {
+                "Points of the plane have no nearest picture: the samples lie over real points, and <code>edgegen \
+                 eval</code> counts the modes that they reach, in float and in int8."
+            }
+            None => return,
+        };
+        let _ = writeln!(html, "<section>\n<h2>A closer look</h2>\n<p>{instead}</p>\n</section>");
     }
 
     fn curves(&self, html: &mut String) {
@@ -208,6 +232,9 @@ impl Report<'_> {
                 lines.push((format!("edgegen sample {out} --image x.png"), "what it makes of a picture"));
             } else {
                 lines.push((format!("edgegen eval {out}"), "how good it is"));
+            }
+            if self.closeup.is_none() && Plane::chosen(&self.recipe.data).is_none() {
+                lines.push((format!("edgegen report {out}"), "this page with nearest training images and int8"));
             }
             lines.push((format!("edgegen export {out} -o model.egm"), "as int8 for a microcontroller"));
             lines.push((

@@ -276,3 +276,27 @@ fn own_pictures_are_measured_and_few_of_them_less() {
     assert!(float > 2.0 * real, "three steps teach nothing: {enough}");
     assert_eq!(enough["judge"], few["judge"], "the same images, the same judge");
 }
+
+#[test]
+fn a_report_is_written_anew_with_a_closer_look() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    write(at, "tiny.toml", TINY);
+    done(at, &["train", "tiny.toml", "--out", "run", "--quiet"]);
+    let (page, look) = (at.join("run/report.html"), at.join("run/closeup"));
+    let first = std::fs::read_to_string(&page).unwrap();
+    assert!(first.contains("Nearest training images") && first.contains("int8 beside float"));
+    let figures = std::fs::read_to_string(look.join("closeup.json")).unwrap();
+    assert!(figures.contains("\"step\": 3") && figures.contains("\"images\": 64"), "{figures}");
+    let dimensions = |name: &str| image::image_dimensions(look.join(name)).unwrap();
+    assert_eq!(dimensions("nearest.png"), dimensions("int8.png"), "two rows of eight, there is no judge of glyphs");
+
+    // What a killed run leaves may lack both.
+    std::fs::remove_file(&page).unwrap();
+    std::fs::remove_dir_all(&look).unwrap();
+    let report: Value = serde_json::from_str(&done(at, &["report", "run", "--json"])).unwrap();
+    assert!(report["closeup"]["int8"]["Ok"]["psnr_db"].as_f64().unwrap() > 20.0, "{report}");
+    assert_eq!(std::fs::read_to_string(&page).unwrap(), first);
+    assert_eq!(std::fs::read_to_string(look.join("closeup.json")).unwrap(), figures);
+    assert!(refused(at, &["report", "nowhere"]).contains("expected a run folder, found no recipe.toml in nowhere"));
+}

@@ -1,6 +1,7 @@
 //! A model on a panel: the show of the app, or one image of a latent vector that the page chose.
 
 use edgegen_app::caption::{Caption, Layout};
+use edgegen_app::scatter::{self, Plot};
 use edgegen_app::{Act, Frame, PanelColor, Placement, Show, Stage, fault};
 use edgegen_runtime::{Generator, GeneratorError, Model, Point};
 use embedded_graphics::draw_target::DrawTarget;
@@ -131,6 +132,10 @@ fn draw<C: PanelColor + Into<Rgb888>>(
     let mut canvas = Canvas::<C>::new(pixels, size);
     let (panel, shape) = (canvas.bounding_box(), generator.model().output());
     let (layout, placement) = match show.caption {
+        true if scatter::is_point(shape) => {
+            let layout = Layout::new(panel, |area| Plot::fit(area).side());
+            (layout, Placement::centred(layout.picture, shape))
+        }
         true => Layout::single(panel, shape),
         false => (Layout { picture: panel, caption: None }, Placement::centred(panel, shape)),
     };
@@ -148,8 +153,13 @@ fn draw<C: PanelColor + Into<Rgb888>>(
         _ => None,
     };
     let mut rows = generator.decode_at(still.point, codes, fed);
+    let plot = scatter::is_point(shape).then(|| Plot::fit(layout.picture));
     let mut y = 0;
     while let Some(row) = rows.next_row() {
+        if let Some(plot) = plot {
+            let Ok(_) = plot.draw(&mut canvas, row);
+            continue;
+        }
         let Ok(()) = placement.draw_row(&mut canvas, y, row, usize::from(shape.c));
         y += 1;
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use edgegen_sim::boards;
 
-use super::room;
+use super::{report, room};
 use crate::cli::{Console, Ending, bytes, interrupt, quoted};
 use crate::recipe::Recipe;
 use crate::train;
@@ -73,6 +73,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         stop: interrupt::stop_flag(),
     };
     let summary = train::train(&recipe, &options)?;
+    report::close(&options.out, &options.device, console);
     console.show(&summary, || {
         let losses: Vec<String> = summary.losses.iter().map(|(name, value)| format!("{name} {value:.4}")).collect();
         let (out, steps) = (quoted(&options.out), summary.steps);

@@ -124,3 +124,49 @@ fn before_the_first_step_there_is_a_report_too() {
     fs::remove_file(out.join(RECIPE)).unwrap();
     assert!(write(&out, "flex").unwrap_err().to_string().contains("cannot read the recipe"));
 }
+
+#[test]
+fn a_closer_look_stands_between_samples_and_curves() {
+    let root = tempfile::tempdir().unwrap();
+    let out = folder(root.path(), "run", "mnist", 1..=1);
+    fs::write(out.join(GENERATOR), b"").unwrap();
+    assert!(report(&out).contains("edgegen report "), "until it was taken");
+    let look = out.join("closeup");
+    fs::create_dir(&look).unwrap();
+    let figures = "{\"step\":10,\"nearest\":{\"pixels\":{\"images\":60000,\"samples\":[30.5,20.25,40.0],\"usual\":25.5},\
+                   \"judge\":[\"abc\",{\"images\":9,\"samples\":[1.5],\"usual\":null}]},\
+                   \"int8\":{\"Ok\":{\"psnr_db\":43.75,\"images\":256,\"flash\":1000,\"ram\":99}}}";
+    fs::write(look.join("closeup.json"), figures).unwrap();
+    ["nearest.png", "int8.png"].into_iter().for_each(|name| fs::write(look.join(name), SHEET).unwrap());
+    let html = report(&out);
+    assert!(html.contains("features of judge abc</th>"));
+    for cells in ["median</th><td>30.50</td><td>1.50</td>", "least</th><td>20.25</td><td>1.50</td>"] {
+        assert!(html.contains(cells), "{cells}");
+    }
+    assert!(html.contains("median</th><td>25.50</td><td>–</td>") && html.contains("<td>60000</td><td>9</td>"));
+    assert!(html.contains("43.8 dB PSNR over 256 images") && html.contains("Drawn after step 10."));
+    assert!(!html.contains("edgegen report "));
+    let places = ["<h2>Samples", "<h2>Nearest", "<h2>int8 beside float", "<h2>Curves"].map(|text| html.find(text));
+    assert!(places.is_sorted() && places[0].is_some());
+
+    // Of weights that a killed run will make again.
+    fs::write(look.join("closeup.json"), figures.replace("10", "30")).unwrap();
+    assert!(!report(&out).contains("Nearest training images"));
+    fs::write(look.join("closeup.json"), figures.replace("\"Ok\":", "\"Err\":\"too <wide>\",\"was\":")).unwrap();
+    assert!(write(&out, "flex").unwrap_err().to_string().contains("closeup.json"), "one key, or it is of no version");
+    let refused = figures.split("\"int8\"").next().unwrap().to_owned() + "\"int8\":{\"Err\":\"too <wide>\"}}";
+    fs::write(look.join("closeup.json"), refused).unwrap();
+    fs::remove_file(look.join("int8.png")).unwrap();
+    assert!(report(&out).contains("no int8 model of it: too &lt;wide&gt;"));
+}
+
+#[test]
+fn points_and_judges_say_what_is_shown_instead() {
+    let root = tempfile::tempdir().unwrap();
+    let out = folder(root.path(), "points", "mnist", 1..=1);
+    fs::write(out.join(RECIPE), "system = \"gan\"\n[data]\nname = \"ring\"\n[gan]\noutput = \"linear\"\n").unwrap();
+    assert!(report(&out).contains("counts the modes"));
+    let out = folder(root.path(), "judge", "mnist", 0..0);
+    fs::write(out.join(RECIPE), "system = \"judge\"\n[data]\nname = \"mnist\"\n").unwrap();
+    assert!(report(&out).contains("A judge draws nothing"));
+}

@@ -13,7 +13,7 @@ use super::{Args, COUNT, fact_of};
 use crate::cli::export::CALIBRATION;
 use crate::cli::import::Assumptions;
 use crate::cli::source::{Source, project};
-use crate::cli::training::{Run, examples, open};
+use crate::cli::training::{Run, open};
 use crate::cli::{Console, Ending, table};
 use crate::data::{self, Dataset, Pairs, Split};
 use crate::eval::Judge;
@@ -286,7 +286,7 @@ fn draw(
             let of =
                 |run: &Run, pictures: &[Vec<u8>]| run.generate_pixels(&pictures.iter().map(values).collect::<Vec<_>>());
             let float = of(run, pictures);
-            let [examples, _] = examples(run, CALIBRATION, 0)?;
+            let [examples, _] = run.examples(CALIBRATION, 0)?;
             let label = Label { name: "eval", metadata: &[] };
             let exported = edgegen_export::export_with(&run.network()?, &examples, label)?;
             let file = exported.file.bytes();
