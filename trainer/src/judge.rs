@@ -79,9 +79,14 @@ impl Judge {
         Self { shown: shape, ..self }
     }
 
-    /// The shipped judge of a data set: `trainer/judges/NAME`.
-    pub fn shipped(project: &Path, data: &str) -> PathBuf {
-        project.join("trainer/judges").join(data)
+    /// The shipped judge of a known data set, `trainer/judges/NAME`, whether it is there or not.
+    pub fn shipped(project: &Path, set: &str) -> PathBuf {
+        project.join("trainer/judges").join(set)
+    }
+
+    /// The shipped judge of what is read for [data] `name`: none for a person's own images, whatever they are called.
+    pub fn of_data(project: &Path, name: &str) -> Option<PathBuf> {
+        data::own_set(name).map(|set| Self::shipped(project, set)).filter(|folder| folder.is_dir())
     }
 
     /// What stands beside each figure: the hash, and what kind of judge it is, if it is no usual one.

@@ -57,6 +57,7 @@ mod qmp;
 pub use boards::Board;
 pub use cpu::Cpu;
 pub use edgegen_app::PanelSetup;
+pub use edgegen_app::setup::pair;
 pub use photo::{difference, panel_levels, photo_levels, picture_difference};
 pub use report::Report;
 pub use spec::{PanelColors, PanelSpec};

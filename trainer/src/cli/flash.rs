@@ -10,6 +10,7 @@ use edgegen_sim::{Board, boards, emulator};
 
 use super::fit::{Fit, pack_for};
 use super::pictures::Pictures;
+use super::setup::Setup;
 use super::sim::act;
 use super::source::read_any_model;
 use super::{Console, Ending, bytes, classes};
@@ -44,12 +45,14 @@ pub struct Args {
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
+    setup: Setup,
+    #[command(flatten)]
     pictures: Pictures,
 }
 
 pub fn run(args: &Args, console: Console) -> Result<Ending> {
     let board = boards::find(&args.board)?;
-    let panel = board.panel(args.panel.as_deref())?;
+    let panel = &board.panel(args.panel.as_deref())?.fitted(args.setup.panel())?;
     let file = args.pictures.complete(read_any_model(&args.model)?)?;
     let mode = classes::act(&Model::parse_any(file.bytes())?, args.mode.as_deref())?;
     let packed = pack_for(&file, board.cpu).with_context(|| args.model.display().to_string())?;
@@ -92,6 +95,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     let value = serde_json::json!({
         "board": board.name,
         "panel": panel.name,
+        "setup": panel.setup.to_string(),
         "packing": fit.packing,
         "flash": [program.flash_bytes, board.flash],
         "ram": [program.ram_bytes, board.ram],

@@ -51,6 +51,11 @@ pub fn plain_name(name: &str) -> &str {
     name.strip_prefix(SET).unwrap_or(name)
 }
 
+/// The known set that `name` means here; none where it is a path, also one of the same name.
+pub fn own_set(name: &str) -> Option<&str> {
+    (name.starts_with(SET) || !Path::new(name).exists()).then(|| plain_name(name))
+}
+
 /// Loads the training images that `config` tells of, fitted to its size and channels, at most `limit` of them.
 ///
 /// A limit takes images at random, always the same ones, and leaves every class in if it can.
@@ -92,8 +97,8 @@ pub fn prepare(config: &DataConfig, split: Split, progress: Progress<'_>) -> Res
         matches!(channels, 1 | 3) || Plane::named(name).is_some(),
         "expected 1 (grey) or 3 (RGB) channels, found {channels}: set data.channels in the recipe"
     );
-    let path = Path::new(name);
-    if path.exists() && !name.starts_with(SET) {
+    let Some(known) = own_set(name) else {
+        let path = Path::new(name);
         let cache = cache_folder().ok().map(|folder| folder.join("fitted"));
         let mut prepared = edgegen_data::prepare(path, split, config, cache.as_deref(), progress)?;
         if list().iter().any(|info| info.name == name) {
@@ -101,8 +106,8 @@ pub fn prepare(config: &DataConfig, split: Split, progress: Progress<'_>) -> Res
             prepared.account.notes.insert(0, note);
         }
         return Ok(prepared);
-    }
-    let dataset = named(plain_name(name), config, split)?;
+    };
+    let dataset = named(known, config, split)?;
     let class_names = &dataset.class_names;
     let called = |class: usize| class_names.get(class).cloned().unwrap_or_else(|| class.to_string());
     let classes = dataset.labels.iter().flat_map(|labels| {
@@ -110,7 +115,7 @@ pub fn prepare(config: &DataConfig, split: Split, progress: Progress<'_>) -> Res
         (0..dataset.classes()).map(move |class| (class, count(class)))
     });
     let account = Account {
-        source: format!("{} (edgegen's own set of that name)", plain_name(name)),
+        source: format!("{known} (edgegen's own set of that name)"),
         part: split.name().into(),
         images: dataset.len(),
         available: dataset.len(),
@@ -254,6 +259,21 @@ mod tests {
             assert!(load_split(&config, Split::Test).unwrap_err().to_string().contains("test"));
             assert!(load_or_glyphs(&config, &FetchOptions::default()).unwrap().1.is_none());
         }
+    }
+
+    #[test]
+    fn a_path_goes_before_a_set_of_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = folder.path().join("mnist");
+        assert_eq!(own_set("mnist"), Some("mnist"));
+        assert_eq!(own_set("set:mnist"), Some("mnist"));
+        let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        assert!(crate::judge::Judge::of_data(&project, "mnist").is_some());
+        std::fs::create_dir(&own).unwrap();
+        assert_eq!(own_set(own.to_str().unwrap()), None);
+        // A path has more than a name, so a folder of that very name is one beside which the program runs.
+        assert_eq!(crate::judge::Judge::of_data(&project, own.to_str().unwrap()), None);
+        assert_eq!(crate::judge::Judge::of_data(&project, "set:mnist-nowhere"), None);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use burn::tensor::Device;
 use edgegen_metrics::{Features, frechet, neighbours, sliced};
 
-use crate::data::{self, Dataset};
+use crate::data::Dataset;
 use crate::judge::Judge;
 use crate::recipe::Recipe;
 use crate::rng::Rng;
@@ -46,7 +46,7 @@ struct Seen {
 }
 
 impl Measure {
-    /// Chooses images of `dataset`, and looks through the shipped judge of its name, where there is one for such images.
+    /// Chooses images of `dataset`, and looks through the shipped judge of its data, where there is one for such images.
     ///
     /// # Errors
     ///
@@ -59,9 +59,8 @@ impl Measure {
             dataset.len(),
             dataset.name
         );
-        let folder =
-            Judge::shipped(&Path::new(env!("CARGO_MANIFEST_DIR")).join(".."), data::plain_name(&recipe.data.name));
-        let judge = if folder.is_dir() { Some(Judge::load(&folder, device)?) } else { None };
+        let folder = Judge::of_data(&Path::new(env!("CARGO_MANIFEST_DIR")).join(".."), &recipe.data.name);
+        let judge = folder.map(|folder| Judge::load(&folder, device)).transpose()?;
         let [h, w, c] = dataset.shape;
         let judge = judge.filter(|judge| judge.shape()[2] == c && (h == w || judge.shape() == dataset.shape));
         let judge = judge.map(|judge| judge.shown(dataset.shape));
