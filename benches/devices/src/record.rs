@@ -112,7 +112,7 @@ impl Record {
             "# Training on other devices, {}\n\nWritten by `just test-gpu` at commit {}; do not edit.\n\n\
              Each run trains {STEPS} steps and is compared with the same run on flex, the CPU. Allowed is what rounding comes to, \
              measured on flex: after the first step every weight is moved up or down by √n · 2⁻²⁴ of itself, n = 4096 the terms of the \
-             longest sum; the largest difference of three such runs, times the root of the number of steps. A run with rates one percent \
+             longest sum; the largest difference of three such runs, times the root of the number of steps. A run with rates five percent \
              larger has to lie outside. `flex, X, flex` goes on from checkpoints, ten steps on each.\n\n{HEAD}\n{}\n\n{}",
             self.date,
             self.commit,

@@ -179,7 +179,7 @@ impl<I: I2c> DrawTarget for Oled<I> {
 impl<I> OriginDimensions for Oled<I> {
     fn size(&self) -> Size {
         let (width, height) = (WIDTH as u32, HEIGHT as u32);
-        if self.quarters % 2 == 0 { Size::new(width, height) } else { Size::new(height, width) }
+        if self.quarters.is_multiple_of(2) { Size::new(width, height) } else { Size::new(height, width) }
     }
 }
 
@@ -272,7 +272,7 @@ mod tests {
         let [COMMANDS, page, low, high, PIXELS, ref chunk @ ..] = told[..] else { panic!("{told:?}") };
         assert_eq!(chunk.len(), CHUNK);
         let at = chunk.iter().position(|&byte| byte != 0).unwrap();
-        (page & 15, (high & 15) << 4 | low + at as u8, chunk[at])
+        (page & 15, ((high & 15) << 4) + low + at as u8, chunk[at])
     }
 
     #[test]

@@ -45,9 +45,9 @@ pub struct Args {
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
-    setup: Setup,
-    #[command(flatten)]
     pictures: Pictures,
+    #[command(flatten)]
+    setup: Setup,
 }
 
 pub fn run(args: &Args, console: Console) -> Result<Ending> {

@@ -41,9 +41,9 @@ pub struct Args {
     #[arg(long, value_name = "PNG")]
     photo: Option<PathBuf>,
     #[command(flatten)]
-    setup: Setup,
-    #[command(flatten)]
     pictures: Pictures,
+    #[command(flatten)]
+    setup: Setup,
 }
 
 /// No board.
