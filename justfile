@@ -161,6 +161,29 @@ bench-train *args:
     fi
     cargo run --quiet --package edgegen-bench-train -- --python .tools/torch/bin/python --record benches/record {{args}}
 
+# Time a training step beside PyTorch on the same NVIDIA GPU, and keep a record (needs python3-venv and 5 GB for PyTorch; builds Burn for CUDA)
+bench-gpu *args:
+    #!/bin/sh
+    set -eu
+    if ! nvidia-smi -L 2>/dev/null | grep -q GPU; then
+        echo "bench-gpu: skipped, nvidia-smi finds no NVIDIA GPU here, and without one there is nothing to measure" >&2
+        exit 0
+    fi
+    test -x .tools/torch-gpu/bin/python || python3 -m venv .tools/torch-gpu
+    .tools/torch-gpu/bin/pip install --quiet --disable-pip-version-check --requirement benches/train/requirements.txt
+    cargo run --quiet --package edgegen-bench-train --features cuda -- \
+        --device cuda --python .tools/torch-gpu/bin/python --record benches/record {{args}}
+
+# Small nets on wgpu (Mesa's software device where there is no GPU), ndarray and other devices, held against flex, with a record (builds Burn for all of them, the first time a quarter of an hour and more): `just test-gpu wgpu,ndarray,cuda`
+test-gpu features="wgpu,ndarray" *args:
+    #!/bin/sh
+    set -eu
+    cargo build --package edgegen --package edgegen-bench-devices --features edgegen/$(echo {{features}} | sed 's|,|,edgegen/|g')
+    # Mesa wants a folder for its sockets, and complains where there is none.
+    export XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-$(mktemp -d)}
+    require=$(echo "--require {{features}}" | sed 's|,| --require |g')
+    target/debug/edgegen-bench-devices $require --record benches/record {{args}}
+
 # All experiments of the lab with their claims, a page in out/lab and a dated record (about a quarter of an hour on two cores)
 lab *args:
     {{edgegen}} lab all --record benches/record {{args}}

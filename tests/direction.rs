@@ -43,7 +43,7 @@ const CRATES: [(&str, &[&str]); 6] = [
         "firmware/app/src",
         &[
             "color", "image", "pair", "scatter", "gallery", "act", "caption", "platform", "screen", "overlap", "fault",
-            "report", "stage", "show",
+            "report", "stage", "show", "setup",
         ],
     ),
     (

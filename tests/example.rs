@@ -6,6 +6,7 @@ use edgegen_runtime::Model;
 use edgegen_sim::Cpu;
 use edgegen_sim::binary::sizes;
 use edgegen_sim::rp2040::{self, Boot, Outcome, Panel};
+use edgegen_sim::st7789::Glass;
 use edgegen_tests::shipped;
 use image::{Rgb, RgbImage};
 
@@ -33,7 +34,7 @@ fn a_program_of_ones_own_draws_what_the_host_draws() {
     let program = flash - file.bytes().len() as u32;
     assert!(program <= 64 * 1024 && ram <= 16 * 1024, "{program} bytes of flash and {ram} of RAM");
 
-    let boot = Boot { panel: Panel::St7789, press: None, quiet: Some(0.5), seconds: 4.0 };
+    let boot = Boot { panel: Panel::St7789(Glass::LANDSCAPE), press: None, quiet: Some(0.5), seconds: 4.0 };
     let shot = rp2040::boot(&elf, boot).unwrap();
     assert_eq!(shot.outcome, Outcome::Quiet, "a second passes between two images");
     let model = Model::parse(file.bytes()).unwrap();

@@ -4,19 +4,26 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use edgegen_app::Show;
-use edgegen_export::{ModelFile, image, repack, with_pictures};
+use edgegen_export::{ModelFile, image as made, repack, with_pictures};
 use edgegen_runtime::Model;
 use edgegen_sim::boards::{self, Board};
 use edgegen_sim::firmware::{self, Firmware};
 use edgegen_sim::rp2040::{self, Boot, Outcome, Panel};
 use edgegen_sim::skip::or_skip;
-use edgegen_sim::stage;
+use edgegen_sim::ssd1306::Controller;
+use edgegen_sim::st7789::Glass;
+use edgegen_sim::{PanelSetup, stage};
 use edgegen_tests::shipped;
+use image::{Pixel, Rgb, RgbImage, imageops};
 
 use crate::gallery::{Gallery, on_host};
 
-const DISPLAY_PACK: Boot = Boot { panel: Panel::St7789, press: None, quiet: None, seconds: 20.0 };
-const OLED: Boot = Boot { panel: Panel::Ssd1306 { plugged: 0.0 }, ..DISPLAY_PACK };
+const DISPLAY_PACK: Boot = Boot { panel: Panel::St7789(Glass::LANDSCAPE), press: None, quiet: None, seconds: 20.0 };
+const OLED: Boot = Boot { panel: oled(Controller::Ssd1306, 0.0), ..DISPLAY_PACK };
+
+const fn oled(controller: Controller, plugged: f64) -> Panel {
+    Panel::Oled { controller, quarters: 0, plugged }
+}
 
 /// The board, or nothing where the emulator or the compiler is missing; says what, and fails where it is required.
 pub fn pico() -> Option<Board> {
@@ -95,7 +102,7 @@ fn a_damaged_model_is_told_on_the_panel() {
 fn an_oled_may_come_later() {
     let Some(board) = pico() else { return };
     let (firmware, file) = build(&board, "ssd1306", "mnist-dcgan");
-    let boot = Boot { panel: Panel::Ssd1306 { plugged: 0.5 }, seconds: 1.6, ..OLED };
+    let boot = Boot { panel: oled(Controller::Ssd1306, 0.5), seconds: 1.6, ..OLED };
     let shot = rp2040::boot(&firmware.elf(), boot).unwrap();
     let told: Vec<&str> = shot.text.lines().skip(2).collect();
     let [fails, works] = told[..] else { panic!("{}", shot.text) };
@@ -127,23 +134,68 @@ fn a_press_goes_to_the_next_act() {
 #[test]
 fn pictures_and_what_a_residual_network_from_an_onnx_file_makes_of_them() {
     let Some(board) = pico() else { return };
+    let panel = board.panel(Some("st7789")).unwrap();
+    let (shot, host) = outlines(&board, panel, DISPLAY_PACK.panel);
+    // For people to look at.
+    shot.save(concat!(env!("CARGO_TARGET_TMPDIR"), "/pico-outlines.png")).unwrap();
+    assert!(host == shot, "the panel differs");
+}
+
+#[test]
+fn a_panel_is_turned_inverted_and_has_its_colours_changed() {
+    let Some(board) = pico() else { return };
+    let setup = PanelSetup::parse("rotate=90 invert bgr");
+    let panel = board.panel(Some("st7789")).unwrap().fitted(setup).unwrap();
+    // The usual pack, for which none of that is right: it shows what the firmware has changed.
+    let (shot, host) = outlines(&board, &panel, DISPLAY_PACK.panel);
+    let mut expected = imageops::rotate90(&host);
+    expected.pixels_mut().for_each(|Rgb([r, g, b])| (*r, *g, *b) = (255 - *b, 255 - *g, 255 - *r));
+    assert_eq!(shot.dimensions(), (320, 240));
+    // For people to look at.
+    shot.save(concat!(env!("CARGO_TARGET_TMPDIR"), "/pico-turned.png")).unwrap();
+    assert!(shot == expected, "the panel differs");
+}
+
+#[test]
+fn a_glass_that_shows_a_part_of_the_memory() {
+    let Some(board) = pico() else { return };
+    let setup = PanelSetup::parse("rotate=180 size=135x240 offset=52,40");
+    let panel = board.panel(Some("st7789")).unwrap().fitted(setup).unwrap();
+    // All of the memory is looked at, lying on its side: 40 columns are on the left of the glass, 240 - 135 - 52 rows above.
+    let (shot, host) = outlines(&board, &panel, DISPLAY_PACK.panel);
+    let seen = imageops::crop_imm(&shot, 40, 53, 240, 135).to_image();
+    assert!(seen == imageops::rotate180(&host), "the panel differs");
+    let mut rest = shot.enumerate_pixels().filter(|(x, y, _)| !(40..280).contains(x) || !(53..188).contains(y));
+    let untouched = *shot.get_pixel(0, 0);
+    assert!(rest.all(|(_, _, pixel)| *pixel == untouched), "drawn beside the glass");
+}
+
+#[test]
+fn an_sh1106_standing_on_end() {
+    let Some(board) = pico() else { return };
+    let panel = board.panel(Some("sh1106")).unwrap().fitted(PanelSetup::parse("rotate=270 invert")).unwrap();
+    let (mut shot, host) = outlines(&board, &panel, oled(Controller::Sh1106, 0.0));
+    shot.pixels_mut().for_each(|pixel| pixel.invert());
+    assert!(shot == imageops::rotate270(&host), "the panel differs");
+}
+
+/// What a panel shows of a picture and its outlines, and what the host draws.
+fn outlines(board: &Board, panel: &boards::Panel, seen_on: Panel) -> (RgbImage, RgbImage) {
     let emoji = shipped("emoji-dcgan");
     let emoji = Model::parse(emoji.bytes()).unwrap();
-    let pictures = [3, 7].map(|seed| halved(&image(&emoji, seed), 64));
+    let pictures = [3, 7].map(|seed| halved(&made(&emoji, seed), 64));
     let file = ModelFile::read(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/onnx/outlines.egm"))).unwrap();
     let file = with_pictures(&file, &pictures).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.egm");
     std::fs::write(&path, repack(&file, board.cpu.packing()).unwrap().bytes()).unwrap();
-    let (panel, words) = (board.panel(Some("st7789")).unwrap(), "picture=1 bare auto=0");
-    let firmware = Firmware::build_show(&path, &board, panel, board.cpu, words).unwrap();
-    let shot = rp2040::boot(&firmware.elf(), Boot { quiet: Some(0.5), ..DISPLAY_PACK }).unwrap();
+    let words = "picture=1 bare auto=0";
+    let firmware = Firmware::build_show(&path, board, panel, board.cpu, words).unwrap();
+    let shot = rp2040::boot(&firmware.elf(), Boot { panel: seen_on, quiet: Some(0.5), ..DISPLAY_PACK }).unwrap();
     assert_eq!(shot.outcome, Outcome::Quiet, "{}", shot.text);
     assert!(shot.text.contains("picture 1 from seed 1\n"), "{}", shot.text);
-    // For people to look at.
-    shot.picture.save(concat!(env!("CARGO_TARGET_TMPDIR"), "/pico-outlines.png")).unwrap();
-    let host = stage::record(file.bytes(), &Show::parse(words), panel.spec(), 1);
-    assert!(host.pictures == [shot.picture], "the panel differs");
+    let mut host = stage::record(file.bytes(), &Show::parse(words), panel.spec(), 1);
+    (shot.picture, host.pictures.remove(0))
 }
 
 /// The recipe `ring`, trained, as `tests/points/ring.egm`: eight clouds of dots, each dot where the host's point lies.
@@ -165,7 +217,7 @@ fn points_of_the_plane_on_the_oled() {
     let model = Model::parse(file.bytes()).unwrap();
     let pixel = |byte: u8| (f64::from(byte) * 63.0 / 255.0).round() as u32;
     let dots: BTreeSet<(u32, u32)> = (7..7 + 512)
-        .map(|seed| match image(&model, seed)[..] {
+        .map(|seed| match made(&model, seed)[..] {
             [x, y] => (32 + pixel(x), 63 - pixel(y)),
             ref other => panic!("expected two bytes, found {other:?}"),
         })

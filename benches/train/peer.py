@@ -1,11 +1,12 @@
 """PyTorch for the training benchmark: one JSON request a line on standard input, one JSON answer a line on standard output.
 
-{"do": "load", "threads": T, "batch": N, "recipe": {...}}   builds the networks of the recipe's [dcgan] table
+{"do": "load", "device": D, "threads": T, "batch": N, "recipe": {...}}   builds the networks of the recipe's [dcgan] table
 {"do": "time", "case": C, "count": K}                       does case C K times; wall and CPU time in nanoseconds
 
 A case is the name of a layer (forward and backward, with the gradients of input, weights and bias) or "step", the whole
 step: critic on real and generated images, hinge loss, spectral norm, Adam, generator, Adam, averaged weights. Layers and
-step exist twice, in PyTorch's usual order of memory and, after " last", in its channels-last one.
+step exist twice, in PyTorch's usual order of memory and, after " last", in its channels-last one. D is "cpu" or "cuda"; the
+step reads its losses, so on either it is over when it returns.
 """
 
 import copy
@@ -126,11 +127,16 @@ def main():
     known = {}
     for line in sys.stdin:
         request = json.loads(line)
-        if request["do"] == "load":
+        if request["do"] == "load" and request["device"] == "cuda" and not torch.cuda.is_available():
+            answer = {"error": "PyTorch finds no GPU here: nothing to measure beside"}
+        elif request["do"] == "load":
+            # Whatever is made from now on is made there.
+            torch.set_default_device(request["device"])
             torch.set_num_threads(request["threads"])
             torch.manual_seed(1)
             known = cases(request["recipe"], request["batch"])
-            answer = {"version": f"PyTorch {torch.__version__}, Python {platform.python_version()}"}
+            there = f" on {torch.cuda.get_device_name()}" if request["device"] == "cuda" else ""
+            answer = {"version": f"PyTorch {torch.__version__}{there}, Python {platform.python_version()}"}
         else:
             case = known[request["case"]]
             wall, cpu = time.perf_counter_ns(), time.process_time_ns()

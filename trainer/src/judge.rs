@@ -80,10 +80,7 @@ impl Judge {
     /// If it cannot be loaded.
     pub fn for_images(name: &str, shape: [usize; 3], device: &Device) -> Result<Option<Self>> {
         let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let folder = Self::shipped(&project, data::plain_name(name));
-        if !folder.is_dir() {
-            return Ok(None);
-        }
+        let Some(folder) = Self::of_data(&project, name) else { return Ok(None) };
         let judge = Self::load(&folder, device)?;
         let [h, w, c] = shape;
         let can_look = judge.shape()[2] == c && (h == w || judge.shape() == shape);
@@ -96,9 +93,14 @@ impl Judge {
         Self { shown: shape, ..self }
     }
 
-    /// The shipped judge of a data set: `trainer/judges/NAME`.
-    pub fn shipped(project: &Path, data: &str) -> PathBuf {
-        project.join("trainer/judges").join(data)
+    /// The shipped judge of a known data set, `trainer/judges/NAME`, whether it is there or not.
+    pub fn shipped(project: &Path, set: &str) -> PathBuf {
+        project.join("trainer/judges").join(set)
+    }
+
+    /// The shipped judge of what is read for [data] `name`: none for a person's own images, whatever they are called.
+    pub fn of_data(project: &Path, name: &str) -> Option<PathBuf> {
+        data::own_set(name).map(|set| Self::shipped(project, set)).filter(|folder| folder.is_dir())
     }
 
     /// What stands beside each figure: the hash, and what kind of judge it is, if it is no usual one.

@@ -1,10 +1,12 @@
 //! `just bench-train`: a training step and its layers beside PyTorch and Burn's own operations, in turns of one run.
+//! `just bench-gpu`: the step on a GPU beside PyTorch on the same.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Parser;
+use edgegen::device;
 use edgegen::recipe::Recipe;
 
 mod measure;
@@ -16,6 +18,9 @@ use measure::{Contender, measure};
 use peer::Peer;
 use record::{CaseRecord, HEAD, Record};
 
+/// The device that layers are timed on, too.
+const CPU: &str = "flex";
+
 /// Time a training step and its layers beside PyTorch and Burn's own operations
 #[derive(Debug, Parser)]
 struct Args {
@@ -25,6 +30,9 @@ struct Args {
     /// Python with PyTorch
     #[arg(long, default_value = "python3")]
     python: String,
+    /// Where both sides compute: flex (the CPU), or a GPU of this build, on which only the step is timed
+    #[arg(long, default_value = CPU)]
+    device: String,
     /// Turns of each contender
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
@@ -62,16 +70,20 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> Result<()> {
     let recipe = Recipe::load(&args.recipe)?;
     let rounds = usize::from(args.rounds);
-    let mut peer = Peer::start(&args.python, &recipe, args.threads, args.spin)?;
+    let device = device::open(&args.device)?;
+    let place = if args.device == CPU { "cpu" } else { "cuda" };
+    let mut peer = Peer::start(&args.python, &recipe, place, args.threads, args.spin)?;
     let mut record = Record::new(
         format!("{}, threads that {}", peer.version, if args.spin { "spin" } else { "sleep while they wait" }),
+        args.device.clone(),
         args.threads,
         recipe.train.batch,
         rounds,
     )?;
     println!("{}\n{HEAD}", record.peer);
-    for name in ours::names().into_iter().filter(|name| name.contains(&args.only)) {
-        let (ours, burns) = ours::cases(name, &recipe)?;
+    let is_timed = |name: &&str| name.contains(&args.only) && (args.device == CPU || *name == ours::STEP);
+    for name in ours::names().into_iter().filter(is_timed) {
+        let (ours, burns) = ours::cases(name, &recipe, &device)?;
         let last = format!("{name} last");
         let mut contenders = vec![
             ("edgegen", Contender::Here(ours)),

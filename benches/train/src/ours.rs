@@ -122,19 +122,22 @@ const LAYERS: [LayerCase; 10] = [
     },
 ];
 
+/// The whole step.
+pub const STEP: &str = "step";
+
 /// Names of all cases, the whole step first.
 pub fn names() -> Vec<&'static str> {
-    std::iter::once("step").chain(LAYERS.iter().map(|layer| layer.name)).collect()
+    std::iter::once(STEP).chain(LAYERS.iter().map(|layer| layer.name)).collect()
 }
 
-/// Ours, and that of Burn's operations, which the step has not.
+/// Ours, and that of Burn's operations, which the step has not. The step is on `device`, layers are on the CPU.
 ///
 /// # Errors
 ///
 /// For an unknown name, or a recipe that no system takes.
-pub fn cases(name: &str, recipe: &Recipe) -> Result<(Case, Option<Case>)> {
-    if name == "step" {
-        return Ok((step(recipe)?, None));
+pub fn cases(name: &str, recipe: &Recipe, device: &Device) -> Result<(Case, Option<Case>)> {
+    if name == STEP {
+        return Ok((step(recipe, device)?, None));
     }
     let layer = LAYERS.iter().find(|layer| layer.name == name).with_context(|| format!("unknown case {name}"))?;
     let batch = recipe.train.batch;
@@ -203,16 +206,16 @@ fn begin(y: Tensor<4>, gradient: FlexTensor) -> Tensor<1> {
     Tensor::from_primitive::<Autodiff<Flex>>(output)
 }
 
-/// The whole step of the recipe's system, on random images that lie ready.
-fn step(recipe: &Recipe) -> Result<Case> {
+/// The whole step of the recipe's system, on random images that lie ready. It reads its losses, so it is over when it returns.
+fn step(recipe: &Recipe, device: &Device) -> Result<Case> {
     let kind = systems::find(&recipe.system)?;
     let mut rng = Rng::new(1, 0);
-    let mut system = (kind.build)(recipe, &Device::flex().autodiff(), &mut rng)?;
+    let mut system = (kind.build)(recipe, &device.clone().autodiff(), &mut rng)?;
     let [c, h, w] = recipe.image();
-    let images = random([recipe.train.batch, c, h, w], &mut rng).clamp(-1.0, 1.0);
+    let images = random([recipe.train.batch, c, h, w], &mut rng).clamp(-1.0, 1.0).to_device(device);
     let (lr_generator, lr_critic, ema) = (recipe.train.lr_generator, recipe.train.lr_critic, recipe.train.ema);
     Ok(Box::new(move || {
-        let next_batch = &mut || Batch { inputs: None, images: images.clone(), labels: Vec::new() };
+        let next_batch = &mut || Batch::alone(images.clone(), Vec::new());
         system.step(&mut Step { lr_generator, lr_critic, ema, rng: &mut rng, next_batch });
     }))
 }

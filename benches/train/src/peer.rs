@@ -20,12 +20,12 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// Starts `python` and has it build all cases. Its threads sleep while they wait, as ours do, or `spin`.
+    /// Starts `python` and has it build all cases on PyTorch's device `place`, "cpu" or "cuda". Its threads sleep while they wait, as ours do, or `spin`.
     ///
     /// # Errors
     ///
-    /// When there is no such Python, or no PyTorch in it.
-    pub fn start(python: &str, recipe: &Recipe, threads: usize, spin: bool) -> Result<Self> {
+    /// When there is no such Python, no PyTorch in it, or no such device.
+    pub fn start(python: &str, recipe: &Recipe, place: &str, threads: usize, spin: bool) -> Result<Self> {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/peer.py");
         let mut command = Command::new(python);
         command.arg(script).stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -39,7 +39,8 @@ impl Peer {
         };
         let mut peer = Self { process, requests, answers: BufReader::new(answers), version: String::new() };
         let recipe_table = json!({ "dcgan": recipe.settings });
-        let load = json!({ "do": "load", "threads": threads, "batch": recipe.train.batch, "recipe": recipe_table });
+        let batch = recipe.train.batch;
+        let load = json!({ "do": "load", "device": place, "threads": threads, "batch": batch, "recipe": recipe_table });
         peer.version = peer.ask(&load)?["version"].as_str().unwrap_or_default().to_owned();
         Ok(peer)
     }
@@ -63,7 +64,11 @@ impl Peer {
         let mut answer = String::new();
         self.answers.read_line(&mut answer)?;
         ensure!(!answer.is_empty(), "peer.py ended: its message is above");
-        serde_json::from_str(&answer).with_context(|| format!("peer.py answered {answer}"))
+        let answer: Value = serde_json::from_str(&answer).with_context(|| format!("peer.py answered {answer}"))?;
+        match answer["error"].as_str() {
+            Some(error) => bail!("{error}"),
+            None => Ok(answer),
+        }
     }
 }
 

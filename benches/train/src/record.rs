@@ -23,6 +23,8 @@ pub struct Record {
     pub compiler: String,
     /// PyTorch's version.
     pub peer: String,
+    /// Where our side computes.
+    pub device: String,
     /// Threads of each side.
     pub threads: usize,
     /// Images of a batch.
@@ -103,7 +105,7 @@ impl Record {
     /// # Errors
     ///
     /// When the date is not to be had.
-    pub fn new(peer: String, threads: usize, batch: usize, rounds: usize) -> Result<Self> {
+    pub fn new(peer: String, device: String, threads: usize, batch: usize, rounds: usize) -> Result<Self> {
         let changed =
             said("git", &["status", "--porcelain", "--untracked-files=no"]).is_none_or(|said| !said.is_empty());
         let commit = said("git", &["rev-parse", "--short=12", "HEAD"]).unwrap_or_else(|| "unknown".into());
@@ -114,6 +116,7 @@ impl Record {
             cpu: cpu(),
             compiler: format!("{rustc}, {}", if cfg!(debug_assertions) { "dev profile" } else { "release profile" }),
             peer,
+            device,
             threads,
             batch,
             rounds,
@@ -122,7 +125,7 @@ impl Record {
         })
     }
 
-    /// Writes `train-DATE.json` and `train-DATE.md`; a record of the same day is replaced. Gives their common name.
+    /// Writes `train-DATE.json` and `train-DATE.md`, `gpu-…` of a GPU; a record of the same day is replaced. Gives their common name.
     ///
     /// # Errors
     ///
@@ -130,7 +133,7 @@ impl Record {
     pub fn write(&mut self, folder: &Path) -> Result<PathBuf> {
         self.load[1] = load();
         fs::create_dir_all(folder)?;
-        let path = folder.join(format!("train-{}", self.date));
+        let path = folder.join(format!("{}-{}", self.kind(), self.date));
         for (extension, text) in [("json", serde_json::to_string_pretty(self)? + "\n"), ("md", self.markdown())] {
             let (temporary, file) = (path.with_extension("tmp"), path.with_extension(extension));
             fs::write(&temporary, text).with_context(|| format!("cannot write {}", temporary.display()))?;
@@ -139,11 +142,15 @@ impl Record {
         Ok(path)
     }
 
+    fn kind(&self) -> &'static str {
+        if self.device == crate::CPU { "train" } else { "gpu" }
+    }
+
     fn markdown(&self) -> String {
         let cases: String = self.cases.iter().map(CaseRecord::lines).collect();
         format!(
-            "# Training benchmark, {}\n\nWritten by `just bench-train` at commit {}; do not edit.\n\n\
-             * CPU: {}\n* Compiler: {}\n* Peer: {}\n* Load average of the machine at the beginning and the end: {:.1}, {:.1}\n\n\
+            "# Training benchmark, {}\n\nWritten by `just bench-{}` at commit {}; do not edit.\n\n\
+             * CPU: {}\n* Our device: {}\n* Compiler: {}\n* Peer: {}\n* Load average of the machine at the beginning and the end: {:.1}, {:.1}\n\n\
              Milliseconds a pass with a batch of {}, {} threads on each side. All contenders take turns in one run, {} rounds, each \
              round beginning with another. A ratio above 1 says that ours is faster: the median over the rounds of two turns of the \
              same round, that of the fastest turns, and the median of CPU time, which others on the machine disturb least, but which \
@@ -152,8 +159,10 @@ impl Record {
              with the gradients of input, weights and bias. \"PyTorch\" keeps maps in its usual order of memory, \"PyTorch, channels last\" \
              in the other; \"Burn\" calls Burn's own operations.\n\n{HEAD}\n{cases}",
             self.date,
+            self.kind(),
             self.commit,
             self.cpu,
+            self.device,
             self.compiler,
             self.peer,
             self.load[0],

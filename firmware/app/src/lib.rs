@@ -37,6 +37,7 @@
 //! | [`platform`] | what the show asks of a board besides its panel |
 //! | [`overlap`] | rows that travel by DMA while the next are made |
 //! | [`screen`] | displays that show at once and displays that must be told |
+//! | [`setup`] | how a person's panel differs from the board's |
 
 #![no_std]
 #![deny(missing_docs, missing_debug_implementations, unsafe_code, rustdoc::broken_intra_doc_links)]
@@ -56,6 +57,7 @@ pub mod platform;
 pub mod report;
 pub mod scatter;
 pub mod screen;
+pub mod setup;
 pub mod show;
 pub mod stage;
 
@@ -68,6 +70,7 @@ pub use pair::Pair;
 pub use platform::{Plain, Platform};
 pub use report::{Reporter, Request};
 pub use screen::{Buffered, Screen};
+pub use setup::PanelSetup;
 pub use show::{show, show_images, show_while};
 pub use stage::{Frame, Stage};
 

@@ -2,20 +2,23 @@
 //!
 //! The controllers that mipidsi knows take pixels by the same three commands (MIPI Display Command Set): a range of columns, a
 //! range of rows, then the pixels of that window. [`Lcd::send`] sends those, for the app's [`Polled`] and [`DoubleBuffered`], and
-//! [`Lcd::show`] puts all of them together.
+//! [`Lcd::show`] puts all of them together. A [`Glass`] says what of the memory is seen, and how.
 
 use core::convert::Infallible;
 use core::fmt::Debug;
 use core::pin::pin;
 
-use edgegen_app::{DoubleBuffered, Platform, Polled, Show, show};
+use edgegen_app::{DoubleBuffered, PanelSetup, Platform, Polled, Show, show};
 use embedded_graphics::geometry::Size;
 use embedded_graphics::pixelcolor::Rgb565;
 use embedded_graphics::primitives::Rectangle;
 use embedded_hal::digital::OutputPin;
 use embedded_hal::spi::SpiBus;
 use embedded_hal_bus::spi::{ExclusiveDevice, NoDelay};
-use mipidsi::interface::SpiInterface;
+use mipidsi::Builder;
+use mipidsi::interface::{self, InterfacePixelFormat, SpiInterface};
+use mipidsi::models::Model;
+use mipidsi::options::{ColorInversion, ColorOrder, Orientation, Rotation};
 
 /// Columns of the window: the first and the last, 16 bits each.
 const SET_COLUMNS: u8 = 0x2A;
@@ -40,6 +43,99 @@ pub struct Lcd<S, P> {
     data_command: P,
     /// For the pixels that mipidsi might send, and does not while it sets a panel up.
     scratch: [u8; 2],
+    /// What the controller calls the picture's first column and row.
+    origin: (u16, u16),
+}
+
+/// What a panel shows of its controller's memory, and how it is driven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Glass {
+    /// Columns and rows of the memory.
+    memory: (u16, u16),
+    size: (u16, u16),
+    offset: (u16, u16),
+    rotation: Rotation,
+    inverted: bool,
+    bgr: bool,
+}
+
+impl Glass {
+    /// All of the controller's memory, upright, driven as after power-on.
+    pub const fn of<M: Model>() -> Self {
+        let memory = M::FRAMEBUFFER_SIZE;
+        Self { memory, size: memory, offset: (0, 0), rotation: Rotation::Deg0, inverted: false, bgr: false }
+    }
+
+    /// With so many columns and rows.
+    #[must_use]
+    pub const fn sized(self, columns: u16, rows: u16) -> Self {
+        Self { size: (columns, rows), ..self }
+    }
+
+    /// With the picture turned clockwise.
+    #[must_use]
+    pub const fn rotated(self, rotation: Rotation) -> Self {
+        Self { rotation, ..self }
+    }
+
+    /// Made for inverted drive, as IPS panels are.
+    #[must_use]
+    pub const fn inverted(self) -> Self {
+        Self { inverted: true, ..self }
+    }
+
+    /// With blue where the controller expects red.
+    #[must_use]
+    pub const fn bgr(self) -> Self {
+        Self { bgr: true, ..self }
+    }
+
+    /// A board's glass, changed as a person says.
+    #[must_use]
+    pub fn fitted(self, setup: &PanelSetup) -> Self {
+        const TURNS: [Rotation; 4] = [Rotation::Deg0, Rotation::Deg90, Rotation::Deg180, Rotation::Deg270];
+        Self {
+            size: setup.size.unwrap_or(self.size),
+            offset: setup.offset.unwrap_or(self.offset),
+            rotation: self.rotation.rotate(TURNS[usize::from(setup.quarters % 4)]),
+            inverted: self.inverted != setup.invert,
+            bgr: self.bgr != setup.bgr,
+            ..self
+        }
+    }
+
+    /// Tells mipidsi all of it; where the glass reaches beyond the memory, `Builder::init` returns an error.
+    pub fn prepare<B, M, R>(&self, builder: Builder<B, M, R>) -> Builder<B, M, R>
+    where
+        B: interface::Interface,
+        M: Model<ColorFormat: InterfacePixelFormat<B::Word>>,
+        R: OutputPin,
+    {
+        let inversion = if self.inverted { ColorInversion::Inverted } else { ColorInversion::Normal };
+        let order = if self.bgr { ColorOrder::Bgr } else { ColorOrder::Rgb };
+        let builder = builder.display_size(self.size.0, self.size.1).display_offset(self.offset.0, self.offset.1);
+        builder.orientation(Orientation::new().rotate(self.rotation)).invert_colors(inversion).color_order(order)
+    }
+
+    /// Width and height of the picture.
+    pub fn picture(&self) -> Size {
+        let (columns, rows) = (self.size.0.into(), self.size.1.into());
+        if self.rotation.is_horizontal() { Size::new(columns, rows) } else { Size::new(rows, columns) }
+    }
+
+    /// What the controller calls the picture's first column and row: it counts from the other end where the picture is
+    /// turned that way, and then the memory's part beyond the glass comes first.
+    fn origin(&self) -> (u16, u16) {
+        let beyond = |memory: u16, size: u16, offset: u16| memory.saturating_sub(size).saturating_sub(offset);
+        let (x, y) = self.offset;
+        let (last_x, last_y) = (beyond(self.memory.0, self.size.0, x), beyond(self.memory.1, self.size.1, y));
+        match self.rotation {
+            Rotation::Deg0 => (x, y),
+            Rotation::Deg90 => (y, last_x),
+            Rotation::Deg180 => (last_x, last_y),
+            Rotation::Deg270 => (last_y, x),
+        }
+    }
 }
 
 impl<S, P> Lcd<S, P>
@@ -50,7 +146,7 @@ where
     /// A panel that has not been set up.
     pub fn new(bus: S, mut select: P, data_command: P) -> Self {
         let Ok(()) = select.set_high();
-        Self { bus, select, data_command, scratch: [0; 2] }
+        Self { bus, select, data_command, scratch: [0; 2], origin: (0, 0) }
     }
 
     /// For `mipidsi::Builder`, which sets the panel up.
@@ -74,20 +170,21 @@ where
     S: SpiBus + embedded_hal_async::spi::SpiBus,
     P: OutputPin<Error = Infallible>,
 {
-    /// Shows `model` for ever on a panel of `size` pixels that is set up: a row travels while the next one is made.
+    /// Shows `model` for ever on a panel that was set up as `glass`: a row travels while the next one is made.
     ///
     /// # Panics
     ///
     /// When it is called a second time: there are buffers for one panel.
-    pub fn show(self, size: Size, model: &[u8], arena: &mut [i8], first: &Show, board: impl Platform) -> !
+    pub fn show(mut self, glass: &Glass, model: &[u8], arena: &mut [i8], first: &Show, board: impl Platform) -> !
     where
         S::Error: Debug,
     {
         let rows = cortex_m::singleton!(: [[u8; ROW_BYTES]; 2] = [[0; ROW_BYTES]; 2]).expect("called once");
         let rows = rows.each_mut().map(|row| &mut row[..]);
         let under_way = pin!(None);
+        self.origin = glass.origin();
         let bus = Polled::new(self, under_way, Self::send);
-        show(&mut DoubleBuffered::<_, Rgb565>::new(bus, size, rows), model, arena, first, board)
+        show(&mut DoubleBuffered::<_, Rgb565>::new(bus, glass.picture(), rows), model, arena, first, board)
     }
 
     /// Sends the first `bytes` of `buffer` to a window that lies on the panel, the pixels by DMA; gives all back at the end, and how it went.
@@ -104,15 +201,16 @@ where
     }
 
     async fn send_pixels(&mut self, area: Rectangle, pixels: &[u8]) -> Result<(), S::Error> {
-        self.command(SET_COLUMNS, &range(area.top_left.x, area.size.width))?;
-        self.command(SET_ROWS, &range(area.top_left.y, area.size.height))?;
+        self.command(SET_COLUMNS, &range(self.origin.0, area.top_left.x, area.size.width))?;
+        self.command(SET_ROWS, &range(self.origin.1, area.top_left.y, area.size.height))?;
         self.command(WRITE_MEMORY, &[])?;
         embedded_hal_async::spi::SpiBus::write(&mut self.bus, pixels).await
     }
 }
 
-/// First and last of `count` columns or rows, as a panel wants them.
-fn range(first: i32, count: u32) -> [u8; 4] {
+/// First and last of `count` columns or rows from `first` on, as a controller wants them that calls the picture's first `origin`.
+fn range(origin: u16, first: i32, count: u32) -> [u8; 4] {
+    let first = i32::from(origin) + first;
     let last = first + count as i32 - 1;
     let ([a, b], [c, d]) = ((first as u16).to_be_bytes(), (last as u16).to_be_bytes());
     [a, b, c, d]
@@ -124,7 +222,8 @@ mod tests {
     use core::task::Poll;
     use edgegen_app::{PanelColor, RowBus};
     use embedded_graphics::draw_target::DrawTarget;
-    use embedded_graphics::geometry::Point;
+    use embedded_graphics::geometry::{Dimensions, Point};
+    use mipidsi::models::ST7789;
     use std::boxed::Box;
     use std::cell::RefCell;
     use std::rc::Rc;
@@ -305,6 +404,60 @@ mod tests {
         *wires.failing.borrow_mut() = false;
         bus.start(area, buffer, 2);
         assert!(bus.finish().1.is_ok());
+    }
+
+    struct Instantly;
+
+    impl embedded_hal::delay::DelayNs for Instantly {
+        fn delay_ns(&mut self, _: u32) {}
+    }
+
+    /// What follows each command of a set.
+    fn told(wires: &Wires, commands: &[u8]) -> Vec<Vec<u8>> {
+        let log: Vec<_> = wires.log.take().into_iter().filter(|wire| !matches!(wire, Wire::Select(_))).collect();
+        let pairs = log.iter().zip(&log[1..]);
+        let data = pairs.filter_map(|(wire, next)| match (wire, next) {
+            (Wire::Command(command), Wire::Data(data)) if commands.contains(command) => Some(data.clone()),
+            _ => None,
+        });
+        data.collect()
+    }
+
+    #[test]
+    fn a_glass_begins_where_mipidsi_says() {
+        for quarters in 0..4 {
+            let setup =
+                PanelSetup { quarters, size: Some((135, 240)), offset: Some((52, 40)), ..PanelSetup::default() };
+            let glass = Glass::of::<ST7789>().rotated(Rotation::Deg90).inverted().fitted(&setup);
+            let wires = Wires::default();
+            let mut panel = lcd(&wires);
+            let builder = glass.prepare(Builder::new(ST7789, panel.interface()));
+            let mut display = builder.init(&mut Instantly).unwrap();
+            assert!(wires.log.take().contains(&Wire::Command(0x21)), "inverted");
+            assert_eq!(display.bounding_box().size, glass.picture());
+            display.set_pixel(3, 5, Rgb565::new(0, 0, 0)).unwrap();
+            let expected = told(&wires, &[SET_COLUMNS, SET_ROWS]);
+            let (x, y) = glass.origin();
+            assert_eq!(expected, [range(x, 3, 1).to_vec(), range(y, 5, 1).to_vec()], "{quarters} quarter turns");
+        }
+    }
+
+    #[test]
+    fn a_setup_changes_what_it_names() {
+        let own = Glass::of::<ST7789>().sized(240, 240).rotated(Rotation::Deg270).inverted();
+        assert_eq!(own.fitted(&PanelSetup::default()), own);
+        let other = own.fitted(&PanelSetup::parse("rotate=180 invert bgr size=240x280 offset=0,20"));
+        let expected = Glass::of::<ST7789>().sized(240, 280).rotated(Rotation::Deg90).bgr();
+        assert_eq!(other, Glass { offset: (0, 20), ..expected });
+        assert_eq!((own.picture(), other.picture()), (Size::new(240, 240), Size::new(280, 240)));
+    }
+
+    #[test]
+    fn a_glass_beyond_the_memory_is_refused() {
+        let wires = Wires::default();
+        let mut panel = lcd(&wires);
+        let glass = Glass::of::<ST7789>().fitted(&PanelSetup::parse("offset=1,0"));
+        assert!(glass.prepare(Builder::new(ST7789, panel.interface())).init(&mut Instantly).is_err());
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! | [`clock`] | time, by the processor's cycle counter where it has one (Cortex-M0 has none) |
 //! | [`fault`] | what happens where nothing can go on: the board starts anew |
 //! | [`lcd`] | colour panels on SPI, fed by DMA |
-//! | [`oled`] | an SSD1306 that may be missing, or come later |
+//! | [`oled`] | an SSD1306 or SH1106 that may be missing, or come later |
 //!
 //! Panic handler and hard fault come with it, on a chip; the tests run on the host.
 

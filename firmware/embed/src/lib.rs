@@ -19,16 +19,19 @@ use std::path::{Path, PathBuf};
 /// checked: a damaged model is for the device to report, which tests of its error screen rely on. What is missing fails
 /// the build with a sentence that says so.
 ///
-/// And what to show first: `Show::parse(env!("EDGEGEN_SHOW"))`, the words of that variable or none.
+/// And what to show first: `Show::parse(env!("EDGEGEN_SHOW"))`, and how the panel differs from the board's:
+/// `PanelSetup::parse(env!("EDGEGEN_PANEL"))`; the words of these variables, or none.
 pub fn model() {
     model_or("mnist-dcgan");
 }
 
 /// As [`model`], with another of the models in models/ where none is named.
 pub fn model_or(shipped: &str) {
-    println!("cargo::rerun-if-env-changed=EDGEGEN_SHOW");
-    let show = env::var("EDGEGEN_SHOW").unwrap_or_default();
-    println!("cargo::rustc-env=EDGEGEN_SHOW={}", show.split_whitespace().collect::<Vec<_>>().join(" "));
+    for name in ["EDGEGEN_SHOW", "EDGEGEN_PANEL"] {
+        println!("cargo::rerun-if-env-changed={name}");
+        let words = env::var(name).unwrap_or_default();
+        println!("cargo::rustc-env={name}={}", words.split_whitespace().collect::<Vec<_>>().join(" "));
+    }
     println!("cargo::rerun-if-env-changed=EDGEGEN_MODEL");
     let named = env::var_os("EDGEGEN_MODEL").map(PathBuf::from);
     match find(named, shipped) {

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
+use edgegen_app::PanelSetup;
 use serde::{Deserialize, Serialize};
 
 use crate::cpu::Cpu;
@@ -99,12 +100,77 @@ pub struct Panel {
     pub height: u32,
     /// Its colours.
     pub colors: PanelColors,
+    /// Columns and rows of its controller's memory, where the firmware takes a [`PanelSetup`].
+    pub memory: Option<[u16; 2]>,
     /// Pin of the panel, pin of the board.
     #[serde(default)]
     pub wiring: Vec<[String; 2]>,
+    /// How it differs from the panel of `board.toml`: see [`Panel::fitted`].
+    #[serde(skip)]
+    pub setup: PanelSetup,
 }
 
 impl Panel {
+    /// This panel with `setup`: its size is that of the picture then.
+    ///
+    /// # Errors
+    ///
+    /// When its firmware takes no setup, or its controller cannot do it: says what it can.
+    pub fn fitted(&self, setup: PanelSetup) -> Result<Self> {
+        if setup == PanelSetup::default() {
+            return Ok(self.clone());
+        }
+        let Some(memory) = self.memory else {
+            bail!(
+                "the panel {} is as it is: --rotate, --invert, --bgr, --size and --offset are for panels with an ST7789, ILI9341, \
+                 SSD1306 or SH1106 (see `edgegen boards`)",
+                self.name
+            )
+        };
+        let binary = self.colors == PanelColors::Binary;
+        ensure!(
+            !binary || !setup.bgr && setup.size.is_none() && setup.offset.is_none_or(|(_, row)| row == 0),
+            "the panel {} is black and white, of {}×{}: it takes --rotate, --invert and --offset COLUMN,0, found --{setup_words}",
+            self.name,
+            self.width,
+            self.height,
+            setup_words = if setup.bgr {
+                "bgr"
+            } else if setup.size.is_some() {
+                "size"
+            } else {
+                "offset with a row"
+            }
+        );
+        let (mut width, mut height) = (self.width, self.height);
+        // A board may have its panel on its side; size and offset are as the controller counts.
+        let lies = !binary && (width > height) != (memory[0] > memory[1]) && width != height;
+        let own = if lies { (height, width) } else { (width, height) };
+        let size = setup.size.map_or(own, |(columns, rows)| (columns.into(), rows.into()));
+        let offset = setup.offset.map_or((0, 0), |(column, row)| (column.into(), row.into()));
+        let inside = |size: u32, offset: u32, memory: u16| size > 0 && size + offset <= memory.into();
+        ensure!(
+            inside(size.0, offset.0, memory[0]) && inside(size.1, offset.1, memory[1]),
+            "the memory behind the panel {} has {}×{} pixels, in which {}×{} from column {} and row {} do not lie: {}",
+            self.name,
+            memory[0],
+            memory[1],
+            size.0,
+            size.1,
+            offset.0,
+            offset.1,
+            match binary {
+                true => "if the module has columns beside its glass, it is --panel sh1106",
+                false => "give --size and --offset as its data sheet has them, columns first with the connector below",
+            }
+        );
+        (width, height) = if lies { (size.1, size.0) } else { size };
+        if setup.quarters % 2 == 1 {
+            (width, height) = (height, width);
+        }
+        Ok(Self { width, height, setup, ..self.clone() })
+    }
+
     /// Its size and colours, for the simulated panel.
     pub fn spec(&self) -> PanelSpec {
         PanelSpec { width: self.width, height: self.height, colors: self.colors }
@@ -273,6 +339,7 @@ pub(crate) mod tests {
         width = 320
         height = 240
         colors = "rgb565"
+        memory = [240, 320]
         wiring = [["SCK", "GP18"]]
 
         [[panel]]
@@ -281,6 +348,7 @@ pub(crate) mod tests {
         width = 128
         height = 64
         colors = "binary"
+        memory = [128, 64]
 
         [flash_by]
         probe = true
@@ -302,6 +370,53 @@ pub(crate) mod tests {
         }
         let error = find("pico9").unwrap_err().to_string();
         assert!(error.starts_with("there is no board pico9") && error.contains("lm3s6965evb"), "{error}");
+    }
+
+    #[test]
+    fn a_fitted_panel_has_the_size_of_its_picture() {
+        let board = pico();
+        let size = |panel: &str, words: &str| {
+            let panel = board.panel(Some(panel)).unwrap().fitted(PanelSetup::parse(words)).unwrap();
+            (panel.width, panel.height)
+        };
+        assert_eq!(size("st7789", ""), (320, 240));
+        assert_eq!(size("st7789", "rotate=180 invert bgr"), (320, 240));
+        assert_eq!(size("st7789", "rotate=270"), (240, 320));
+        // 135 columns and 240 rows, lying on their side as the board has its own.
+        assert_eq!(size("st7789", "size=135x240 offset=52,40"), (240, 135));
+        assert_eq!(size("st7789", "size=135x240 offset=52,40 rotate=90"), (135, 240));
+        assert_eq!(size("ssd1306", "rotate=90 invert"), (64, 128));
+    }
+
+    #[test]
+    fn what_a_panel_cannot_is_refused() {
+        let board = pico();
+        let refused = |panel: &Panel, words: &str| panel.fitted(PanelSetup::parse(words)).unwrap_err().to_string();
+        let lcd = board.panel(Some("st7789")).unwrap();
+        for (words, place) in [
+            ("offset=2,1", "240×320 from column 2 and row 1"),
+            ("size=241x2", "241×2 from column 0"),
+            ("size=0x5", "0×5 from"),
+            ("size=320x240", "320×240 from"),
+        ] {
+            let error = refused(lcd, words);
+            assert!(
+                error.starts_with("the memory behind the panel st7789 has 240×320 pixels") && error.contains(place),
+                "{error}"
+            );
+        }
+        let oled = board.panel(Some("ssd1306")).unwrap();
+        for (words, found) in [("bgr", "--bgr"), ("size=128x32", "--size"), ("offset=0,1", "--offset with a row")] {
+            let error = refused(oled, words);
+            assert!(
+                error.contains("takes --rotate, --invert and --offset COLUMN,0") && error.ends_with(found),
+                "{error}"
+            );
+        }
+        // All 128 columns are seen already.
+        assert!(refused(oled, "offset=2,0").ends_with("it is --panel sh1106"));
+        let leds = Panel { memory: None, name: "leds".into(), ..oled.clone() };
+        assert!(refused(&leds, "invert").starts_with("the panel leds is as it is"));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use edgegen_app::caption::Layout;
 use edgegen_app::image::most_images;
-use edgegen_app::{Act, Pair, Show, scatter};
+use edgegen_app::{Act, Pair, PanelSetup, Show, scatter};
 use edgegen_runtime::Model;
 use embedded_graphics::geometry::{Point, Size};
 use embedded_graphics::primitives::Rectangle;
@@ -24,6 +24,8 @@ use crate::photo::to_png;
 use crate::qemu::Boot;
 use crate::report::Ending;
 use crate::spec::{PanelColors, PanelSpec};
+use crate::ssd1306::Controller;
+use crate::st7789::Glass;
 use crate::{qemu, raspi, rp2040, stage};
 
 /// What to look at.
@@ -131,8 +133,11 @@ pub fn run(model: &Path, board: &Board, panel: &Panel, cpu: Cpu, scene: Scene<'_
 /// Until the gallery is complete and stays, or for three seconds of an act that never rests.
 fn on_rp2040(firmware: &Firmware, panel: &Panel, scene: Scene<'_>) -> Result<Seen> {
     let on_board = match panel.colors {
-        PanelColors::Binary => rp2040::Panel::Ssd1306 { plugged: 0.0 },
-        _ => rp2040::Panel::St7789,
+        PanelColors::Binary => {
+            let controller = if panel.name == "sh1106" { Controller::Sh1106 } else { Controller::Ssd1306 };
+            rp2040::Panel::Oled { controller, quarters: (4 - panel.setup.quarters) % 4, plugged: 0.0 }
+        }
+        _ => rp2040::Panel::St7789(glass(&panel.setup)),
     };
     let rests = matches!(Show::parse(&scene.words()).act, Act::Gallery | Act::Picture(_));
     // A complete gallery stays for five seconds; one image takes less than two.
@@ -140,6 +145,19 @@ fn on_rp2040(firmware: &Firmware, panel: &Panel, scene: Scene<'_>) -> Result<See
     let boot = rp2040::Boot { panel: on_board, press: None, quiet, seconds };
     let shot = rp2040::boot(&firmware.elf(), boot)?;
     Ok(Seen { stack_bytes: Some(shot.stack_bytes), ..seen(&shot.picture, shot.text)? })
+}
+
+/// The panel that a setup is right for, as a person holds it who built it in that way.
+fn glass(setup: &PanelSetup) -> Glass {
+    let own = Glass::LANDSCAPE;
+    Glass {
+        size: setup.size.map_or(own.size, <[u16; 2]>::from),
+        offset: setup.offset.map_or(own.offset, <[u16; 2]>::from),
+        // Its picture is turned clockwise: held upright, the glass is turned the other way.
+        quarters: (own.quarters + 4 - setup.quarters) % 4,
+        inverse: own.inverse != setup.invert,
+        bgr: own.bgr != setup.bgr,
+    }
 }
 
 /// Until two photos in a row are the same, and show something.

@@ -45,6 +45,7 @@ impl Firmware {
     }
 
     /// [`Firmware::build`] for a board that runs the show, with words for `edgegen_app::Show::parse`: what it shows first.
+    /// The panel may be one that was [fitted](Panel::fitted).
     ///
     /// # Errors
     ///
@@ -66,9 +67,9 @@ impl Firmware {
         let embedded = keep(&root.join("target/models"), &bytes).context("could not keep a copy of the model")?;
         let mut build = cpu.cargo(&board.folder())?;
         build.args(["build", "--release", "--quiet", "--target", target]).env("EDGEGEN_MODEL", &embedded);
-        build.env("EDGEGEN_SHOW", show);
+        build.env("EDGEGEN_SHOW", show).env("EDGEGEN_PANEL", panel.setup.to_string());
         // The first panel is what a board's crate has without features.
-        if board.panels.first() != Some(panel) {
+        if board.panels.first().is_none_or(|first| first.name != panel.name) {
             build.args(["--no-default-features", "--features", &panel.name]);
         }
         let output = build.output().context("could not start firmware/arm")?;

@@ -56,7 +56,8 @@ mod qmp;
 
 pub use boards::Board;
 pub use cpu::Cpu;
-pub use edgegen_app::scatter;
+pub use edgegen_app::setup::pair;
+pub use edgegen_app::{PanelSetup, scatter};
 pub use photo::{difference, panel_levels, photo_levels, picture_difference};
 pub use report::Report;
 pub use spec::{PanelColors, PanelSpec};

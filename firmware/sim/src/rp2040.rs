@@ -12,18 +12,22 @@ use anyhow::{Context, Result, bail, ensure};
 use image::RgbImage;
 
 use crate::folder::root;
-use crate::ssd1306::Ssd1306;
-use crate::st7789::{Mounting, St7789};
+use crate::ssd1306::{Controller, Oled};
+use crate::st7789::{Glass, St7789, turned};
 
 const NODE: &str = "node";
 
 /// A panel on the board.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Panel {
-    /// Pico Display Pack 2.0, on SPI0.
-    St7789,
+    /// An ST7789 on SPI0, [`Glass::LANDSCAPE`] as on the Pico Display Pack 2.0.
+    St7789(Glass),
     /// A 128×64 OLED module on I2C0, plugged in after so many seconds.
-    Ssd1306 {
+    Oled {
+        /// What drives it.
+        controller: Controller,
+        /// How often it was turned by a quarter, clockwise, when it was built in.
+        quarters: u8,
         /// Of the chip's time.
         plugged: f64,
     },
@@ -105,8 +109,8 @@ pub fn boot(elf: &Path, boot: Boot) -> Result<Shot> {
         command.args(value.into_iter().flat_map(|seconds| [option.to_owned(), seconds.to_string()]));
     }
     match boot.panel {
-        Panel::St7789 => &mut command,
-        Panel::Ssd1306 { plugged } => command.args(["--plugged", &plugged.to_string()]),
+        Panel::St7789(_) => &mut command,
+        Panel::Oled { plugged, .. } => command.args(["--plugged", &plugged.to_string()]),
         Panel::StuckBus => command.arg("--stuck"),
     };
     let output = command.stdin(Stdio::null()).output().with_context(|| format!("could not start {NODE}"))?;
@@ -133,7 +137,8 @@ pub fn boot(elf: &Path, boot: Boot) -> Result<Shot> {
 
 /// What a person sees on the panel after what was recorded; `run.mjs` says how.
 fn picture(panel: Panel, words: impl Iterator<Item = u16>) -> RgbImage {
-    let (mut tft, mut oled) = (St7789::new(), Ssd1306::new());
+    let controller = if let Panel::Oled { controller, .. } = panel { controller } else { Controller::Ssd1306 };
+    let (mut tft, mut oled) = (St7789::new(), Oled::new(controller));
     for word in words {
         let byte = word as u8;
         match word >> 8 {
@@ -145,8 +150,9 @@ fn picture(panel: Panel, words: impl Iterator<Item = u16>) -> RgbImage {
         }
     }
     match panel {
-        Panel::St7789 => tft.picture(Mounting::Landscape),
-        Panel::Ssd1306 { .. } | Panel::StuckBus => oled.picture(),
+        Panel::St7789(glass) => tft.picture(glass),
+        Panel::Oled { quarters, .. } => turned(oled.picture(), quarters),
+        Panel::StuckBus => oled.picture(),
     }
 }
 

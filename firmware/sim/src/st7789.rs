@@ -5,7 +5,7 @@
 //! mistakes it is there to show. Of the many settings of voltages and timing it knows none; a command that it does not know is
 //! passed over with its parameters.
 
-use image::{Rgb, RgbImage};
+use image::{Rgb, RgbImage, imageops};
 
 /// Columns of the glass, with the connector below.
 pub const COLUMNS: u16 = 240;
@@ -24,13 +24,26 @@ mod madctl {
     pub const BGR: u8 = 1 << 3;
 }
 
-/// How a panel is built into a device, and so which way up a person sees it.
+/// What is in front of the controller, and which way up a person sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mounting {
-    /// The connector below: 240 wide, 320 high.
-    Portrait,
+pub struct Glass {
+    /// Columns and rows, with the connector below.
+    pub size: [u16; 2],
+    /// Column and row of the memory that it begins with.
+    pub offset: [u16; 2],
+    /// How often it was turned by a quarter, clockwise, when it was built in.
+    pub quarters: u8,
+    /// Made for inverted drive (IPS): its colours are right with INVON, and the opposite without.
+    pub inverse: bool,
+    /// Blue where the controller has red.
+    pub bgr: bool,
+}
+
+impl Glass {
+    /// All of the memory, upright, as modules with this controller are: 240 wide, 320 high.
+    pub const PORTRAIT: Self = Self { size: [COLUMNS, ROWS], offset: [0, 0], quarters: 0, inverse: true, bgr: false };
     /// The connector at the right, as on the Pico Display Pack 2.0: 320 wide, 240 high.
-    Landscape,
+    pub const LANDSCAPE: Self = Self { quarters: 3, ..Self::PORTRAIT };
 }
 
 /// The panel.
@@ -145,32 +158,32 @@ impl St7789 {
 
     /// What a person sees, one picture pixel for each panel pixel: the memory if the panel is awake and on, else black.
     ///
-    /// The glass of these panels is made for inverted drive (IPS), so its colours are right with INVON; without, they are
-    /// the opposite. Five and six bits become
-    /// eight as the nearest part of 255.
-    pub fn picture(&self, mounting: Mounting) -> RgbImage {
-        let (width, height) = match mounting {
-            Mounting::Portrait => (COLUMNS, ROWS),
-            Mounting::Landscape => (ROWS, COLUMNS),
-        };
-        RgbImage::from_fn(u32::from(width), u32::from(height), |x, y| {
-            let (x, y) = (x as usize, y as usize);
-            let (column, row) = match mounting {
-                Mounting::Portrait => (x, y),
-                // Turned a quarter to the left: what was at the right is on top.
-                Mounting::Landscape => (usize::from(COLUMNS) - 1 - y, x),
-            };
+    /// Five and six bits become eight as the nearest part of 255.
+    pub fn picture(&self, glass: Glass) -> RgbImage {
+        let upright = RgbImage::from_fn(glass.size[0].into(), glass.size[1].into(), |x, y| {
+            let (column, row) = (x as usize + usize::from(glass.offset[0]), y as usize + usize::from(glass.offset[1]));
             if !self.awake || !self.on {
                 return Rgb([0; 3]);
             }
             let color = self.memory[row * usize::from(COLUMNS) + column];
-            let color = if self.inverted { color } else { !color };
+            let color = if self.inverted == glass.inverse { color } else { !color };
             let [mut r, mut b] = [wide(color >> 11, 31), wide(color & 31, 31)];
-            if self.madctl & madctl::BGR != 0 {
+            if (self.madctl & madctl::BGR != 0) != glass.bgr {
                 std::mem::swap(&mut r, &mut b);
             }
             Rgb([r, wide(color >> 5 & 63, 63), b])
-        })
+        });
+        turned(upright, glass.quarters)
+    }
+}
+
+/// A picture after so many quarter turns, clockwise.
+pub(crate) fn turned(picture: RgbImage, quarters: u8) -> RgbImage {
+    match quarters % 4 {
+        0 => picture,
+        1 => imageops::rotate90(&picture),
+        2 => imageops::rotate180(&picture),
+        _ => imageops::rotate270(&picture),
     }
 }
 
@@ -227,13 +240,13 @@ mod tests {
     #[test]
     fn dark_until_awake_and_on() {
         let mut panel = St7789::new();
-        assert_eq!(lit(&panel.picture(Mounting::Portrait)), []);
+        assert_eq!(lit(&panel.picture(Glass::PORTRAIT)), []);
         send(&mut panel, 0x29, &[]);
-        assert_eq!(lit(&panel.picture(Mounting::Portrait)), []);
+        assert_eq!(lit(&panel.picture(Glass::PORTRAIT)), []);
         send(&mut panel, 0x11, &[]);
-        assert_eq!(lit(&panel.picture(Mounting::Portrait)).len(), 240 * 320);
+        assert_eq!(lit(&panel.picture(Glass::PORTRAIT)).len(), 240 * 320);
         send(&mut panel, 0x01, &[]);
-        assert_eq!(lit(&panel.picture(Mounting::Portrait)), []);
+        assert_eq!(lit(&panel.picture(Glass::PORTRAIT)), []);
     }
 
     #[test]
@@ -241,12 +254,12 @@ mod tests {
         let mut panel = started(0);
         window(&mut panel, [10, 11], [20, 21]);
         send(&mut panel, 0x2C, &[RED, RED, RED].concat());
-        assert_eq!(lit(&panel.picture(Mounting::Portrait)), [(10, 20), (11, 20), (10, 21)]);
+        assert_eq!(lit(&panel.picture(Glass::PORTRAIT)), [(10, 20), (11, 20), (10, 21)]);
         // Goes on where it was; then from the start again.
         send(&mut panel, 0x3C, &[RED, [0, 0]].concat());
-        assert_eq!(lit(&panel.picture(Mounting::Portrait)), [(11, 20), (10, 21), (11, 21)]);
+        assert_eq!(lit(&panel.picture(Glass::PORTRAIT)), [(11, 20), (10, 21), (11, 21)]);
         send(&mut panel, 0x2C, &RED);
-        assert_eq!(lit(&panel.picture(Mounting::Portrait)).len(), 4);
+        assert_eq!(lit(&panel.picture(Glass::PORTRAIT)).len(), 4);
     }
 
     #[test]
@@ -266,7 +279,7 @@ mod tests {
             let last = if bits & 0x20 == 0 { [239, 319] } else { [319, 239] };
             window(&mut panel, [0, last[0]], [0, last[1]]);
             send(&mut panel, 0x2C, &[RED, RED].concat());
-            assert_eq!(lit(&panel.picture(Mounting::Portrait)), expected, "{bits:#x}");
+            assert_eq!(lit(&panel.picture(Glass::PORTRAIT)), expected, "{bits:#x}");
         }
     }
 
@@ -275,9 +288,24 @@ mod tests {
         let mut panel = started(0x70);
         window(&mut panel, [5, 6], [7, 7]);
         send(&mut panel, 0x2C, &[RED, RED].concat());
-        let picture = panel.picture(Mounting::Landscape);
+        let picture = panel.picture(Glass::LANDSCAPE);
         assert_eq!(picture.dimensions(), (320, 240));
         assert_eq!(lit(&picture), [(5, 7), (6, 7)]);
+    }
+
+    #[test]
+    fn another_glass() {
+        let mut panel = started(0);
+        window(&mut panel, [52, 53], [41, 41]);
+        send(&mut panel, 0x2C, &[RED, RED].concat());
+        let glass = Glass { size: [135, 240], offset: [52, 40], ..Glass::PORTRAIT };
+        assert_eq!(panel.picture(glass).dimensions(), (135, 240));
+        assert_eq!(lit(&panel.picture(glass)), [(0, 1), (1, 1)]);
+        // What was below, on the left, is at the upper left after a quarter turn.
+        assert_eq!(lit(&panel.picture(Glass { quarters: 1, ..glass })), [(238, 0), (238, 1)]);
+        assert_eq!(lit(&panel.picture(Glass { quarters: 2, ..glass })), [(133, 238), (134, 238)]);
+        assert_eq!(panel.picture(Glass { bgr: true, ..glass }).get_pixel(0, 1).0, [0, 0, 255]);
+        assert_eq!(panel.picture(Glass { inverse: false, ..glass }).get_pixel(0, 1).0, [0, 255, 255]);
     }
 
     #[test]
@@ -286,7 +314,7 @@ mod tests {
             let mut panel = started(0);
             setup.iter().for_each(|(command, parameters)| send(&mut panel, *command, parameters));
             send(&mut panel, 0x2C, pixel);
-            panel.picture(Mounting::Portrait).get_pixel(0, 0).0
+            panel.picture(Glass::PORTRAIT).get_pixel(0, 0).0
         };
         assert_eq!(shown(&[], &RED), [255, 0, 0]);
         // 16 of 31, 32 of 63.
@@ -304,6 +332,6 @@ mod tests {
         let mut panel = started(0);
         window(&mut panel, [239, 242], [319, 400]);
         send(&mut panel, 0x2C, &[RED; 9].concat());
-        assert_eq!(lit(&panel.picture(Mounting::Portrait)), [(239, 319)]);
+        assert_eq!(lit(&panel.picture(Glass::PORTRAIT)), [(239, 319)]);
     }
 }

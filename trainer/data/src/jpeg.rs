@@ -1,7 +1,10 @@
 //! JPEG files, whole or refused.
 //!
 //! The decoder is the one that the crate `image` has, asked for here by itself because `image` asks it to make something of
-//! every file: where data are missing or damaged it fills the rest with grey and says nothing.
+//! every file: where data are missing or damaged it fills the rest with grey and says nothing. So does this decoder where an
+//! end marker comes too soon; what finds that is a second look, with more data before the marker ([`reads_on`]).
+
+use std::iter::successors;
 
 use anyhow::{Result, anyhow, bail, ensure};
 use image::metadata::Orientation;
@@ -16,14 +19,29 @@ use zune_jpeg::JpegDecoder;
 /// # Errors
 /// If it is damaged or cut, with the reason.
 pub fn decode(bytes: &[u8], most: u64) -> Result<(DynamicImage, Orientation)> {
-    if let Some(fault) = fault(bytes) {
-        bail!("{fault}");
-    }
-    match attempt(bytes, most, true) {
+    let end = whole(bytes).map_err(|fault| anyhow!("{fault}"))?;
+    let (image, orientation) = match attempt(bytes, most, true) {
         // Harmless, and in files of some cameras.
-        Err(error) if error.to_string().contains("Extra bytes between headers") => attempt(bytes, most, false),
-        other => other,
+        Err(error) if error.to_string().contains("Extra bytes between headers") => attempt(bytes, most, false)?,
+        other => other?,
+    };
+    if reads_on(bytes, end, &image, most) {
+        bail!("it is cut: its picture ends before its end marker");
     }
+    Ok((image, orientation))
+}
+
+/// Whether a decoder would read on where the end marker is, which it does only while pixels are missing: then a file with
+/// more data before the marker is another picture, or none. It takes as long as decoding.
+fn reads_on(bytes: &[u8], end: usize, image: &DynamicImage, most: u64) -> bool {
+    // So many that some of them are seen in any picture: a white one hides what would make it whiter.
+    const MORE: usize = 64;
+    // Without order (3 generates the integers modulo 257), unlike the zeros that a decoder reads where there is nothing;
+    // 255 would begin a marker.
+    let more = successors(Some(221), |value| Some(value * 3 % 257)).map(|value: u16| value.min(254) as u8);
+    let more: Vec<u8> = more.take(MORE).collect();
+    let (before, after) = bytes.split_at(end);
+    !attempt(&[before, &more, after].concat(), most, false).is_ok_and(|(other, _)| other == *image)
 }
 
 fn attempt(bytes: &[u8], most: u64, strict: bool) -> Result<(DynamicImage, Orientation)> {
@@ -50,9 +68,9 @@ fn attempt(bytes: &[u8], most: u64, strict: bool) -> Result<(DynamicImage, Orien
     Ok((image, orientation.unwrap_or(Orientation::NoTransforms)))
 }
 
-/// Why the file is not whole, if it is not: scans follow each other up to an end marker (ITU-T T.81, B.1 and B.2).
-fn fault(bytes: &[u8]) -> Option<&'static str> {
-    const CUT: Option<&str> = Some("it is cut: its end marker is missing");
+/// Where the end marker of a whole file is, or why it is not: scans follow each other up to an end marker (ITU-T T.81, B.1 and B.2).
+fn whole(bytes: &[u8]) -> Result<usize, &'static str> {
+    const CUT: Result<usize, &str> = Err("it is cut: its end marker is missing");
     let mut at = 2;
     let mut scans = 0;
     loop {
@@ -61,13 +79,14 @@ fn fault(bytes: &[u8]) -> Option<&'static str> {
             return CUT;
         };
         at += skipped;
+        let marker = at;
         while bytes.get(at) == Some(&0xff) {
             at += 1;
         }
         match bytes.get(at) {
             None => return CUT,
-            Some(0xd9) if scans > 0 => return None,
-            Some(0xd9) => return Some("it ends before its picture begins"),
+            Some(0xd9) if scans > 0 => return Ok(marker),
+            Some(0xd9) => return Err("it ends before its picture begins"),
             // Stuffed bytes and restarts belong to the scan.
             Some(0x00 | 0x01 | 0xd0..=0xd8) => at += 1,
             Some(&code) => {
@@ -82,7 +101,7 @@ fn fault(bytes: &[u8]) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use image::ImageFormat;
+    use image::{ImageFormat, imageops};
     use std::io::Cursor;
 
     fn file(format: impl Fn(RgbImage) -> DynamicImage) -> Vec<u8> {
@@ -114,15 +133,54 @@ mod tests {
     #[test]
     fn a_cut_file_is_not_whole() {
         let file = file(DynamicImage::from);
-        assert_eq!(fault(&file), None);
+        assert_eq!(whole(&file), Ok(file.len() - 2));
         for length in [2, 3, 20, file.len() / 2, file.len() - 3, file.len() - 1] {
-            assert!(fault(&file[..length]).is_some(), "{length} of {}", file.len());
+            assert!(whole(&file[..length]).is_err(), "{length} of {}", file.len());
         }
         // Space that a broken download had set aside.
         let mut zeros = file[..file.len() / 2].to_vec();
         zeros.resize(file.len(), 0);
-        assert!(fault(&zeros).is_some());
+        assert!(whole(&zeros).is_err());
         // What cameras append.
-        assert_eq!(fault(&[&file[..], b"trailer"].concat()), None);
+        assert!(whole(&[&file[..], b"trailer"].concat()).is_ok());
+    }
+
+    /// The end marker behind a part of the file.
+    fn ended(file: &[u8], length: usize) -> Vec<u8> {
+        [&file[..length], &[0xff, 0xd9]].concat()
+    }
+
+    #[test]
+    fn an_end_marker_does_not_make_half_a_file_whole() {
+        let wide = |picture: RgbImage| imageops::resize(&picture, 200, 100, imageops::FilterType::Triangle);
+        for file in [
+            file(DynamicImage::from),
+            file(|picture| DynamicImage::from(picture).into_luma8().into()),
+            file(|picture| wide(picture).into()),
+        ] {
+            assert!(decode(&file, 1 << 20).is_ok());
+            let scan = file.windows(2).rposition(|bytes| bytes == [0xff, 0xda]).unwrap() + 14;
+            // Without the last few blocks it may still pass for whole.
+            let most =
+                if decode(&file, 1 << 20).unwrap().0.width() < 200 { file.len() - 4 } else { file.len() * 97 / 100 };
+            for length in (scan..most).step_by(11) {
+                let Err(error) = decode(&ended(&file, length), 1 << 20) else { panic!("{length} of {}", file.len()) };
+                let error = error.to_string();
+                assert!(error.starts_with("it is cut") || error.contains("damaged"), "{length}: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_even_picture_is_whole() {
+        for size in [[70, 50], [300, 200]] {
+            let white = DynamicImage::from(RgbImage::from_pixel(size[0], size[1], image::Rgb([255; 3])));
+            let mut file = Cursor::new(Vec::new());
+            white.write_to(&mut file, ImageFormat::Jpeg).unwrap();
+            let file = file.into_inner();
+            let whole = decode(&file, 1 << 20).unwrap().0;
+            assert!(whole == white);
+            assert!(decode(&ended(&file, file.len() - 6), 1 << 20).is_err());
+        }
     }
 }

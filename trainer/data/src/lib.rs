@@ -46,5 +46,5 @@ pub use decode::{Picture, open, over};
 pub use find::{File, Found, find};
 pub use fit::{fit_dataset, fit_image, select};
 pub use natural::natural;
-pub use pipeline::{Prepared, Progress, load_picture, prepare};
+pub use pipeline::{Interrupted, Prepared, Progress, load_picture, prepare};
 pub use sheet::contact_sheet;

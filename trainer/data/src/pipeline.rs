@@ -1,9 +1,10 @@
 //! The stages in a row: find, decide, decode and fit over all cores, check, cache.
 
+use std::fmt;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use rayon::prelude::*;
 
 use crate::account::ClassCount;
@@ -19,6 +20,18 @@ const CACHED_FROM: u64 = 1 << 20;
 
 /// Called with the number of files that are done, and of all; `false` ends the work.
 pub type Progress<'a> = &'a (dyn Fn(usize, usize) -> bool + Sync);
+
+/// The error of work that [`Progress`] has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Interrupted;
+
+impl fmt::Display for Interrupted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("interrupted while images were read; nothing was written")
+    }
+}
+
+impl std::error::Error for Interrupted {}
 
 /// A data set, and its account.
 #[derive(Clone, Debug)]
@@ -205,7 +218,7 @@ fn decoded(
             progress(done.fetch_add(1, Ordering::Relaxed) + 1, total).then_some(fitted)
         })
         .collect();
-    let outcomes = outcomes.context("interrupted while images were read; nothing was written")?;
+    let outcomes = outcomes.ok_or(Interrupted)?;
 
     let mut bad: Vec<[String; 2]> =
         bad.into_iter().map(|(path, reason)| [path.display().to_string(), reason]).collect();

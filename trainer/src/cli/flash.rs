@@ -10,6 +10,7 @@ use edgegen_sim::{Board, boards, emulator, scatter};
 
 use super::fit::{Fit, pack_for};
 use super::pictures::Pictures;
+use super::setup::Setup;
 use super::sim::act;
 use super::source::read_any_model;
 use super::{Console, Ending, bytes, classes};
@@ -45,11 +46,13 @@ pub struct Args {
     dry_run: bool,
     #[command(flatten)]
     pictures: Pictures,
+    #[command(flatten)]
+    setup: Setup,
 }
 
 pub fn run(args: &Args, console: Console) -> Result<Ending> {
     let board = boards::find(&args.board)?;
-    let panel = board.panel(args.panel.as_deref())?;
+    let panel = &board.panel(args.panel.as_deref())?.fitted(args.setup.panel())?;
     let file = args.pictures.complete(read_any_model(&args.model)?)?;
     let model = Model::parse_any(file.bytes())?;
     let mode = classes::act(&model, args.mode.as_deref())?;
@@ -95,6 +98,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     let value = serde_json::json!({
         "board": board.name,
         "panel": panel.name,
+        "setup": panel.setup.to_string(),
         "packing": fit.packing,
         "flash": [program.flash_bytes, board.flash],
         "ram": [program.ram_bytes, board.ram],

@@ -21,6 +21,7 @@ mod latents;
 mod pictures;
 mod play;
 mod sample;
+mod setup;
 mod sim;
 mod source;
 mod table;
@@ -139,9 +140,11 @@ pub fn main() -> ExitCode {
         Ok(Ending::Done) => ExitCode::SUCCESS,
         Ok(Ending::Interrupted) => ExitCode::from(interrupt::code()),
         Err(error) => {
+            // Work that a signal ended, and that has nothing to save, comes back as an error.
+            let interrupted = error.is::<edgegen_data::Interrupted>();
             // `{:#}` is the chain of causes in one line.
             stderr::line(&format!("error: {error:#}"));
-            ExitCode::FAILURE
+            if interrupted { ExitCode::from(interrupt::code()) } else { ExitCode::FAILURE }
         }
     }
 }

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use anyhow::{Result, ensure};
 use edgegen_runtime::Model;
 use edgegen_sim::emulator::{Scene, Seen, simulate};
-use edgegen_sim::{Cpu, PanelSpec, boards, scatter};
+use edgegen_sim::{Cpu, PanelSetup, PanelSpec, boards, scatter};
 
 use super::pictures::Pictures;
+use super::setup::Setup;
 use super::source::{emulate, read_any_model, read_model};
 use super::{Console, Ending, bytes, classes, grouped, table};
 use crate::{files, images};
@@ -41,6 +42,8 @@ pub struct Args {
     photo: Option<PathBuf>,
     #[command(flatten)]
     pictures: Pictures,
+    #[command(flatten)]
+    setup: Setup,
 }
 
 /// No board.
@@ -75,10 +78,14 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     let scene = Scene { seed: args.seed, act: act.as_deref() };
     let seen = if args.board == HOST {
         ensure!(args.panel.is_none(), "expected a board beside --panel, found none: add --board");
+        ensure!(
+            args.setup.panel() == PanelSetup::default(),
+            "expected a board beside --rotate, --invert, --bgr, --size or --offset, found none: add --board"
+        );
         simulate(file(read_model(&args.model)?)?.bytes(), PanelSpec::OLED, scene)?
     } else {
         let board = boards::find(&args.board)?;
-        let panel = board.panel(args.panel.as_deref())?;
+        let panel = &board.panel(args.panel.as_deref())?.fitted(args.setup.panel())?;
         let cpu = board.cpu(args.cpu)?;
         if args.simulate || !board.emulator.boots() {
             console.say(&format!("the app on a simulated panel, {}", panel.title));

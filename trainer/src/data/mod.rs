@@ -46,7 +46,7 @@ pub use catalogue::{DatasetInfo, RawFile, cache_folder, list};
 pub use edgegen_data::{Account, Dataset, Progress, Split, contact_sheet, fit_image, shared_images};
 pub use fetch::{FetchOptions, fetch};
 pub use glyphs::glyphs;
-pub use pairs::{EDGES, EDGES_SOURCE, Pairs, load_pairs};
+pub use pairs::{Pairs, load_pairs};
 pub use plane::Plane;
 pub use source::Source;
 pub use stacked::{NAME as STACKED, SOURCE as STACKED_SOURCE};
@@ -62,7 +62,12 @@ pub fn plain_name(name: &str) -> &str {
 
 /// Whether a name is that of a set of edgegen's own whose images come in pairs.
 pub fn has_pairs(name: &str) -> bool {
-    pairs::made(plain_name(name)).is_some() && !Path::new(name).exists()
+    own_set(name).is_some_and(|name| pairs::made(name).is_some())
+}
+
+/// The known set that `name` means here; none where it is a path, also one of the same name.
+pub fn own_set(name: &str) -> Option<&str> {
+    (name.starts_with(SET) || !Path::new(name).exists()).then(|| plain_name(name))
 }
 
 /// Loads the training images that `config` tells of, fitted to its size and channels, at most `limit` of them.
@@ -99,8 +104,8 @@ pub fn read(config: &DataConfig, split: Split, progress: Progress<'_>) -> Result
 pub fn prepare(config: &DataConfig, split: Split, progress: Progress<'_>) -> Result<edgegen_data::Prepared> {
     check_config(config)?;
     let name = &config.name;
-    let path = Path::new(name);
-    if path.exists() && !name.starts_with(SET) {
+    let Some(known) = own_set(name) else {
+        let path = Path::new(name);
         let cache = cache_folder().ok().map(|folder| folder.join("fitted"));
         let mut prepared = edgegen_data::prepare(path, split, config, cache.as_deref(), progress)?;
         if list().iter().any(|info| info.name == name) {
@@ -108,9 +113,9 @@ pub fn prepare(config: &DataConfig, split: Split, progress: Progress<'_>) -> Res
             prepared.account.notes.insert(0, note);
         }
         return Ok(prepared);
-    }
-    let dataset = named(plain_name(name), config, split)?;
-    let source = format!("{} (edgegen's own set of that name)", plain_name(name));
+    };
+    let dataset = named(known, config, split)?;
+    let source = format!("{known} (edgegen's own set of that name)");
     Ok(account(dataset, source, split))
 }
 
@@ -119,10 +124,9 @@ pub fn prepare(config: &DataConfig, split: Split, progress: Progress<'_>) -> Res
 /// # Errors
 /// As [`prepare`].
 pub fn look(config: &DataConfig, split: Split, progress: Progress<'_>) -> Result<edgegen_data::Prepared> {
-    let name = plain_name(&config.name);
-    if pairs::made(name).is_none() || (name == config.name && Path::new(name).exists()) {
+    let Some(name) = own_set(&config.name).filter(|name| pairs::made(name).is_some()) else {
         return prepare(config, split, progress);
-    }
+    };
     let Pairs { inputs, targets, .. } = load_pairs(&DataConfig { name: name.to_owned(), ..config.clone() }, split)?;
     let [h, w, c] = targets.shape;
     let rows = inputs.images.chunks_exact(w * c).zip(targets.images.chunks_exact(w * c));
@@ -325,6 +329,21 @@ mod tests {
             assert!(load_split(&config, Split::Test).unwrap_err().to_string().contains("test"));
             assert!(load_or_glyphs(&config, &FetchOptions::default()).unwrap().1.is_none());
         }
+    }
+
+    #[test]
+    fn a_path_goes_before_a_set_of_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = folder.path().join("mnist");
+        assert_eq!(own_set("mnist"), Some("mnist"));
+        assert_eq!(own_set("set:mnist"), Some("mnist"));
+        let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        assert!(crate::judge::Judge::of_data(&project, "mnist").is_some());
+        std::fs::create_dir(&own).unwrap();
+        assert_eq!(own_set(own.to_str().unwrap()), None);
+        // A path has more than a name, so a folder of that very name is one beside which the program runs.
+        assert_eq!(crate::judge::Judge::of_data(&project, own.to_str().unwrap()), None);
+        assert_eq!(crate::judge::Judge::of_data(&project, "set:mnist-nowhere"), None);
     }
 
     #[test]

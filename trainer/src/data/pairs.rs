@@ -21,7 +21,7 @@ use edgegen_data::{find, fit_image, over, part, select};
 use super::{Dataset, Split, check_config};
 use crate::recipe::DataConfig;
 
-pub use made::{EDGES, EDGES_SOURCE};
+pub(super) use made::EDGES;
 pub(super) use made::{MADE, Made, made};
 
 /// Images of two kinds and of one shape.

@@ -16,8 +16,8 @@ use anyhow::{Result, ensure};
 use edgegen_data::{Account, Progress, part};
 
 use super::catalogue::{self, DatasetInfo};
-use super::pairs::{self, EDGES, EDGES_SOURCE, Pairs, load_pairs};
-use super::{Dataset, Split, load_split, plain_name, read};
+use super::pairs::{self, EDGES, Pairs, load_pairs};
+use super::{Dataset, Split, load_split, own_set, read};
 use crate::recipe::DataConfig;
 
 /// Two kinds of images in one set.
@@ -87,25 +87,26 @@ fn load_straight(config: &DataConfig, split: Split, progress: Progress<'_>) -> R
             [read(&one(names[0]), split, progress)?, read(&one(names[1]), split, progress)?];
         Ok((Pairs { inputs, targets, matched: false }, vec![a, b]))
     };
-    let name = plain_name(&config.name);
     if let Some(target) = &config.target {
         return both([&config.name, target]);
     }
-    let path = Path::new(name);
-    if let Some(kinds) = kinds(name).filter(|_| !path.exists()) {
+    let (known, path) = (own_set(&config.name), Path::new(&config.name));
+    if let Some(kinds) = known.and_then(kinds) {
         let source = load_split(&DataConfig { limit: None, ..one(kinds.source) }, split)?;
-        let some = |classes: &[u8]| Dataset { name: name.to_owned(), ..of_classes(&source, classes, config.limit) };
+        let some =
+            |classes: &[u8]| Dataset { name: kinds.name.to_owned(), ..of_classes(&source, classes, config.limit) };
         let pairs = Pairs { inputs: some(kinds.inputs), targets: some(kinds.targets), matched: false };
         return Ok((pairs, Vec::new()));
     }
     ensure!(
-        pairs::made(name).is_some() || path.is_dir(),
-        "expected a set of two kinds ({}), of pairs ({}), or a folder with sub-folders a and b, found {name}: say in data.target what its \
+        known.map_or(path.is_dir(), |name| pairs::made(name).is_some()),
+        "expected a set of two kinds ({}), of pairs ({}), or a folder with sub-folders a and b, found {}: say in data.target what its \
          images should become, if they are one side",
         KINDS.each_ref().map(|kinds| kinds.name).join(", "),
-        pairs::MADE.each_ref().map(|made| made.name).join(", ")
+        pairs::MADE.each_ref().map(|made| made.name).join(", "),
+        config.name
     );
-    if path.is_dir() {
+    if known.is_none() {
         let root = part(path, split)?;
         let sides = ["a", "b"].map(|side| root.join(side));
         if sides.iter().all(|side| side.is_dir()) {
@@ -147,19 +148,19 @@ fn of_indices(source: &Dataset, indices: impl Iterator<Item = usize>) -> Dataset
     Dataset { name: source.name.clone(), images, labels, class_names: source.class_names.clone(), shape: source.shape }
 }
 
-/// The set whose shipped judge knows what should be made, by the table of the data; there may be none.
+/// The data whose shipped judge knows what should be made; there may be none.
 pub fn judged(config: &DataConfig) -> &str {
-    let name = plain_name(&config.name);
-    match &config.target {
-        Some(target) if !config.reverse => plain_name(target),
-        Some(_) => name,
-        None if name == EDGES && !config.reverse => EDGES_SOURCE,
-        None => match (kinds(name), pairs::made(name)) {
-            (Some(kinds), _) => kinds.source,
-            (_, Some(made)) if config.reverse && name != EDGES => made.source,
-            _ => name,
-        },
+    let DataConfig { name, target, reverse, .. } = config;
+    if let Some(target) = target {
+        return if *reverse { name } else { target };
     }
+    let of_known = own_set(name).and_then(|known| match (kinds(known), pairs::made(known)) {
+        (Some(kinds), _) => Some(kinds.source),
+        // Edges are no clothes any more, but what they were taken from is.
+        (_, Some(made)) if (known == EDGES) != *reverse => Some(made.source),
+        _ => None,
+    });
+    of_known.unwrap_or(name)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 use core::hint::black_box;
 
 use cortex_m::singleton;
-use edgegen_app::{Buffered, Show, show};
+use edgegen_app::{Buffered, PanelSetup, Show, show};
 use edgegen_board::oled::Oled;
 use edgegen_board::{Board, Clock, start_anew};
 use edgegen_runtime::{Arena, embed_model};
@@ -44,7 +44,9 @@ fn main() -> ! {
     // The bus reads from RAM alone: what lies in flash goes through here.
     let buffer = singleton!(: [u8; 32] = [0; 32]).expect("main runs once");
     let bus = Twim::new(p.TWISPI0, Interrupts, p.P0_26, p.P0_27, config, buffer);
-    let mut display = Buffered::new(Oled::new(bus), Oled::flush);
+    let setup = PanelSetup::parse(env!("EDGEGEN_PANEL"));
+    let panel = if cfg!(feature = "sh1106") { Oled::sh1106(bus, &setup) } else { Oled::ssd1306(bus, &setup) };
+    let mut display = Buffered::new(panel, Oled::flush);
 
     let arena = singleton!(: Arena<ARENA_BYTES> = Arena::new()).expect("main runs once");
     // Seen through, the compiler would check parts of the model at build time, and leave out a model that fails.

@@ -1,7 +1,8 @@
 //! A module with an ST7789 of 240×240 on SPI1, the processor sending: DMA does not reach the memory that is as fast as it.
 
 use cortex_m::singleton;
-use edgegen_app::{Platform, Show, show};
+use edgegen_app::{PanelSetup, Platform, Show, show};
+use edgegen_board::lcd::Glass;
 use edgegen_board::{Clock, start_anew};
 use embassy_stm32::Peri;
 use embassy_stm32::gpio::{AnyPin, Level, Output, Speed};
@@ -12,7 +13,6 @@ use embedded_hal_bus::spi::ExclusiveDevice;
 use mipidsi::Builder;
 use mipidsi::interface::SpiInterface;
 use mipidsi::models::ST7789;
-use mipidsi::options::ColorInversion;
 
 /// What the panel is on.
 pub struct Wires {
@@ -36,7 +36,9 @@ pub fn run(wires: Wires, mut clock: Clock, model: &[u8], arena: &mut [i8], board
     // One row of the panel.
     let buffer = singleton!(: [u8; 480] = [0; 480]).expect("runs once");
     let interface = SpiInterface::new(device, high(wires.data_command), buffer);
-    let panel = Builder::new(ST7789, interface).display_size(240, 240).invert_colors(ColorInversion::Inverted);
+    let glass = Glass::of::<ST7789>().sized(240, 240).inverted();
+    let glass = glass.fitted(&PanelSetup::parse(env!("EDGEGEN_PANEL")));
+    let panel = glass.prepare(Builder::new(ST7789, interface));
     let Ok(mut display) = panel.reset_pin(high(wires.reset)).init(&mut clock) else { start_anew() };
     show(&mut display, model, arena, &Show::parse(env!("EDGEGEN_SHOW")), board)
 }

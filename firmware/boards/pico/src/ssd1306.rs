@@ -1,6 +1,6 @@
-//! An SSD1306 of 128×64 on I2C0.
+//! An OLED of 128×64 with an SSD1306 or SH1106 on I2C0.
 
-use edgegen_app::{Buffered, Platform, Show, show};
+use edgegen_app::{Buffered, PanelSetup, Platform, Show, show};
 use edgegen_board::oled::Oled;
 use embassy_rp::Peri;
 use embassy_rp::i2c::{Config, I2c};
@@ -19,6 +19,8 @@ pub fn run(wires: Wires, model: &[u8], arena: &mut [i8], board: impl Platform) -
     // The controller's fastest.
     config.frequency = 400_000;
     let bus = I2c::new_blocking(wires.i2c, wires.clock, wires.data, config);
-    let mut display = Buffered::new(Oled::new(bus), Oled::flush);
+    let setup = PanelSetup::parse(env!("EDGEGEN_PANEL"));
+    let panel = if cfg!(feature = "sh1106") { Oled::sh1106(bus, &setup) } else { Oled::ssd1306(bus, &setup) };
+    let mut display = Buffered::new(panel, Oled::flush);
     show(&mut display, model, arena, &Show::parse(env!("EDGEGEN_SHOW")), board)
 }

@@ -1,7 +1,7 @@
 //! Pico Display Pack 2.0: an ST7789 of 320×240 on SPI0, lying on its side.
 
-use edgegen_app::{Platform, Show};
-use edgegen_board::lcd::Lcd;
+use edgegen_app::{PanelSetup, Platform, Show};
+use edgegen_board::lcd::{Glass, Lcd};
 use edgegen_board::start_anew;
 use embassy_rp::dma::InterruptHandler;
 use embassy_rp::gpio::{Level, Output};
@@ -9,10 +9,9 @@ use embassy_rp::peripherals::{DMA_CH0, PIN_16, PIN_17, PIN_18, PIN_19, PIN_20, S
 use embassy_rp::spi::{Config, Spi};
 use embassy_rp::{Peri, bind_interrupts};
 use embassy_time::Delay;
-use embedded_graphics::geometry::Size;
 use mipidsi::Builder;
 use mipidsi::models::ST7789;
-use mipidsi::options::{ColorInversion, Orientation, Rotation};
+use mipidsi::options::Rotation;
 
 /// Bits a second: half the clock, and what the pack's maker uses.
 const SPEED: u32 = 62_500_000;
@@ -38,10 +37,11 @@ pub fn run(wires: Wires, model: &[u8], arena: &mut [i8], board: impl Platform) -
     config.frequency = SPEED;
     let bus = Spi::new_txonly(wires.spi, wires.clock, wires.data, wires.dma, Interrupts, config);
     let mut lcd = Lcd::new(bus, Output::new(wires.select, Level::High), Output::new(wires.data_command, Level::Low));
-    let panel = Builder::new(ST7789, lcd.interface()).orientation(Orientation::new().rotate(Rotation::Deg90));
-    if panel.invert_colors(ColorInversion::Inverted).init(&mut Delay).is_err() {
+    let glass = Glass::of::<ST7789>().rotated(Rotation::Deg90).inverted();
+    let glass = glass.fitted(&PanelSetup::parse(env!("EDGEGEN_PANEL")));
+    if glass.prepare(Builder::new(ST7789, lcd.interface())).init(&mut Delay).is_err() {
         start_anew();
     }
     let _backlight = Output::new(wires.backlight, Level::High);
-    lcd.show(Size::new(320, 240), model, arena, &Show::parse(env!("EDGEGEN_SHOW")), board)
+    lcd.show(&glass, model, arena, &Show::parse(env!("EDGEGEN_SHOW")), board)
 }

@@ -1,17 +1,16 @@
 //! Pico Display Pack 2.0: an ST7789 of 320×240 on SPI0, lying on its side.
 
-use edgegen_app::{Platform, Show};
-use edgegen_board::lcd::Lcd;
+use edgegen_app::{PanelSetup, Platform, Show};
+use edgegen_board::lcd::{Glass, Lcd};
 use edgegen_board::{Clock, start_anew};
 use embassy_rp::dma::InterruptHandler;
 use embassy_rp::gpio::{Level, Output};
 use embassy_rp::peripherals::{DMA_CH0, PIN_16, PIN_17, PIN_18, PIN_19, PIN_20, SPI0};
 use embassy_rp::spi::{Config, Spi};
 use embassy_rp::{Peri, bind_interrupts};
-use embedded_graphics::geometry::Size;
 use mipidsi::Builder;
 use mipidsi::models::ST7789;
-use mipidsi::options::{ColorInversion, Orientation, Rotation};
+use mipidsi::options::Rotation;
 
 /// Bits a second. The chip's next step, 75 million, is beyond the 62.5 million of the pack's maker.
 const SPEED: u32 = 37_500_000;
@@ -37,10 +36,11 @@ pub fn run(wires: Wires, mut clock: Clock, model: &[u8], arena: &mut [i8], board
     config.frequency = SPEED;
     let bus = Spi::new_txonly(wires.spi, wires.clock, wires.data, wires.dma, Interrupts, config);
     let mut lcd = Lcd::new(bus, Output::new(wires.select, Level::High), Output::new(wires.data_command, Level::Low));
-    let panel = Builder::new(ST7789, lcd.interface()).orientation(Orientation::new().rotate(Rotation::Deg90));
-    if panel.invert_colors(ColorInversion::Inverted).init(&mut clock).is_err() {
+    let glass = Glass::of::<ST7789>().rotated(Rotation::Deg90).inverted();
+    let glass = glass.fitted(&PanelSetup::parse(env!("EDGEGEN_PANEL")));
+    if glass.prepare(Builder::new(ST7789, lcd.interface())).init(&mut clock).is_err() {
         start_anew();
     }
     let _backlight = Output::new(wires.backlight, Level::High);
-    lcd.show(Size::new(320, 240), model, arena, &Show::parse(env!("EDGEGEN_SHOW")), board)
+    lcd.show(&glass, model, arena, &Show::parse(env!("EDGEGEN_SHOW")), board)
 }

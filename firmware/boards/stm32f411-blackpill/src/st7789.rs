@@ -1,7 +1,7 @@
 //! A module with an ST7789 of 240×240 on SPI1.
 
-use edgegen_app::{Platform, Show};
-use edgegen_board::lcd::Lcd;
+use edgegen_app::{PanelSetup, Platform, Show};
+use edgegen_board::lcd::{Glass, Lcd};
 use edgegen_board::{Clock, start_anew};
 use embassy_stm32::dma::InterruptHandler;
 use embassy_stm32::gpio::{AnyPin, Level, Output, Speed};
@@ -9,10 +9,8 @@ use embassy_stm32::peripherals::{DMA2_CH3, PA5, PA7, SPI1};
 use embassy_stm32::spi::{Config, MODE_3, Spi};
 use embassy_stm32::time::mhz;
 use embassy_stm32::{Peri, bind_interrupts};
-use embedded_graphics::geometry::Size;
 use mipidsi::Builder;
 use mipidsi::models::ST7789;
-use mipidsi::options::ColorInversion;
 
 bind_interrupts!(struct Interrupts {
     DMA2_STREAM3 => InterruptHandler<DMA2_CH3>;
@@ -39,10 +37,11 @@ pub fn run(wires: Wires, mut clock: Clock, model: &[u8], arena: &mut [i8], board
     let high = |pin| Output::new(pin, Level::High, Speed::High);
     let mut lcd = Lcd::new(bus, high(wires.select), high(wires.data_command));
     let mut reset = high(wires.reset);
-    let panel = Builder::new(ST7789, lcd.interface()).display_size(240, 240);
-    let panel = panel.invert_colors(ColorInversion::Inverted).reset_pin(&mut reset);
-    if panel.init(&mut clock).is_err() {
+    let glass = Glass::of::<ST7789>().sized(240, 240).inverted();
+    let glass = glass.fitted(&PanelSetup::parse(env!("EDGEGEN_PANEL")));
+    let panel = glass.prepare(Builder::new(ST7789, lcd.interface()));
+    if panel.reset_pin(&mut reset).init(&mut clock).is_err() {
         start_anew();
     }
-    lcd.show(Size::new(240, 240), model, arena, &Show::parse(env!("EDGEGEN_SHOW")), board)
+    lcd.show(&glass, model, arena, &Show::parse(env!("EDGEGEN_SHOW")), board)
 }

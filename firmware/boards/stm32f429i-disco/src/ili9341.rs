@@ -1,7 +1,7 @@
 //! The board's own ILI9341 of 240×320 on SPI5.
 
-use edgegen_app::{Platform, Show};
-use edgegen_board::lcd::Lcd;
+use edgegen_app::{PanelSetup, Platform, Show};
+use edgegen_board::lcd::{Glass, Lcd};
 use edgegen_board::{Clock, start_anew};
 use embassy_stm32::dma::InterruptHandler;
 use embassy_stm32::gpio::{AnyPin, Level, Output, Speed};
@@ -9,10 +9,9 @@ use embassy_stm32::peripherals::{DMA2_CH4, PF7, PF9, SPI5};
 use embassy_stm32::spi::{Config, Spi};
 use embassy_stm32::time::khz;
 use embassy_stm32::{Peri, bind_interrupts};
-use embedded_graphics::geometry::Size;
 use mipidsi::Builder;
 use mipidsi::models::ILI9341Rgb565;
-use mipidsi::options::{ColorOrder, Orientation, Rotation};
+use mipidsi::options::Rotation;
 
 bind_interrupts!(struct Interrupts {
     DMA2_STREAM4 => InterruptHandler<DMA2_CH4>;
@@ -36,11 +35,11 @@ pub fn run(wires: Wires, mut clock: Clock, model: &[u8], arena: &mut [i8], board
     let bus = Spi::new_txonly(wires.spi, wires.clock, wires.data, wires.dma, Interrupts, config);
     let high = |pin| Output::new(pin, Level::High, Speed::High);
     let mut lcd = Lcd::new(bus, high(wires.select), high(wires.data_command));
-    let panel = Builder::new(ILI9341Rgb565, lcd.interface()).color_order(ColorOrder::Bgr);
     // Upright with the debug probe's socket at the top.
-    let panel = panel.orientation(Orientation::new().rotate(Rotation::Deg180));
-    if panel.init(&mut clock).is_err() {
+    let glass = Glass::of::<ILI9341Rgb565>().bgr().rotated(Rotation::Deg180);
+    let glass = glass.fitted(&PanelSetup::parse(env!("EDGEGEN_PANEL")));
+    if glass.prepare(Builder::new(ILI9341Rgb565, lcd.interface())).init(&mut clock).is_err() {
         start_anew();
     }
-    lcd.show(Size::new(240, 320), model, arena, &Show::parse(env!("EDGEGEN_SHOW")), board)
+    lcd.show(&glass, model, arena, &Show::parse(env!("EDGEGEN_SHOW")), board)
 }

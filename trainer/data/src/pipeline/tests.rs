@@ -191,5 +191,5 @@ fn progress_comes_to_its_end() {
     prepare(folder.path(), Split::Train, &config(1, 1), None, &progress).unwrap();
     assert_eq!(most.into_inner(), 5);
     let error = prepare(folder.path(), Split::Train, &config(1, 1), None, &|done, _| done < 2).unwrap_err();
-    assert!(error.to_string().contains("interrupted"), "{error}");
+    assert!(error.is::<Interrupted>() && error.to_string().contains("interrupted"), "{error}");
 }

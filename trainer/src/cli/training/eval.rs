@@ -93,6 +93,9 @@ struct Report {
     judge_accuracy: f64,
     count: usize,
     seed: u64,
+    /// Names of the judge's classes, in the order of the histograms, where they have some.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    class_names: Vec<String>,
     rows: Vec<Row>,
     /// Measures for which there are too few images, a sentence each.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -129,7 +132,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         args.source.display()
     );
     let Made { data, classes, shape, mut sets, unexported } = images(args, &source)?;
-    let class_names = source.class_names()?;
+    let learned_names = source.class_names()?;
     let count = sets[0].1.len();
     // Without a choice, the seeds take the classes in turn.
     let asked = (classes > 0).then(|| {
@@ -148,7 +151,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         _ => DataConfig::new(&data, [h, w], c),
     };
     if config.classes.is_empty() {
-        config.classes = class_names;
+        config.classes = learned_names;
     }
     let [train, test] = [Split::Train, Split::Test].map(|split| data::read(&config, split, &|_, _| true));
     let ((train, read), (test, read_test)) = (train?, test?);
@@ -166,10 +169,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         "expected data with labels, and images of class 3, for --controls, found {} without",
         train.name
     );
-    let folder = args
-        .judge
-        .clone()
-        .or_else(|| Some(Judge::shipped(&project(), data::plain_name(&data))).filter(|folder| folder.is_dir()));
+    let folder = args.judge.clone().or_else(|| Judge::of_data(&project(), &data));
     let judge = match &folder {
         Some(folder) => Judge::load(folder, &device)?,
         None => {
@@ -195,6 +195,9 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         console.say(&format!("images of {h}×{w} are fitted to the judge's {}×{}, real ones too", seen[0], seen[1]));
     }
     let judge = judge.shown(shape);
+    // Those of the data, where the judge has learned the same.
+    let is_of_data = !judge.of_rotations && judge.classes() == train.class_names.len();
+    let class_names = if is_of_data { train.class_names.clone() } else { Vec::new() };
     // A judge of rotations knows no classes.
     let asked = asked.filter(|_| !judge.of_rotations);
     console.say("looking at the real images");
@@ -207,6 +210,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         judge_accuracy: reference.judge_accuracy,
         count,
         seed: args.seed,
+        class_names,
         rows: Vec::new(),
         left_out: reference.left_out().into_iter().chain(unexported).collect(),
         own: own::of_images(&args.source, &test, &device)?,
@@ -365,11 +369,17 @@ fn inverted(args: &Args, source: &Source, data: [&Dataset; 2], device: &Device) 
 
 fn text(report: &Report) -> String {
     let percent = |share: f64| format!("{:.1} %", 100.0 * share);
+    // Of a class, with its name if it has one.
+    let share = |(class, share): (usize, f64)| match report.class_names.get(class) {
+        Some(name) => format!("{} {name}", percent(share)),
+        None => percent(share),
+    };
     // A measure that was left out is no number.
     let known = |value: f64, text: String| if value.is_nan() { "–".to_owned() } else { text };
     let rows = report.rows.iter().map(|Row { name, figures, flags, gan_train }| {
-        let least = figures.histogram.iter().copied().fold(f64::INFINITY, f64::min);
-        let most = figures.histogram.iter().copied().fold(0.0, f64::max);
+        let classes = || figures.histogram.iter().copied().enumerate();
+        let least = classes().min_by(|(_, a), (_, b)| a.total_cmp(b)).unwrap_or_default();
+        let most = classes().max_by(|(_, a), (_, b)| a.total_cmp(b)).unwrap_or_default();
         let flags: Vec<String> = flags.iter().map(|flag| format!("{flag:?}")).collect();
         [
             name.clone(),
@@ -381,7 +391,7 @@ fn text(report: &Report) -> String {
             if figures.histogram.is_empty() {
                 "–".to_owned()
             } else {
-                format!("{} … {}", percent(least), percent(most))
+                format!("{} … {}", share(least), share(most))
             },
             figures.asked.map_or_else(String::new, percent),
             gan_train.map_or_else(String::new, percent),

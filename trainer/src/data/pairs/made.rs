@@ -20,9 +20,7 @@ use crate::data::{Dataset, Split, emoji, here, load_split, name_classes};
 use crate::recipe::DataConfig;
 
 /// The name to give as `data.name` for edges and clothes.
-pub const EDGES: &str = "fashion-edges";
-/// The set whose edges are taken.
-pub const EDGES_SOURCE: &str = "fashion-mnist";
+pub(crate) const EDGES: &str = "fashion-edges";
 
 /// Pairs made from the files of a known set.
 #[derive(Debug)]
@@ -48,7 +46,7 @@ enum Make {
 pub(crate) static MADE: [Made; 3] = [
     Made {
         name: EDGES,
-        source: EDGES_SOURCE,
+        source: "fashion-mnist",
         what: "edges of fashion-mnist and its images, pairs",
         make: Make::Image(|image, shape| [edges(image, shape), image.to_vec()]),
     },

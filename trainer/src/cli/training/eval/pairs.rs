@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::{Args, COUNT, fact_of};
 use crate::cli::export::CALIBRATION;
 use crate::cli::import::Assumptions;
-use crate::cli::source::{Source, project};
+use crate::cli::source::Source;
 use crate::cli::training::{Run, open};
 use crate::cli::{Console, Ending, table};
 use crate::data::{self, Dataset, Pairs, Split};
@@ -107,10 +107,11 @@ pub fn run(args: &Args, first: Source, shape: Shape, console: Console) -> Result
         draw(path, &source, shown, &mut sets, &mut int8_psnr_db, console)?;
     }
 
-    let shipped = Judge::shipped(&project(), data::judged(&config));
-    let judge = args.judge.clone().or_else(|| Some(shipped).filter(|folder| folder.is_dir()));
-    let judge = judge.map(|folder| Judge::load(&folder, &device::open("flex")?)).transpose()?;
-    let judge = judge.filter(|judge| judge.shape()[2] == targets.shape[2]).map(|judge| judge.shown(targets.shape));
+    let device = device::open("flex")?;
+    let judge = match &args.judge {
+        Some(folder) => Some(Judge::load(folder, &device)?.shown(targets.shape)),
+        None => Judge::for_images(data::judged(&config), targets.shape, &device)?,
+    };
     let looked = judge.as_ref().map(|judge| judge.look(&real));
     let asked = looked.as_ref().map(|looked| {
         let labels = |set: &Dataset, count: usize| -> Option<Vec<usize>> {
