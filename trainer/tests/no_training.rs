@@ -22,7 +22,7 @@ fn edgegen(folder: &Path, args: &[&str]) -> Output {
 fn what_needs_burn_is_listed_and_says_what_is_missing() {
     let folder = tempfile::tempdir().unwrap();
     let help = String::from_utf8(edgegen(folder.path(), &["--help"]).stdout).unwrap();
-    let commands: [&[&str]; 8] = [
+    let commands: [&[&str]; 9] = [
         &["train", "r.toml", "--device", "flex", "--resume"],
         &["eval", MODEL, "--count", "100"],
         &["morph", "mnist:0", "mnist:1", "-o", "x.png"],
@@ -31,6 +31,7 @@ fn what_needs_burn_is_listed_and_says_what_is_missing() {
         &["demo", "--only", "trained"],
         &["sample", MODEL],
         &["export", MODEL, "-o", "m.egm"],
+        &["play", "--train", "r.toml", "--board", "pico"],
     ];
     for args in commands {
         assert!(help.contains(args[0]), "{help}");
