@@ -153,7 +153,7 @@ fn a_training_is_paused_resumed_and_exported() {
     assert_eq!(studio.program.wait().unwrap().code(), Some(143));
     let mut said = String::new();
     studio.program.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-    assert!(said.contains("the training is saved: `edgegen play --train tiny.toml` goes on with it"), "{said}");
+    assert!(said.contains("the training is saved: `edgegen play --train runs/tiny` goes on with it"), "{said}");
     let saved = std::fs::read(folder.path().join("runs/tiny/checkpoint/state.json")).unwrap();
     let saved: Value = serde_json::from_slice(&saved).unwrap();
     assert!(saved["step"].as_u64().unwrap() >= step(&resumed));

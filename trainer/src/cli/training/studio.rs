@@ -68,8 +68,8 @@ pub fn run(source: &Path, args: &Args, console: Console) -> Result<Ending> {
         }
         thread::sleep(LOOK);
     }
-    if training.settle() {
-        console.say(&format!("the training is saved: `edgegen play --train {}` goes on with it", quoted(source)));
+    if training.settle() && training.has_begun()? {
+        console.say(&format!("the training is saved: `edgegen play --train {}` goes on with it", quoted(&run)));
     }
     Ok(Ending::Interrupted)
 }
