@@ -233,20 +233,29 @@ playground *args:
     cargo run --quiet --package edgegen --no-default-features -- play --out out/playground {{args}}
 
 # Photograph the playground for the README (needs Chromium)
-photo-playground:
+photo-playground: (photo-page "--no-default-features" "" "1200,1330" "#model=emoji-dcgan&panel=lcd&mode=one&seed=6&words=0" "docs/playground.png")
+
+# Train `./x demo`'s digits, unless they are there, and photograph the studio that shows them (needs Chromium)
+photo-studio run="out/digits": && (photo-page "" ("--train " + run) "1200,1430" "#mode=one&seed=6&words=0" "docs/studio.png")
+    {{edgegen}} data fetch mnist
+    test -f {{run}}/generator.safetensors || {{edgegen}} train trainer/recipes/demo.toml --out {{run}}
+    {{edgegen}} export {{run}} --out {{run}}/model.egm
+
+# Serve the page of `edgegen play` and photograph it
+[private]
+photo-page features play size fragment picture:
     #!/bin/sh
     set -eu
     folder=$(mktemp -d)
     mkfifo "$folder/address"
-    cargo build --quiet --package edgegen --no-default-features
-    cargo run --quiet --package edgegen --no-default-features -- play --no-open --quiet >"$folder/address" &
+    cargo build --quiet --package edgegen {{features}}
+    cargo run --quiet --package edgegen {{features}} -- play --no-open --quiet {{play}} >"$folder/address" &
     server=$!
     trap 'kill $server; rm -r "$folder"' EXIT
     # The first line is the address, as soon as it is served.
     read -r address <"$folder/address"
     chromium --headless=new --no-sandbox --disable-gpu --hide-scrollbars --user-data-dir="$folder/profile" \
-        --window-size=1200,1330 --virtual-time-budget=10000 --screenshot=docs/playground.png \
-        "$address#model=emoji-dcgan&panel=lcd&mode=one&seed=6&words=0"
+        --window-size={{size}} --virtual-time-budget=10000 --screenshot={{picture}} "$address{{fragment}}"
 
 # Train the shipped models again (hours)
 train-models:

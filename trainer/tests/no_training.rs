@@ -32,6 +32,7 @@ fn what_needs_burn_is_listed_and_says_what_is_missing() {
         &["demo", "--only", "trained"],
         &["sample", MODEL],
         &["export", MODEL, "-o", "m.egm"],
+        &["play", "--train", "r.toml", "--board", "pico"],
     ];
     for args in commands {
         assert!(help.contains(args[0]), "{help}");

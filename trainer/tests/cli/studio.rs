@@ -20,7 +20,7 @@ use edgegen_sim::skip::or_skip;
 use edgegen_sim::{Cpu, boards, firmware, stage};
 use serde_json::{Value, json};
 
-use super::{TINY, command, write};
+use super::{TINY, command, refused, write};
 use chromium::Chromium;
 use page::{Page, assert_readable};
 
@@ -33,10 +33,15 @@ struct Studio {
 impl Studio {
     /// Starts one of a training that does not end by itself; `None`, with a reason, where that cannot be.
     fn start(at: &Path) -> Option<Self> {
-        or_skip(firmware::check(Cpu::Wasm32), "the studio", "EDGEGEN_BROWSER")?;
         let recipe = TINY.replace("steps = 3", "steps = 1000000\nsample_every = 100\ncheckpoint_every = 500");
         write(at, "tiny.toml", recipe);
-        let mut command = command(at, &["play", "--train", "tiny.toml", "--no-open"]);
+        Self::of(at, &["tiny.toml"])
+    }
+
+    /// Starts one of what these arguments say.
+    fn of(at: &Path, args: &[&str]) -> Option<Self> {
+        or_skip(firmware::check(Cpu::Wasm32), "the studio", "EDGEGEN_BROWSER")?;
+        let mut command = command(at, &[&["play", "--no-open", "--train"], args].concat());
         let mut program = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut address = String::new();
         BufReader::new(program.stdout.take().unwrap()).read_line(&mut address).unwrap();
@@ -148,13 +153,51 @@ fn a_training_is_paused_resumed_and_exported() {
     assert_eq!(studio.program.wait().unwrap().code(), Some(143));
     let mut said = String::new();
     studio.program.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-    assert!(said.contains("the training is saved: `edgegen play --train tiny.toml` goes on with it"), "{said}");
+    assert!(said.contains("the training is saved: `edgegen play --train runs/tiny` goes on with it"), "{said}");
     let saved = std::fs::read(folder.path().join("runs/tiny/checkpoint/state.json")).unwrap();
     let saved: Value = serde_json::from_slice(&saved).unwrap();
     assert!(saved["step"].as_u64().unwrap() >= step(&resumed));
+
+    // A run that is there waits to be gone on with.
+    let again = Studio::of(folder.path(), &["runs/tiny"]).unwrap().state();
+    assert_eq!((&again["training"]["phase"], &again["training"]["step"]), (&json!("paused"), &saved["step"]));
+    assert!(again["model"].is_u64());
     // Nothing was written but the recipe, by this test, and the run.
     let names: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(names.iter().all(|name| name == "tiny.toml" || name == "runs") && names.len() == 2, "{names:?}");
+}
+
+#[test]
+fn what_cannot_be_trained_is_said_before_anything_is_served() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "tiny.toml", TINY);
+    write(folder.path(), "wrong.toml", "system = 3");
+    let cases: [(&[&str], &str); 3] = [
+        (&["nothing"], "expected a recipe, a folder of pictures or a run at nothing, found nothing"),
+        (&["wrong.toml"], "wrong.toml"),
+        (&["tiny.toml", "--board", "browser"], "expected a board that can be flashed, found browser"),
+    ];
+    for (args, reason) in cases {
+        let message = refused(folder.path(), &[&["play", "--no-open", "--train"], args].concat());
+        assert!(message.contains(reason), "{message}");
+    }
+}
+
+#[test]
+fn pictures_need_no_recipe() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    std::fs::create_dir(at.join("photos")).unwrap();
+    for index in 0..24 {
+        let bar = |x: u32, y: u32| image::Luma([if (x + y * (index % 4)) % 16 < 5 { 220 } else { 30 }]);
+        image::GrayImage::from_fn(16, 16, bar).save(at.join(format!("photos/{index}.png"))).unwrap();
+    }
+    let Some(studio) = Studio::of(at, &["photos", "--run", "run"]) else { return };
+    studio.wait("the training", |state| step(state) > 0);
+    let chosen = std::fs::read_to_string(at.join("run/chosen.toml")).unwrap();
+    assert!(chosen.contains("name = \"photos\"") && chosen.contains("on this computer"), "{chosen}");
+    studio.act("pause");
+    studio.wait("the pause", is_in("paused"));
 }
 
 #[test]

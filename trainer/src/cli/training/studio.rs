@@ -15,7 +15,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use edgegen_sim::playground::{BOARD, Playground, Studio};
 use edgegen_sim::{boards, serve};
 
@@ -34,7 +34,8 @@ const LOOK: Duration = Duration::from_millis(50);
 pub fn run(source: &Path, args: &Args, console: Console) -> Result<Ending> {
     let training = Arc::new(Training::new(source, args)?);
     let has_begun = training.has_begun()?;
-    let board = args.board.as_deref().map(boards::find).transpose()?;
+    let board = boards::find(args.board.as_deref().unwrap_or("pico"))?.name;
+    ensure!(board != BOARD, "expected a board that can be flashed, found {board}: choose another --board");
     let boards = play::with_chips()?;
     let to_flash: Vec<_> = boards::all()?.into_iter().filter(|board| board.name != BOARD).collect();
     let run = training.run().to_owned();
@@ -43,7 +44,6 @@ pub fn run(source: &Path, args: &Args, console: Console) -> Result<Ending> {
     let name = name.to_string_lossy().into_owned();
 
     console.say("building the page's program");
-    let board = board.map_or("pico".to_owned(), |board| board.name);
     let playground = Playground::studio(&Studio { name: &name, board: &board, boards: &to_flash })?;
     let listener = play::listen(args.port)?;
     let mut token = [0; TOKEN];
@@ -68,8 +68,8 @@ pub fn run(source: &Path, args: &Args, console: Console) -> Result<Ending> {
         }
         thread::sleep(LOOK);
     }
-    if training.settle() {
-        console.say(&format!("the training is saved: `edgegen play --train {}` goes on with it", quoted(source)));
+    if training.settle() && training.has_begun()? {
+        console.say(&format!("the training is saved: `edgegen play --train {}` goes on with it", quoted(&run)));
     }
     Ok(Ending::Interrupted)
 }

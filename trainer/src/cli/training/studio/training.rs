@@ -17,6 +17,7 @@ use crate::checkpoint;
 use crate::cli::play::Args;
 use crate::recipe::Recipe;
 use crate::run::{GENERATOR, RECIPE};
+use crate::stderr;
 use crate::train::{METRICS, SAMPLES};
 
 /// Name of the recipe in a run folder that `edgegen new` wrote for a folder of pictures, with its reasons.
@@ -160,7 +161,11 @@ impl Training {
                 Ok(advice) => state.advice = advice,
                 // Whoever is asked to end may say so.
                 Err(_) if child.is_stopped() => {}
-                Err(error) => state.error = Some(format!("{error:#}")),
+                Err(error) => {
+                    let error = format!("{error:#}");
+                    stderr::line(&format!("the training has ended: {error}"));
+                    state.error = Some(error);
+                }
             }
             state.lines = child.lines();
             (state.child, state.is_choosing) = (None, false);
