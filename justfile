@@ -178,11 +178,14 @@ bench-gpu *args:
 test-gpu features="wgpu,ndarray" *args:
     #!/bin/sh
     set -eu
-    cargo build --package edgegen --package edgegen-bench-devices --features edgegen/$(echo {{features}} | sed 's|,|,edgegen/|g')
+    # Without the importer of ONNX files, whose tract would be compiled for it anew.
+    cargo build --package edgegen --package edgegen-bench-devices --no-default-features \
+        --features edgegen/train,edgegen/$(echo {{features}} | sed 's|,|,edgegen/|g')
     # Mesa wants a folder for its sockets, and complains where there is none.
     export XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-$(mktemp -d)}
     require=$(echo "--require {{features}}" | sed 's|,| --require |g')
-    target/debug/edgegen-bench-devices $require --record benches/record {{args}}
+    built=${CARGO_TARGET_DIR:-target}/debug
+    $built/edgegen-bench-devices --edgegen $built/edgegen $require --record benches/record {{args}}
 
 # All experiments of the lab with their claims, a page in out/lab and a dated record (about a quarter of an hour on two cores)
 lab *args:

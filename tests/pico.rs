@@ -171,6 +171,16 @@ fn a_glass_that_shows_a_part_of_the_memory() {
 }
 
 #[test]
+fn a_small_module_with_another_controller() {
+    let Some(board) = pico() else { return };
+    let panel = board.panel(Some("st7735")).unwrap();
+    let (shot, host) = outlines(&board, panel, Panel::St7735(Glass::SMALL));
+    // For people to look at.
+    shot.save(concat!(env!("CARGO_TARGET_TMPDIR"), "/pico-small.png")).unwrap();
+    assert!(host == shot, "the panel differs");
+}
+
+#[test]
 fn an_sh1106_standing_on_end() {
     let Some(board) = pico() else { return };
     let panel = board.panel(Some("sh1106")).unwrap().fitted(PanelSetup::parse("rotate=270 invert")).unwrap();

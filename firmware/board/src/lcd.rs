@@ -72,6 +72,12 @@ impl Glass {
         Self { size: (columns, rows), ..self }
     }
 
+    /// Beginning with that column and row of the memory.
+    #[must_use]
+    pub const fn at(self, column: u16, row: u16) -> Self {
+        Self { offset: (column, row), ..self }
+    }
+
     /// With the picture turned clockwise.
     #[must_use]
     pub const fn rotated(self, rotation: Rotation) -> Self {
@@ -96,7 +102,8 @@ impl Glass {
         const TURNS: [Rotation; 4] = [Rotation::Deg0, Rotation::Deg90, Rotation::Deg180, Rotation::Deg270];
         Self {
             size: setup.size.unwrap_or(self.size),
-            offset: setup.offset.unwrap_or(self.offset),
+            // Another glass begins somewhere else.
+            offset: setup.offset.unwrap_or(if setup.size.is_some() { (0, 0) } else { self.offset }),
             rotation: self.rotation.rotate(TURNS[usize::from(setup.quarters % 4)]),
             inverted: self.inverted != setup.invert,
             bgr: self.bgr != setup.bgr,
@@ -446,6 +453,9 @@ mod tests {
     fn a_setup_changes_what_it_names() {
         let own = Glass::of::<ST7789>().sized(240, 240).rotated(Rotation::Deg270).inverted();
         assert_eq!(own.fitted(&PanelSetup::default()), own);
+        let part = own.at(26, 1);
+        assert_eq!(part.fitted(&PanelSetup::parse("size=240x240")), own);
+        assert_eq!(part.fitted(&PanelSetup::parse("size=240x240 offset=26,1")), part);
         let other = own.fitted(&PanelSetup::parse("rotate=180 invert bgr size=240x280 offset=0,20"));
         let expected = Glass::of::<ST7789>().sized(240, 280).rotated(Rotation::Deg90).bgr();
         assert_eq!(other, Glass { offset: (0, 20), ..expected });

@@ -1,7 +1,7 @@
 //! OLED panels of 128×64 pixels on I2C that may be missing, or come later: SSD1306 and SH1106.
 //!
-//! Written from Solomon Systech, SSD1306 data sheet, rev. 1.1, chapters 9 and 10, and Sino Wealth, SH1106 data sheet, V2.3,
-//! chapter "Commands". Both take pixels page by page (rows of eight pixels, one byte high); the SH1106 knows no other way.
+//! Commands as in Solomon Systech, SSD1306 data sheet, rev. 1.1, chapters 9 and 10, and in Sino Wealth's data sheet of the
+//! SH1106. Both take pixels page by page (rows of eight pixels, one byte high); the SH1106 knows no other way.
 
 use core::fmt;
 

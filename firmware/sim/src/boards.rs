@@ -122,8 +122,8 @@ impl Panel {
         }
         let Some(memory) = self.memory else {
             bail!(
-                "the panel {} is as it is: --rotate, --invert, --bgr, --size and --offset are for panels with an ST7789, ILI9341, \
-                 SSD1306 or SH1106 (see `edgegen boards`)",
+                "the panel {} is as it is: --rotate, --invert, --bgr, --size and --offset are for panels with an ST7789, ST7735S, \
+                 ILI9341, SSD1306 or SH1106 (see `edgegen boards`)",
                 self.name
             )
         };

@@ -137,7 +137,8 @@ fn on_rp2040(firmware: &Firmware, panel: &Panel, scene: Scene<'_>) -> Result<See
             let controller = if panel.name == "sh1106" { Controller::Sh1106 } else { Controller::Ssd1306 };
             rp2040::Panel::Oled { controller, quarters: (4 - panel.setup.quarters) % 4, plugged: 0.0 }
         }
-        _ => rp2040::Panel::St7789(glass(&panel.setup)),
+        _ if panel.name == "st7735" => rp2040::Panel::St7735(glass(Glass::SMALL, &panel.setup)),
+        _ => rp2040::Panel::St7789(glass(Glass::LANDSCAPE, &panel.setup)),
     };
     let rests = matches!(Show::parse(&scene.words()).act, Act::Gallery | Act::Picture(_));
     // A complete gallery stays for five seconds; one image takes less than two.
@@ -147,12 +148,12 @@ fn on_rp2040(firmware: &Firmware, panel: &Panel, scene: Scene<'_>) -> Result<See
     Ok(Seen { stack_bytes: Some(shot.stack_bytes), ..seen(&shot.picture, shot.text)? })
 }
 
-/// The panel that a setup is right for, as a person holds it who built it in that way.
-fn glass(setup: &PanelSetup) -> Glass {
-    let own = Glass::LANDSCAPE;
+/// The panel in place of `own` that a setup is right for, as a person holds it who built it in that way.
+fn glass(own: Glass, setup: &PanelSetup) -> Glass {
     Glass {
         size: setup.size.map_or(own.size, <[u16; 2]>::from),
-        offset: setup.offset.map_or(own.offset, <[u16; 2]>::from),
+        // Another glass begins somewhere else.
+        offset: setup.offset.map_or(if setup.size.is_some() { [0, 0] } else { own.offset }, <[u16; 2]>::from),
         // Its picture is turned clockwise: held upright, the glass is turned the other way.
         quarters: (own.quarters + 4 - setup.quarters) % 4,
         inverse: own.inverse != setup.invert,

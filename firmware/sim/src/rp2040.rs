@@ -13,7 +13,7 @@ use image::RgbImage;
 
 use crate::folder::root;
 use crate::ssd1306::{Controller, Oled};
-use crate::st7789::{Glass, St7789, turned};
+use crate::st7789::{COLUMNS, Glass, ROWS, ST7735, St7789, turned};
 
 const NODE: &str = "node";
 
@@ -22,6 +22,8 @@ const NODE: &str = "node";
 pub enum Panel {
     /// An ST7789 on SPI0, [`Glass::LANDSCAPE`] as on the Pico Display Pack 2.0.
     St7789(Glass),
+    /// An ST7735S on SPI0, [`Glass::SMALL`] in most modules of 0.96".
+    St7735(Glass),
     /// A 128×64 OLED module on I2C0, plugged in after so many seconds.
     Oled {
         /// What drives it.
@@ -109,7 +111,7 @@ pub fn boot(elf: &Path, boot: Boot) -> Result<Shot> {
         command.args(value.into_iter().flat_map(|seconds| [option.to_owned(), seconds.to_string()]));
     }
     match boot.panel {
-        Panel::St7789(_) => &mut command,
+        Panel::St7789(_) | Panel::St7735(_) => &mut command,
         Panel::Oled { plugged, .. } => command.args(["--plugged", &plugged.to_string()]),
         Panel::StuckBus => command.arg("--stuck"),
     };
@@ -138,7 +140,8 @@ pub fn boot(elf: &Path, boot: Boot) -> Result<Shot> {
 /// What a person sees on the panel after what was recorded; `run.mjs` says how.
 fn picture(panel: Panel, words: impl Iterator<Item = u16>) -> RgbImage {
     let controller = if let Panel::Oled { controller, .. } = panel { controller } else { Controller::Ssd1306 };
-    let (mut tft, mut oled) = (St7789::new(), Oled::new(controller));
+    let memory = if let Panel::St7735(_) = panel { ST7735 } else { [COLUMNS, ROWS] };
+    let (mut tft, mut oled) = (St7789::with_memory(memory), Oled::new(controller));
     for word in words {
         let byte = word as u8;
         match word >> 8 {
@@ -150,7 +153,7 @@ fn picture(panel: Panel, words: impl Iterator<Item = u16>) -> RgbImage {
         }
     }
     match panel {
-        Panel::St7789(glass) => tft.picture(glass),
+        Panel::St7789(glass) | Panel::St7735(glass) => tft.picture(glass),
         Panel::Oled { quarters, .. } => turned(oled.picture(), quarters),
         Panel::StuckBus => oled.picture(),
     }

@@ -1,16 +1,18 @@
-//! An ST7789 panel of 240×320 pixels, from the bytes on its serial bus to the picture on its glass.
+//! An ST7789 or ST7735S and its glass, from the bytes on its serial bus to the picture.
 //!
 //! Written from Sitronix, ST7789V data sheet, version 1.6: 8.4 "Serial interface" (D/CX), 8.8 "Data colour coding", 8.12
 //! "Address control" with table "MV, MX, MY", chapter 9 for the commands. It shares nothing with the firmware's driver, whose
-//! mistakes it is there to show. Of the many settings of voltages and timing it knows none; a command that it does not know is
+//! mistakes it is there to show. The ST7735S takes the same commands and has a smaller memory. Of the many settings of voltages and timing it knows none; a command that it does not know is
 //! passed over with its parameters.
 
 use image::{Rgb, RgbImage, imageops};
 
-/// Columns of the glass, with the connector below.
+/// Columns of an ST7789's memory, with the connector below.
 pub const COLUMNS: u16 = 240;
-/// Rows of the glass.
+/// Its rows.
 pub const ROWS: u16 = 320;
+/// Columns and rows of an ST7735S's memory.
+pub const ST7735: [u16; 2] = [132, 162];
 
 /// Bits of MADCTL.
 mod madctl {
@@ -44,11 +46,15 @@ impl Glass {
     pub const PORTRAIT: Self = Self { size: [COLUMNS, ROWS], offset: [0, 0], quarters: 0, inverse: true, bgr: false };
     /// The connector at the right, as on the Pico Display Pack 2.0: 320 wide, 240 high.
     pub const LANDSCAPE: Self = Self { quarters: 3, ..Self::PORTRAIT };
+    /// The usual module of 0.96" with an ST7735S, its connector at the right: 160 wide, 80 high.
+    pub const SMALL: Self = Self { size: [80, 160], offset: [26, 1], quarters: 3, inverse: true, bgr: true };
 }
 
 /// The panel.
 #[derive(Clone, Debug)]
 pub struct St7789 {
+    /// Columns and rows of the memory.
+    extent: [u16; 2],
     /// RGB565 of each pixel, row by row.
     memory: Vec<u16>,
     awake: bool,
@@ -74,15 +80,21 @@ impl Default for St7789 {
 impl St7789 {
     /// The panel after power-on: asleep and dark. Its memory holds what chance put there, here a grey that no test expects.
     pub fn new() -> Self {
+        Self::with_memory([COLUMNS, ROWS])
+    }
+
+    /// Another controller with the same commands.
+    pub fn with_memory(extent: [u16; 2]) -> Self {
         Self {
-            memory: vec![0x8410; usize::from(COLUMNS) * usize::from(ROWS)],
+            extent,
+            memory: vec![0x8410; usize::from(extent[0]) * usize::from(extent[1])],
             awake: false,
             on: false,
             inverted: false,
             madctl: 0,
             colmod: 6,
-            columns: [0, COLUMNS - 1],
-            rows: [0, ROWS - 1],
+            columns: [0, extent[0] - 1],
+            rows: [0, extent[1] - 1],
             at: [0, 0],
             command: 0,
             parameters: Vec::new(),
@@ -105,7 +117,7 @@ impl St7789 {
     fn order(&mut self) {
         match self.command {
             // SWRESET leaves the memory as it is.
-            0x01 => *self = Self { memory: std::mem::take(&mut self.memory), ..Self::new() },
+            0x01 => *self = Self { memory: std::mem::take(&mut self.memory), ..Self::with_memory(self.extent) },
             0x10 => self.awake = false,
             0x11 => self.awake = true,
             0x20 => self.inverted = false,
@@ -150,10 +162,11 @@ impl St7789 {
 
     /// The pixel that the address counters mean; none where they point beyond the memory.
     fn place(&self, [x, y]: [u16; 2]) -> Option<usize> {
+        let [columns, rows] = self.extent;
         let (column, row) = if self.madctl & madctl::MV == 0 { (x, y) } else { (y, x) };
-        let column = if self.madctl & madctl::MX == 0 { column } else { (COLUMNS - 1).checked_sub(column)? };
-        let row = if self.madctl & madctl::MY == 0 { row } else { (ROWS - 1).checked_sub(row)? };
-        (column < COLUMNS && row < ROWS).then(|| usize::from(row) * usize::from(COLUMNS) + usize::from(column))
+        let column = if self.madctl & madctl::MX == 0 { column } else { (columns - 1).checked_sub(column)? };
+        let row = if self.madctl & madctl::MY == 0 { row } else { (rows - 1).checked_sub(row)? };
+        (column < columns && row < rows).then(|| usize::from(row) * usize::from(columns) + usize::from(column))
     }
 
     /// What a person sees, one picture pixel for each panel pixel: the memory if the panel is awake and on, else black.
@@ -165,7 +178,7 @@ impl St7789 {
             if !self.awake || !self.on {
                 return Rgb([0; 3]);
             }
-            let color = self.memory[row * usize::from(COLUMNS) + column];
+            let color = self.memory[row * usize::from(self.extent[0]) + column];
             let color = if self.inverted == glass.inverse { color } else { !color };
             let [mut r, mut b] = [wide(color >> 11, 31), wide(color & 31, 31)];
             if (self.madctl & madctl::BGR != 0) != glass.bgr {

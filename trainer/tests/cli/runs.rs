@@ -44,6 +44,37 @@ fn a_signal_saves_and_gives_its_exit_code() {
     }
 }
 
+/// While images are read nothing is to be saved, and the exit code is that of the signal all the same.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_signal_while_images_are_read_gives_its_exit_code() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    write(at, "tiny.toml", TINY);
+    // Small files that take long to decode.
+    std::fs::create_dir(at.join("photos")).unwrap();
+    for level in 0..30 {
+        let photo = image::GrayImage::from_pixel(3000, 3000, image::Luma([level]));
+        photo.save(at.join(format!("photos/{level}.png"))).unwrap();
+    }
+    let mut command = command(at, &["train", "tiny.toml", "--data", "photos", "--out", "run", "--quiet"]);
+    let child = command.stderr(Stdio::piped()).spawn().unwrap();
+    // Bit 1 of the signals that it catches; before that, a signal would end it by itself.
+    let catches = || {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap().trim().to_owned();
+        u64::from_str_radix(&mask, 16).unwrap() & 2 != 0
+    };
+    while !catches() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    std::thread::sleep(std::time::Duration::from_millis(50));
+    send("INT", &child);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(!at.join("run").exists(), "nothing was written");
+}
+
 /// What `nohup` has a program ignore, it ignores.
 #[cfg(target_os = "linux")]
 #[test]

@@ -4,8 +4,8 @@
 #![no_main]
 
 mod chip;
-#[cfg_attr(feature = "st7789", path = "st7789.rs")]
-#[cfg_attr(not(feature = "st7789"), path = "ssd1306.rs")]
+#[cfg_attr(any(feature = "st7789", feature = "st7735"), path = "st7789.rs")]
+#[cfg_attr(not(any(feature = "st7789", feature = "st7735")), path = "ssd1306.rs")]
 mod panel;
 
 use core::hint::black_box;
@@ -34,7 +34,7 @@ fn main() -> ! {
     let button = Input::new(p.PIN_12, Pull::Up);
     let host = Serial(UartTx::new_blocking(p.UART0, p.PIN_0, Default::default()));
 
-    #[cfg(feature = "st7789")]
+    #[cfg(any(feature = "st7789", feature = "st7735"))]
     let wires = panel::Wires {
         spi: p.SPI0,
         dma: p.DMA_CH0,
@@ -44,7 +44,7 @@ fn main() -> ! {
         data_command: p.PIN_16,
         backlight: p.PIN_20,
     };
-    #[cfg(not(feature = "st7789"))]
+    #[cfg(not(any(feature = "st7789", feature = "st7735")))]
     let wires = panel::Wires { i2c: p.I2C0, clock: p.PIN_5, data: p.PIN_4 };
 
     let arena = singleton!(: Arena<ARENA_BYTES> = Arena::new()).expect("main runs once");

@@ -1,4 +1,4 @@
-//! Pico Display Pack 2.0: an ST7789 of 320×240 on SPI0, lying on its side.
+//! Pico Display Pack 2.0: an ST7789 of 320×240 on SPI0, lying on its side. Or a module with an ST7735S on the same wires.
 
 use edgegen_app::{PanelSetup, Platform, Show};
 use edgegen_board::lcd::{Glass, Lcd};
@@ -10,11 +10,16 @@ use embassy_rp::spi::{Config, Spi};
 use embassy_rp::{Peri, bind_interrupts};
 use embassy_time::Delay;
 use mipidsi::Builder;
-use mipidsi::models::ST7789;
+#[cfg(feature = "st7735")]
+use mipidsi::models::ST7735s as Controller;
+#[cfg(not(feature = "st7735"))]
+use mipidsi::models::ST7789 as Controller;
 use mipidsi::options::Rotation;
 
 /// Bits a second: half the clock, and what the pack's maker uses.
-const SPEED: u32 = 62_500_000;
+const SPEED: u32 = if cfg!(feature = "st7735") { SLOWER } else { 62_500_000 };
+/// The shortest cycle of an ST7735S is 66 ns.
+const SLOWER: u32 = 15_000_000;
 
 bind_interrupts!(struct Interrupts {
     DMA_IRQ_0 => InterruptHandler<DMA_CH0>;
@@ -37,9 +42,13 @@ pub fn run(wires: Wires, model: &[u8], arena: &mut [i8], board: impl Platform) -
     config.frequency = SPEED;
     let bus = Spi::new_txonly(wires.spi, wires.clock, wires.data, wires.dma, Interrupts, config);
     let mut lcd = Lcd::new(bus, Output::new(wires.select, Level::High), Output::new(wires.data_command, Level::Low));
-    let glass = Glass::of::<ST7789>().rotated(Rotation::Deg90).inverted();
+    let mut glass = Glass::of::<Controller>().rotated(Rotation::Deg90).inverted();
+    if cfg!(feature = "st7735") {
+        // The usual module of 0.96": the middle of the memory, blue first.
+        glass = glass.sized(80, 160).at(26, 1).bgr();
+    }
     let glass = glass.fitted(&PanelSetup::parse(env!("EDGEGEN_PANEL")));
-    if glass.prepare(Builder::new(ST7789, lcd.interface())).init(&mut Delay).is_err() {
+    if glass.prepare(Builder::new(Controller, lcd.interface())).init(&mut Delay).is_err() {
         start_anew();
     }
     let _backlight = Output::new(wires.backlight, Level::High);

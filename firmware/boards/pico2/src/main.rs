@@ -3,8 +3,8 @@
 #![no_std]
 #![no_main]
 
-#[cfg_attr(feature = "st7789", path = "st7789.rs")]
-#[cfg_attr(not(feature = "st7789"), path = "ssd1306.rs")]
+#[cfg_attr(any(feature = "st7789", feature = "st7735"), path = "st7789.rs")]
+#[cfg_attr(not(any(feature = "st7789", feature = "st7735")), path = "ssd1306.rs")]
 mod panel;
 
 use core::hint::black_box;
@@ -33,7 +33,7 @@ fn main() -> ! {
     watchdog.start(PATIENCE);
     let button = Input::new(p.PIN_12, Pull::Up);
 
-    #[cfg(feature = "st7789")]
+    #[cfg(any(feature = "st7789", feature = "st7735"))]
     let wires = panel::Wires {
         spi: p.SPI0,
         dma: p.DMA_CH0,
@@ -43,7 +43,7 @@ fn main() -> ! {
         data_command: p.PIN_16,
         backlight: p.PIN_20,
     };
-    #[cfg(not(feature = "st7789"))]
+    #[cfg(not(any(feature = "st7789", feature = "st7735")))]
     let wires = panel::Wires { i2c: p.I2C0, clock: p.PIN_5, data: p.PIN_4 };
 
     let arena = singleton!(: Arena<ARENA_BYTES> = Arena::new()).expect("main runs once");
