@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use serde::Serialize;
 
 use super::source::Source;
-use super::{Dataset, Plane, Split, avatars, emoji, glyphs, icons, idx, pairs, patches, stacked, unpaired};
+use super::{Dataset, Plane, Split, avatars, digits, emoji, glyphs, icons, idx, pairs, patches, stacked, unpaired};
 use crate::recipe::DataConfig;
 
 /// One file of a data set as it lies in the cache: unpacked.
@@ -88,7 +88,7 @@ impl Known {
 
 /// The sums were taken from the files of the first source of each set. The URLs are the publishers' own or their well-known mirrors;
 /// they have not been tried from the machines that edgegen was written on, which reach package registries alone.
-static KNOWN: [Known; 5] = [
+static KNOWN: [Known; 6] = [
     Known {
         name: "mnist",
         what: "handwritten digits",
@@ -233,6 +233,29 @@ static KNOWN: [Known; 5] = [
         sources: &[Source::Npm { packages: &["@dicebear/styles@10.6.0"] }],
         load: |folder, split, config| avatars::SETS[1].load(folder, split, config),
     },
+    Known {
+        name: "digits",
+        what: "digits of twenty fonts",
+        licence: "OFL-1.1 (Roboto Slab: Apache-2.0; by their authors through Google Fonts)",
+        count: digits::COUNT,
+        shape: [28, 28, 1],
+        classes: 10,
+        class_names: &[],
+        files: &digits::FONTS,
+        sources: &[Source::Npm {
+            packages: &[
+                "@expo-google-fonts/bebas-neue@0.4.1",
+                "@expo-google-fonts/caveat@0.4.2",
+                "@expo-google-fonts/comfortaa@0.4.2",
+                "@expo-google-fonts/courier-prime@0.4.1",
+                "@expo-google-fonts/kalam@0.4.1",
+                "@expo-google-fonts/lora@0.4.2",
+                "@expo-google-fonts/patrick-hand@0.4.1",
+                "@expo-google-fonts/roboto-slab@0.4.2",
+            ],
+        }],
+        load: digits::load,
+    },
 ];
 
 pub(super) fn find(name: &str) -> Option<&'static Known> {
@@ -309,6 +332,7 @@ mod tests {
                 "emoji",
                 "avatars",
                 "fun-emoji",
+                "digits",
                 "stacked-mnist",
                 "mnist-patches",
                 "fashion-edges",
@@ -323,6 +347,6 @@ mod tests {
                 "circles"
             ]
         );
-        assert!(list()[10..].iter().all(|drawn| drawn.present));
+        assert!(list()[11..].iter().all(|drawn| drawn.present));
     }
 }

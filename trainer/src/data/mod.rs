@@ -1,14 +1,15 @@
 //! Images to train on.
 //!
 //! What exists as a path is that: a folder of images, an IDX file or a folder of such, a NumPy array. They are read by
-//! [`edgegen_data`]. Else it is the name of a set that edgegen knows (`mnist`, `fashion-mnist`, `emoji`, `stacked-mnist`, `glyphs`,
-//! `icons`); with `set:` before it, it always is. Whatever the source, the result is one block of bytes of the size and
+//! [`edgegen_data`]. Else it is the name of a set that edgegen knows (`mnist`, `emoji`, `avatars` and more, see
+//! [`list`]); with `set:` before it, it always is. Whatever the source, the result is one block of bytes of the size and
 //! channel count that the recipe asks for, and an account of it. The names `ring`, `grid`, `moons` and `circles` are no images but points
 //! of the plane, which training draws as it needs them.
 //!
 //! | file | what |
 //! | --- | --- |
 //! | `avatars.rs` | faces drawn from the styles of DiceBear, with attributes and captions (`attributes.rs`) |
+//! | `digits.rs` | digits in the shapes of fonts |
 //! | `emoji.rs` | emoji cut from sprite sheets: faces, and all of them in pairs |
 //! | `catalogue.rs` | the named sets: licence, sizes, checksums, sources |
 //! | `fetch.rs`, `source.rs` | bring a named set into the cache folder and check it |
@@ -23,6 +24,7 @@
 mod attributes;
 mod avatars;
 mod catalogue;
+mod digits;
 mod emoji;
 mod fetch;
 mod glyphs;
@@ -309,7 +311,7 @@ mod tests {
     fn a_name_that_is_nothing_says_what_there_is() {
         let error = load(&config("mnits")).unwrap_err().to_string();
         for part in [
-            "mnist, fashion-mnist, emoji, avatars, fun-emoji, stacked-mnist, mnist-patches, fashion-edges, mnist-negative, emoji-pairs, bags-shoes, glyphs, icons, ring, grid, moons, circles",
+            "mnist, fashion-mnist, emoji, avatars, fun-emoji, digits, stacked-mnist, mnist-patches, fashion-edges, mnist-negative, emoji-pairs, bags-shoes, glyphs, icons, ring, grid, moons, circles",
             "'mnits'",
             "[data]",
         ] {
