@@ -197,9 +197,9 @@ fn nearest(samples: &Samples, judge: Option<&Judge>) -> (Nearest, Vec<Vec<u8>>) 
 
     let of = |indices: &[usize]| Features::from_pixels(indices.iter().map(|&index| train.image(index)));
     let levels = 255.0 / (train.shape.iter().product::<usize>() as f32).sqrt();
-    let found = search(&of, &order, &Features::from_pixels(images.iter().map(Vec::as_slice)));
+    let found = search(of, &order, &Features::from_pixels(images.iter().map(Vec::as_slice)));
     place(&found);
-    let usual = (held > 0).then(|| median(search(&of, &order[held..], &of(&order[..held]))));
+    let usual = (held > 0).then(|| median(search(of, &order[held..], &of(&order[..held]))));
     let pixels = Distances {
         images: order.len(),
         samples: found.iter().map(|(_, distance)| levels * distance).collect(),
