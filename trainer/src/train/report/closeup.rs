@@ -20,11 +20,10 @@ pub(super) fn show(html: &mut String, found: &Found, last: u64) {
     let judge = nearest.judge.as_ref();
     let columns: Vec<&Distances> =
         std::iter::once(&nearest.pixels).chain(judge.map(|(_, distances)| distances)).collect();
-    let judge = judge.map_or_else(String::new, |(hash, _)| format!("<th>features of judge {}</th>", escape(hash)));
+    let judge = judge.map_or_else(String::new, |(hash, _)| format!("<th>judge {}</th>", escape(hash)));
     let _ = writeln!(
         html,
-        "<div class=\"wide\"><table class=\"near\">\n<tr><th>distance</th><th>pixels, root mean square in levels of \
-         255</th>{judge}</tr>"
+        "<div class=\"wide\"><table class=\"near\">\n<tr><th>distance, median</th><th>pixels</th>{judge}</tr>"
     );
     let value = |value: Option<f32>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.2}"));
     let sorted = |distances: &Distances| {
@@ -36,12 +35,13 @@ pub(super) fn show(html: &mut String, found: &Found, last: u64) {
         let cells: String = columns.iter().map(|column| format!("<td>{}</td>", cell(column))).collect();
         let _ = writeln!(html, "<tr><th>{name}</th>{cells}</tr>");
     };
-    row("samples, median", &|distances| value(sorted(distances).get(distances.samples.len() / 2).copied()));
-    row("samples, least", &|distances| value(sorted(distances).first().copied()));
-    row("training images from their nearest other one, median", &|distances| value(distances.usual));
-    row("training images looked at", &|distances| distances.images.to_string());
-    *html += "</table></div>\n<p class=\"soft\">Samples that lie far nearer than training images lie to each other are \
-              copies of them.</p>\n</section>\n<section>\n<h2>int8 beside float</h2>\n";
+    row("samples", &|distances| value(sorted(distances).get(distances.samples.len() / 2).copied()));
+    row("least of them", &|distances| value(sorted(distances).first().copied()));
+    row("training images", &|distances| value(distances.usual));
+    row("how many", &|distances| distances.images.to_string());
+    *html += "</table></div>\n<p class=\"soft\">From the nearest (other) training image: by pixels the root mean square \
+              in levels of 255. Samples that lie far nearer than training images lie to each other are copies of \
+              them.</p>\n</section>\n<section>\n<h2>int8 beside float</h2>\n";
     match figures {
         Ok(figures) => {
             let near = figures.psnr_db.map_or_else(|| "the same bytes".to_owned(), |db| format!("{db:.1} dB PSNR"));
