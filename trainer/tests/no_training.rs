@@ -22,7 +22,7 @@ fn edgegen(folder: &Path, args: &[&str]) -> Output {
 fn what_needs_burn_is_listed_and_says_what_is_missing() {
     let folder = tempfile::tempdir().unwrap();
     let help = String::from_utf8(edgegen(folder.path(), &["--help"]).stdout).unwrap();
-    let commands: [&[&str]; 9] = [
+    let commands: [&[&str]; 10] = [
         &["train", "r.toml", "--device", "flex", "--resume"],
         &["eval", MODEL, "--count", "100"],
         &["morph", "mnist:0", "mnist:1", "-o", "x.png"],
