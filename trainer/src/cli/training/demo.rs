@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::cli::demo::{Args, BoardFigures, draw_sheet, photograph};
 use crate::cli::export::{self, Form, Report};
 use crate::cli::source::{Source, read_model};
+use crate::cli::training::report;
 use crate::cli::{Console, Ending, bytes, grouped, interrupt, table};
 use crate::data::{self, FetchOptions};
 use crate::recipe::Recipe;
@@ -86,6 +87,7 @@ fn train_or_resume(args: &Args, folder: &Path, console: Console) -> Result<Optio
     }
     let figures = folder.join("training.json");
     if training.session_steps > 0 {
+        report::close(folder, &options.device, console);
         files::replace_bytes(&figures, &serde_json::to_vec_pretty(&training)?)?;
     } else {
         console.say("the run is finished already: remove its folder to train again");
