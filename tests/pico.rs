@@ -161,7 +161,8 @@ fn a_glass_that_shows_a_part_of_the_memory() {
     let Some(board) = pico() else { return };
     let setup = PanelSetup::parse("rotate=180 size=135x240 offset=52,40");
     let panel = board.panel(Some("st7789")).unwrap().fitted(setup).unwrap();
-    // All of the memory is looked at, lying on its side: 40 columns are on the left of the glass, 240 - 135 - 52 rows above.
+    // All of the memory is looked at, lying on its side: 40 columns are on the left of the glass, 240 - 135 - 52 rows
+    // above.
     let (shot, host) = outlines(&board, &panel, DISPLAY_PACK.panel);
     let seen = imageops::crop_imm(&shot, 40, 53, 240, 135).to_image();
     assert!(seen == imageops::rotate180(&host), "the panel differs");

@@ -1,7 +1,8 @@
 //! A closer look at what a run draws, for its report: which training images lie nearest to its samples, and what int8
 //! makes of them.
 //!
-//! It is taken of the files of a run folder and lies in a folder of its own there: two sheets, and their figures as JSON.
+//! It is taken of the files of a run folder and lies in a folder of its own there: two sheets, and their figures as
+//! JSON.
 
 use std::fs;
 use std::io::ErrorKind;

@@ -1,12 +1,13 @@
 //! `just test-gpu`: trains small networks on every device of this build and holds each run against that of `flex`.
 //!
-//! A device computes the same sums in another order, so its numbers differ by rounding, and training makes the difference
-//! grow. How much is allowed is measured, not chosen. A sum of n terms is off by about √n · 2⁻²⁴ of its terms' size
-//! (Higham, "Accuracy and Stability of Numerical Algorithms", 2002, §2.8: a rule of thumb for random rounding errors); the
-//! longest sums here, gradients of a convolution's weights, have batch · H · W terms. After the first step every weight is
-//! moved by that much up or down, the run goes on, and the difference at its end is what one step's rounding comes to.
-//! All steps round: √steps times the largest of three such differences is the tolerance. It is worth something only if
-//! it finds mistakes, so a run with learning rates five percent larger has to lie outside it.
+//! A device computes the same sums in another order, so its numbers differ by rounding, and training makes the
+//! difference grow. How much is allowed is measured, not chosen. A sum of n terms is off by about √n · 2⁻²⁴ of its
+//! terms' size (Higham, "Accuracy and Stability of Numerical Algorithms", 2002, §2.8: a rule of thumb for random
+//! rounding errors); the longest sums here, gradients of a convolution's weights, have batch · H · W terms. After the
+//! first step every weight is moved by that much up or down, the run goes on, and the difference at its end is what one
+//! step's rounding comes to. All steps round: √steps times the largest of three such differences is the tolerance. It
+//! is worth something only if it finds mistakes, so a run with learning rates five percent larger has to lie outside
+//! it.
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -206,7 +206,8 @@ fn begin(y: Tensor<4>, gradient: FlexTensor) -> Tensor<1> {
     Tensor::from_primitive::<Autodiff<Flex>>(output)
 }
 
-/// The whole step of the recipe's system, on random images that lie ready. It reads its losses, so it is over when it returns.
+/// The whole step of the recipe's system, on random images that lie ready. It reads its losses, so it is over when it
+/// returns.
 fn step(recipe: &Recipe, device: &Device) -> Result<Case> {
     let kind = systems::find(&recipe.system)?;
     let mut rng = Rng::new(1, 0);

@@ -20,7 +20,8 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// Starts `python` and has it build all cases on PyTorch's device `place`, "cpu" or "cuda". Its threads sleep while they wait, as ours do, or `spin`.
+    /// Starts `python` and has it build all cases on PyTorch's device `place`, "cpu" or "cuda". Its threads sleep while
+    /// they wait, as ours do, or `spin`.
     ///
     /// # Errors
     ///

@@ -125,7 +125,8 @@ impl Record {
         })
     }
 
-    /// Writes `train-DATE.json` and `train-DATE.md`, `gpu-…` of a GPU; a record of the same day is replaced. Gives their common name.
+    /// Writes `train-DATE.json` and `train-DATE.md`, `gpu-…` of a GPU; a record of the same day is replaced. Gives
+    /// their common name.
     ///
     /// # Errors
     ///

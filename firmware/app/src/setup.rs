@@ -22,7 +22,8 @@ pub struct PanelSetup {
     pub invert: bool,
     /// Red and blue change places.
     pub bgr: bool,
-    /// Columns and rows of the glass as the controller counts them, whatever way up the picture is; `None` for the board's.
+    /// Columns and rows of the glass as the controller counts them, whatever way up the picture is; `None` for the
+    /// board's.
     pub size: Option<(u16, u16)>,
     /// Column and row of the controller's memory that the glass begins with; `None` for the board's.
     pub offset: Option<(u16, u16)>,

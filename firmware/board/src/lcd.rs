@@ -215,7 +215,8 @@ where
     }
 }
 
-/// First and last of `count` columns or rows from `first` on, as a controller wants them that calls the picture's first `origin`.
+/// First and last of `count` columns or rows from `first` on, as a controller wants them that calls the picture's first
+/// `origin`.
 fn range(origin: u16, first: i32, count: u32) -> [u8; 4] {
     let first = i32::from(origin) + first;
     let last = first + count as i32 - 1;

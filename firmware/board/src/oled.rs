@@ -1,7 +1,7 @@
 //! OLED panels of 128×64 pixels on I2C that may be missing, or come later: SSD1306 and SH1106.
 //!
-//! Commands as in Solomon Systech, SSD1306 data sheet, rev. 1.1, chapters 9 and 10, and in Sino Wealth's data sheet of the
-//! SH1106. Both take pixels page by page (rows of eight pixels, one byte high); the SH1106 knows no other way.
+//! Commands as in Solomon Systech, SSD1306 data sheet, rev. 1.1, chapters 9 and 10; those of the SH1106 from memory,
+//! tried in our emulator and on no hardware yet. Both take pixels page by page (rows of eight pixels, one byte high); the SH1106 knows no other way.
 
 use core::fmt;
 
@@ -25,8 +25,8 @@ const COMMANDS: u8 = 0x00;
 /// The first byte of a message with pixels.
 const PIXELS: u8 = 0x40;
 
-/// Sets a panel up and switches it on. Commands of the SSD1306 alone, and what follows them, mean nothing that matters to
-/// an SH1106: they set the address that each page sets again.
+/// Sets a panel up and switches it on. Commands of the SSD1306 alone, and what follows them, mean nothing that matters
+/// to an SH1106: they set the address that each page sets again.
 const START: [u8; 25] = [
     0xAE, // off
     0xD5, 0x80, // clock

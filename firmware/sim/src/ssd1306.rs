@@ -1,8 +1,9 @@
-//! An OLED panel of 128×64 pixels with an SSD1306 or an SH1106, from the bytes on its I2C bus to the picture on its glass.
+//! An OLED panel of 128×64 pixels with an SSD1306 or an SH1106, from the bytes on its I2C bus to the picture on its
+//! glass.
 //!
 //! Written from Solomon Systech, SSD1306 data sheet, rev. 1.1: 8.1.5.2 "I2C bus write data", 8.7 "Graphic display data RAM", chapters
-//! 9 and 10 for the commands; the SH1106 as Sino Wealth's data sheet has it. It shares nothing with the firmware's driver. Of the addressing modes it knows horizontal and page addressing; the SH1106 has only
-//! the latter.
+//! 9 and 10 for the commands; the SH1106 from memory, not checked against its data sheet. It shares no code with the
+//! firmware's driver. Of the addressing modes it knows horizontal and page addressing; the SH1106 has only the latter.
 
 use image::{Rgb, RgbImage};
 

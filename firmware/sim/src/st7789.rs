@@ -2,8 +2,8 @@
 //!
 //! Written from Sitronix, ST7789V data sheet, version 1.6: 8.4 "Serial interface" (D/CX), 8.8 "Data colour coding", 8.12
 //! "Address control" with table "MV, MX, MY", chapter 9 for the commands. It shares nothing with the firmware's driver, whose
-//! mistakes it is there to show. The ST7735S takes the same commands and has a smaller memory. Of the many settings of voltages and timing it knows none; a command that it does not know is
-//! passed over with its parameters.
+//! mistakes it is there to show. The ST7735S takes the same commands and has a smaller memory. Of the many settings of
+//! voltages and timing it knows none; a command that it does not know is passed over with its parameters.
 
 use image::{Rgb, RgbImage, imageops};
 

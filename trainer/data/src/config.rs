@@ -13,8 +13,8 @@ pub struct Config {
     /// `mnist`, `fashion-mnist`, `emoji`, `stacked-mnist`, `glyphs`, `icons`, `ring`, `grid`. `set:icons` is the named
     /// set whatever lies in the folder.
     pub name: String,
-    /// For systems that turn images into images without pairs: what those of `name` should become, a path or a named set, too. Left
-    /// out, `name` has both sides.
+    /// For systems that turn images into images without pairs: what those of `name` should become, a path or a named
+    /// set, too. Left out, `name` has both sides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
     /// For systems that turn images into images: the other way round.

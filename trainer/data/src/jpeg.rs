@@ -1,8 +1,9 @@
 //! JPEG files, whole or refused.
 //!
 //! The decoder is the one that the crate `image` has, asked for here by itself because `image` asks it to make something of
-//! every file: where data are missing or damaged it fills the rest with grey and says nothing. So does this decoder where an
-//! end marker comes too soon; what finds that is a second look, with more data before the marker ([`reads_on`]).
+//! every file: where data are missing or damaged it fills the rest with grey and says nothing. So does this decoder
+//! where an end marker comes too soon; what finds that is a second look, with more data before the marker
+//! ([`reads_on`]).
 
 use std::iter::successors;
 
@@ -31,13 +32,13 @@ pub fn decode(bytes: &[u8], most: u64) -> Result<(DynamicImage, Orientation)> {
     Ok((image, orientation))
 }
 
-/// Whether a decoder would read on where the end marker is, which it does only while pixels are missing: then a file with
-/// more data before the marker is another picture, or none. It takes as long as decoding.
+/// Whether a decoder would read on where the end marker is, which it does only while pixels are missing: then a file
+/// with more data before the marker is another picture, or none. It takes as long as decoding.
 fn reads_on(bytes: &[u8], end: usize, image: &DynamicImage, most: u64) -> bool {
     // So many that some of them are seen in any picture: a white one hides what would make it whiter.
     const MORE: usize = 64;
-    // Without order (3 generates the integers modulo 257), unlike the zeros that a decoder reads where there is nothing;
-    // 255 would begin a marker.
+    // Without order (3 generates the integers modulo 257), unlike the zeros that a decoder reads where there is
+    // nothing; 255 would begin a marker.
     let more = successors(Some(221), |value| Some(value * 3 % 257)).map(|value: u16| value.min(254) as u8);
     let more: Vec<u8> = more.take(MORE).collect();
     let (before, after) = bytes.split_at(end);
@@ -68,7 +69,8 @@ fn attempt(bytes: &[u8], most: u64, strict: bool) -> Result<(DynamicImage, Orien
     Ok((image, orientation.unwrap_or(Orientation::NoTransforms)))
 }
 
-/// Where the end marker of a whole file is, or why it is not: scans follow each other up to an end marker (ITU-T T.81, B.1 and B.2).
+/// Where the end marker of a whole file is, or why it is not: scans follow each other up to an end marker (ITU-T T.81,
+/// B.1 and B.2).
 fn whole(bytes: &[u8]) -> Result<usize, &'static str> {
     const CUT: Result<usize, &str> = Err("it is cut: its end marker is missing");
     let mut at = 2;

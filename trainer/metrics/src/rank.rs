@@ -1,9 +1,10 @@
 //! Rank correlation: whether two measurements put things into the same order.
 
-/// Spearman's ρ of two equally long lists: the correlation of their ranks, equal values sharing the mean of theirs; 1 for the same order,
-/// −1 for the opposite, near 0 for none.
+/// Spearman's ρ of two equally long lists: the correlation of their ranks, equal values sharing the mean of theirs; 1
+/// for the same order, −1 for the opposite, near 0 for none.
 ///
-/// Spearman, "The Proof and Measurement of Association between Two Things" (1904). NaN where all values of a list are equal.
+/// Spearman, "The Proof and Measurement of Association between Two Things" (1904). NaN where all values of a list are
+/// equal.
 ///
 /// # Panics
 ///

@@ -25,8 +25,8 @@ pub fn listen() -> Result<()> {
     imp::listen().context("cannot listen for signals")
 }
 
-/// Takes the end of standard input for SIGTERM. Another program that holds its other end can end this one by it on every
-/// system, and this one ends with that program, however that ends.
+/// Takes the end of standard input for SIGTERM. Another program that holds its other end can end this one by it on
+/// every system, and this one ends with that program, however that ends.
 pub fn until_input_ends() {
     std::thread::spawn(|| {
         // What is there to read does not matter, and what cannot be read has ended.

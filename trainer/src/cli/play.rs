@@ -22,8 +22,8 @@ use crate::files;
 pub struct Args {
     /// A model file, or a folder with a model.egm, to begin with; the shipped models are there, too
     model: Option<PathBuf>,
-    /// Train this recipe, or what `edgegen new` chooses for this folder of pictures, or go on with this run: its page shows
-    /// how it goes, pauses it, exports it, and puts it on a board
+    /// Train this recipe, or what `edgegen new` chooses for this folder of pictures, or go on with this run: its page
+    /// shows how it goes, pauses it, exports it, and puts it on a board
     #[arg(long, value_name = "RECIPE|FOLDER|RUN", conflicts_with_all = ["model", "out"])]
     train: Option<PathBuf>,
     /// The run folder, in which all files are written [default: runs/ and the name of what is trained]

@@ -34,9 +34,9 @@ pub struct Args {
     /// The class to draw, for models that have classes [default: all in turn]
     #[arg(long, value_name = "NAME|NUMBER")]
     class: Option<String>,
-    /// A film of the way from seed to seed and from the last one to the first, as boards walk it: .gif, .png (animated),
-    /// .mp4 (needs ffmpeg) or .npy. --count is how many seeds [default: 8]; without it a model that brings a way along
-    /// goes that
+    /// A film of the way from seed to seed and from the last one to the first, as boards walk it: .gif, .png
+    /// (animated), .mp4 (needs ffmpeg) or .npy. --count is how many seeds [default: 8]; without it a model that brings
+    /// a way along goes that
     #[arg(long, conflicts_with_all = ["latents", "grid"])]
     walk: bool,
     /// Frames from one seed to the next [default: 16]
@@ -52,7 +52,8 @@ pub struct Args {
     /// Columns of the sheet [default: one for each class, else a square]
     #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u32).range(1..))]
     grid: Option<u32>,
-    /// Where to: .png is a sheet, or of points of the plane a picture of them, .gif one image after the other, .npy uint8 [N, H, W, C]
+    /// Where to: .png is a sheet, or of points of the plane a picture of them, .gif one image after the other, .npy
+    /// uint8 [N, H, W, C]
     #[arg(long, default_value = "samples.png")]
     out: PathBuf,
     #[command(flatten)]

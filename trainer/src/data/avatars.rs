@@ -1,10 +1,10 @@
 //! Drawn faces with attributes: sets of any size, from the styles of DiceBear (`@dicebear/styles`, JSON, so that nobody
 //! needs Node).
 //!
-//! Face i takes a variant of each component and one colour of each name, from a random stream that depends on i alone. A
-//! face that was there before is passed over, and of the others every sixth (ninth) is a test image: no face is in both
-//! parts. DiceBear's own generator draws others. Bytes are the same everywhere (500 faces of each set on x86-64 and on an
-//! emulated Cortex-A76): coverage is counted in integers, blending uses nothing but IEEE arithmetic.
+//! Face i takes a variant of each component and one colour of each name, from a random stream that depends on i alone.
+//! A face that was there before is passed over, and of the others every sixth (ninth) is a test image: no face is in
+//! both parts. DiceBear's own generator draws others. Bytes are the same everywhere (500 faces of each set on x86-64
+//! and on an emulated Cortex-A76): coverage is counted in integers, blending uses nothing but IEEE arithmetic.
 //!
 //! | file | what |
 //! | --- | --- |

@@ -1,7 +1,8 @@
 //! Digits in the shapes of fonts: twenty, printed and written, of the packages `@expo-google-fonts`.
 //!
 //! Image i is digit i mod 10 in a font by chance, 55 to 72 per cent as high as the image, slanted, turned by up to
-//! 9° and moved by up to 1.5 pixels of 28, white on black: all from a random stream that depends on the part and i alone.
+//! 9° and moved by up to 1.5 pixels of 28, white on black: all from a random stream that depends on the part and i
+//! alone.
 
 use std::fs;
 use std::path::Path;

@@ -47,8 +47,8 @@ impl fmt::Debug for FetchOptions {
     }
 }
 
-/// Makes sure that the data set `name`, or those that it is drawn from, lie in the cache, whole and unchanged, and returns
-/// the folder of the last.
+/// Makes sure that the data set `name`, or those that it is drawn from, lie in the cache, whole and unchanged, and
+/// returns the folder of the last.
 ///
 /// When it does already, its checksums are verified and nothing else happens.
 ///

@@ -2,9 +2,9 @@
 //!
 //! What exists as a path is that: a folder of images, an IDX file or a folder of such, a NumPy array. They are read by
 //! [`edgegen_data`]. Else it is the name of a set that edgegen knows (`mnist`, `emoji`, `avatars` and more, see
-//! [`list`]); with `set:` before it, it always is. Whatever the source, the result is one block of bytes of the size and
-//! channel count that the recipe asks for, and an account of it. The names `ring`, `grid`, `moons` and `circles` are no images but points
-//! of the plane, which training draws as it needs them.
+//! [`list`]); with `set:` before it, it always is. Whatever the source, the result is one block of bytes of the size
+//! and channel count that the recipe asks for, and an account of it. The names `ring`, `grid`, `moons` and `circles`
+//! are no images but points of the plane, which training draws as it needs them.
 //!
 //! | file | what |
 //! | --- | --- |

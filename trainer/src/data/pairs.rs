@@ -31,7 +31,8 @@ pub struct Pairs {
     pub inputs: Dataset,
     /// What should be made of it, with labels where the source has them.
     pub targets: Dataset,
-    /// Whether input i belongs to target i, so that there are as many of one as of the other. Else they are two sets of any lengths.
+    /// Whether input i belongs to target i, so that there are as many of one as of the other. Else they are two sets of
+    /// any lengths.
     pub matched: bool,
 }
 

@@ -1,9 +1,10 @@
 //! Digits over patches of colour: the target of adaptation from `mnist`, after MNIST-M.
 //!
-//! Ganin et al., "Domain-Adversarial Training of Neural Networks" (2016), §5.2.4, take the absolute difference of a digit and
-//! a patch of a photo, channel by channel. The patches here are of emoji (`emoji.rs`), which can be fetched by name: 28×28
-//! of 64×64 pixels, out of the middle, where emoji have their colours. Image i is digit i of the same part of `mnist`,
-//! with its label; its patch depends on i alone, and test digits lie over test emoji.
+//! Ganin et al., "Domain-Adversarial Training of Neural Networks" (2016), §5.2.4, take the absolute difference of a
+//! digit and a patch of a photo, channel by channel. The patches here are of emoji (`emoji.rs`), which can be fetched
+//! by name: 28×28 of 64×64 pixels, out of the middle, where emoji have their colours. Image i is digit i of the same
+//! part of
+//! `mnist`, with its label; its patch depends on i alone, and test digits lie over test emoji.
 
 use std::path::Path;
 

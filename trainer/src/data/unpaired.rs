@@ -7,8 +7,8 @@
 //! | a folder with `a/` and `b/` | the images below `a/` | those below `b/` |
 //! | any set of pairs | every other input, from the first on | the targets of the rest |
 //!
-//! Of a set of pairs no image is learned from whose partner is learned from, too, so that there are no pairs to be found; test images
-//! are whole pairs, whose truth is known.
+//! Of a set of pairs no image is learned from whose partner is learned from, too, so that there are no pairs to be
+//! found; test images are whole pairs, whose truth is known.
 
 use std::path::Path;
 
@@ -63,7 +63,8 @@ impl Kinds {
     }
 }
 
-/// Images of two kinds, all of one size, and an account of each that was read by itself; at most `data.limit` of either.
+/// Images of two kinds, all of one size, and an account of each that was read by itself; at most `data.limit` of
+/// either.
 ///
 /// # Errors
 ///

@@ -6,13 +6,16 @@
 //!                               L_T = −E log σ(D(T(y)))                           T learns; S and C stay
 //! ```
 //!
-//! Tzeng et al., "Adversarial Discriminative Domain Adaptation" (2017), eq. 9 and §4: features of the other set come to be distributed as
-//! those of the labelled one, so that the same C tells its classes. What is trained, and kept as a judge is, is C(T(·)).
+//! Tzeng et al., "Adversarial Discriminative Domain Adaptation" (2017), eq. 9 and §4: features of the other set come to
+//! be distributed as those of the labelled one, so that the same C tells its classes. What is trained, and kept as a
+//! judge is, is C(T(·)).
 //!
-//! S and T are a [`judge`](super::judge) up to its hidden layer, C is its last layer. The labels of the other set are never looked at;
+//! S and T are a [`judge`](super::judge) up to its hidden layer, C is its last layer. The labels of the other set are
+//! never looked at;
 //! `edgegen eval` of the run tests on them.
 //!
-//! Knobs: `source_steps`; `adapt_rate`, the share of both learning rates that adapting learns with; `critic_hidden`; `channels`,
+//! Knobs: `source_steps`; `adapt_rate`, the share of both learning rates that adapting learns with; `critic_hidden`;
+//! `channels`,
 //! `features` and `classes` as those of a judge.
 
 use std::path::Path;

@@ -6,16 +6,17 @@
 //!         + identity · (|G(b) − b| + |F(a) − a|)
 //! ```
 //!
-//! Zhu et al., "Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks" (2017), eq. 2 and 3 and §5.2, with least
-//! squares in place of eq. 1 (§4), cycle = 10 and identity = cycle / 2. Both sums are minimized at once: the two games do not touch
-//! otherwise. D_A and D_B learn from images that are partly older, see [`pool`](super::pool).
+//! Zhu et al., "Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks" (2017), eq. 2 and 3
+//! and §5.2, with least squares in place of eq. 1 (§4), cycle = 10 and identity = cycle / 2. Both sums are minimized at
+//! once: the two games do not touch otherwise. D_A and D_B learn from images that are partly older, see
+//! [`pool`](super::pool).
 //!
-//! What a cycle asks for is that G can be inverted, no more: a permutation of digits can, and so can an image that hides its source in
-//! noise too faint to see (Chu et al., "CycleGAN, a Master of Steganography", 2017). `eval` therefore also tells whether what is
-//! known of an image is kept, on sets where that is known.
+//! What a cycle asks for is that G can be inverted, no more: a permutation of digits can, and so can an image that
+//! hides its source in noise too faint to see (Chu et al., "CycleGAN, a Master of Steganography", 2017). `eval`
+//! therefore also tells whether what is known of an image is kept, on sets where that is known.
 //!
-//! With cycle = identity = 0 nothing ties an image to what is made of it: the control of the comparisons. Both generators ship: the way
-//! back lies in the run folder as a run of its own, `back`.
+//! With cycle = identity = 0 nothing ties an image to what is made of it: the control of the comparisons. Both
+//! generators ship: the way back lies in the run folder as a run of its own, `back`.
 //!
 //! Knobs: `cycle`, `identity`; the game and its networks, see [`Game`].
 

@@ -8,9 +8,9 @@
 //! d(x, y) = mean |x − y|,  h(x) = d(upper half of x, lower half of x)
 //! ```
 //!
-//! Benaim and Wolf, "One-Sided Unsupervised Domain Mapping" (2017), eq. 5 and 8: images far from each other stay far from each other, and
-//! what is unlike within an image stays so. μ and σ are the mean and standard deviation of these distances within each set; they are
-//! measured once, on the first batches, and kept.
+//! Benaim and Wolf, "One-Sided Unsupervised Domain Mapping" (2017), eq. 5 and 8: images far from each other stay far
+//! from each other, and what is unlike within an image stays so. μ and σ are the mean and standard deviation of these
+//! distances within each set; they are measured once, on the first batches, and kept.
 //!
 //! With distance = halves = 0 it is the plain game. It has half the networks of [`cyclegan`](super::cyclegan).
 //!

@@ -10,12 +10,15 @@
 //!     + variation · E √(∂G(x)² + ∂G(x)²)                   smooth, down and to the right
 //! ```
 //!
-//! Taigman et al., "Unsupervised Cross-Domain Image Generation" (2017), eq. 3 to 7; constancy is taken over what is read, as in eq. 5.
-//! Squares are means over values, scores are those of patches, see [`translation`](super::translation).
+//! Taigman et al., "Unsupervised Cross-Domain Image Generation" (2017), eq. 3 to 7; constancy is taken over what is
+//! read, as in eq. 5. Squares are means over values, scores are those of patches, see
+//! [`translation`](super::translation).
 //!
-//! f comes from the folder of a [`judge`](super::judge), of `[data]` as `name` says or of another set of the same kind, and ships as the first layers of the generator.
+//! f comes from the folder of a [`judge`](super::judge), of `[data]` as `name` says or of another set of the same kind,
+//! and ships as the first layers of the generator.
 //!
-//! Knobs: `judge`, the folder; `encoder_channels` and `features`, its sizes; the weights; `channels` of g; `critic_channels`,
+//! Knobs: `judge`, the folder; `encoder_channels` and `features`, its sizes; the weights; `channels` of g;
+//! `critic_channels`,
 //! `spectral_norm`.
 
 use std::path::Path;

@@ -105,7 +105,8 @@ impl Config {
     }
 }
 
-/// The mean cross-entropy of what `net` says of images without autodiff, `[1]`, and the share that it puts into the right class.
+/// The mean cross-entropy of what `net` says of images without autodiff, `[1]`, and the share that it puts into the
+/// right class.
 ///
 /// # Panics
 ///

@@ -119,7 +119,8 @@ pub trait System {
     /// What has been learned so far, as it ships: averaged weights, with statistics, without autodiff.
     fn trained(&self) -> Trained;
 
-    /// The way back, where a system learns both: a generator of the same form, from what should be made to what is read.
+    /// The way back, where a system learns both: a generator of the same form, from what should be made to what is
+    /// read.
     fn back(&self) -> Option<Generator> {
         None
     }
@@ -163,7 +164,8 @@ pub struct Step<'a> {
 /// Real images.
 #[derive(Clone, Debug)]
 pub struct Batch {
-    /// For [`PAIRED`] systems, what each of the images should be made from, and for [`UNPAIRED`] ones as many images of the other set:
+    /// For [`PAIRED`] systems, what each of the images should be made from, and for [`UNPAIRED`] ones as many images of
+    /// the other set:
     /// `[batch, C, H, W]` in [−1, 1].
     pub inputs: Option<Tensor<4>>,
     /// One class for each of them, from 0; empty without `inputs`, or if they have no labels.

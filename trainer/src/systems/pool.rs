@@ -1,8 +1,8 @@
 //! Generated images that are kept for a while, so that a critic does not forget what it has seen before.
 //!
-//! Of each batch the first half goes by way of the pool: while it is not full, they are kept and passed on; then each is exchanged for a
-//! kept one that is drawn at random. Shrivastava et al., "Learning from Simulated and Unsupervised Images through Adversarial Training"
-//! (2017), §2.3, as CycleGAN has it.
+//! Of each batch the first half goes by way of the pool: while it is not full, they are kept and passed on; then each
+//! is exchanged for a kept one that is drawn at random. Shrivastava et al., "Learning from Simulated and Unsupervised
+//! Images through Adversarial Training" (2017), §2.3, as CycleGAN has it.
 
 use anyhow::{Context, Result};
 use burn::tensor::{Tensor, TensorData};

@@ -1,5 +1,5 @@
-//! What systems share that learn to turn images of one set into images of another, without pairs: a generator into a set, and the critic
-//! that tells its images from real ones.
+//! What systems share that learn to turn images of one set into images of another, without pairs: a generator into a
+//! set, and the critic that tells its images from real ones.
 //!
 //! ```text
 //! D:  L_D(D(y), D(pool(G(x))))       y fresh real images of the set, x of the other one
@@ -174,8 +174,8 @@ impl Direction {
         self.step_critic(real, fake, step);
     }
 
-    /// One update of D, from real images of the set and generated ones, both without autodiff; returns its loss and the mean scores of
-    /// real and generated images.
+    /// One update of D, from real images of the set and generated ones, both without autodiff; returns its loss and the
+    /// mean scores of real and generated images.
     pub fn step_critic(&mut self, real: Tensor<4>, fake: Tensor<4>, step: &mut Step<'_>) -> [f32; 3] {
         let fake = self.pool.replay(fake, step.rng);
         self.critic.net.power_iteration();

@@ -44,7 +44,8 @@ struct Seen {
 }
 
 impl Measure {
-    /// Chooses images of `dataset`, and looks through the shipped judge of its data, where there is one for such images.
+    /// Chooses images of `dataset`, and looks through the shipped judge of its data, where there is one for such
+    /// images.
     ///
     /// # Errors
     ///

@@ -371,7 +371,8 @@ impl<'a> Session<'a> {
             }
             Data::Pairs(Pairs { inputs, targets, matched }) => {
                 let made: Vec<Vec<u8>> = outputs.iter().map(pixels).collect();
-                // Beside what should be made, where that is known, else beside what the way back makes of it, if there is one.
+                // Beside what should be made, where that is known, else beside what the way back makes of it, if there
+                // is one.
                 let back = self.system.back().filter(|_| !matched);
                 let back: Option<Vec<Vec<u8>>> =
                     back.map(|back| back.generate(&outputs, self.device).iter().map(pixels).collect());

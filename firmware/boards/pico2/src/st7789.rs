@@ -1,4 +1,5 @@
-//! Pico Display Pack 2.0: an ST7789 of 320×240 on SPI0, lying on its side. Or a module with an ST7735S on the same wires.
+//! Pico Display Pack 2.0: an ST7789 of 320×240 on SPI0, lying on its side. Or a module with an ST7735S on the same
+//! wires.
 
 use edgegen_app::{PanelSetup, Platform, Show};
 use edgegen_board::lcd::{Glass, Lcd};

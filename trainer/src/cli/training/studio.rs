@@ -1,8 +1,8 @@
 //! `edgegen play --train`: the playground's page with a training beside it, from the first step to a board.
 //!
 //! The page is served on localhost under a token that nobody can guess. Training, export and flashing are commands of
-//! this program that run as processes of their own, and what there is to see lies in the run folder; so the studio keeps
-//! nothing, and cannot disturb what it shows.
+//! this program that run as processes of their own, and what there is to see lies in the run folder; so the studio
+//! keeps nothing, and cannot disturb what it shows.
 
 mod child;
 mod job;

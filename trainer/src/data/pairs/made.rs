@@ -1,7 +1,7 @@
 //! The pairs that have a name.
 //!
-//! Edges are found by Sobel's filter: with g the gradient of the image, one step from black to white giving |g| = 1020, a
-//! pixel is white where |g| ≥ 255 and else black. Beyond its border the image goes on with its outermost pixels. In
+//! Edges are found by Sobel's filter: with g the gradient of the image, one step from black to white giving |g| = 1020,
+//! a pixel is white where |g| ≥ 255 and else black. Beyond its border the image goes on with its outermost pixels. In
 //! colour the channel with the largest gradient counts, and the edges are white on black all the same.
 //!
 //! A digit is thickened by the maximum over 3×3 pixels; the target is 255 minus that. What belongs to an input is known

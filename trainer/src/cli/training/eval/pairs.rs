@@ -28,7 +28,8 @@ const SHOWN: usize = 12;
 #[derive(Debug, Serialize)]
 struct Row {
     name: String,
-    /// Mean absolute difference from the targets, of 1 from black to white; none where no input has a target of its own.
+    /// Mean absolute difference from the targets, of 1 from black to white; none where no input has a target of its
+    /// own.
     #[serde(skip_serializing_if = "Option::is_none")]
     l1: Option<f64>,
     /// Peak signal-to-noise ratio to the targets; none where they are equal, too.
@@ -36,8 +37,8 @@ struct Row {
     psnr_db: Option<f64>,
     /// Energy of fine detail over that of the targets.
     detail: f64,
-    /// Share that the judge puts into the class of the label or, where there is none, into that of the target; where no input has a
-    /// target of its own, see [`Asked::of_two_sets`].
+    /// Share that the judge puts into the class of the label or, where there is none, into that of the target; where no
+    /// input has a target of its own, see [`Asked::of_two_sets`].
     #[serde(skip_serializing_if = "Option::is_none")]
     accuracy: Option<f64>,
     /// Fréchet distance to the targets in the judge's features.
@@ -218,7 +219,8 @@ enum Asked {
 }
 
 impl Asked {
-    /// Where both sets have classes in common, an output keeps the class of its input, else it should be of any class of the targets.
+    /// Where both sets have classes in common, an output keeps the class of its input, else it should be of any class
+    /// of the targets.
     fn of_two_sets(inputs: Option<Vec<usize>>, targets: Vec<usize>) -> Self {
         let any: BTreeSet<usize> = targets.into_iter().collect();
         match inputs {
@@ -245,7 +247,8 @@ const KEPT: usize = 1_000;
 /// Pairs whose distances are compared, at most.
 const DISTANCES: usize = 20_000;
 
-/// Spearman's ρ of the distances between pictures and between what was made of them; distances are mean absolute differences.
+/// Spearman's ρ of the distances between pictures and between what was made of them; distances are mean absolute
+/// differences.
 fn order_of_distances(pictures: &[Vec<u8>], made: &[Vec<u8>]) -> f64 {
     let count = pictures.len();
     // Each picture and the next one, each and the one after that, and so on.
@@ -259,7 +262,8 @@ fn order_of_distances(pictures: &[Vec<u8>], made: &[Vec<u8>]) -> f64 {
     rank::spearman(&before, &after)
 }
 
-/// The other way of a run that has learned both: that of the folder `back` in it, or of the run that it is such a folder of.
+/// The other way of a run that has learned both: that of the folder `back` in it, or of the run that it is such a
+/// folder of.
 fn way_back(folder: &Path) -> Result<Option<Run>> {
     let back = folder.join(BACK);
     let is_back = folder.file_name().is_some_and(|name| name == BACK);
@@ -268,7 +272,8 @@ fn way_back(folder: &Path) -> Result<Option<Run>> {
     found.map(open).transpose()
 }
 
-/// Adds what `source` makes of `pictures`, and of `targets`, to `sets`: of a run float and int8, whose likeness joins `likeness`.
+/// Adds what `source` makes of `pictures`, and of `targets`, to `sets`: of a run float and int8, whose likeness joins
+/// `likeness`.
 fn draw(
     path: &Path,
     source: &Source,
