@@ -65,12 +65,21 @@ pub fn lower_net(net: &Net, inputs: &[Input], pixels: PixelRange) -> Result<Netw
     let mut nodes = Nodes { nodes: starts, shapes, inputs: inputs.len() };
     // The node that holds what a layer makes.
     let mut places: Vec<usize> = Vec::with_capacity(net.layers.len());
-    for (layer, sources) in net.layers.iter().zip(&net.reads) {
+    for (layer, sources) in net.layers.iter().zip(net.running()) {
+        let Some(sources) = sources else {
+            // No other reads it.
+            places.push(usize::MAX);
+            continue;
+        };
         let place = |&source: &Source| match source {
             Source::Input(input) => input,
             Source::Layer(layer) => places[layer],
         };
         let reads: Vec<usize> = sources.iter().map(place).collect();
+        if let (Layer::Fade(_), &[read]) = (layer, &reads[..]) {
+            places.push(read);
+            continue;
+        }
         if let Layer::Autoregressive(layer) = layer {
             places.push(autoregressive::lower(layer, reads[0], &mut nodes)?);
             continue;
@@ -107,18 +116,22 @@ fn lower_layer(layer: &Layer, read: Shape) -> Result<Option<layers::Layer>> {
             let [c, h, w] = linear.shape;
             layers::Layer::Dense {
                 shape: Shape { h: narrow(h)?, w: narrow(w)?, c: narrow(c)? },
-                weight: values(&linear.weight),
+                weight: as_floats(linear.normalized_weight()),
                 bias: values(&linear.bias),
             }
         }
         Layer::Conv(conv) => {
             refuse_spectral(conv.spectral.is_some())?;
-            layers::Layer::Conv { window: conv.window, weight: values(&conv.weight), bias: values(&conv.bias) }
+            layers::Layer::Conv {
+                window: conv.window,
+                weight: as_floats(conv.normalized_weight()),
+                bias: values(&conv.bias),
+            }
         }
         Layer::ConvTranspose(conv) => layers::Layer::ConvTranspose {
             window: conv.window,
             output_padding: [0; 2],
-            weight: values(&conv.weight),
+            weight: as_floats(conv.normalized_weight()),
             bias: values(&conv.bias),
         },
         Layer::UpsampleNearest(layer) => layers::Layer::UpsampleNearest { factor: layer.factor },
@@ -151,6 +164,7 @@ fn lower_layer(layer: &Layer, read: Shape) -> Result<Option<layers::Layer>> {
             JoinKind::Multiply => layers::Layer::Mul,
             JoinKind::Concat => layers::Layer::Concat,
         },
+        Layer::Fade(fade) => layers::Layer::Add { scales: fade.scales() },
         Layer::Part(part) => {
             layers::Layer::Slice { starts: [part.first, 0, 0], sizes: [part.count, read.h.into(), read.w.into()] }
         }
@@ -181,7 +195,11 @@ fn narrow(value: usize) -> Result<u16> {
 }
 
 fn values<const D: usize>(param: &Param<Tensor<D>>) -> Vec<f32> {
-    param.val().into_data().try_to_vec().expect("networks compute in 32-bit floats")
+    as_floats(param.val())
+}
+
+fn as_floats<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.into_data().try_to_vec().expect("networks compute in 32-bit floats")
 }
 
 #[cfg(test)]

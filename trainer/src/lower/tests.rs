@@ -326,6 +326,46 @@ fn transposed_convolution() {
 }
 
 #[test]
+fn fades() {
+    for (share, nodes) in [(0.0, 4), (0.4, 7), (1.0, 4)] {
+        let (device, mut rng) = (Device::flex(), Rng::new(12, 0));
+        let mut net = NetBuilder::new([3, 4, 4], Init::He, &device, &mut rng);
+        let start = net.mark();
+        net = net.conv(2, 1, 1, 0).upsample_nearest(2);
+        let old = net.mark();
+        let mut net = net.at(start).upsample_nearest(2).conv(2, 3, 1, 1).fade(old).tanh().build();
+        net.fade(&[share]);
+        let shape = Shape { h: 4, w: 4, c: 3 };
+        let network = lower_net(&net, &[Input::Image { shape, pixels: PixelRange::Symmetric }], PixelRange::Symmetric);
+        let network = network.unwrap();
+        assert_eq!(network.nodes.len(), nodes, "what does not count is not there");
+        let x: Vec<f32> = (0..48).map(|_| rng.normal()).collect();
+        let image = Tensor::<4>::from_data(TensorData::new(x.clone(), [1, 3, 4, 4]), &device);
+        let expected = net.forward(image, &mut Mode::Eval).into_data().try_to_vec::<f32>().unwrap();
+        same(&network, &[x], &expected);
+    }
+}
+
+#[test]
+fn equalized_learning_rate() {
+    agrees(
+        |net| {
+            net.equalized(true)
+                .linear([8, 3, 3])
+                .leaky_relu(0.2)
+                .conv_transpose(6, 4, 2, 1)
+                .leaky_relu(0.2)
+                .conv_pixel_shuffle(4, 2)
+                .pixel_norm()
+                .conv(3, 3, 1, 1)
+                .tanh()
+        },
+        Prior::Gaussian,
+        PixelRange::Symmetric,
+    );
+}
+
+#[test]
 fn pixel_shuffle() {
     agrees(
         |net| {
