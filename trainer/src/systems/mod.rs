@@ -28,6 +28,7 @@ pub mod flow;
 pub mod gan;
 pub mod gaussian;
 pub mod gmm;
+pub mod growing;
 pub mod judge;
 pub mod kmeans;
 pub mod learner;
@@ -50,6 +51,7 @@ pub const SYSTEMS: &[&Kind] = &[
     &gan::KIND,
     &dcgan::KIND,
     &cgan::KIND,
+    &growing::KIND,
     &began::KIND,
     &unrolled::KIND,
     &vae::KIND,
