@@ -1,8 +1,9 @@
 //! From a trained network to the exporter's float network.
 //!
 //! Both are graphs of the same shape, and weights already lie as the list wants them, so lowering copies node by node.
-//! What exists for training only goes: dropout is the identity, and spectral normalization and maxout belong to
-//! critics, which are never exported.
+//! What exists for training only goes: dropout is the identity, weights go as they act, over their largest singular value
+//! or times the constant of an equalized learning rate, and of a fade at one of its ends only that end goes. Maxout
+//! belongs to critics, which are never exported.
 
 use anyhow::{Context, Result, bail, ensure};
 use burn::module::Param;
@@ -112,7 +113,6 @@ fn lower_layer(layer: &Layer, read: Shape) -> Result<Option<layers::Layer>> {
     let channels = usize::from(read.c);
     Ok(Some(match layer {
         Layer::Linear(linear) => {
-            refuse_spectral(linear.spectral.is_some())?;
             let [c, h, w] = linear.shape;
             layers::Layer::Dense {
                 shape: Shape { h: narrow(h)?, w: narrow(w)?, c: narrow(c)? },
@@ -120,14 +120,11 @@ fn lower_layer(layer: &Layer, read: Shape) -> Result<Option<layers::Layer>> {
                 bias: values(&linear.bias),
             }
         }
-        Layer::Conv(conv) => {
-            refuse_spectral(conv.spectral.is_some())?;
-            layers::Layer::Conv {
-                window: conv.window,
-                weight: as_floats(conv.normalized_weight()),
-                bias: values(&conv.bias),
-            }
-        }
+        Layer::Conv(conv) => layers::Layer::Conv {
+            window: conv.window,
+            weight: as_floats(conv.normalized_weight()),
+            bias: values(&conv.bias),
+        },
         Layer::ConvTranspose(conv) => layers::Layer::ConvTranspose {
             window: conv.window,
             output_padding: [0; 2],
@@ -183,11 +180,6 @@ fn lower_layer(layer: &Layer, read: Shape) -> Result<Option<layers::Layer>> {
             bail!("expected layers that a device can run, found a batch's deviation: only generators can be exported")
         }
     }))
-}
-
-fn refuse_spectral(present: bool) -> Result<()> {
-    ensure!(!present, "expected plain weights, found a spectrally normalized layer: only generators can be exported");
-    Ok(())
 }
 
 fn narrow(value: usize) -> Result<u16> {

@@ -58,6 +58,10 @@ pub enum Init {
     Normal(f32),
     /// N(0, 2 / fan-in) of He et al., 2015, for nets without normalization.
     He,
+    /// Rows of the matrix `[out, rest]`, or its columns where there are fewer, orthogonal and of length 1 (Saxe et al.,
+    /// "Exact solutions to the nonlinear dynamics of learning in deep linear neural networks", 2014), for nets whose weights
+    /// are spectrally normalized or followed by a normalization. Filters that start as copies of others are He's.
+    Orthogonal,
 }
 
 /// A feed-forward network: a graph of layers.

@@ -13,9 +13,11 @@ use crate::rng::Rng;
 
 mod autoregressive;
 mod graph;
+mod orthogonal;
 
 pub use autoregressive::Chain;
 pub use graph::Mark;
+use orthogonal::orthogonal;
 
 /// Builds a [`Net`] layer by layer; each call names only what the shape so far does not tell.
 #[derive(Debug)]
@@ -167,21 +169,14 @@ impl<'a> NetBuilder<'a> {
     ///
     /// The bias of the layer before, if nothing else reads it, stays zero: β takes its place, and on a device a dense
     /// layer then needs one bias for each channel instead of one for each channel and position.
-    pub fn batch_norm(mut self) -> Self {
-        match self.layers.last_mut().filter(|_| !self.shared) {
-            Some(Layer::Linear(Linear { bias, .. }))
-            | Some(Layer::Conv(Conv { bias, .. }))
-            | Some(Layer::ConvTranspose(ConvTranspose { bias, .. })) => {
-                *bias = bias.clone().set_require_grad(false);
-            }
-            _ => {}
-        }
-        let channels = self.here.shape[0];
-        let gamma = self.filled(channels, 1.0);
-        let beta = self.filled(channels, 0.0);
-        let mean = self.param(vec![0.0; channels], [channels], false);
-        let variance = self.param(vec![1.0; channels], [channels], false);
-        self.push_same(Layer::BatchNorm(BatchNorm { gamma, beta, mean, variance, epsilon: 1e-5 }))
+    pub fn batch_norm(self) -> Self {
+        self.normalized(true)
+    }
+
+    /// Batch normalization without γ and β of its own, for which [`modulate`](Self::modulate) gives others: by both
+    /// conditional batch normalization (de Vries et al., "Modulating early visual processing by language", 2017).
+    pub fn batch_norm_alone(self) -> Self {
+        self.normalized(false)
     }
 
     /// Instance normalization without parameters of its own (Ulyanov et al., 2016): each channel of each image over its
@@ -257,6 +252,23 @@ impl<'a> NetBuilder<'a> {
         Net { layers: self.layers, reads: self.reads, inputs: self.inputs, output: self.here.shape }
     }
 
+    fn normalized(mut self, has_own: bool) -> Self {
+        match self.layers.last_mut().filter(|_| !self.shared) {
+            Some(Layer::Linear(Linear { bias, .. }))
+            | Some(Layer::Conv(Conv { bias, .. }))
+            | Some(Layer::ConvTranspose(ConvTranspose { bias, .. })) => {
+                *bias = bias.clone().set_require_grad(false);
+            }
+            _ => {}
+        }
+        let channels = self.here.shape[0];
+        let gamma = self.param(vec![1.0; channels], [channels], has_own);
+        let beta = self.param(vec![0.0; channels], [channels], has_own);
+        let mean = self.param(vec![0.0; channels], [channels], false);
+        let variance = self.param(vec![1.0; channels], [channels], false);
+        self.push_same(Layer::BatchNorm(BatchNorm { gamma, beta, mean, variance, epsilon: 1e-5 }))
+    }
+
     fn pointwise(self, kind: PointwiseKind) -> Self {
         self.push_same(Layer::Pointwise(Pointwise { kind }))
     }
@@ -293,7 +305,7 @@ impl<'a> NetBuilder<'a> {
         let sigma = match self.init {
             _ if self.equalized => 1.0,
             Init::Normal(sigma) => sigma,
-            Init::He => he(fan_in),
+            Init::He | Init::Orthogonal => he(fan_in),
         };
         (0..count).map(|_| sigma * self.rng.normal()).collect()
     }
@@ -304,7 +316,11 @@ impl<'a> NetBuilder<'a> {
     }
 
     fn weights<const D: usize>(&mut self, shape: [usize; D], fan_in: usize) -> Param<Tensor<D>> {
-        let values = self.draw(shape.iter().product(), fan_in);
+        let count = shape.iter().product();
+        let values = match self.init {
+            Init::Orthogonal if !self.equalized => orthogonal(shape[0], count / shape[0], self.rng),
+            _ => self.draw(count, fan_in),
+        };
         self.param(values, shape, true)
     }
 

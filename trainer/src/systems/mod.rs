@@ -19,6 +19,7 @@ pub mod adda;
 pub mod adversarial;
 pub mod augment;
 pub mod began;
+pub mod biggan;
 pub mod cgan;
 pub mod cyclegan;
 pub mod dcgan;
@@ -51,6 +52,7 @@ pub const SYSTEMS: &[&Kind] = &[
     &gan::KIND,
     &dcgan::KIND,
     &cgan::KIND,
+    &biggan::KIND,
     &growing::KIND,
     &began::KIND,
     &unrolled::KIND,

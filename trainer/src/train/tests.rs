@@ -40,6 +40,7 @@ fn recipe(system: &str, steps: u64) -> Recipe {
         "vae" => "channels = [6, 4]\nencoder_channels = [4]\nlatent = 5",
         "began" => "channels = [6, 4]\nhidden = 5\nlatent = 5\nlambda = 0.5",
         "growing" => "channels = [6, 4, 4]\ncritic_channels = [4, 4, 6]\nlatent = 5\nphase = 3\nfade = 4",
+        "biggan" => "channels = [6, 5, 4]\ncritic_channels = [4, 6]\nlatent = 6\nembedding = 3",
         "unrolled" => "critic_hidden = [6]\nhidden = [8]\nlatent = 5\nunroll = 2",
         "pix2pix" => "channels = [4, 6]\ncritic_channels = [4]\nkeep = 0.5",
         "cyclegan" => "[cyclegan.game]\nchannels = [4, 6]\nblocks = 1\ncritic_channels = [4]\npool = 6",
