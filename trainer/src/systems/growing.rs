@@ -16,7 +16,8 @@
 //! critic takes means; so all that a game can be played with remains as it is ([`adversarial`](super::adversarial)).
 //!
 //! Weights have an equalized learning rate (§4.1). The paper normalizes each pixel behind each convolution (§4.2), which a
-//! device pays for with a root and a division for each pixel: `norm` says whether. Here one convolution stands where the
+//! device pays for: at 32 × 32 with a tenth of the time and with 6.5 KB of RAM in place of 4.4 (`edgegen inspect`), so
+//! `norm` says whether. Here one convolution stands where the
 //! paper has two.
 //!
 //! The paper's game is `loss = "wasserstein"`, `penalty = { gradient = 10.0 }`, `spectral_norm = false`, drift 0.001
