@@ -223,8 +223,6 @@ struct Scene<'a> {
     /// What the generator reads beside its latent vector; of a model without pictures nothing.
     picture: &'a [u8],
     shape: [usize; 3],
-    /// Values of the latent vector.
-    dims: usize,
     console: Console,
 }
 
@@ -240,9 +238,8 @@ impl<'a> Scene<'a> {
     ) -> Result<Self> {
         let (shape, what) = (source.shape()?, args.source.display());
         let is_fed_alone = matches!(source, Source::Run(_)) && source.fed()?.is_some();
-        let dims = if is_fed_alone { 0 } else { latents::lengths(source)?.0 };
         ensure!(
-            dims > 0,
+            !is_fed_alone && latents::lengths(source)?.0 > 0,
             "expected a generator with a latent vector for {option}, found none in {what}: leave {option} out"
         );
         ensure!(
@@ -250,7 +247,7 @@ impl<'a> Scene<'a> {
             "expected a generator of images for {option}, found one of points of the plane in {what}: leave {option} out"
         );
         check_class(class, source.classes()?)?;
-        Ok(Self { source, args, class, picture, shape, dims, console })
+        Ok(Self { source, args, class, picture, shape, console })
     }
 
     /// Refuses more images than are kept in memory.

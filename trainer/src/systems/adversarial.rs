@@ -179,6 +179,11 @@ impl Adversarial {
         }
     }
 
+    /// The nets with the layers of the generator, itself and its average, and the critic.
+    pub(super) fn nets(&mut self) -> [&mut Net; 3] {
+        [&mut self.generator.net, &mut self.average.0, &mut self.critic.net]
+    }
+
     /// One update of the critic; returns its loss, the mean scores of real and generated images, the penalty, and the gradient's norm.
     fn step_critic(&mut self, step: &mut Step<'_>) -> [f32; 5] {
         self.critic.net.power_iteration();
@@ -215,6 +220,7 @@ impl Adversarial {
 
     /// One update of the generator and of its average; returns its loss and the gradient's norm.
     fn step_generator(&mut self, step: &mut Step<'_>) -> [f32; 2] {
+        self.generator.net.power_iteration();
         // Labels and opponents come with real images; else none are fetched.
         let needs_real = self.game.classes > 0 || self.game.loss == Loss::Relativistic;
         let batch = needs_real.then(|| (step.next_batch)());
@@ -232,7 +238,8 @@ impl Adversarial {
         };
         let loss = self.game.loss.generator(select(fake, &head), real.map(|real| select(real, &head)));
         let value = scalar(loss.clone());
-        let mut gradients = told.into_iter().fold(loss, |whole, part| whole + part).backward();
+        let alike = self.bag.orthogonal(&self.generator.net);
+        let mut gradients = told.into_iter().chain(alike).fold(loss, |whole, part| whole + part).backward();
         let norm = if self.bag.tricks.watch { self.generator.gradient_norm(&gradients) } else { 0.0 };
         self.generator.update(&mut gradients, step.lr_generator);
         self.average.0.average(&self.generator.net, step.ema);
@@ -324,6 +331,8 @@ impl System for Adversarial {
 
     fn trained(&self) -> Trained {
         let mut net = self.average.0.clone();
+        // The mean of singular vectors is none of the mean of weights, but near it.
+        (0..SINGULAR_STEPS).for_each(|_| net.power_iteration());
         if net.has_statistics() {
             // Always the same latents, so that the same weights ship with the same statistics.
             let mut rng = Rng::new(0, u64::MAX);
@@ -350,6 +359,8 @@ impl System for Adversarial {
     }
 }
 
+/// Power iterations of weights that ship.
+const SINGULAR_STEPS: usize = 20;
 /// Latents from which the shipped statistics are estimated.
 const STATISTICS_BATCH: usize = 512;
 

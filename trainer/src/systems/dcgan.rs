@@ -308,7 +308,11 @@ fn activated<'a>(config: &Config, net: NetBuilder<'a>) -> NetBuilder<'a> {
 /// The critic; of the configuration only what is said of critics counts.
 pub(super) fn critic(config: &Config, recipe: &Recipe, device: &Device, rng: &mut Rng) -> Net {
     let init = if config.spectral_norm { Init::He } else { Init::Normal(0.02) };
-    let mut net = NetBuilder::new(recipe.image(), init, device, rng).spectral_norm(config.spectral_norm);
+    scores(config, NetBuilder::new(recipe.image(), init, device, rng).spectral_norm(config.spectral_norm))
+}
+
+/// The layers of the critic on what `net` is so far.
+pub(super) fn scores(config: &Config, mut net: NetBuilder<'_>) -> Net {
     for &channels in &config.critic_channels {
         let [_, h, w] = net.shape();
         net = if h.is_multiple_of(2) && w.is_multiple_of(2) && h.min(w) > 4 {

@@ -20,6 +20,7 @@ pub mod adda;
 pub mod adversarial;
 pub mod augment;
 pub mod began;
+pub mod biggan;
 pub mod cgan;
 pub mod cyclegan;
 pub mod dcgan;
@@ -29,6 +30,7 @@ pub mod flow;
 pub mod gan;
 pub mod gaussian;
 pub mod gmm;
+pub mod growing;
 pub mod judge;
 pub mod kmeans;
 pub mod learner;
@@ -53,6 +55,8 @@ pub const SYSTEMS: &[&Kind] = &[
     &dcgan::KIND,
     &cgan::KIND,
     &style::KIND,
+    &biggan::KIND,
+    &growing::KIND,
     &began::KIND,
     &unrolled::KIND,
     &vae::KIND,

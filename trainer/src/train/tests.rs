@@ -39,6 +39,8 @@ fn recipe(system: &str, steps: u64) -> Recipe {
         "gan" => "critic_hidden = [12]\nhidden = [16]\nlatent = 5",
         "vae" => "channels = [6, 4]\nencoder_channels = [4]\nlatent = 5",
         "began" => "channels = [6, 4]\nhidden = 5\nlatent = 5\nlambda = 0.5",
+        "growing" => "channels = [6, 4, 4]\ncritic_channels = [4, 4, 6]\nlatent = 5\nphase = 3\nfade = 4",
+        "biggan" => "channels = [6, 5, 4]\ncritic_channels = [4, 6]\nlatent = 6\nembedding = 3",
         "unrolled" => "critic_hidden = [6]\nhidden = [8]\nlatent = 5\nunroll = 2",
         "style" => "channels = [6, 5, 4]\nlatent = 5\nstyle = 6\nnoise = 2\ncritic_channels = [6, 8]",
         "pix2pix" => "channels = [4, 6]\ncritic_channels = [4]\nkeep = 0.5",

@@ -4,6 +4,7 @@ mod judges;
 mod own;
 mod pairs;
 pub mod plane;
+mod truncation;
 
 use std::path::PathBuf;
 
@@ -64,6 +65,9 @@ pub struct Args {
     /// A picture of some pairs to write: input, each output, target
     #[arg(long, value_name = "FILE")]
     picture: Option<PathBuf>,
+    /// Latent vectors times each of these ψ in place of int8 beside float, so that what likelihood costs in variety shows
+    #[arg(long, value_name = "PSI", value_delimiter = ',', value_parser = truncation::psi)]
+    truncation: Vec<f32>,
     /// Also latent vectors for 50 images of its own and 50 test images (needs the float weights of a run)
     #[arg(long)]
     inversion: bool,
@@ -120,10 +124,20 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         return judges::run(args, console);
     }
     let source = Source::open(&args.source, &Assumptions::default())?;
+    let without_truncation = |what: &str| {
+        ensure!(
+            args.truncation.is_empty(),
+            "expected no --truncation with {what}, found {:?}: leave it out",
+            args.truncation
+        );
+        Ok(())
+    };
     if let Some(mixture) = plane::find(&source)? {
+        without_truncation("points of the plane")?;
         return plane::run(args, source, &mixture, console);
     }
     if let Some(shape) = source.fed()? {
+        without_truncation("a model that reads pictures")?;
         return pairs::run(args, source, shape, console);
     }
     ensure!(
@@ -140,6 +154,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     });
     let device = device::open("flex")?;
     if data == data::STACKED {
+        without_truncation(&data)?;
         let judge = args.judge.clone().unwrap_or_else(|| Judge::shipped(&project(), data::STACKED_SOURCE));
         let task = stacked::Task { source: args.source.clone(), judge, seed: args.seed, sets };
         return stacked::run(task, &device, console);
@@ -223,12 +238,14 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         console.say("looking for latent vectors");
         report.inversion = Some(inverted(args, &source, [&train, &test], &device)?);
     }
-    if let [(_, float), (_, int8)] = &sets[..] {
+    if let ([(_, float), (_, int8)], []) = (&sets[..], &args.truncation[..]) {
         let Difference { psnr, p999, .. } = pixels::difference(float, int8);
         let same = edgegen_metrics::classes::accuracy(&judge.look(int8).classes, &judge.look(float).classes);
         (report.int8_psnr_db, report.int8_p999_levels) = (Some(psnr), Some(p999));
         report.int8_same_class = (!judge.of_rotations).then_some(same);
     }
+    // Of what follows no classes were asked for.
+    let generated = sets.len();
     if args.controls {
         let mut rng = Rng::new(args.seed, 1);
         sets.extend(
@@ -248,9 +265,9 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     });
     let figures = reference.floor.clone();
     report.rows.push(Row { name: "real".into(), figures, flags: Vec::new(), gan_train: gan_train.transpose()? });
-    for (name, images) in sets {
+    for (index, (name, images)) in sets.into_iter().enumerate() {
         console.say(&format!("looking at the images: {name}"));
-        let asked = asked.as_deref().filter(|_| matches!(&*name, "float" | "int8"));
+        let asked = asked.as_deref().filter(|_| index < generated);
         let figures = reference.figures(&judge, &images, asked, args.seed, args.parzen);
         let flags = reference.flags(&figures);
         let gan_train = asked.filter(|_| args.gan_train).map(|asked| learn(&name, &images, asked)).transpose()?;
@@ -312,6 +329,10 @@ fn images(args: &Args, source: &Source) -> Result<Made> {
     let count = args.count.map_or(usual, |count| count as usize);
     let most = MAX_BYTES / source.shape()?.iter().product::<usize>().max(1);
     ensure!(count <= most, "expected at most {most} images of this size to look at, found --count {count}");
+    if !args.truncation.is_empty() {
+        let sets = truncation::sets(source, &args.truncation, args.seed, count)?;
+        return Ok(Made { data, classes, shape: source.shape()?, sets, unexported: None });
+    }
     match source {
         Source::Run(run) => {
             let (float, shape) = source.images(args.seed, count, None)?;
