@@ -4,6 +4,7 @@ mod judges;
 mod own;
 mod pairs;
 pub mod plane;
+mod words;
 
 use std::path::PathBuf;
 
