@@ -249,7 +249,7 @@ mod tests {
     fn generator(prior: Prior, classes: usize) -> Generator {
         let (device, mut rng) = (Device::flex(), Rng::new(4, 0));
         let net = NetBuilder::new([3 + classes, 1, 1], Init::He, &device, &mut rng).linear([1, 4, 4]).tanh().build();
-        Generator { net, prior, classes, pixels: PixelRange::Symmetric }
+        Generator { net, prior, classes, pixels: PixelRange::Symmetric, more: Vec::new() }
     }
 
     #[test]

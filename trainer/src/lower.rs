@@ -23,15 +23,10 @@ use autoregressive::Nodes;
 ///
 /// # Errors
 ///
-/// As [`lower_net`], and if the generator reads anything but one vector or one image, or makes no image of one.
+/// As [`lower_net`], and if the generator makes no image of an image.
 pub fn lower(generator: &Generator) -> Result<Network> {
-    let Generator { net, pixels, .. } = generator;
-    let [[c, h, w]] = net.inputs[..] else {
-        bail!(
-            "expected a net that reads one vector or one image, found inputs of {:?}: only generators can be exported",
-            net.inputs
-        );
-    };
+    let Generator { net, pixels, more, .. } = generator;
+    let [c, h, w] = net.inputs[0];
     let input = match generator.fed() {
         Some(_) => {
             ensure!(
@@ -44,7 +39,8 @@ pub fn lower(generator: &Generator) -> Result<Network> {
         }
         None => Input::Latent(generator.input()),
     };
-    lower_net(net, &[input], *pixels)
+    let inputs: Vec<Input> = std::iter::once(input).chain(more.iter().cloned()).collect();
+    lower_net(net, &inputs, *pixels)
 }
 
 /// The float network of a net, whose inputs are what `inputs` says.

@@ -99,6 +99,7 @@ fn reads(model: &Model<'_>) -> String {
                 };
                 format!("{} {prior}", input.dims)
             }
+            Source::Class if input.dims > 0 => format!("one of {} words", node.shape.c),
             Source::Class => format!("one of {} classes", node.shape.c),
             Source::Fed => match input.pictures {
                 0 => format!("an image of {}", node.shape),

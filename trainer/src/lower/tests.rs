@@ -31,7 +31,7 @@ fn agrees(build: impl Fn(NetBuilder<'_>) -> NetBuilder<'_>, prior: Prior, pixels
             }
         }
     }
-    let generator = Generator { net, prior, classes: 2, pixels };
+    let generator = Generator { net, prior, classes: 2, pixels, more: Vec::new() };
     let network = lower(&generator).unwrap();
     let latent = network.latent().unwrap();
     assert_eq!((latent.dims, latent.classes), (4, 2));
@@ -71,7 +71,8 @@ fn what_a_device_cannot_draw_is_refused() {
         let (device, mut rng) = (Device::flex(), Rng::new(0, 0));
         let chain = Chain { hidden: &[4], conditional, reversed: false, way: Way::InTurn };
         let net = NetBuilder::new([dims, 1, 1], Init::He, &device, &mut rng).autoregressive(chain).build();
-        let generator = Generator { net, prior: Prior::Gaussian, classes: 0, pixels: PixelRange::Unit };
+        let generator =
+            Generator { net, prior: Prior::Gaussian, classes: 0, pixels: PixelRange::Unit, more: Vec::new() };
         lower(&generator).unwrap_err().to_string()
     };
     assert!(refused(17, Conditional::Gaussian).contains("at most 16 values"));
@@ -373,7 +374,13 @@ fn critics_are_refused() {
     let mut rng = Rng::new(0, 0);
     let critic = NetBuilder::new([1, 4, 4], Init::He, &device, &mut rng).linear([1, 1, 1]).build();
     let lowered = |net: &Net| {
-        lower(&Generator { net: net.clone(), prior: Prior::Gaussian, classes: 0, pixels: PixelRange::Unit })
+        lower(&Generator {
+            net: net.clone(),
+            prior: Prior::Gaussian,
+            classes: 0,
+            pixels: PixelRange::Unit,
+            more: Vec::new(),
+        })
     };
     assert!(lowered(&critic).is_err());
     let forward = Net { inputs: vec![[16, 1, 1]], ..critic };

@@ -267,7 +267,7 @@ impl Game {
 }
 
 /// The sum of the scores that count, `[batch, 1, 1, 1]`.
-fn select(scores: Tensor<4>, head: &Tensor<4>) -> Tensor<4> {
+pub(super) fn select(scores: Tensor<4>, head: &Tensor<4>) -> Tensor<4> {
     if scores.dims()[1] == 1 { scores } else { (scores * head.clone()).sum_dim(1) }
 }
 
@@ -298,7 +298,7 @@ impl System for Adversarial {
             net.estimate_statistics(game.inputs(&labels, &mut rng));
         }
         let Game { prior, classes, pixels, .. } = self.game;
-        Trained::Generator(Generator { net, prior, classes, pixels })
+        Trained::Generator(Generator { net, prior, classes, pixels, more: Vec::new() })
     }
 
     fn save(&self, folder: &Path) -> Result<()> {
@@ -317,9 +317,9 @@ impl System for Adversarial {
 }
 
 /// Latents from which the shipped statistics are estimated.
-const STATISTICS_BATCH: usize = 512;
+pub(super) const STATISTICS_BATCH: usize = 512;
 
-fn scalar(value: Tensor<1>) -> f32 {
+pub(super) fn scalar(value: Tensor<1>) -> f32 {
     value.into_scalar::<f32>()
 }
 

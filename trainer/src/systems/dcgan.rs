@@ -156,6 +156,7 @@ pub const KIND: Kind = Kind {
             prior: config.prior,
             classes: config.classes,
             pixels: PixelRange::Symmetric,
+            more: Vec::new(),
         })
     },
     build,
@@ -302,7 +303,7 @@ fn activated<'a>(config: &Config, net: NetBuilder<'a>) -> NetBuilder<'a> {
     if config.leak > 0.0 { net.leaky_relu(config.leak) } else { net.relu() }
 }
 
-fn critic(config: &Config, recipe: &Recipe, device: &Device, rng: &mut Rng) -> Net {
+pub(super) fn critic(config: &Config, recipe: &Recipe, device: &Device, rng: &mut Rng) -> Net {
     let init = if config.spectral_norm { Init::He } else { Init::Normal(0.02) };
     let mut net = NetBuilder::new(recipe.image(), init, device, rng).spectral_norm(config.spectral_norm);
     for &channels in &config.critic_channels {

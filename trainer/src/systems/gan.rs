@@ -112,6 +112,7 @@ pub const KIND: Kind = Kind {
             prior: config.prior,
             classes: config.classes,
             pixels: config.output.pixels(),
+            more: Vec::new(),
         })
     },
     build,
