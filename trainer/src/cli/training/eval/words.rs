@@ -95,7 +95,7 @@ pub fn rows(
     for (name, images) in sets {
         let words = judge.look(images).words;
         let mut shares = vec![[Share::default(); 2]; own.len()];
-        for index in 0..images.len() {
+        for (index, _) in images.iter().enumerate() {
             let asked = hides.asked(&vocabulary.values(vocabulary.own_class(seed.wrapping_add(index as u64))));
             let is_held = match (&asked[..], own) {
                 (&[first, second, ..], [of_first, of_second, ..]) => {
