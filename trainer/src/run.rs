@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
 use edgegen_export::layers::{Input, LatentInput, Network, PixelRange};
-use edgegen_runtime::Shape;
+use edgegen_runtime::{Point, Shape};
 
 use crate::data::{Attribute, Pairs, Split, load_pairs, load_unpaired};
 use crate::recipe::{DataConfig, Recipe};
@@ -100,6 +100,11 @@ impl Run {
         self.generator.input()
     }
 
+    /// What the generator reads at a point, all its inputs one behind the other: see [`Generator::values_at`].
+    pub fn values_at(&self, point: Point) -> Vec<f32> {
+        self.generator.values_at(point)
+    }
+
     /// What its output means as pixels.
     pub fn pixels(&self) -> PixelRange {
         self.generator.pixels
@@ -166,8 +171,8 @@ impl Run {
 
     /// What the generator reads for `count` seeds from `seed` on, of all classes in turn.
     pub fn inputs(&self, seed: u64, count: usize) -> Vec<Vec<f32>> {
-        let input = self.input();
-        (0..count as u64).map(|index| input.vector(seed.wrapping_add(index))).collect()
+        let values = |index: u64| self.generator.values_at(Point::seed(seed.wrapping_add(index)));
+        (0..count as u64).map(values).collect()
     }
 
     /// The same as bytes, H × W × C, 0 black to 255 white.

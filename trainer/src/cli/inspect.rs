@@ -121,6 +121,10 @@ fn text(report: &Report<'_>) -> String {
     let fact = |&(key, value): &(&str, &str)| match (key, report.keyframes) {
         (KEY, Some(count)) => format!("{count} keyframes"),
         (KEY, None) => "keyframes that cannot be read: walks go by seeds".to_owned(),
+        (Model::WORDS, _) => {
+            let names: Vec<&str> = value.lines().filter_map(|line| Some(line.split_once(": ")?.0)).collect();
+            format!("words for {}", names.join(", "))
+        }
         _ => format!("{key} {value}"),
     };
     let facts: Vec<String> = report.metadata.iter().map(fact).collect();

@@ -122,7 +122,7 @@ impl Source {
                 run.generate_pixels(&vec![input; points.len()])
             }
             Self::Run(run) => {
-                let inputs: Vec<_> = points.map(|point| run.generator.values_at(point)).collect();
+                let inputs: Vec<_> = points.map(|point| run.values_at(point)).collect();
                 run.generate_pixels(&inputs)
             }
             Self::Onnx(import) => {

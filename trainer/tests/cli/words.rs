@@ -69,5 +69,5 @@ fn a_caption_draws_what_it_says() {
     let message = refused(at, &["sample", &shipped("mnist-cgan"), "--text", "seven"]);
     assert!(message.contains("a model that reads words for --text"), "{message}");
     let told = done(at, &["inspect", "m.egm"]);
-    assert!(told.contains("one of 2 words"), "{told}");
+    assert!(told.contains("words for side, height") && told.contains("one of 2 words"), "{told}");
 }
