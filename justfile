@@ -293,6 +293,13 @@ unpaired out="out/unpaired":
     {{edgegen}} eval {{out}}/bags-shoes-cycle --beside {{out}}/bags-shoes-distance --picture {{out}}/bags.png
     {{edgegen}} eval {{out}}/bags-shoes-cycle/back --picture {{out}}/shoes.png
 
+# Faces by captions, every tenth combination of hair and eyes held out, then how often each attribute is as asked for
+words out="out/words":
+    {{edgegen}} data fetch avatars
+    {{edgegen}} train trainer/recipes/faces-words.toml --out {{out}}/faces $(test ! -d {{out}}/faces/checkpoint || echo --resume)
+    {{edgegen}} eval {{out}}/faces
+    {{edgegen}} sample {{out}}/faces --text "short red hair, glasses, laughing" --out {{out}}/text.png
+
 # A classifier of drawn digits, adapted to handwritten ones without labels, beside one that is not and one that has learned them
 adda out="out/adda":
     {{edgegen}} data fetch mnist

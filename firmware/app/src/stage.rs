@@ -11,7 +11,7 @@ use embedded_graphics::primitives::Rectangle;
 
 use crate::PanelColor;
 use crate::act::{Act, Show};
-use crate::caption::{Caption, Layout};
+use crate::caption::{self, Caption, Layout};
 use crate::gallery::Grid;
 use crate::image::{Placement, RowSource};
 use crate::pair::{Pair, draw_picture};
@@ -118,7 +118,10 @@ impl<'a, P: Platform> Stage<'a, P> {
         let now = self.platform.turn();
         let auto = self.platform.ticks(1000 * u64::from(self.show.auto_seconds));
         if self.platform.take_press() || (auto > 0 && now - self.entered >= auto) {
-            self.enter(self.act.next(self.generator.model().classes(), self.pictures), now);
+            let model = self.generator.model();
+            // Combinations are far too many to go through.
+            let classes = if model.combines() { 0 } else { model.classes() };
+            self.enter(self.act.next(classes, self.pictures), now);
         }
         if now < self.due {
             return Ok(Frame::Waiting);
@@ -265,17 +268,14 @@ impl<'a, P: Platform> Stage<'a, P> {
     }
 
     /// Time and rate of the image that began at `began`.
-    fn measure(&mut self, began: u64) -> Caption<'a> {
+    fn measure(&mut self, began: u64) -> Caption {
         let ended = self.platform.turn();
         let millis = self.platform.millis(ended - began);
         let period = self.platform.millis(self.began.map_or(ended - began, |last| began - last)).max(1);
         self.began = Some(began);
         let of_keyframes = self.is_keyed();
         let seed = if of_keyframes { self.keyframe.into() } else { self.seed };
-        let class = match self.act {
-            Act::Class(class) => self.generator.model().class_name(class),
-            _ => None,
-        };
+        let class = caption::name(self.generator.model(), self.act);
         Caption { act: self.act, class, seed, of_keyframes, millis, tenths_per_second: 10_000 / period }
     }
 
