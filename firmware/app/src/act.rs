@@ -32,7 +32,8 @@ impl Show {
     /// passed over.
     ///
     /// `gallery`, `walk`, `class=` and `picture=` (or `class` and `picture`, the first one) name the first act; `seed=`,
-    /// `pace=` (milliseconds) and `auto=` (seconds) are as the fields; `bare` leaves the captions out.
+    /// `pace=` (milliseconds) and `auto=` (seconds) are as the fields; `bare` leaves the captions out. With the feature
+    /// `art` there is also `art`.
     pub fn parse(line: &str) -> Self {
         let mut show = Self::default();
         for word in line.split_ascii_whitespace() {
@@ -42,6 +43,8 @@ impl Show {
                 "walk" => show.act = Act::Walk,
                 "class" => show.act = Act::Class(value.parse().unwrap_or(0)),
                 "picture" => show.act = Act::Picture(value.parse().unwrap_or(0)),
+                #[cfg(feature = "art")]
+                "art" => show.act = Act::Art,
                 "seed" => show.seed = value.parse().unwrap_or(show.seed),
                 "pace" => show.pace_millis = value.parse().unwrap_or(show.pace_millis),
                 "auto" => show.auto_seconds = value.parse().unwrap_or(show.auto_seconds),
@@ -66,6 +69,10 @@ pub enum Act {
     /// What a model makes of one of the [`Pictures`](edgegen_runtime::Pictures) that it brings along, beside it; then of
     /// the next one. Where it also reads a latent vector or noise, those go from seed to seed meanwhile.
     Picture(u16),
+    /// One picture in a frame, signed, which hangs there for [`Show::auto_seconds`] and then slowly becomes the next; of a
+    /// model with keyframes one after the other of those. The button shows a plate with its title, and another press goes on.
+    #[cfg(feature = "art")]
+    Art,
 }
 
 impl Act {
@@ -74,6 +81,9 @@ impl Act {
         let number = match self {
             Act::Gallery if pictures == 0 => return Act::Walk,
             Act::Gallery | Act::Walk => 0,
+            // Its button does something else.
+            #[cfg(feature = "art")]
+            Act::Art => return self,
             Act::Class(number) | Act::Picture(number) => number.saturating_add(1),
         };
         if number < pictures {
@@ -92,7 +102,19 @@ impl Act {
             Act::Picture(number) if number < pictures => self,
             _ if pictures > 0 => Act::Picture(0),
             Act::Class(class) if class < classes => self,
+            #[cfg(feature = "art")]
+            Act::Art => self,
             _ => Act::Walk,
+        }
+    }
+
+    /// Whether it goes from seed to seed, or from keyframe to keyframe.
+    pub(crate) fn is_walk(self) -> bool {
+        match self {
+            Act::Walk => true,
+            #[cfg(feature = "art")]
+            Act::Art => true,
+            Act::Gallery | Act::Class(_) | Act::Picture(_) => false,
         }
     }
 }
@@ -102,6 +124,8 @@ impl Display for Act {
         match self {
             Act::Gallery => f.write_str("gallery"),
             Act::Walk => f.write_str("walk"),
+            #[cfg(feature = "art")]
+            Act::Art => f.write_str("art"),
             Act::Class(class) => write!(f, "class {class}"),
             Act::Picture(picture) => write!(f, "picture {picture}"),
         }
@@ -128,6 +152,8 @@ mod tests {
         assert_eq!(Show::parse("class").act, Act::Class(0));
         assert_eq!(Show::parse("picture=2").act, Act::Picture(2));
         assert_eq!(Show::parse("walking seed=x"), Show::default());
+        #[cfg(feature = "art")]
+        assert_eq!(Show::parse("art").act, Act::Art);
     }
 
     #[test]

@@ -87,7 +87,8 @@ impl Layout {
     }
 }
 
-fn font(panel: Rectangle) -> &'static MonoFont<'static> {
+/// Letters for a panel of this size.
+pub(crate) fn font(panel: Rectangle) -> &'static MonoFont<'static> {
     if panel.size.width < LARGE_PANEL { &FONT_4X6 } else { &FONT_6X10 }
 }
 

@@ -1,5 +1,8 @@
 //! The show one frame at a time.
 
+#[cfg(feature = "art")]
+mod art;
+
 use core::fmt;
 
 use edgegen_runtime::latent::keyframes::LEG;
@@ -64,6 +67,8 @@ pub struct Stage<'a, P> {
     entered: u64,
     /// When the last image began, unless there was a pause after it.
     began: Option<u64>,
+    #[cfg(feature = "art")]
+    exhibit: art::Exhibit,
 }
 
 impl<'a, P: Platform> Stage<'a, P> {
@@ -74,6 +79,8 @@ impl<'a, P: Platform> Stage<'a, P> {
         platform.report(format_args!("model {} {h}x{w}x{c} arena {}", model.name(), model.arena_bytes()));
         let pictures = model.pictures().map_or(0, |pictures| pictures.count());
         let act = show.act.for_model(model.classes(), pictures);
+        #[cfg(feature = "art")]
+        let act = if act == Act::Art && scatter::is_point(model.output()) { Act::Walk } else { act };
         let now = platform.turn();
         let mut stage = Self {
             generator,
@@ -90,6 +97,8 @@ impl<'a, P: Platform> Stage<'a, P> {
             due: now,
             entered: now,
             began: None,
+            #[cfg(feature = "art")]
+            exhibit: art::Exhibit::default(),
         };
         stage.enter(act, now);
         stage
@@ -115,6 +124,10 @@ impl<'a, P: Platform> Stage<'a, P> {
     ///
     /// Those of the display. The image is then drawn again after a second, on a cleared panel.
     pub fn frame<S: Screen>(&mut self, screen: &mut S) -> Result<Frame, ErrorOf<S>> {
+        #[cfg(feature = "art")]
+        if self.act == Act::Art {
+            return self.art_frame(screen);
+        }
         let now = self.platform.turn();
         let auto = self.platform.ticks(1000 * u64::from(self.show.auto_seconds));
         if self.platform.take_press() || (auto > 0 && now - self.entered >= auto) {
@@ -223,11 +236,13 @@ impl<'a, P: Platform> Stage<'a, P> {
         let walk = latent::Point::walk(self.seed, self.seed.wrapping_add(1), step as u16);
         match self.act {
             Act::Gallery => latent::Point::seed(self.seed.wrapping_add(u64::from(step))),
-            Act::Walk if self.is_keyed() => {
+            _ if self.is_keyed() => {
                 latent::Point::keyframe(self.keyframe.into(), u64::from(self.keyframe) + 1, step as u16)
             }
             Act::Class(class) => walk.of_class(class),
             Act::Walk | Act::Picture(_) => walk,
+            #[cfg(feature = "art")]
+            Act::Art => walk,
         }
     }
 
@@ -238,7 +253,7 @@ impl<'a, P: Platform> Stage<'a, P> {
 
     /// Whether it goes the way that the model brings along.
     fn is_keyed(&self) -> bool {
-        self.act == Act::Walk && self.keyframes > 0
+        self.act.is_walk() && self.keyframes > 0
     }
 
     /// Where the next image goes, and how many there are before a pause.
@@ -300,6 +315,9 @@ impl<'a, P: Platform> Stage<'a, P> {
                 }
             }
             Act::Walk | Act::Class(_) => self.seed = self.seed.wrapping_add(1),
+            // It advances by itself.
+            #[cfg(feature = "art")]
+            Act::Art => {}
             Act::Picture(number) => {
                 if images > 1 {
                     self.seed = self.seed.wrapping_add(1);
