@@ -171,6 +171,8 @@ impl Caption {
             Act::Class(index) if self.class.is_empty() => _ = write!(class, "class {index}"),
             Act::Class(_) => class.clone_from(&self.class),
             Act::Picture(index) => _ = write!(class, "picture {index}"),
+            Act::Mix => _ = class.push_str("mix"),
+            Act::Noise => _ = class.push_str("noise"),
             _ => {}
         }
         let _ = write!(time, "{} ms", self.millis);
