@@ -17,22 +17,19 @@ use crate::nets::{Net, Source};
 use crate::systems::Generator;
 
 mod autoregressive;
+mod nodes;
+mod style;
 
-use autoregressive::Nodes;
+use nodes::Nodes;
 
 /// The float network of a generator.
 ///
 /// # Errors
 ///
-/// As [`lower_net`], and if the generator reads anything but one vector or one image, or makes no image of one.
+/// As [`lower_net`], and if the generator makes no image of an image.
 pub fn lower(generator: &Generator) -> Result<Network> {
-    let Generator { net, pixels, .. } = generator;
-    let [[c, h, w]] = net.inputs[..] else {
-        bail!(
-            "expected a net that reads one vector or one image, found inputs of {:?}: only generators can be exported",
-            net.inputs
-        );
-    };
+    let Generator { net, pixels, more, .. } = generator;
+    let [c, h, w] = net.inputs[0];
     let input = match generator.fed() {
         Some(_) => {
             ensure!(
@@ -45,7 +42,8 @@ pub fn lower(generator: &Generator) -> Result<Network> {
         }
         None => Input::Latent(generator.input()),
     };
-    lower_net(net, &[input], *pixels)
+    let inputs: Vec<Input> = std::iter::once(input).chain(more.iter().cloned()).collect();
+    lower_net(net, &inputs, *pixels)
 }
 
 /// The float network of a net, whose inputs are what `inputs` says.
@@ -77,13 +75,30 @@ pub fn lower_net(net: &Net, inputs: &[Input], pixels: PixelRange) -> Result<Netw
             Source::Layer(layer) => places[layer],
         };
         let reads: Vec<usize> = sources.iter().map(place).collect();
-        if let (Layer::Fade(_), &[read]) = (layer, &reads[..]) {
-            places.push(read);
-            continue;
-        }
-        if let Layer::Autoregressive(layer) = layer {
-            places.push(autoregressive::lower(layer, reads[0], &mut nodes)?);
-            continue;
+        let layer = net.meant(layer);
+        match layer {
+            Layer::Fade(_) if reads.len() == 1 => {
+                places.push(reads[0]);
+                continue;
+            }
+            Layer::Autoregressive(layer) => {
+                places.push(autoregressive::lower(layer, reads[0], &mut nodes)?);
+                continue;
+            }
+            Layer::Noise(layer) => {
+                places.push(style::lower_noise(layer, reads, &mut nodes)?);
+                continue;
+            }
+            Layer::Modulated(layer) => {
+                places.push(style::lower_modulated(layer, reads, &mut nodes)?);
+                continue;
+            }
+            Layer::Constant(layer) => {
+                let constant = start(&style::constant(layer)?);
+                places.push(nodes.push(constant.layer, vec![])?);
+                continue;
+            }
+            _ => {}
         }
         let Some(layer) = lower_layer(layer, nodes.shapes[reads[0]])? else {
             places.push(reads[0]);
@@ -104,6 +119,8 @@ fn start(input: &Input) -> Node {
         Input::Image { .. } => "image",
         Input::Constant { .. } => "constant",
         Input::Noise { .. } => "noise",
+        Input::Style { .. } => "style",
+        Input::Mix { .. } => "mix",
     };
     Node { name: name.into(), layer: layers::Layer::Input(input.clone()), reads: vec![] }
 }
@@ -172,7 +189,14 @@ fn lower_layer(layer: &Layer, read: Shape) -> Result<Option<layers::Layer>> {
             layers::Layer::AveragePool { window, exclude_padding: false }
         }
         Layer::Dropout(_) => return Ok(None),
-        Layer::Autoregressive(_) => unreachable!("it becomes several nodes"),
+        Layer::Truncation(layer) if layer.psi == 1.0 => return Ok(None),
+        Layer::Truncation(layer) => layers::Layer::Affine {
+            scale: vec![layer.psi; channels],
+            offset: values(&layer.mean).into_iter().map(|mean| (1.0 - layer.psi) * mean).collect(),
+        },
+        Layer::Autoregressive(_) | Layer::Noise(_) | Layer::Modulated(_) | Layer::Constant(_) | Layer::Again(_) => {
+            unreachable!("they become other nodes than one that reads a map")
+        }
         Layer::Maxout(_) => {
             bail!("expected layers that a device can run, found maxout: only generators can be exported")
         }

@@ -117,10 +117,15 @@ impl Net {
         let mut maps = Maps::new(self, inputs);
         let reads = self.running();
         for (at, layer) in self.layers.iter().enumerate() {
-            let output = reads[at].is_some().then(|| layer.forward(maps.take(&reads, at), mode));
+            let output = reads[at].is_some().then(|| self.meant(layer).forward(maps.take(&reads, at), mode));
             maps.layers.push(output);
         }
         maps.output()
+    }
+
+    /// The layer whose weights one has: another one's for [`Layer::Again`], else its own.
+    pub fn meant<'a>(&'a self, layer: &'a Layer) -> &'a Layer {
+        if let Layer::Again(again) = layer { &self.layers[again.layer] } else { layer }
     }
 
     /// What each layer reads as the net is now, or nothing where no other needs it: behind a fade at one of its ends.
@@ -181,7 +186,7 @@ impl Net {
         let mut maps = Maps::new(self, vec![input]);
         let reads = self.running();
         for (at, layer) in layers.iter().enumerate() {
-            let output = reads[at].is_some().then(|| layer.forward(maps.take(&reads, at), mode));
+            let output = reads[at].is_some().then(|| self.meant(layer).forward(maps.take(&reads, at), mode));
             maps.layers.push(output);
         }
         let mut reads = maps.take(&reads, layers.len());
@@ -256,7 +261,7 @@ impl Net {
         self.layers.iter().filter_map(of_layer).reduce(|sum, one| sum + one)
     }
 
-    /// Sets the statistics of every BatchNorm of a net with one input to those of `input`, layer by layer.
+    /// Sets the statistics of every BatchNorm, and every mean style, to those of `inputs`, layer by layer.
     ///
     /// Averaged weights have activations of their own, which running statistics of the raw weights do not describe;
     /// estimating them anew from latents also spares the bookkeeping of running statistics during training.
@@ -264,25 +269,27 @@ impl Net {
     /// # Panics
     ///
     /// If the net has another number of inputs.
-    pub fn estimate_statistics(&mut self, input: Tensor<4>) {
-        let mut maps = Maps::new(self, vec![input]);
+    pub fn estimate_statistics(&mut self, inputs: Vec<Tensor<4>>) {
+        let mut maps = Maps::new(self, inputs);
         let all = self.running();
-        for (at, layer) in self.layers.iter_mut().enumerate() {
-            if all[at].is_none() {
+        for (at, own) in all.iter().enumerate() {
+            if own.is_none() {
                 maps.layers.push(None);
                 continue;
             }
             let reads = maps.take(&all, at);
-            if let Layer::BatchNorm(norm) = layer {
-                norm.estimate(reads[0].clone());
+            match &mut self.layers[at] {
+                Layer::BatchNorm(norm) => norm.estimate(reads[0].clone()),
+                Layer::Truncation(truncation) => truncation.estimate(reads[0].clone()),
+                _ => {}
             }
-            maps.layers.push(Some(layer.forward(reads, &mut Mode::Eval)));
+            maps.layers.push(Some(self.meant(&self.layers[at]).forward(reads, &mut Mode::Eval)));
         }
     }
 
     /// Whether some layer keeps statistics that [`Net::estimate_statistics`] has to fill.
-    pub fn has_batch_norm(&self) -> bool {
-        self.layers.iter().any(|layer| matches!(layer, Layer::BatchNorm(_)))
+    pub fn has_statistics(&self) -> bool {
+        self.layers.iter().any(|layer| matches!(layer, Layer::BatchNorm(_) | Layer::Truncation(_)))
     }
 
     /// Whether what it says of a sample depends on the rest of the batch while it trains.

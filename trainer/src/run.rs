@@ -4,8 +4,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
-use edgegen_export::layers::{LatentInput, Network, PixelRange};
-use edgegen_runtime::Shape;
+use edgegen_export::layers::{Input, LatentInput, Network, PixelRange};
+use edgegen_runtime::{Point, Shape};
 
 use crate::data::{Pairs, Split, load_pairs, load_unpaired};
 use crate::recipe::{DataConfig, Recipe};
@@ -158,10 +158,21 @@ impl Run {
         load_unpaired(data, split, &|_, _| true).map(|(pairs, _)| pairs)
     }
 
+    /// What the generator reads at a point, all its inputs one behind the other: see [`Generator::values_at`].
+    pub fn values_at(&self, point: Point) -> Vec<f32> {
+        self.generator.values_at(point)
+    }
+
+    /// How many layers have a style that can be mixed, 0 without.
+    pub fn styles(&self) -> usize {
+        let mix = |input: &Input| if let Input::Mix { layers } = input { Some(*layers) } else { None };
+        self.generator.more.iter().find_map(mix).unwrap_or(0)
+    }
+
     /// What the generator reads for `count` seeds from `seed` on, of all classes in turn.
     pub fn inputs(&self, seed: u64, count: usize) -> Vec<Vec<f32>> {
-        let input = self.input();
-        (0..count as u64).map(|index| input.vector(seed.wrapping_add(index))).collect()
+        let values = |index: u64| self.generator.values_at(Point::seed(seed.wrapping_add(index)));
+        (0..count as u64).map(values).collect()
     }
 
     /// The same as bytes, H × W × C, 0 black to 255 white.

@@ -229,7 +229,7 @@ pub fn export(run: &Run, name: &str, more: &[(&str, &str)], form: Form, out: &Pa
         return Ok(Report { lower_error: Some(error), ..report });
     }
     let report = export_network(&network, label, form, out, CALIBRATION)?;
-    let latents = (COMPARED..).map(|seed| run.input().vector(seed));
+    let latents = (COMPARED..).map(|seed| run.values_at(Point::seed(seed)));
     Ok(Report { lower_error: Some(lower_error(run, &network, latents)?), ..report })
 }
 
@@ -264,10 +264,23 @@ fn lower_error(run: &Run, network: &Network, inputs: impl Iterator<Item = Vec<f3
     let inputs: Vec<Vec<f32>> = inputs.take(8).collect();
     let mut most = 0.0;
     for (burn, input) in run.generate(&inputs).into_iter().zip(inputs) {
-        let layers = network.forward(&[input])?.values;
+        let layers = network.forward(&apart(network, &input)?)?.values;
         most = burn.iter().zip(layers).map(|(burn, layers)| (burn - layers).abs()).fold(most, f32::max);
     }
     Ok(most)
+}
+
+/// The values of all inputs of a network, one behind the other, each for itself.
+fn apart(network: &Network, values: &[f32]) -> Result<Vec<Vec<f32>>> {
+    let mut rest = values;
+    let mut inputs = Vec::new();
+    for input in network.inputs() {
+        let shape = input.shape().map_err(|mismatch| mismatch.at("an input"))?;
+        let (own, behind) = rest.split_at(shape.len().min(rest.len()));
+        inputs.push(own.to_vec());
+        rest = behind;
+    }
+    Ok(inputs)
 }
 
 fn text(report: &Report) -> String {

@@ -48,7 +48,7 @@ pub fn draw(source: &Source, latents: &[Vec<f32>], points: &[Point], picture: &[
     let each = points.iter().copied().zip(latents);
     let images = match source {
         Source::Run(run) => {
-            let inputs: Vec<_> = each.map(|(point, latent)| over(run.input().vector_at(point), latent)).collect();
+            let inputs: Vec<_> = each.map(|(point, latent)| over(run.values_at(point), latent)).collect();
             run.generate_pixels(&inputs)
         }
         Source::Onnx(import) => {

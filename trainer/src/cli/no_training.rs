@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Result, bail};
 use edgegen_data::Config;
 use edgegen_export::layers::{LatentInput, Network};
-use edgegen_runtime::Shape;
+use edgegen_runtime::{Point, Shape};
 
 use super::{Console, Ending};
 
@@ -121,6 +121,14 @@ impl Run {
     }
 
     pub fn input(&self) -> LatentInput {
+        match *self {}
+    }
+
+    pub fn styles(&self) -> usize {
+        match *self {}
+    }
+
+    pub fn values_at(&self, _: Point) -> Vec<f32> {
         match *self {}
     }
 

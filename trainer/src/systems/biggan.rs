@@ -89,6 +89,7 @@ pub const KIND: Kind = Kind {
             prior: config.prior,
             classes: config.classes,
             pixels: PixelRange::Symmetric,
+            more: vec![],
         })
     },
     build: |recipe, device, rng| {
@@ -102,6 +103,8 @@ pub const KIND: Kind = Kind {
             classes: config.classes,
             prior: config.prior,
             pixels: PixelRange::Symmetric,
+            more: vec![],
+            mixing: 0.0,
         };
         Ok(Box::new(Adversarial::new(players, &recipe.train, device)))
     },

@@ -124,6 +124,7 @@ pub const KIND: Kind = Kind {
             prior: config.prior,
             classes: 0,
             pixels: PixelRange::Symmetric,
+            more: vec![],
         })
     },
     build: |recipe, device, rng| Ok(Box::new(Growing::new(recipe, device, rng)?)),
@@ -278,6 +279,8 @@ impl Growing {
             classes: 0,
             prior: config.prior,
             pixels: PixelRange::Symmetric,
+            more: vec![],
+            mixing: 0.0,
         };
         let size = recipe.data.size;
         let mut growing = Self {

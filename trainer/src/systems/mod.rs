@@ -8,7 +8,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use burn::tensor::{Device, Tensor, TensorData};
-use edgegen_export::layers::{LatentInput, PixelRange};
+use edgegen_export::layers::{Input, LatentInput, PixelRange};
+use edgegen_runtime::Point;
 use toml::Table;
 
 use crate::nets::{Mode, Net};
@@ -41,6 +42,7 @@ pub mod penalty;
 pub mod pix2pix;
 pub mod pool;
 mod sizes;
+pub mod style;
 pub mod translation;
 pub mod tricks;
 pub mod unpaired;
@@ -52,6 +54,7 @@ pub const SYSTEMS: &[&Kind] = &[
     &gan::KIND,
     &dcgan::KIND,
     &cgan::KIND,
+    &style::KIND,
     &biggan::KIND,
     &growing::KIND,
     &began::KIND,
@@ -231,6 +234,8 @@ pub struct Generator {
     pub classes: usize,
     /// What the output means as pixels.
     pub pixels: PixelRange,
+    /// What the net's inputs behind the first are.
+    pub more: Vec<Input>,
 }
 
 impl Generator {
@@ -261,24 +266,46 @@ impl Generator {
         (0..count).map(one).collect()
     }
 
+    /// What a generator without a picture reads at a point: the values of all its inputs, one behind the other.
+    pub fn values_at(&self, point: Point) -> Vec<f32> {
+        let mut values = self.input().vector_at(point);
+        values.extend(self.more.iter().flat_map(|input| input.values_at(point)));
+        values
+    }
+
     /// Images of latent vectors, or of images C × H × W in [−1, 1], in batches, without autodiff: C × H × W values
-    /// each, in the range of
-    /// [`Generator::pixels`].
+    /// each, in the range of [`Generator::pixels`]. Behind a vector the values of the other inputs may stand
+    /// ([`Generator::values_at`]); without them image n has those of seed n.
     ///
     /// # Panics
     ///
-    /// If an input has another length than the net's.
+    /// If an input has another length than that of the net's first, or of all together.
     pub fn generate(&self, inputs: &[Vec<f32>], device: &Device) -> Vec<Vec<f32>> {
         const BATCH: usize = 64;
-        let [c, h, w] = self.net.inputs[0];
-        let length = c * h * w;
+        let lengths: Vec<usize> = self.net.inputs.iter().map(|shape| shape.iter().product()).collect();
+        let (first, all) = (lengths[0], lengths.iter().sum::<usize>());
         let image_len: usize = self.net.output.iter().product();
         let device = device.clone().inner();
         let mut images = Vec::with_capacity(inputs.len());
-        for batch in inputs.chunks(BATCH) {
-            assert!(batch.iter().all(|input| input.len() == length), "inputs must have {length} values");
-            let data = TensorData::new(batch.concat(), [batch.len(), c, h, w]);
-            let output = self.net.forward(Tensor::from_data(data, &device), &mut Mode::Eval).into_data();
+        for (start, batch) in inputs.chunks(BATCH).enumerate() {
+            let whole = |(index, input): (usize, &Vec<f32>)| {
+                let given = input.len();
+                assert!(given == first || given == all, "inputs must have {first} or {all} values, found {given}");
+                let rest = if given == all { &[][..] } else { &self.more };
+                let point = Point::seed((start * BATCH + index) as u64);
+                let mut values = input.clone();
+                values.extend(rest.iter().flat_map(|input| input.values_at(point)));
+                values
+            };
+            let batch: Vec<Vec<f32>> = batch.iter().enumerate().map(whole).collect();
+            let mut from = 0;
+            let mut tensors = Vec::with_capacity(lengths.len());
+            for (&[c, h, w], length) in self.net.inputs.iter().zip(&lengths) {
+                let values: Vec<f32> = batch.iter().flat_map(|input| &input[from..from + length]).copied().collect();
+                tensors.push(Tensor::from_data(TensorData::new(values, [batch.len(), c, h, w]), &device));
+                from += length;
+            }
+            let output = self.net.forward_all(tensors, &mut Mode::Eval).into_data();
             let values = output.try_to_vec::<f32>().expect("networks compute in 32-bit floats");
             images.extend(values.chunks(image_len).map(<[f32]>::to_vec));
         }
