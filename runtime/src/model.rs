@@ -116,6 +116,17 @@ impl<'a> Model<'a> {
         self.inputs().any(|(_, input)| input.source == Source::Class as u16 && input.dims > 0)
     }
 
+    /// How many layers have a style that can be mixed, 0 for a model without: see [`Point::style`](crate::latent::Point::style).
+    pub fn styles(&self) -> u16 {
+        let mix = |(node, input): (&Node, &Input)| (input.source() == Some(Source::Mix)).then_some(node.shape.c);
+        self.inputs().find_map(mix).unwrap_or(0)
+    }
+
+    /// Whether it draws noise.
+    pub fn has_noise(&self) -> bool {
+        self.needs.noise
+    }
+
     /// What the class `class` is called, where the file notes names: the fact `classes`, one name a line in the order of
     /// their numbers.
     pub fn class_name(&self, class: u16) -> Option<&'a str> {

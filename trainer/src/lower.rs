@@ -16,8 +16,10 @@ use crate::nets::{Net, Source};
 use crate::systems::Generator;
 
 mod autoregressive;
+mod nodes;
+mod style;
 
-use autoregressive::Nodes;
+use nodes::Nodes;
 
 /// The float network of a generator.
 ///
@@ -67,9 +69,26 @@ pub fn lower_net(net: &Net, inputs: &[Input], pixels: PixelRange) -> Result<Netw
             Source::Layer(layer) => places[layer],
         };
         let reads: Vec<usize> = sources.iter().map(place).collect();
-        if let Layer::Autoregressive(layer) = layer {
-            places.push(autoregressive::lower(layer, reads[0], &mut nodes)?);
-            continue;
+        let layer = net.meant(layer);
+        match layer {
+            Layer::Autoregressive(layer) => {
+                places.push(autoregressive::lower(layer, reads[0], &mut nodes)?);
+                continue;
+            }
+            Layer::Noise(layer) => {
+                places.push(style::lower_noise(layer, reads, &mut nodes)?);
+                continue;
+            }
+            Layer::Modulated(layer) => {
+                places.push(style::lower_modulated(layer, reads, &mut nodes)?);
+                continue;
+            }
+            Layer::Constant(layer) => {
+                let constant = start(&style::constant(layer)?);
+                places.push(nodes.push(constant.layer, vec![])?);
+                continue;
+            }
+            _ => {}
         }
         let Some(layer) = lower_layer(layer, nodes.shapes[reads[0]])? else {
             places.push(reads[0]);
@@ -90,6 +109,8 @@ fn start(input: &Input) -> Node {
         Input::Image { .. } => "image",
         Input::Constant { .. } => "constant",
         Input::Noise { .. } => "noise",
+        Input::Style { .. } => "style",
+        Input::Mix { .. } => "mix",
     };
     Node { name: name.into(), layer: layers::Layer::Input(input.clone()), reads: vec![] }
 }
@@ -157,7 +178,14 @@ fn lower_layer(layer: &Layer, read: Shape) -> Result<Option<layers::Layer>> {
             layers::Layer::AveragePool { window, exclude_padding: false }
         }
         Layer::Dropout(_) => return Ok(None),
-        Layer::Autoregressive(_) => unreachable!("it becomes several nodes"),
+        Layer::Truncation(layer) if layer.psi == 1.0 => return Ok(None),
+        Layer::Truncation(layer) => layers::Layer::Affine {
+            scale: vec![layer.psi; channels],
+            offset: values(&layer.mean).into_iter().map(|mean| (1.0 - layer.psi) * mean).collect(),
+        },
+        Layer::Autoregressive(_) | Layer::Noise(_) | Layer::Modulated(_) | Layer::Constant(_) | Layer::Again(_) => {
+            unreachable!("they become other nodes than one that reads a map")
+        }
         Layer::Maxout(_) => {
             bail!("expected layers that a device can run, found maxout: only generators can be exported")
         }

@@ -112,10 +112,15 @@ impl Net {
     pub fn forward_all(&self, inputs: Vec<Tensor<4>>, mode: &mut Mode<'_>) -> Tensor<4> {
         let mut maps = Maps::new(self, inputs);
         for (at, layer) in self.layers.iter().enumerate() {
-            let output = layer.forward(maps.take(&self.reads, at), mode);
+            let output = self.meant(layer).forward(maps.take(&self.reads, at), mode);
             maps.layers.push(Some(output));
         }
         maps.output()
+    }
+
+    /// The layer whose weights one has: another one's for [`Layer::Again`], else its own.
+    pub fn meant<'a>(&'a self, layer: &'a Layer) -> &'a Layer {
+        if let Layer::Again(again) = layer { &self.layers[again.layer] } else { layer }
     }
 
     /// What the last layer of a net with one input reads: the features of a classifier, the scores before a sigmoid.
@@ -130,7 +135,7 @@ impl Net {
         let (_, layers) = self.layers.split_last().expect("a net with layers");
         let mut maps = Maps::new(self, vec![input]);
         for (at, layer) in layers.iter().enumerate() {
-            let output = layer.forward(maps.take(&self.reads, at), mode);
+            let output = self.meant(layer).forward(maps.take(&self.reads, at), mode);
             maps.layers.push(Some(output));
         }
         let mut reads = maps.take(&self.reads, layers.len());
@@ -185,7 +190,7 @@ impl Net {
         }
     }
 
-    /// Sets the statistics of every BatchNorm of a net with one input to those of `input`, layer by layer.
+    /// Sets the statistics of every BatchNorm, and every mean style, to those of `inputs`, layer by layer.
     ///
     /// Averaged weights have activations of their own, which running statistics of the raw weights do not describe;
     /// estimating them anew from latents also spares the bookkeeping of running statistics during training.
@@ -193,20 +198,22 @@ impl Net {
     /// # Panics
     ///
     /// If the net has another number of inputs.
-    pub fn estimate_statistics(&mut self, input: Tensor<4>) {
-        let mut maps = Maps::new(self, vec![input]);
-        for (at, layer) in self.layers.iter_mut().enumerate() {
+    pub fn estimate_statistics(&mut self, inputs: Vec<Tensor<4>>) {
+        let mut maps = Maps::new(self, inputs);
+        for at in 0..self.layers.len() {
             let reads = maps.take(&self.reads, at);
-            if let Layer::BatchNorm(norm) = layer {
-                norm.estimate(reads[0].clone());
+            match &mut self.layers[at] {
+                Layer::BatchNorm(norm) => norm.estimate(reads[0].clone()),
+                Layer::Truncation(truncation) => truncation.estimate(reads[0].clone()),
+                _ => {}
             }
-            maps.layers.push(Some(layer.forward(reads, &mut Mode::Eval)));
+            maps.layers.push(Some(self.meant(&self.layers[at]).forward(reads, &mut Mode::Eval)));
         }
     }
 
     /// Whether some layer keeps statistics that [`Net::estimate_statistics`] has to fill.
-    pub fn has_batch_norm(&self) -> bool {
-        self.layers.iter().any(|layer| matches!(layer, Layer::BatchNorm(_)))
+    pub fn has_statistics(&self) -> bool {
+        self.layers.iter().any(|layer| matches!(layer, Layer::BatchNorm(_) | Layer::Truncation(_)))
     }
 
     /// Whether what it says of a sample depends on the rest of the batch while it trains.

@@ -100,11 +100,6 @@ impl Run {
         self.generator.input()
     }
 
-    /// What the generator reads at a point, all its inputs one behind the other: see [`Generator::values_at`].
-    pub fn values_at(&self, point: Point) -> Vec<f32> {
-        self.generator.values_at(point)
-    }
-
     /// What its output means as pixels.
     pub fn pixels(&self) -> PixelRange {
         self.generator.pixels
@@ -167,6 +162,17 @@ impl Run {
             return load_pairs(data, split);
         }
         load_unpaired(data, split, &|_, _| true).map(|(pairs, _)| pairs)
+    }
+
+    /// What the generator reads at a point, all its inputs one behind the other: see [`Generator::values_at`].
+    pub fn values_at(&self, point: Point) -> Vec<f32> {
+        self.generator.values_at(point)
+    }
+
+    /// How many layers have a style that can be mixed, 0 without.
+    pub fn styles(&self) -> usize {
+        let mix = |input: &Input| if let Input::Mix { layers } = input { Some(*layers) } else { None };
+        self.generator.more.iter().find_map(mix).unwrap_or(0)
     }
 
     /// What the generator reads for `count` seeds from `seed` on, of all classes in turn.

@@ -1,6 +1,8 @@
 //! Where in the latent space an image lies.
 
 use crate::graph::Latent;
+#[cfg(feature = "all-operators")]
+use crate::graph::Source;
 use crate::latent::{STEPS, walk};
 
 /// A point of the latent space: a seed, or a step of the way between two, and a class where the model has classes. Or one on the way that the
@@ -21,6 +23,34 @@ pub struct Point {
     /// Whether `from` and `to` are numbers of the model's [`Keyframes`](crate::latent::Keyframes) and `step` counts to
     /// [`LEG`](crate::latent::keyframes::LEG); classes then come from there. Of a model without keyframes it is passed over.
     pub of_keyframes: bool,
+    /// A second latent vector for some of the layers. A model without styles passes it over.
+    pub style: Option<Style>,
+    /// Where noise comes from. A model without noise passes it over.
+    pub noise: Noise,
+}
+
+/// A second latent vector, and the layers that follow it in place of the first (style mixing: Karras et al., "A
+/// Style-Based Generator Architecture", 2019, §3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Style {
+    /// Its seed.
+    pub seed: u64,
+    /// The first of these layers, from 0.
+    pub first: u16,
+    /// The layer behind the last of them; those that a model does not have are passed over.
+    pub end: u16,
+}
+
+/// Where the noise of an image comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Noise {
+    /// From the seeds of the point.
+    #[default]
+    OfPoint,
+    /// From a seed of its own.
+    Seed(u64),
+    /// Nowhere: all of it is 0.
+    Off,
 }
 
 impl Point {
@@ -31,7 +61,7 @@ impl Point {
 
     /// `step` of [`STEPS`] on the way from one seed to another.
     pub const fn walk(from: u64, to: u64, step: u16) -> Self {
-        Self { from, to, step, class: None, of_keyframes: false }
+        Self { from, to, step, class: None, of_keyframes: false, style: None, noise: Noise::OfPoint }
     }
 
     /// `step` of [`LEG`](crate::latent::keyframes::LEG) on the way from one keyframe of the model to another.
@@ -45,6 +75,18 @@ impl Point {
         Self { class: Some(class), ..self }
     }
 
+    /// The same place with a second latent vector for some layers.
+    #[must_use]
+    pub const fn styled(self, style: Style) -> Self {
+        Self { style: Some(style), ..self }
+    }
+
+    /// The same place with other noise.
+    #[must_use]
+    pub const fn with_noise(self, noise: Noise) -> Self {
+        Self { noise, ..self }
+    }
+
     /// Fills edge 0 of a model: `latent.dims` values of the prior, then one value for each class, 1.0 for the class and 0.0 for the others.
     #[inline(never)]
     pub fn fill(self, latent: Latent, codes: &mut [i8]) {
@@ -52,6 +94,15 @@ impl Point {
         let Some((codes, classes)) = codes.split_at_mut_checked(dims) else { return };
         walk(latent.prior, self.from, self.to, self.step, codes);
         self.fill_classes(latent.prior.steps(), 0, classes);
+    }
+
+    /// 1.0 for each layer that follows the second latent vector, 0 for the others.
+    #[cfg(feature = "all-operators")]
+    pub(crate) fn fill_mix(self, layers: &mut [i8]) {
+        let range = self.style.map_or(0..0, |style| usize::from(style.first)..usize::from(style.end));
+        for (index, code) in layers.iter_mut().enumerate() {
+            *code = if range.contains(&index) { Source::CLASS_STEPS as i8 } else { 0 };
+        }
     }
 
     /// Fills a class input: the ones of both ends' classes, weighted by how near they are; together 1.0, which is
@@ -175,6 +226,20 @@ mod tests {
         let mut codes = [0; 2];
         Point::walk(0, 1, STEPS).fill(uniform, &mut codes);
         assert_eq!(codes, [0, 127]);
+    }
+
+    #[test]
+    fn a_style_acts_in_its_layers() {
+        let mixed = |point: Point| {
+            let mut layers = [9; 5];
+            point.fill_mix(&mut layers);
+            layers
+        };
+        let styled = |first, end| mixed(Point::seed(1).styled(Style { seed: 2, first, end }));
+        assert_eq!(mixed(Point::seed(1)), [0; 5]);
+        assert_eq!(styled(1, 3), [0, 127, 127, 0, 0]);
+        assert_eq!(styled(3, 99), [0, 0, 0, 127, 127], "layers that are not there are passed over");
+        assert_eq!(styled(3, 3), [0; 5]);
     }
 
     #[test]

@@ -203,6 +203,18 @@ pub enum Input {
         /// Which noise it is: those of one number are the same.
         number: u16,
     },
+    /// A second latent vector, 1 × 1 × dims: see [`Source::Style`](edgegen_runtime::graph::Source::Style).
+    Style {
+        /// How it is drawn.
+        prior: Prior,
+        /// Its length.
+        dims: usize,
+    },
+    /// In which layers the second latent vector acts, 1 × 1 × layers: 1 where it does and 0 elsewhere.
+    Mix {
+        /// How many layers have a style.
+        layers: usize,
+    },
     /// Numbers that are part of the model.
     Constant {
         /// The shape.

@@ -106,6 +106,8 @@ fn reads(model: &Model<'_>) -> String {
                 count => format!("an image of {}, {count} of which it brings along", node.shape),
             },
             Source::Noise => format!("noise of {}", node.shape),
+            Source::Style => return None,
+            Source::Mix => format!("a second such vector for any of {} layers of style", node.shape.c),
             Source::Constant => return None,
         })
     });

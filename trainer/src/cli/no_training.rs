@@ -120,15 +120,19 @@ impl Run {
         match *self {}
     }
 
-    pub fn values_at(&self, _: Point) -> Vec<f32> {
-        match *self {}
-    }
-
     pub fn words(&self) -> &[Attribute] {
         match *self {}
     }
 
     pub fn input(&self) -> LatentInput {
+        match *self {}
+    }
+
+    pub fn styles(&self) -> usize {
+        match *self {}
+    }
+
+    pub fn values_at(&self, _: Point) -> Vec<f32> {
         match *self {}
     }
 

@@ -76,6 +76,17 @@ impl Source {
         })
     }
 
+    /// How many layers have a style that can be mixed, 0 without.
+    pub fn styles(&self) -> Result<u16> {
+        Ok(match self {
+            // Recipes end far below 65 536.
+            Self::Run(run) => run.styles() as u16,
+            // Such a file has all that it reads as one latent vector.
+            Self::Onnx(_) => 0,
+            Self::Model(file) => Model::parse_any(file.bytes())?.styles(),
+        })
+    }
+
     /// Shape of the image that it reads, if it reads one.
     pub fn fed(&self) -> Result<Option<Shape>> {
         Ok(match self {

@@ -13,6 +13,7 @@ use crate::rng::Rng;
 
 mod autoregressive;
 mod graph;
+mod style;
 
 pub use autoregressive::Chain;
 pub use graph::Mark;
@@ -62,6 +63,11 @@ impl<'a> NetBuilder<'a> {
     /// Fully connected from everything so far (read in C, H, W order) to a map of `shape` = `[C, H, W]`.
     pub fn linear(self, shape: [usize; 3]) -> Self {
         self.dense(shape, 0.0)
+    }
+
+    /// As [`linear`](Self::linear), with biases that start at `bias`.
+    pub fn linear_around(self, shape: [usize; 3], bias: f32) -> Self {
+        self.dense(shape, bias)
     }
 
     /// `kernel` × `kernel` convolution to `channels` channels.

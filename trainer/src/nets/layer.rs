@@ -8,6 +8,7 @@
 //! | `join` | what reads several maps |
 //! | `map` | parts, borders and means of a map |
 //! | `autoregressive` | values by conditionals, each on those before it |
+//! | `style` | a learned constant, noise, modulated weights |
 //! | `spectral` | weights over their largest singular value |
 
 use burn::module::{Module, Param};
@@ -22,6 +23,7 @@ mod join;
 mod map;
 mod norm;
 mod spectral;
+mod style;
 
 pub use autoregressive::{
     Autoregressive, BOUND, Conditional, Conditionals, Masked, Way, bounded, hidden_degrees, mask,
@@ -31,6 +33,7 @@ pub use join::{Join, JoinKind};
 pub use map::{Pad, Part, Pool, PoolKind};
 pub use norm::{BatchNorm, Normalize, NormalizeKind};
 use spectral::{iterate, normalized};
+pub use style::{Constant, Modulated, Noise, Truncation};
 
 /// One layer; see [`NetBuilder`](super::NetBuilder) for what each does.
 #[derive(Module, Debug)]
@@ -68,6 +71,23 @@ pub enum Layer {
     Pool(Pool),
     /// Values by conditionals, each on those before it.
     Autoregressive(Autoregressive),
+    /// A learned map.
+    Constant(Constant),
+    /// Noise and a bias added.
+    Noise(Noise),
+    /// A convolution with a style.
+    Modulated(Modulated),
+    /// A style nearer to its mean.
+    Truncation(Truncation),
+    /// An earlier layer once more, with its weights; the net runs that one.
+    Again(Again),
+}
+
+/// An earlier layer once more.
+#[derive(Module, Debug)]
+pub struct Again {
+    /// Its place in the net.
+    pub layer: usize,
 }
 
 impl Layer {
@@ -81,7 +101,15 @@ impl Layer {
         if let Self::Join(layer) = self {
             return layer.forward(reads);
         }
-        let x = reads.pop().filter(|_| reads.is_empty()).expect("all layers but joins read one map");
+        if let Self::Noise(_) | Self::Modulated(_) = self {
+            let reads = reads.try_into().expect("it reads a map, and noise or a style");
+            return match self {
+                Self::Noise(layer) => layer.forward(reads),
+                Self::Modulated(layer) => layer.forward(reads),
+                _ => unreachable!("one of the two"),
+            };
+        }
+        let x = reads.pop().filter(|_| reads.is_empty()).expect("all other layers read one map");
         match self {
             Self::Linear(layer) => layer.forward(x),
             Self::Conv(layer) => layer.forward(x),
@@ -98,7 +126,10 @@ impl Layer {
             Self::Pad(layer) => layer.forward(x),
             Self::Pool(layer) => layer.forward(x),
             Self::Autoregressive(layer) => layer.forward(x),
-            Self::Join(_) => unreachable!("see above"),
+            Self::Constant(layer) => layer.forward(&x),
+            Self::Truncation(layer) => layer.forward(x),
+            Self::Join(_) | Self::Noise(_) | Self::Modulated(_) => unreachable!("see above"),
+            Self::Again(_) => unreachable!("a net runs the layer that it stands for"),
         }
     }
 

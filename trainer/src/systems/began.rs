@@ -94,7 +94,7 @@ fn normalize(recipe: &Recipe) -> Result<Table> {
 }
 
 fn generator(net: Net) -> Generator {
-    Generator { net, prior: Prior::Uniform, classes: 0, pixels: PixelRange::Symmetric, more: Vec::new() }
+    Generator { net, prior: Prior::Uniform, classes: 0, pixels: PixelRange::Symmetric, more: vec![] }
 }
 
 const SLOPE: f32 = 0.2;

@@ -156,7 +156,7 @@ pub const KIND: Kind = Kind {
             prior: config.prior,
             classes: config.classes,
             pixels: PixelRange::Symmetric,
-            more: Vec::new(),
+            more: vec![],
         })
     },
     build,
@@ -244,6 +244,8 @@ pub(super) fn build(recipe: &Recipe, device: &Device, rng: &mut Rng) -> Result<B
         classes: config.classes,
         prior: config.prior,
         pixels: PixelRange::Symmetric,
+        more: vec![],
+        mixing: 0.0,
     };
     Ok(Box::new(Adversarial::new(players, &recipe.train, device)))
 }
@@ -303,6 +305,7 @@ fn activated<'a>(config: &Config, net: NetBuilder<'a>) -> NetBuilder<'a> {
     if config.leak > 0.0 { net.leaky_relu(config.leak) } else { net.relu() }
 }
 
+/// The critic; of the configuration only what is said of critics counts.
 pub(super) fn critic(config: &Config, recipe: &Recipe, device: &Device, rng: &mut Rng) -> Net {
     let init = if config.spectral_norm { Init::He } else { Init::Normal(0.02) };
     let mut net = NetBuilder::new(recipe.image(), init, device, rng).spectral_norm(config.spectral_norm);

@@ -40,6 +40,7 @@ pub mod penalty;
 pub mod pix2pix;
 pub mod pool;
 mod sizes;
+pub mod style;
 pub mod translation;
 pub mod tricks;
 pub mod unpaired;
@@ -53,6 +54,7 @@ pub const SYSTEMS: &[&Kind] = &[
     &dcgan::KIND,
     &cgan::KIND,
     &words::KIND,
+    &style::KIND,
     &began::KIND,
     &unrolled::KIND,
     &vae::KIND,

@@ -109,7 +109,7 @@ fn normalize(recipe: &Recipe) -> Result<Table> {
 }
 
 fn generator(net: Net) -> Generator {
-    Generator { net, prior: Prior::Gaussian, classes: 0, pixels: PixelRange::Unit, more: Vec::new() }
+    Generator { net, prior: Prior::Gaussian, classes: 0, pixels: PixelRange::Unit, more: vec![] }
 }
 
 fn decoder(config: &Config, recipe: &Recipe, device: &Device, rng: &mut Rng) -> Net {

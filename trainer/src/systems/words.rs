@@ -400,13 +400,13 @@ impl System for Training {
 
     fn trained(&self) -> Trained {
         let (embedder, mut image) = (self.average_embedder.0.clone(), self.average_image.0.clone());
-        if image.has_batch_norm() {
+        if image.has_statistics() {
             // Always the same latents and captions, so that the same weights ship with the same statistics.
             let mut rng = Rng::new(0, u64::MAX);
             let latents = latents(self.config.prior, STATISTICS_BATCH, self.config.latent, &mut rng, &self.device);
             let values = vec![UNSEEN; STATISTICS_BATCH * self.words.len()];
             let captions = embedder.forward(self.ones(&values, &mut rng), &mut Mode::Eval);
-            image.estimate_statistics(Tensor::cat(vec![latents, captions], 1));
+            image.estimate_statistics(vec![Tensor::cat(vec![latents, captions], 1)]);
         }
         Trained::Generator(generator(
             &self.config,

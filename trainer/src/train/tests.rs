@@ -40,6 +40,7 @@ fn recipe(system: &str, steps: u64) -> Recipe {
         "vae" => "channels = [6, 4]\nencoder_channels = [4]\nlatent = 5",
         "began" => "channels = [6, 4]\nhidden = 5\nlatent = 5\nlambda = 0.5",
         "unrolled" => "critic_hidden = [6]\nhidden = [8]\nlatent = 5\nunroll = 2",
+        "style" => "channels = [6, 5, 4]\nlatent = 5\nstyle = 6\nnoise = 2\ncritic_channels = [6, 8]",
         "pix2pix" => "channels = [4, 6]\ncritic_channels = [4]\nkeep = 0.5",
         "cyclegan" => "[cyclegan.game]\nchannels = [4, 6]\nblocks = 1\ncritic_channels = [4]\npool = 6",
         "distancegan" => {

@@ -4,7 +4,7 @@ use edgegen_runtime::Shape;
 use edgegen_runtime::graph::Source;
 use edgegen_runtime::latent::{self, Point};
 
-use super::{Input, Network, PixelRange};
+use super::{Input, LatentInput, Network, PixelRange};
 
 impl Network {
     /// The values of the inputs other than constants at a point, in order, each C × H × W: latent vectors drawn by
@@ -34,6 +34,15 @@ impl Input {
                 }
                 let value = |place: usize| codes[place % (h * w) * c + place / (h * w)];
                 (0..codes.len()).map(|place| f32::from(value(place)) / f32::from(prior.steps())).collect()
+            }
+            Input::Style { prior, dims } => {
+                let place = point.style.map_or(point, |style| Point::seed(style.seed));
+                let place = Point { of_keyframes: false, ..place };
+                LatentInput::new(*prior, *dims).vector_at(place)
+            }
+            Input::Mix { layers } => {
+                let range = point.style.map_or(0..0, |style| usize::from(style.first)..usize::from(style.end));
+                (0..*layers).map(|layer| f32::from(u8::from(range.contains(&layer)))).collect()
             }
             Input::Constant { values, .. } => values.clone(),
         }

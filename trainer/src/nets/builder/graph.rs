@@ -14,6 +14,13 @@ pub struct Mark {
     pub(super) shape: [usize; 3],
 }
 
+impl Mark {
+    /// How many channels the map has.
+    pub fn channels(self) -> usize {
+        self.shape[0]
+    }
+}
+
 impl NetBuilder<'_> {
     /// One more input, which the next layer reads.
     pub fn input(mut self, shape: [usize; 3]) -> Self {

@@ -117,6 +117,8 @@ fn without_looking_ahead_it_is_the_plain_game() {
             classes: 0,
             prior: Prior::Gaussian,
             pixels: PixelRange::Symmetric,
+            more: vec![],
+            mixing: 0.0,
         };
         let mut plain = Adversarial::new(players, &recipe.train, &device);
         let batch = Batch::alone(
