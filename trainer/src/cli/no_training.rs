@@ -120,10 +120,6 @@ impl Run {
         match *self {}
     }
 
-    pub fn values_at(&self, _: Point) -> Vec<f32> {
-        match *self {}
-    }
-
     pub fn words(&self) -> &[Attribute] {
         match *self {}
     }
