@@ -301,6 +301,11 @@ words out="out/words":
     {{edgegen}} eval {{out}}/faces
     {{edgegen}} sample {{out}}/faces --text "short red hair, glasses, laughing" --out {{out}}/text.png
 
+# The same faces twice as large by a second stage, once `just words` is done
+stack:
+    {{edgegen}} train trainer/recipes/faces-stack.toml --out out/words/stack $(test ! -d out/words/stack/checkpoint || echo --resume)
+    {{edgegen}} eval out/words/stack
+
 # A classifier of drawn digits, adapted to handwritten ones without labels, beside one that is not and one that has learned them
 adda out="out/adda":
     {{edgegen}} data fetch mnist

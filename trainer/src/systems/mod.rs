@@ -42,6 +42,7 @@ pub mod penalty;
 pub mod pix2pix;
 pub mod pool;
 mod sizes;
+pub mod stackgan;
 pub mod style;
 pub mod translation;
 pub mod tricks;
@@ -59,6 +60,7 @@ pub const SYSTEMS: &[&Kind] = &[
     &biggan::KIND,
     &growing::KIND,
     &words::KIND,
+    &stackgan::KIND,
     &began::KIND,
     &unrolled::KIND,
     &vae::KIND,
@@ -85,7 +87,7 @@ pub const PAIRED: &[&str] = &[pix2pix::KIND.name];
 pub const UNPAIRED: &[&str] = &[cyclegan::KIND.name, distancegan::KIND.name, dtn::KIND.name, adda::KIND.name];
 
 /// Systems that learn what is known of images beside their class, where [data] attributes names some.
-pub const DESCRIBED: &[&str] = &[judge::KIND.name, words::KIND.name];
+pub const DESCRIBED: &[&str] = &[judge::KIND.name, words::KIND.name, stackgan::KIND.name];
 
 /// Whether the system of `recipe` learns what is known of images beside their class; a judge does where it is asked to.
 pub fn learns_attributes(recipe: &Recipe) -> bool {

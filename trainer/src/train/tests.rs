@@ -34,6 +34,22 @@ fn judge_folder() -> &'static Path {
     FOLDER.path()
 }
 
+/// The table of the first of two stages, and its run.
+const FIRST: &str = "latent = 5\nembedding = 4\nchannels = [6]\ncritic_channels = [4]";
+
+fn stage_one() -> &'static Path {
+    static FOLDER: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let text = format!(
+            "system = \"words\"\n[data]\nname = \"bars\"\nsize = 8\n[train]\nsteps = 1\nbatch = 8\n[words]\n{FIRST}"
+        );
+        let recipe = Recipe::parse(&text).unwrap();
+        train_any(&recipe, &dataset(8), &options(folder.path())).unwrap();
+        folder
+    });
+    FOLDER.path()
+}
+
 fn recipe(system: &str, steps: u64) -> Recipe {
     let table = match system {
         "gan" => "critic_hidden = [12]\nhidden = [16]\nlatent = 5",
@@ -55,6 +71,10 @@ fn recipe(system: &str, steps: u64) -> Recipe {
         // Its two parts have curves of their own, and a test of their own.
         "adda" => "source_steps = 0\nchannels = [4]\nfeatures = 5\ncritic_hidden = [6]",
         "judge" => "channels = [4]\nfeatures = 5",
+        "stackgan" => &format!(
+            "stage_one = {:?}\nwidth = 4\nblocks = 1\nembedding = 3\ncritic_channels = [4]\n[stackgan.first]\n{FIRST}",
+            stage_one()
+        ),
         "words" => "head = \"conv3\"\nchannels = [8, 6, 4]\nlatent = 5\nembedding = 4\ncritic_channels = [6, 8]",
         "gaussian" => "latent = 5",
         "kmeans" => "centres = 3",

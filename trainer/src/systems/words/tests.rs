@@ -1,6 +1,10 @@
 use burn::tensor::{Device, Tensor, TensorData};
 
+use super::game::divergence;
 use super::*;
+use crate::data::UNSEEN;
+use crate::systems::adversarial::scalar;
+use crate::systems::{Batch, Losses, Step, Trained};
 use edgegen_data::Attribute;
 
 /// 8×8 images, a bright half at one of two sides with one of three levels; 6 combinations.
@@ -74,7 +78,10 @@ fn a_real_image_with_wrong_words_is_bad() {
 fn wrong_captions_are_others_and_unseen_colours_are_any() {
     let recipe = recipe("");
     let (device, mut rng) = (Device::flex().autodiff(), Rng::new(1, 0));
-    let system = Training::new(recipe.settings().unwrap(), vec![2, 3], &recipe, &device, &mut rng);
+    let config: Config = recipe.settings().unwrap();
+    let nets = Nets::new(&config, &recipe, 5, &device, &mut rng);
+    let critic = dcgan::critic(&config.dcgan(5), &recipe, &device, &mut rng);
+    let system = Training::new(config, vec![2, 3], nets, None, critic, &recipe, &device);
     assert_eq!(system.others(&[0, 1, 0, 1, 1, 2]), [1, 2, 1, 2, 0, 1]);
     assert_eq!(system.others(&[0, 1, 0, 1]), [0, 1, 0, 1]);
     let ones: Vec<f32> = system.ones(&[1, 2, 0, UNSEEN], &mut rng).into_data().try_to_vec().unwrap();
