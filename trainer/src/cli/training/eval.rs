@@ -4,6 +4,7 @@ mod judges;
 mod own;
 mod pairs;
 pub mod plane;
+mod styles;
 mod truncation;
 mod words;
 
@@ -105,6 +106,9 @@ struct Report {
     /// Of a model that reads words: how often its images show them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     words: Vec<words::Row>,
+    /// Of a generator with styles: what they and noise decide.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    styles: Vec<styles::Row>,
     /// Measures for which there are too few images, a sentence each.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     left_out: Vec<String>,
@@ -232,6 +236,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         class_names,
         rows: Vec::new(),
         words: words_shown(args, &source, &judge, &sets, &test, &config)?,
+        styles: styles::rows(&source, &judge, args.seed)?,
         left_out: reference.left_out().into_iter().chain(unexported).collect(),
         own: own::of_images(&args.source, &test, &device)?,
         int8_psnr_db: None,
@@ -484,6 +489,7 @@ fn text(report: &Report) -> String {
         },
     );
     text += &words::text(&report.words);
+    text += &styles::text(&report.styles);
     for note in &report.left_out {
         text += &format!("\n{note}");
     }
