@@ -226,6 +226,7 @@ photos:
     {{edgegen}} sim models/mnist-dcgan/model.egm --board lm3s6965evb --cpu cortex-m4 --seed 32 --photo docs/panel.png
     {{edgegen}} sim models/emoji-dcgan/model.egm --board pico --seed 1 --photo docs/panel-pico.png
     {{edgegen}} sim models/mnist-dcgan/model.egm --board pico --panel ssd1306 --seed 1 --photo docs/panel-pico-oled.png
+    {{edgegen}} sim models/emoji-dcgan/model.egm --board pico --mode art --seed 7 --photo docs/art.png
     {{edgegen}} sim models/emoji-dcgan/model.egm --board raspi --seed 1 --photo docs/panel-raspi.png
     {{edgegen}} sim models/emoji-dcgan/model.egm --board mps3-an547 --photo docs/mps3-an547.png
     {{edgegen}} sample models/emoji-dcgan/model.egm --seed 6 --count 1 --out out/face.png
@@ -292,6 +293,13 @@ unpaired out="out/unpaired":
     {{edgegen}} eval {{out}}/mnist-negative-cycle --judge {{out}}/mnist-negative-judge --beside {{out}}/mnist-negative-game --beside {{out}}/mnist-negative-distance --beside {{out}}/mnist-negative-halves --picture {{out}}/digits.png
     {{edgegen}} eval {{out}}/bags-shoes-cycle --beside {{out}}/bags-shoes-distance --picture {{out}}/bags.png
     {{edgegen}} eval {{out}}/bags-shoes-cycle/back --picture {{out}}/shoes.png
+
+# Faces by captions, every tenth combination of hair and eyes held out, then how often each attribute is as asked for
+words out="out/words":
+    {{edgegen}} data fetch avatars
+    {{edgegen}} train trainer/recipes/faces-words.toml --out {{out}}/faces $(test ! -d {{out}}/faces/checkpoint || echo --resume)
+    {{edgegen}} eval {{out}}/faces
+    {{edgegen}} sample {{out}}/faces --text "short red hair, glasses, laughing" --out {{out}}/text.png
 
 # A classifier of drawn digits, adapted to handwritten ones without labels, beside one that is not and one that has learned them
 adda out="out/adda":

@@ -1,5 +1,7 @@
 //! The firmware on emulated boards against the host: the same bytes of every image, the same pixels on the panel.
 
+use std::path::Path;
+
 use edgegen_app::Show;
 use edgegen_export::{ModelFile, repack};
 use edgegen_runtime::{Model, Packing};
@@ -93,6 +95,25 @@ fn a_walk_on_the_oled() {
     shows(DIGITS.0, &shipped(DIGITS.1), Cpu::CortexM3, "walk seed=7 auto=0 bare", 5);
     let file = keyframes::with_keyframes(&keyframes::text());
     shows(DIGITS.0, &file, Cpu::CortexM4, "walk seed=7 auto=0 bare", 11);
+}
+
+/// Signed, then on its way to the next; other firmware has nothing of it.
+#[test]
+fn art_on_the_oled() {
+    shows(DIGITS.0, &shipped(DIGITS.1), Cpu::CortexM3, "art seed=7 auto=1", 3);
+    if skipped(Cpu::CortexM3) {
+        return;
+    }
+    let board = boards::find(DIGITS.0).unwrap();
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/mnist-dcgan/model.egm");
+    let [plain, framed] = ["walk", "art"]
+        .map(|words| Firmware::build_show(&model, &board, &board.panels[0], Cpu::CortexM3, words).unwrap());
+    let tells = |firmware: &Firmware| {
+        let program = std::fs::read(firmware.elf()).unwrap();
+        program.windows(6).any(|bytes| bytes == b"hangs ")
+    };
+    assert!(tells(&framed) && !tells(&plain));
+    assert!(framed.flash_bytes > plain.flash_bytes);
 }
 
 #[test]

@@ -42,8 +42,8 @@ const CRATES: [(&str, &[&str]); 6] = [
     (
         "firmware/app/src",
         &[
-            "color", "image", "pair", "scatter", "gallery", "act", "caption", "platform", "screen", "overlap", "fault",
-            "report", "stage", "show", "setup",
+            "color", "image", "pair", "scatter", "gallery", "act", "caption", "art", "platform", "screen", "overlap",
+            "fault", "report", "stage", "show", "setup",
         ],
     ),
     (
@@ -78,8 +78,23 @@ const CRATES: [(&str, &[&str]); 6] = [
     (
         "trainer/data/src",
         &[
-            "natural", "dataset", "jpeg", "config", "resample", "fit", "decode", "idx", "array", "account", "sheet",
-            "find", "decide", "check", "cache", "pipeline",
+            "natural",
+            "attribute",
+            "dataset",
+            "jpeg",
+            "config",
+            "resample",
+            "fit",
+            "decode",
+            "idx",
+            "array",
+            "account",
+            "sheet",
+            "find",
+            "decide",
+            "check",
+            "cache",
+            "pipeline",
         ],
     ),
     (

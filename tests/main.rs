@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+mod art;
 mod boards;
 mod boards_link;
 mod browser;
@@ -20,5 +21,6 @@ mod raspi;
 mod raspi_linux;
 mod regressions;
 mod show;
+mod styles;
 mod targets;
 mod toolchain;

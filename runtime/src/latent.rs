@@ -18,7 +18,7 @@ pub use keyframes::Keyframes;
 pub(crate) use noise::Seeds;
 pub use noise::noise;
 pub(crate) use point::remainder;
-pub use point::{Noise, Point, Style};
+pub use point::{Noise, Point, Style, combination};
 pub use walk::{STEPS, walk};
 
 /// 1.0 as a weight of [`blend`].

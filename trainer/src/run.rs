@@ -7,7 +7,7 @@ use burn::tensor::Device;
 use edgegen_export::layers::{Input, LatentInput, Network, PixelRange};
 use edgegen_runtime::{Point, Shape};
 
-use crate::data::{Pairs, Split, load_pairs, load_unpaired};
+use crate::data::{Attribute, Pairs, Split, load_pairs, load_unpaired};
 use crate::recipe::{DataConfig, Recipe};
 use crate::rng::Rng;
 use crate::systems::{self, Generator};
@@ -87,6 +87,12 @@ impl Run {
         let names = &self.recipe.data.classes;
         let are_of_data = !systems::CLUSTERING.contains(&&*self.recipe.system);
         if are_of_data && names.len() == self.generator.classes { names } else { &[] }
+    }
+
+    /// The words that the generator reads, in the order of its inputs; nothing if it reads none.
+    pub fn words(&self) -> &[Attribute] {
+        let reads = self.generator.more.iter().any(|input| matches!(input, Input::Class { stride: 1.., .. }));
+        if reads { &self.recipe.data.attributes } else { &[] }
     }
 
     /// The latent vector that the generator reads.

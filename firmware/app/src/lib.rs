@@ -31,6 +31,7 @@
 //! | [`fault`] | an error on the panel |
 //! | [`report`] | the text that a board sends to its host |
 //! | [`act`] | what the show shows, and how fast |
+//! | `art` | a frame around a picture, its signature and its plate (feature `art`) |
 //! | [`show`](mod@show) | the show that goes on for ever: button, faults |
 //! | [`stage`] | the show one frame at a time |
 //! | [`caption`] | the words beside a picture, and the room for them |
@@ -46,6 +47,8 @@
 extern crate std;
 
 pub mod act;
+#[cfg(feature = "art")]
+pub mod art;
 pub mod caption;
 pub mod color;
 pub mod fault;

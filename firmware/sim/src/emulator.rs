@@ -140,7 +140,7 @@ fn on_rp2040(firmware: &Firmware, panel: &Panel, scene: Scene<'_>) -> Result<See
         _ if panel.name == "st7735" => rp2040::Panel::St7735(glass(Glass::SMALL, &panel.setup)),
         _ => rp2040::Panel::St7789(glass(Glass::LANDSCAPE, &panel.setup)),
     };
-    let rests = matches!(Show::parse(&scene.words()).act, Act::Gallery | Act::Picture(_));
+    let rests = matches!(Show::parse(&scene.words()).act, Act::Gallery | Act::Picture(_) | Act::Art);
     // A complete gallery stays for five seconds; one image takes less than two.
     let (quiet, seconds) = if rests { (Some(3.0), 60.0) } else { (None, 3.0) };
     let boot = rp2040::Boot { panel: on_board, press: None, quiet, seconds };
@@ -194,7 +194,7 @@ fn images(model: &[u8], spec: PanelSpec, scene: Scene<'_>) -> Result<usize> {
             Ok(Layout::gallery(area, shape, most_images(&model)).1.cells() as usize)
         }
         // Before it goes on to the next one.
-        Act::Picture(_) => Ok(1),
+        Act::Picture(_) | Act::Art => Ok(1),
         // Far enough that it has left the first seed.
         _ => Ok(4),
     }

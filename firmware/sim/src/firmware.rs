@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use anyhow::{Context, Result, bail, ensure};
+use edgegen_app::{Act, Show};
 use tempfile::TempDir;
 
 use crate::binary::sizes;
@@ -45,7 +46,7 @@ impl Firmware {
     }
 
     /// [`Firmware::build`] for a board that runs the show, with words for `edgegen_app::Show::parse`: what it shows first.
-    /// The panel may be one that was [fitted](Panel::fitted).
+    /// The panel may be one that was [fitted](Panel::fitted). Frames are in the program only where the words ask for `art`.
     ///
     /// # Errors
     ///
@@ -71,6 +72,9 @@ impl Firmware {
         // The first panel is what a board's crate has without features.
         if board.panels.first().is_none_or(|first| first.name != panel.name) {
             build.args(["--no-default-features", "--features", &panel.name]);
+        }
+        if Show::parse(show).act == Act::Art {
+            build.args(["--features", "edgegen-app/art"]);
         }
         let output = build.output().context("could not start firmware/arm")?;
         if !output.status.success() {

@@ -11,6 +11,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use edgegen_app::{Act, Show};
 use serde_json::json;
 
 use crate::cpu::Cpu;
@@ -88,7 +89,7 @@ pub fn check(cpu: Cpu) -> Result<()> {
     firmware::check(cpu)
 }
 
-/// Builds a board's firmware for its first panel with `model` in it and looks at it: [`Firmware::build`],
+/// Builds a board's firmware for its first panel with `model` in it and looks at it: [`Firmware::build_show`],
 /// then [`boot`].
 ///
 /// # Errors
@@ -98,7 +99,10 @@ pub fn check(cpu: Cpu) -> Result<()> {
 pub fn run(model: &Path, board: &Board, cpu: Cpu, boot: Boot<'_>) -> Result<Shot> {
     Machine::of(&board.name, cpu)?;
     check(cpu)?;
-    let shot = self::boot(&Firmware::build(model, board, board.panel(None)?, cpu)?, boot)?;
+    // The program reads the words when it starts; only whether it has frames must be known when it is built.
+    let has_frames = boot.show.is_some_and(|(words, _)| Show::parse(words).act == Act::Art);
+    let words = if has_frames { "art" } else { "" };
+    let shot = self::boot(&Firmware::build_show(model, board, board.panel(None)?, cpu, words)?, boot)?;
     match &shot.report.ending {
         Some(Ending::Fault(reason)) => bail!("the board refused {}: {reason}", model.display()),
         _ => Ok(shot),

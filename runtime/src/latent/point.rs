@@ -17,7 +17,8 @@ pub struct Point {
     pub step: u16,
     /// The class to draw. Without one it comes from the seeds: seed modulo the number of classes, and on the way from one class to the
     /// other a mixture of both. A model without classes passes it over; of a class that a model does not have it knows
-    /// nothing and draws what no class at all gives.
+    /// nothing and draws what no class at all gives. Of a model with several class inputs it is a combination, one value
+    /// of each, see [`Model::words`](crate::Model::words).
     pub class: Option<u16>,
     /// Whether `from` and `to` are numbers of the model's [`Keyframes`](crate::latent::Keyframes) and `step` counts to
     /// [`LEG`](crate::latent::keyframes::LEG); classes then come from there. Of a model without keyframes it is passed over.
@@ -92,7 +93,7 @@ impl Point {
         let dims = codes.len().min(usize::from(latent.dims));
         let Some((codes, classes)) = codes.split_at_mut_checked(dims) else { return };
         walk(latent.prior, self.from, self.to, self.step, codes);
-        self.fill_classes(latent.prior.steps(), classes);
+        self.fill_classes(latent.prior.steps(), 0, classes);
     }
 
     /// 1.0 for each layer that follows the second latent vector, 0 for the others.
@@ -104,13 +105,21 @@ impl Point {
         }
     }
 
-    /// The ones of both ends' classes, weighted by how near they are; together 1.0, which is `steps`.
-    pub(crate) fn fill_classes(self, steps: u8, classes: &mut [i8]) {
+    /// Fills a class input: the ones of both ends' classes, weighted by how near they are; together 1.0, which is
+    /// `steps`. With a `stride` other than 0 the class is a combination, of which the value here is
+    /// ⌊class / stride⌋ modulo the number of `classes`; the stride times that number fits 16 bits. Of seeds it is that
+    /// of their [`combination`].
+    pub fn fill_classes(self, steps: u8, stride: u16, classes: &mut [i8]) {
         classes.fill(0);
-        let count = classes.len() as u32;
-        let of = |seed: u64| match self.class {
-            Some(class) => Some(usize::from(class)),
-            None => remainder(seed, count),
+        let (count, combined) = (classes.len() as u32, u32::from(stride.max(1)));
+        let of = |seed: u64| {
+            let class = match self.class {
+                Some(class) => u32::from(class),
+                None if stride > 0 => combination(seed, combined.saturating_mul(count))?.into(),
+                None => remainder(seed, count)? as u32,
+            };
+            let value = if stride == 0 { class } else { class.checked_div(combined)?.checked_rem(count)? };
+            Some(value as usize)
         };
         let (whole, steps) = (u16::from(steps), self.step.min(STEPS));
         let end = ((whole * steps + STEPS / 2) / STEPS) as i8;
@@ -121,6 +130,15 @@ impl Point {
         }
     }
 }
+
+/// The combination of several classes that a seed draws, of `count`: it tells nothing of the next seed's.
+pub fn combination(seed: u64, count: u32) -> Option<u16> {
+    let stirred = seed.wrapping_mul(STIRRING);
+    remainder((stirred ^ stirred >> 32).wrapping_mul(STIRRING), count).map(|class| class as u16)
+}
+
+/// 2⁶⁴ over the golden ratio, odd: multiples of it are spread evenly over the high bits, which the shift brings down.
+const STIRRING: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// `seed` modulo `count`, which fits 16 bits, without a division of 64 bits: that would be a kilobyte of code on a small CPU.
 #[inline(never)]
@@ -170,6 +188,29 @@ mod tests {
         assert_eq!(filled(Point::seed(8).of_class(0))[4..], [32, 0, 0]);
         assert_eq!(filled(Point::walk(8, 9, 20).of_class(1))[4..], [0, 32, 0]);
         assert_eq!(filled(Point::seed(8).of_class(3))[4..], [0, 0, 0]);
+    }
+
+    #[test]
+    fn a_combination_has_a_value_of_each_of_several_inputs() {
+        // Two, three and four values: 24 combinations.
+        let parts = [(1, 2), (2, 3), (6, 4)];
+        let values = |point: Point| {
+            parts.map(|(stride, count)| {
+                let mut codes = [99; 4];
+                point.fill_classes(127, stride, &mut codes[..count]);
+                codes[..count].iter().position(|&code| code == 127)
+            })
+        };
+        assert_eq!(values(Point::seed(0).of_class(17)), [Some(1), Some(2), Some(2)], "17 = 1 + 2 · 2 + 6 · 2");
+        for seed in [0, 1, 2, 77, 1 << 40] {
+            let class = combination(seed, 24).unwrap();
+            assert_eq!(values(Point::seed(seed)), values(Point::seed(0).of_class(class)));
+        }
+        let all: std::collections::BTreeSet<_> = (0..200).map(|seed| values(Point::seed(seed))).collect();
+        assert_eq!(all.len(), 24, "every combination has its seeds");
+        let mut codes = [99; 3];
+        Point::walk(0, 1, 32).fill_classes(127, 2, &mut codes);
+        assert_eq!(codes.iter().map(|&code| i32::from(code)).sum::<i32>(), 127, "on the way values mix");
     }
 
     #[test]

@@ -20,7 +20,10 @@ pub(crate) fn check(node: &Node, weights: &Weights<'_>) -> Result<i8, Fault> {
             let drawn = match input.latent() {
                 // What it has beyond the latent vector are classes.
                 Some(latent) => latent.dims <= node.shape.c,
-                None => input.source == Source::Class as u16,
+                None => {
+                    let combinations = u32::from(input.dims) * u32::from(node.shape.c);
+                    input.source == Source::Class as u16 && combinations <= u16::MAX.into()
+                }
             };
             let whole = node.zero_point == 0 && u32::from(node.ring_rows) == node.made_rows();
             if drawn && whole && node.shape.is_vector() { Ok(LEAST_CODE) } else { Err(Fault::Shape) }
@@ -73,7 +76,7 @@ pub(crate) fn fill(node: &Node, point: Point, row: &mut [i8]) {
         }
         #[cfg(feature = "all-operators")]
         (Some(Source::Mix), _) => point.fill_mix(row),
-        _ => point.fill_classes(Source::CLASS_STEPS, row),
+        _ => point.fill_classes(Source::CLASS_STEPS, input.dims, row),
     }
 }
 

@@ -182,6 +182,10 @@ pub enum Input {
     Class {
         /// How many there are.
         classes: usize,
+        /// 0 where the class is asked for by its number alone. Else it is one value of a combination, and the class of
+        /// all is the sum of the stride times the value over the inputs of this kind, each stride the product of
+        /// `classes` of those before.
+        stride: usize,
     },
     /// Rows of an image that the caller hands in.
     Image {

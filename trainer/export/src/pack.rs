@@ -143,7 +143,10 @@ fn minor(nodes: &[Node]) -> u16 {
         let source = node.parameters::<Input>().and_then(Input::source);
         matches!(source, Some(Source::Style | Source::Mix))
     };
-    if nodes.iter().any(mixes) {
+    let is_combined = |node: &Node| {
+        node.parameters::<Input>().is_some_and(|input| input.source == Source::Class as u16 && input.dims > 0)
+    };
+    if nodes.iter().any(|node| mixes(node) || is_combined(node)) {
         3
     } else if nodes.iter().any(|node| node.width != Width::Int8 as u8) {
         2

@@ -17,7 +17,7 @@ use super::import::{self, Assumptions};
 use super::pictures::Pictures;
 use super::source::{Source, packing, read_any_model};
 use super::training::{self, Run};
-use super::{Console, Ending, bytes, classes, grouped, table};
+use super::{Console, Ending, bytes, classes, grouped, table, words};
 use crate::{files, images};
 
 /// Latent vectors that ranges are calibrated on.
@@ -218,6 +218,10 @@ pub fn export(run: &Run, name: &str, more: &[(&str, &str)], form: Form, out: &Pa
     let mut metadata = [&run.facts()[..], more].concat();
     if !names.is_empty() {
         metadata.push((classes::FACT, &names));
+    }
+    let words = words::fact(run.words());
+    if !words.is_empty() {
+        metadata.push((Model::WORDS, &words));
     }
     let label = Label { name, metadata: &metadata };
     if run.fed().is_some() {

@@ -26,6 +26,7 @@ mod setup;
 mod sim;
 mod source;
 mod table;
+mod words;
 
 #[cfg(feature = "train")]
 mod training;

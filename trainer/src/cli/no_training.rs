@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use edgegen_data::Config;
+use edgegen_data::{Attribute, Config};
 use edgegen_export::layers::{LatentInput, Network};
 use edgegen_runtime::{Point, Shape};
 
@@ -117,6 +117,10 @@ impl Run {
     }
 
     pub fn class_names(&self) -> &[String] {
+        match *self {}
+    }
+
+    pub fn words(&self) -> &[Attribute] {
         match *self {}
     }
 

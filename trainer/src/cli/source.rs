@@ -62,11 +62,12 @@ impl Source {
     pub fn classes(&self) -> Result<usize> {
         Ok(match self {
             Self::Run(run) if run.fed().is_some() => 0,
+            Self::Run(run) if !run.words().is_empty() => run.words().iter().map(|own| own.words.len()).product(),
             Self::Run(run) => run.input().classes,
             Self::Onnx(import) => {
                 let classes = |input: &Input| match input {
                     Input::Latent(latent) => latent.classes,
-                    Input::Class { classes } => *classes,
+                    Input::Class { classes, stride } => classes * (*stride).max(1),
                     _ => 0,
                 };
                 import.network().inputs().map(classes).max().unwrap_or(0)

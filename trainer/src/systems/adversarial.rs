@@ -308,7 +308,7 @@ impl Game {
 }
 
 /// The sum of the scores that count, `[batch, 1, 1, 1]`.
-fn select(scores: Tensor<4>, head: &Tensor<4>) -> Tensor<4> {
+pub(super) fn select(scores: Tensor<4>, head: &Tensor<4>) -> Tensor<4> {
     if scores.dims()[1] == 1 { scores } else { (scores * head.clone()).sum_dim(1) }
 }
 
@@ -362,9 +362,9 @@ impl System for Adversarial {
 /// Power iterations of weights that ship.
 const SINGULAR_STEPS: usize = 20;
 /// Latents from which the shipped statistics are estimated.
-const STATISTICS_BATCH: usize = 512;
+pub(super) const STATISTICS_BATCH: usize = 512;
 
-fn scalar(value: Tensor<1>) -> f32 {
+pub(super) fn scalar(value: Tensor<1>) -> f32 {
     value.into_scalar::<f32>()
 }
 

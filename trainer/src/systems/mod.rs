@@ -48,6 +48,7 @@ pub mod tricks;
 pub mod unpaired;
 pub mod unrolled;
 pub mod vae;
+pub mod words;
 
 /// All systems.
 pub const SYSTEMS: &[&Kind] = &[
@@ -57,6 +58,7 @@ pub const SYSTEMS: &[&Kind] = &[
     &style::KIND,
     &biggan::KIND,
     &growing::KIND,
+    &words::KIND,
     &began::KIND,
     &unrolled::KIND,
     &vae::KIND,
@@ -81,6 +83,15 @@ pub const PAIRED: &[&str] = &[pix2pix::KIND.name];
 
 /// Systems that learn from two sets of images, none of which belongs to one of the other.
 pub const UNPAIRED: &[&str] = &[cyclegan::KIND.name, distancegan::KIND.name, dtn::KIND.name, adda::KIND.name];
+
+/// Systems that learn what is known of images beside their class, where [data] attributes names some.
+pub const DESCRIBED: &[&str] = &[judge::KIND.name, words::KIND.name];
+
+/// Whether the system of `recipe` learns what is known of images beside their class; a judge does where it is asked to.
+pub fn learns_attributes(recipe: &Recipe) -> bool {
+    let name = &*recipe.system;
+    DESCRIBED.contains(&name) && (name != judge::KIND.name || !recipe.data.attributes.is_empty())
+}
 
 /// Systems that tell classes and draw nothing.
 pub const JUDGES: &[&str] = &[judge::KIND.name, adda::KIND.name];
@@ -181,12 +192,15 @@ pub struct Batch {
     pub images: Tensor<4>,
     /// One class an image, from 0; empty if the data has no labels.
     pub labels: Vec<u8>,
+    /// For [`DESCRIBED`] systems the value of each attribute, image after image: a number in its words, or
+    /// [`UNSEEN`](crate::data::UNSEEN); else empty.
+    pub attributes: Vec<u8>,
 }
 
 impl Batch {
     /// Images of one set alone.
     pub fn alone(images: Tensor<4>, labels: Vec<u8>) -> Self {
-        Self { inputs: None, input_labels: Vec::new(), images, labels }
+        Self { inputs: None, input_labels: Vec::new(), images, labels, attributes: Vec::new() }
     }
 }
 

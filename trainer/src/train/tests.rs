@@ -55,6 +55,7 @@ fn recipe(system: &str, steps: u64) -> Recipe {
         // Its two parts have curves of their own, and a test of their own.
         "adda" => "source_steps = 0\nchannels = [4]\nfeatures = 5\ncritic_hidden = [6]",
         "judge" => "channels = [4]\nfeatures = 5",
+        "words" => "head = \"conv3\"\nchannels = [8, 6, 4]\nlatent = 5\nembedding = 4\ncritic_channels = [6, 8]",
         "gaussian" => "latent = 5",
         "kmeans" => "centres = 3",
         "gmm" => "components = 2\nlatent = 5",
@@ -70,6 +71,9 @@ fn recipe(system: &str, steps: u64) -> Recipe {
 
 /// Trains on the images, or, where the system turns images into images, from their negatives to them.
 fn train_any(recipe: &Recipe, dataset: &Dataset, options: &Options) -> Result<Summary> {
+    if systems::learns_attributes(recipe) {
+        return train_on_described(recipe, dataset, &attributes(dataset.len()), options);
+    }
     if !PAIRED.contains(&&*recipe.system) && !UNPAIRED.contains(&&*recipe.system) {
         return train_on(recipe, dataset, options);
     }
@@ -79,6 +83,17 @@ fn train_any(recipe: &Recipe, dataset: &Dataset, options: &Options) -> Result<Su
         &Pairs { inputs, targets: dataset.clone(), matched: PAIRED.contains(&&*recipe.system) },
         options,
     )
+}
+
+/// Two attributes of `count` images.
+fn attributes(count: usize) -> Attributes {
+    let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
+    Attributes {
+        names: words(&["side", "third"]),
+        words: vec![words(&["even", "odd"]), words(&["first", "second", "last"])],
+        values: (0..count).flat_map(|image| [(image % 2) as u8, (image % 3) as u8]).collect(),
+        phrases: vec![vec![0, 1]],
+    }
 }
 
 fn options(out: &Path) -> Options {

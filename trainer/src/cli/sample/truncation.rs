@@ -26,7 +26,7 @@ const COLUMNS: usize = 8;
 pub fn run(scene: &Scene<'_>) -> Result<Ending> {
     let (args, source) = (scene.args, scene.source);
     let usual = match (source.classes()?, scene.class) {
-        (classes, None) if classes > 0 => classes,
+        (classes, None) if classes > 0 && source.vocabulary()?.is_none() => classes,
         _ => COLUMNS,
     };
     let columns = args.count.map_or(usual, |count| count as usize);

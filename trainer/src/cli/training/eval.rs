@@ -5,6 +5,7 @@ mod own;
 mod pairs;
 pub mod plane;
 mod truncation;
+mod words;
 
 use std::path::PathBuf;
 
@@ -101,6 +102,9 @@ struct Report {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     class_names: Vec<String>,
     rows: Vec<Row>,
+    /// Of a model that reads words: how often its images show them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    words: Vec<words::Row>,
     /// Measures for which there are too few images, a sentence each.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     left_out: Vec<String>,
@@ -227,6 +231,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         seed: args.seed,
         class_names,
         rows: Vec::new(),
+        words: words_shown(args, &source, &judge, &sets, &test, &config)?,
         left_out: reference.left_out().into_iter().chain(unexported).collect(),
         own: own::of_images(&args.source, &test, &device)?,
         int8_psnr_db: None,
@@ -276,6 +281,25 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     console.show(&report, || text(&report))
 }
 
+/// How often generated images show the words that their seeds ask for; nothing where the model reads none or the judge
+/// knows none.
+fn words_shown(
+    args: &Args,
+    source: &Source,
+    judge: &Judge,
+    sets: &[(String, Vec<Vec<u8>>)],
+    test: &Dataset,
+    config: &DataConfig,
+) -> Result<Vec<words::Row>> {
+    let Some(vocabulary) = source.vocabulary()?.filter(|_| !judge.attributes().is_empty()) else {
+        return Ok(Vec::new());
+    };
+    let Some(known) = data::attributes(config, Split::Test)? else { return Ok(Vec::new()) };
+    let known = known.learned(vocabulary.attributes())?;
+    let images: Vec<Vec<u8>> = (0..test.len()).map(|index| test.image(index).to_vec()).collect();
+    Ok(words::rows(judge, &vocabulary, sets, (&images, &known), args.seed, config.held_out))
+}
+
 /// `count` training images at random, or all, and their classes.
 fn some_of(train: &Dataset, count: usize, seed: u64) -> (Vec<Vec<u8>>, Vec<usize>) {
     let mut order: Vec<usize> = (0..train.len()).collect();
@@ -322,8 +346,10 @@ fn images(args: &Args, source: &Source) -> Result<Made> {
         format!("expected the data set's name in {}, found none: export it from its run", args.source.display())
     })?;
     // What a mixture calls its classes the data's labels know nothing of.
+    let reads_words = source.vocabulary()?.is_some();
     let is_clustering = fact_of(source, "system")?.is_some_and(|system| systems::CLUSTERING.contains(&&*system));
-    let classes = if is_clustering { 0 } else { source.classes()? };
+    // Words are many classes at once, and looked at one by one.
+    let classes = if is_clustering || reads_words { 0 } else { source.classes()? };
     check(args, &data, classes)?;
     let usual = if data == data::STACKED { eval_stacked::COUNT } else { COUNT };
     let count = args.count.map_or(usual, |count| count as usize);
@@ -457,6 +483,7 @@ fn text(report: &Report) -> String {
             accuracy => format!("right on {} of them", percent(accuracy)),
         },
     );
+    text += &words::text(&report.words);
     for note in &report.left_out {
         text += &format!("\n{note}");
     }

@@ -120,12 +120,7 @@ impl Played {
             let ring = Plane::named("ring").unwrap();
             let draw = |seed: u64| {
                 let (points, labels) = ring.draw(8, &mut Rng::new(seed, 9));
-                Batch {
-                    inputs: None,
-                    input_labels: Vec::new(),
-                    images: Tensor::from_data(TensorData::new(points, [8, 2, 1, 1]), &Device::flex()),
-                    labels,
-                }
+                Batch::alone(Tensor::from_data(TensorData::new(points, [8, 2, 1, 1]), &Device::flex()), labels)
             };
             let mut step = Step {
                 lr_generator: 1e-2,
