@@ -265,6 +265,20 @@ photo-page features play size fragment picture:
 train-models:
     for name in mnist-dcgan mnist-cgan mnist-vae fashion-dcgan fashion-residual emoji-dcgan icons; do {{edgegen}} train trainer/recipes/$name.toml --out runs/$name $(test ! -d runs/$name/checkpoint || echo --resume) || exit 1; done
 
+# Faces that grow and, in the same time, the same nets that do not; then both tables
+growing out="out/growing":
+    {{edgegen}} data fetch avatars
+    for name in faces-growing faces-grown; do {{edgegen}} train trainer/recipes/$name.toml --out {{out}}/$name $(test ! -d {{out}}/$name/checkpoint || echo --resume) || exit 1; done
+    for name in faces-growing faces-grown; do {{edgegen}} eval {{out}}/$name || exit 1; done
+
+# Clothes on request, the class that was asked for told by a judge, and what latent vectors drawn in cost in variety
+biggan out="out/biggan":
+    {{edgegen}} data fetch fashion-mnist
+    {{edgegen}} train trainer/recipes/fashion-biggan.toml --out {{out}} $(test ! -d {{out}}/checkpoint || echo --resume)
+    {{edgegen}} eval {{out}}
+    {{edgegen}} eval {{out}} --truncation 0.3,0.4,0.5,0.6,0.7,0.8,0.9,1
+    {{edgegen}} sample {{out}} --truncation --out {{out}}/truncation.png
+
 # Clothes from their edges by L1, by the game alone and by both, from one seed; then the table and a picture of all three
 pix2pix out="out/pix2pix":
     {{edgegen}} data fetch fashion-mnist
@@ -298,6 +312,13 @@ timeline out="out/timeline" recipes="fashion-gan fashion-dcgan fashion-edges-cog
     {{edgegen}} data fetch fashion-mnist
     for name in {{recipes}}; do {{edgegen}} train trainer/recipes/$name.toml --out {{out}}/$name $(test ! -d {{out}}/$name/checkpoint || echo --resume) || exit 1; done
     {{edgegen}} compare $(for name in {{recipes}}; do echo {{out}}/$name; done) --measure --gallery {{out}}/gallery.png --out {{out}}/timeline.html
+
+# Faces by captions, every tenth combination of hair and eyes held out, then how often each attribute is as asked for
+words out="out/words":
+    {{edgegen}} data fetch avatars
+    {{edgegen}} train trainer/recipes/faces-words.toml --out {{out}}/faces $(test ! -d {{out}}/faces/checkpoint || echo --resume)
+    {{edgegen}} eval {{out}}/faces
+    {{edgegen}} sample {{out}}/faces --text "short red hair, glasses, laughing" --out {{out}}/text.png
 
 # A classifier of drawn digits, adapted to handwritten ones without labels, beside one that is not and one that has learned them
 adda out="out/adda":

@@ -335,7 +335,7 @@ fn pooling_and_interpolation() {
 #[test]
 fn classes_images_and_many_parts() {
     let mut graph = Graph::new(LatentInput::new(Prior::UnitUniform, 3), 7);
-    let class = graph.push(Layer::Input(Input::Class { classes: 4 }), &[]).unwrap();
+    let class = graph.push(Layer::Input(Input::Class { classes: 4, stride: 0 }), &[]).unwrap();
     let image = Input::Image { shape: shape(6, 5, 3), pixels: PixelRange::Unit };
     let image = graph.push(Layer::Input(image), &[]).unwrap();
     let both = graph.push(Layer::Concat, &[0, class]).unwrap();

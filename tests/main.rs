@@ -21,5 +21,6 @@ mod raspi;
 mod raspi_linux;
 mod regressions;
 mod show;
+mod styles;
 mod targets;
 mod toolchain;

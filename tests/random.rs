@@ -464,7 +464,7 @@ pub fn every_input() -> Network {
     let mut values = Values(17);
     let layers: [(Layer, &[usize]); 7] = [
         (Layer::Input(Input::Latent(LatentInput::new(Prior::UnitUniform, 6))), &[]),
-        (Layer::Input(Input::Class { classes: 3 }), &[]),
+        (Layer::Input(Input::Class { classes: 3, stride: 0 }), &[]),
         (Layer::Input(Input::Image { shape, pixels: PixelRange::Symmetric }), &[]),
         (Layer::Concat, &[0, 1]),
         (Layer::Dense { shape, weight: values.take(20 * 9), bias: values.take(20) }, &[3]),

@@ -6,7 +6,7 @@
 //!
 //! | kind | parameters | what a value is |
 //! |---|---|---|
-//! | [`Kind::Input`] | [`Input`] | latent, class, noise, fed from outside, or a constant |
+//! | [`Kind::Input`] | [`Input`] | latent, class, style, noise, fed from outside, or a constant |
 //! | [`Kind::Product`] | [`Product`] | weights times what a pixel reads |
 //! | [`Kind::Join`] | [`Join`] | the sum or the product of two nodes |
 //! | [`Kind::Copy`] | [`struct@Copy`] | one value of one of two nodes, through a table |
@@ -207,10 +207,10 @@ impl Node {
         self.row_bytes() * usize::from(self.ring_rows)
     }
 
-    /// Whether all its rows are there from the start of an image: a latent vector, a class.
+    /// Whether all its rows are there from the start of an image: a latent vector, a class, what mixes styles.
     pub fn is_filled(&self) -> bool {
-        let source = self.parameters::<Input>().map(|input| input.source);
-        source.is_some_and(|source| source == Source::Latent as u16 || source == Source::Class as u16)
+        let source = self.parameters::<Input>().and_then(Input::source);
+        source.is_some_and(|source| matches!(source, Source::Latent | Source::Class | Source::Style | Source::Mix))
     }
 
     /// Padding rows above and below that pass through the ring: those of a mirrored or repeated border are rows that
@@ -357,10 +357,11 @@ impl Rounding {
 pub struct Input {
     /// [`Source`] as a number.
     pub source: u16,
-    /// [`Prior`] as a number, of a latent vector or of noise.
+    /// [`Prior`] as a number, of a latent vector, of a style or of noise.
     pub prior: u16,
-    /// Values of the latent vector; the rest of the node, which has one row and one column, is a value for each class.
-    /// Of noise its number: noises of one number are the same.
+    /// Values of the latent vector or the style; the rest of the node, which has one row and one column, is a value for each class.
+    /// Of noise its number: noises of one number are the same. Of a class that is one value of a combination its stride,
+    /// see [`Point::fill_classes`](crate::Point::fill_classes); 0 where it is the whole class.
     pub dims: u16,
     /// Pictures in the data for rows that are fed, see [`Pictures`](crate::pictures::Pictures); else 0.
     pub pictures: u16,
@@ -384,7 +385,7 @@ impl Input {
         (self.source == Source::Latent as u16).then_some(Latent { prior, dims: self.dims })
     }
 
-    /// The distribution of a latent vector or of noise; `None` where the number stands for none.
+    /// The distribution of a latent vector, of a style or of noise; `None` where the number stands for none.
     pub fn prior(&self) -> Option<Prior> {
         Prior::ALL.get(usize::from(self.prior)).copied()
     }
@@ -404,13 +405,20 @@ pub enum Source {
     Constant,
     /// A value for each place of a map, drawn from the seed: see [`crate::latent::noise`].
     Noise,
+    /// A second latent vector, that of the seed of a point's [`Style`](crate::latent::Style); without one it is drawn
+    /// as the first.
+    Style,
+    /// A value for each layer that has a style, [`Source::CLASS_STEPS`], 1.0, for those that follow the second latent
+    /// vector in place of the first, and 0 for the others.
+    Mix,
 }
 
 impl Source {
     /// All of them; the position is the number in the file.
-    pub const ALL: [Self; 5] = [Self::Latent, Self::Class, Self::Fed, Self::Constant, Self::Noise];
+    pub const ALL: [Self; 7] =
+        [Self::Latent, Self::Class, Self::Fed, Self::Constant, Self::Noise, Self::Style, Self::Mix];
 
-    /// The code of 1.0 of a class.
+    /// The code of 1.0 of a class, and of a layer that follows the second style.
     pub const CLASS_STEPS: u8 = 127;
 
     /// The code of a byte of a fed image: 0 … 255 becomes −127 … 127, 127 and 128 are both 0. With zero point 0 and

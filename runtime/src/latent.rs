@@ -17,8 +17,8 @@ mod walk;
 pub use keyframes::Keyframes;
 pub(crate) use noise::Seeds;
 pub use noise::noise;
-pub use point::Point;
 pub(crate) use point::remainder;
+pub use point::{Noise, Point, Style, combination};
 pub use walk::{STEPS, walk};
 
 /// 1.0 as a weight of [`blend`].

@@ -100,13 +100,31 @@ impl<'a> Model<'a> {
     }
 
     /// How many classes can be drawn by choice, 0 for a model without classes: see [`Point::class`](crate::latent::Point::class).
+    /// Of a model with several class inputs they are all combinations of one value of each.
     pub fn classes(&self) -> u16 {
         let classes = |(node, input): (&Node, &Input)| match input.source() {
-            Some(Source::Class) => node.shape.c,
+            // Within 16 bits, as was checked.
+            Some(Source::Class) => node.shape.c.wrapping_mul(input.dims.max(1)),
             Some(Source::Latent) => node.shape.c.saturating_sub(input.dims),
             _ => 0,
         };
         self.inputs().map(classes).max().unwrap_or(0)
+    }
+
+    /// How many layers have a style that can be mixed, 0 for a model without: see [`Point::style`](crate::latent::Point::style).
+    pub fn styles(&self) -> u16 {
+        let mix = |(node, input): (&Node, &Input)| (input.source() == Some(Source::Mix)).then_some(node.shape.c);
+        self.inputs().find_map(mix).unwrap_or(0)
+    }
+
+    /// Whether it draws noise.
+    pub fn has_noise(&self) -> bool {
+        self.needs.noise
+    }
+
+    /// Whether a class is a combination of one value of each of several inputs.
+    pub fn combines(&self) -> bool {
+        self.inputs().any(|(_, input)| input.source == Source::Class as u16 && input.dims > 0)
     }
 
     /// What the class `class` is called, where the file notes names: the fact `classes`, one name a line in the order of
@@ -115,6 +133,21 @@ impl<'a> Model<'a> {
         let (_, mut facts): (_, Facts<'a>) = about::find(self.about)?;
         let (_, names) = facts.find(|&(key, _)| key == "classes")?;
         names.split('\n').nth(class.into()).filter(|name| !name.is_empty())
+    }
+
+    /// The fact that [`Model::words`] reads.
+    pub const WORDS: &'static str = "words";
+
+    /// What is asked for by class `class` of a model with several class inputs, a word of each in their order, where the
+    /// file notes them: the fact `words`, a line for each input, `hair: bob, curls`. Of other models nothing.
+    pub fn words(&self, class: u16) -> impl Iterator<Item = &'a str> + use<'a> {
+        let fact = || about::find(self.about)?.1.find(|&(key, _)| key == Self::WORDS);
+        let lines = fact().map_or("", |(_, lines)| lines).split('\n');
+        let inputs = self.inputs().filter(|(_, input)| input.source == Source::Class as u16 && input.dims > 0);
+        inputs.zip(lines).filter_map(move |((node, input), line)| {
+            let value = class.checked_div(input.dims)?.checked_rem(node.shape.c)?;
+            line.split_once(": ")?.1.split(", ").nth(value.into())
+        })
     }
 
     /// Shape of the rows that the caller hands in, for a model that reads an image.

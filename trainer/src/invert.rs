@@ -17,6 +17,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData, activation};
 use edgegen_export::layers::PixelRange;
 use edgegen_metrics::pixels;
+use edgegen_runtime::Point;
 use serde::Serialize;
 
 use crate::nets::{Mode, Net};
@@ -163,7 +164,13 @@ impl Descent<'_> {
             let labels: Vec<u8> = candidates.iter().map(|candidate| candidate.class as u8).collect();
             input = Tensor::cat(vec![input, one_hot(&labels, self.generator.classes, &self.device)], 1);
         }
-        let images = self.net.forward(input, &mut Mode::Eval).reshape([count as i32, -1, 1, 1]);
+        // What else is read is that of seed 0, as for a device that decodes a vector.
+        let more = self.generator.more.iter().zip(&self.net.inputs[1..]).map(|(more, &[c, h, w])| {
+            let values = more.values_at(Point::seed(0));
+            Tensor::<4>::from_data(TensorData::new(values, [1, c, h, w]), &self.device).expand([count, c, h, w])
+        });
+        let inputs = std::iter::once(input).chain(more).collect();
+        let images = self.net.forward_all(inputs, &mut Mode::Eval).reshape([count as i32, -1, 1, 1]);
         let wanted = tensor(candidates.iter().flat_map(|candidate| targets[candidate.image].clone()).collect());
         let difference = (images - wanted).mul_scalar(1.0 / self.generator.pixels.span());
         let distances = match distance {
@@ -206,8 +213,9 @@ impl Descent<'_> {
                 z.chain((0..generator.classes).map(class)).collect()
             })
             .collect();
-        let vectors: Vec<Vec<f32>> =
-            codes.iter().map(|codes| codes.iter().map(|&code| f32::from(code) / steps).collect()).collect();
+        let more: Vec<f32> = generator.more.iter().flat_map(|input| input.values_at(Point::seed(0))).collect();
+        let vector = |codes: &Vec<i8>| codes.iter().map(|&code| f32::from(code) / steps).chain(more.clone()).collect();
+        let vectors: Vec<Vec<f32>> = codes.iter().map(vector).collect();
         let mut found: Vec<Option<Found>> = vec![None; images.len()];
         let made = generator.generate(&vectors, &self.device);
         for ((candidate, codes), made) in candidates.iter().zip(codes).zip(made) {
@@ -249,7 +257,7 @@ mod tests {
     fn generator(prior: Prior, classes: usize) -> Generator {
         let (device, mut rng) = (Device::flex(), Rng::new(4, 0));
         let net = NetBuilder::new([3 + classes, 1, 1], Init::He, &device, &mut rng).linear([1, 4, 4]).tanh().build();
-        Generator { net, prior, classes, pixels: PixelRange::Symmetric }
+        Generator { net, prior, classes, pixels: PixelRange::Symmetric, more: vec![] }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use burn::tensor::{Device, Tensor, TensorData, activation};
 use edgegen_metrics::Features;
 use sha2::{Digest, Sha256};
 
+use crate::data::Attribute;
 use crate::nets::{Mode, Net};
 use crate::recipe::{DataConfig, Recipe};
 use crate::rng::Rng;
@@ -18,8 +19,10 @@ use crate::{checkpoint, data, systems};
 pub struct Seen {
     /// Activations of the hidden layer.
     pub features: Features,
-    /// The most likely class of each.
+    /// The most likely class of each; of a judge of attributes the word of the first one.
     pub classes: Vec<usize>,
+    /// Of a judge of attributes the most likely word of each, attribute by attribute, for each image; else empty.
+    pub words: Vec<Vec<usize>>,
     /// Mean probability of the most likely class.
     pub confidence: f64,
 }
@@ -34,6 +37,8 @@ pub struct Judge {
     /// Whether its classes are quarter turns, which it has learned from images without labels ([`rotations`](crate::eval::rotations)).
     pub of_rotations: bool,
     net: Net,
+    /// What it tells of images, where that is more than their class.
+    attributes: Vec<Attribute>,
     /// How many there are.
     features: usize,
     /// `[H, W, C]` of the images it is shown.
@@ -70,7 +75,8 @@ impl Judge {
         let hash = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
         let [c, h, w] = net.inputs[0];
         let features = config.features;
-        Ok(Self { data: recipe.data.name, hash, of_rotations: false, net, features, shown: [h, w, c], device })
+        let DataConfig { name: data, attributes, .. } = recipe.data;
+        Ok(Self { data, hash, of_rotations: false, net, attributes, features, shown: [h, w, c], device })
     }
 
     /// The shipped judge of the data `name`, for images of `[H, W, C]`, if there is one that can look at them.
@@ -112,9 +118,14 @@ impl Judge {
         }
     }
 
-    /// Number of classes.
+    /// Number of classes; of a judge of attributes the words of the first one.
     pub fn classes(&self) -> usize {
-        self.net.output[0]
+        self.attributes.first().map_or(self.net.output[0], |attribute| attribute.words.len())
+    }
+
+    /// What it tells of images beside their class, each with its words.
+    pub fn attributes(&self) -> &[Attribute] {
+        &self.attributes
     }
 
     /// `[H, W, C]` of the images it looks at.
@@ -133,6 +144,7 @@ impl Judge {
         let [h, w, c] = self.shape();
         let fitting = DataConfig::new("", [h, w], c);
         let (mut features, mut classes, mut confidence) = (Vec::new(), Vec::new(), 0.0);
+        let mut words = vec![Vec::new(); self.attributes.len()];
         for batch in images.chunks(BATCH) {
             let mut planes = Vec::with_capacity(batch.len() * h * w * c);
             for image in batch {
@@ -144,18 +156,29 @@ impl Judge {
             }
             let data = TensorData::new(planes, [batch.len(), c, h, w]);
             let hidden = self.net.before_last(Tensor::from_data(data, &self.device), &mut Mode::Eval);
-            let scores = self.net.last(hidden.clone(), &mut Mode::Eval).reshape([batch.len(), self.classes()]);
+            let outputs = self.net.output[0];
+            let scores = self.net.last(hidden.clone(), &mut Mode::Eval).reshape([batch.len(), outputs]);
             let values =
                 |tensor: Tensor<4>| tensor.into_data().try_to_vec::<f32>().expect("judges compute in 32-bit floats");
             features.extend(values(hidden));
-            let probabilities = values(activation::softmax(scores, 1).reshape([batch.len(), self.classes(), 1, 1]));
+            let best = |row: &[f32]| (0..row.len()).max_by(|&a, &b| row[a].total_cmp(&row[b])).unwrap_or_default();
+            let own = scores.clone().narrow(1, 0, self.classes());
+            let probabilities = values(activation::softmax(own, 1).reshape([batch.len(), self.classes(), 1, 1]));
             for row in probabilities.chunks(self.classes()) {
-                let best = (0..row.len()).max_by(|&a, &b| row[a].total_cmp(&row[b])).unwrap_or_default();
-                classes.push(best);
-                confidence += f64::from(row[best]);
+                let class = best(row);
+                classes.push(class);
+                confidence += f64::from(row[class]);
+            }
+            for row in values(scores.reshape([batch.len(), outputs, 1, 1])).chunks(outputs) {
+                let mut rest = row;
+                for (attribute, found) in self.attributes.iter().zip(&mut words) {
+                    let (own, behind) = rest.split_at(attribute.words.len());
+                    found.push(best(own));
+                    rest = behind;
+                }
             }
         }
         let confidence = confidence / images.len().max(1) as f64;
-        Seen { features: Features::new(self.features, features), classes, confidence }
+        Seen { features: Features::new(self.features, features), classes, words, confidence }
     }
 }

@@ -1,8 +1,9 @@
 //! From a trained network to the exporter's float network.
 //!
 //! Both are graphs of the same shape, and weights already lie as the list wants them, so lowering copies node by node.
-//! What exists for training only goes: dropout is the identity, and spectral normalization and maxout belong to
-//! critics, which are never exported.
+//! What exists for training only goes: dropout is the identity, weights go as they act, over their largest singular value
+//! or times the constant of an equalized learning rate, and of a fade at one of its ends only that end goes. Maxout
+//! belongs to critics, which are never exported.
 
 use anyhow::{Context, Result, bail, ensure};
 use burn::module::Param;
@@ -16,22 +17,19 @@ use crate::nets::{Net, Source};
 use crate::systems::Generator;
 
 mod autoregressive;
+mod nodes;
+mod style;
 
-use autoregressive::Nodes;
+use nodes::Nodes;
 
 /// The float network of a generator.
 ///
 /// # Errors
 ///
-/// As [`lower_net`], and if the generator reads anything but one vector or one image, or makes no image of one.
+/// As [`lower_net`], and if the generator makes no image of an image.
 pub fn lower(generator: &Generator) -> Result<Network> {
-    let Generator { net, pixels, .. } = generator;
-    let [[c, h, w]] = net.inputs[..] else {
-        bail!(
-            "expected a net that reads one vector or one image, found inputs of {:?}: only generators can be exported",
-            net.inputs
-        );
-    };
+    let Generator { net, pixels, more, .. } = generator;
+    let [c, h, w] = net.inputs[0];
     let input = match generator.fed() {
         Some(_) => {
             ensure!(
@@ -44,7 +42,8 @@ pub fn lower(generator: &Generator) -> Result<Network> {
         }
         None => Input::Latent(generator.input()),
     };
-    lower_net(net, &[input], *pixels)
+    let inputs: Vec<Input> = std::iter::once(input).chain(more.iter().cloned()).collect();
+    lower_net(net, &inputs, *pixels)
 }
 
 /// The float network of a net, whose inputs are what `inputs` says.
@@ -65,15 +64,41 @@ pub fn lower_net(net: &Net, inputs: &[Input], pixels: PixelRange) -> Result<Netw
     let mut nodes = Nodes { nodes: starts, shapes, inputs: inputs.len() };
     // The node that holds what a layer makes.
     let mut places: Vec<usize> = Vec::with_capacity(net.layers.len());
-    for (layer, sources) in net.layers.iter().zip(&net.reads) {
+    for (layer, sources) in net.layers.iter().zip(net.running()) {
+        let Some(sources) = sources else {
+            // No other reads it.
+            places.push(usize::MAX);
+            continue;
+        };
         let place = |&source: &Source| match source {
             Source::Input(input) => input,
             Source::Layer(layer) => places[layer],
         };
         let reads: Vec<usize> = sources.iter().map(place).collect();
-        if let Layer::Autoregressive(layer) = layer {
-            places.push(autoregressive::lower(layer, reads[0], &mut nodes)?);
-            continue;
+        let layer = net.meant(layer);
+        match layer {
+            Layer::Fade(_) if reads.len() == 1 => {
+                places.push(reads[0]);
+                continue;
+            }
+            Layer::Autoregressive(layer) => {
+                places.push(autoregressive::lower(layer, reads[0], &mut nodes)?);
+                continue;
+            }
+            Layer::Noise(layer) => {
+                places.push(style::lower_noise(layer, reads, &mut nodes)?);
+                continue;
+            }
+            Layer::Modulated(layer) => {
+                places.push(style::lower_modulated(layer, reads, &mut nodes)?);
+                continue;
+            }
+            Layer::Constant(layer) => {
+                let constant = start(&style::constant(layer)?);
+                places.push(nodes.push(constant.layer, vec![])?);
+                continue;
+            }
+            _ => {}
         }
         let Some(layer) = lower_layer(layer, nodes.shapes[reads[0]])? else {
             places.push(reads[0]);
@@ -94,6 +119,8 @@ fn start(input: &Input) -> Node {
         Input::Image { .. } => "image",
         Input::Constant { .. } => "constant",
         Input::Noise { .. } => "noise",
+        Input::Style { .. } => "style",
+        Input::Mix { .. } => "mix",
     };
     Node { name: name.into(), layer: layers::Layer::Input(input.clone()), reads: vec![] }
 }
@@ -103,22 +130,22 @@ fn lower_layer(layer: &Layer, read: Shape) -> Result<Option<layers::Layer>> {
     let channels = usize::from(read.c);
     Ok(Some(match layer {
         Layer::Linear(linear) => {
-            refuse_spectral(linear.spectral.is_some())?;
             let [c, h, w] = linear.shape;
             layers::Layer::Dense {
                 shape: Shape { h: narrow(h)?, w: narrow(w)?, c: narrow(c)? },
-                weight: values(&linear.weight),
+                weight: as_floats(linear.normalized_weight()),
                 bias: values(&linear.bias),
             }
         }
-        Layer::Conv(conv) => {
-            refuse_spectral(conv.spectral.is_some())?;
-            layers::Layer::Conv { window: conv.window, weight: values(&conv.weight), bias: values(&conv.bias) }
-        }
+        Layer::Conv(conv) => layers::Layer::Conv {
+            window: conv.window,
+            weight: as_floats(conv.normalized_weight()),
+            bias: values(&conv.bias),
+        },
         Layer::ConvTranspose(conv) => layers::Layer::ConvTranspose {
             window: conv.window,
             output_padding: [0; 2],
-            weight: values(&conv.weight),
+            weight: as_floats(conv.normalized_weight()),
             bias: values(&conv.bias),
         },
         Layer::UpsampleNearest(layer) => layers::Layer::UpsampleNearest { factor: layer.factor },
@@ -151,6 +178,7 @@ fn lower_layer(layer: &Layer, read: Shape) -> Result<Option<layers::Layer>> {
             JoinKind::Multiply => layers::Layer::Mul,
             JoinKind::Concat => layers::Layer::Concat,
         },
+        Layer::Fade(fade) => layers::Layer::Add { scales: fade.scales() },
         Layer::Part(part) => {
             layers::Layer::Slice { starts: [part.first, 0, 0], sizes: [part.count, read.h.into(), read.w.into()] }
         }
@@ -161,7 +189,14 @@ fn lower_layer(layer: &Layer, read: Shape) -> Result<Option<layers::Layer>> {
             layers::Layer::AveragePool { window, exclude_padding: false }
         }
         Layer::Dropout(_) => return Ok(None),
-        Layer::Autoregressive(_) => unreachable!("it becomes several nodes"),
+        Layer::Truncation(layer) if layer.psi == 1.0 => return Ok(None),
+        Layer::Truncation(layer) => layers::Layer::Affine {
+            scale: vec![layer.psi; channels],
+            offset: values(&layer.mean).into_iter().map(|mean| (1.0 - layer.psi) * mean).collect(),
+        },
+        Layer::Autoregressive(_) | Layer::Noise(_) | Layer::Modulated(_) | Layer::Constant(_) | Layer::Again(_) => {
+            unreachable!("they become other nodes than one that reads a map")
+        }
         Layer::Maxout(_) => {
             bail!("expected layers that a device can run, found maxout: only generators can be exported")
         }
@@ -171,17 +206,16 @@ fn lower_layer(layer: &Layer, read: Shape) -> Result<Option<layers::Layer>> {
     }))
 }
 
-fn refuse_spectral(present: bool) -> Result<()> {
-    ensure!(!present, "expected plain weights, found a spectrally normalized layer: only generators can be exported");
-    Ok(())
-}
-
 fn narrow(value: usize) -> Result<u16> {
     u16::try_from(value).with_context(|| format!("expected at most 65535 rows, columns or channels, found {value}"))
 }
 
 fn values<const D: usize>(param: &Param<Tensor<D>>) -> Vec<f32> {
-    param.val().into_data().try_to_vec().expect("networks compute in 32-bit floats")
+    as_floats(param.val())
+}
+
+fn as_floats<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.into_data().try_to_vec().expect("networks compute in 32-bit floats")
 }
 
 #[cfg(test)]

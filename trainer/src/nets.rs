@@ -58,6 +58,10 @@ pub enum Init {
     Normal(f32),
     /// N(0, 2 / fan-in) of He et al., 2015, for nets without normalization.
     He,
+    /// Rows of the matrix `[out, rest]`, or its columns where there are fewer, orthogonal and of length 1 (Saxe et al.,
+    /// "Exact solutions to the nonlinear dynamics of learning in deep linear neural networks", 2014), for nets whose weights
+    /// are spectrally normalized or followed by a normalization. Filters that start as copies of others are He's.
+    Orthogonal,
 }
 
 /// A feed-forward network: a graph of layers.
@@ -111,11 +115,62 @@ impl Net {
     /// If the net has another number of inputs.
     pub fn forward_all(&self, inputs: Vec<Tensor<4>>, mode: &mut Mode<'_>) -> Tensor<4> {
         let mut maps = Maps::new(self, inputs);
+        let reads = self.running();
         for (at, layer) in self.layers.iter().enumerate() {
-            let output = layer.forward(maps.take(&self.reads, at), mode);
-            maps.layers.push(Some(output));
+            let output = reads[at].is_some().then(|| self.meant(layer).forward(maps.take(&reads, at), mode));
+            maps.layers.push(output);
         }
         maps.output()
+    }
+
+    /// The layer whose weights one has: another one's for [`Layer::Again`], else its own.
+    pub fn meant<'a>(&'a self, layer: &'a Layer) -> &'a Layer {
+        if let Layer::Again(again) = layer { &self.layers[again.layer] } else { layer }
+    }
+
+    /// What each layer reads as the net is now, or nothing where no other needs it: behind a fade at one of its ends.
+    pub fn running(&self) -> Vec<Option<Vec<Source>>> {
+        let mut running = vec![None; self.layers.len()];
+        let mut needed = vec![false; self.layers.len()];
+        needed.iter_mut().last().into_iter().for_each(|last| *last = true);
+        for (at, layer) in self.layers.iter().enumerate().rev() {
+            if !needed[at] {
+                continue;
+            }
+            let reads = match (layer, &self.reads[at][..]) {
+                (Layer::Fade(fade), &[old, new]) => match fade.scales() {
+                    [_, 0.0] => vec![old],
+                    [0.0, _] => vec![new],
+                    _ => vec![old, new],
+                },
+                (_, reads) => reads.to_vec(),
+            };
+            for source in &reads {
+                if let Source::Layer(layer) = *source {
+                    needed[layer] = true;
+                }
+            }
+            running[at] = Some(reads);
+        }
+        running
+    }
+
+    /// Sets the α of every fade, first layer first, as far as `shares` go.
+    pub fn fade(&mut self, shares: &[f32]) {
+        let fades = self.layers.iter_mut().filter_map(|layer| match layer {
+            Layer::Fade(fade) => Some(fade),
+            _ => None,
+        });
+        fades.zip(shares).for_each(|(fade, &share)| fade.set(share));
+    }
+
+    /// The α of every fade, first layer first.
+    pub fn shares(&self) -> Vec<f32> {
+        let share = |layer: &Layer| match layer {
+            Layer::Fade(fade) => Some(fade.share()),
+            _ => None,
+        };
+        self.layers.iter().filter_map(share).collect()
     }
 
     /// What the last layer of a net with one input reads: the features of a classifier, the scores before a sigmoid.
@@ -129,11 +184,12 @@ impl Net {
     pub fn before_last(&self, input: Tensor<4>, mode: &mut Mode<'_>) -> Tensor<4> {
         let (_, layers) = self.layers.split_last().expect("a net with layers");
         let mut maps = Maps::new(self, vec![input]);
+        let reads = self.running();
         for (at, layer) in layers.iter().enumerate() {
-            let output = layer.forward(maps.take(&self.reads, at), mode);
-            maps.layers.push(Some(output));
+            let output = reads[at].is_some().then(|| self.meant(layer).forward(maps.take(&reads, at), mode));
+            maps.layers.push(output);
         }
-        let mut reads = maps.take(&self.reads, layers.len());
+        let mut reads = maps.take(&reads, layers.len());
         reads.pop().filter(|_| reads.is_empty()).expect("a last layer that reads one map")
     }
 
@@ -185,7 +241,27 @@ impl Net {
         }
     }
 
-    /// Sets the statistics of every BatchNorm of a net with one input to those of `input`, layer by layer.
+    /// ‖W·Wᵀ ⊙ (1 − I)‖², summed over the weights W `[out, rest]` of all dense layers and convolutions, `[1]`: 0 where the
+    /// filters of each layer are orthogonal (Brock et al., "Large Scale GAN Training", 2019, eq. 3). Of more filters than
+    /// values in each, which cannot be, the columns of W are compared. Nothing where there are no such layers.
+    pub fn likeness(&self) -> Option<Tensor<1>> {
+        let of_matrix = |weight: Tensor<2>| {
+            let [rows, columns] = weight.dims();
+            let weight = if rows > columns { weight.transpose() } else { weight };
+            let products = weight.clone().matmul(weight.transpose());
+            let [rows, _] = products.dims();
+            let others = Tensor::<2>::eye(rows, &products.device().inner()).neg().add_scalar(1.0);
+            (products * others).square().sum()
+        };
+        let of_layer = |layer: &Layer| match layer {
+            Layer::Linear(linear) => Some(of_matrix(linear.weight.val())),
+            Layer::Conv(conv) => Some(of_matrix(conv.weight.val().flatten(1, 3))),
+            _ => None,
+        };
+        self.layers.iter().filter_map(of_layer).reduce(|sum, one| sum + one)
+    }
+
+    /// Sets the statistics of every BatchNorm, and every mean style, to those of `inputs`, layer by layer.
     ///
     /// Averaged weights have activations of their own, which running statistics of the raw weights do not describe;
     /// estimating them anew from latents also spares the bookkeeping of running statistics during training.
@@ -193,20 +269,27 @@ impl Net {
     /// # Panics
     ///
     /// If the net has another number of inputs.
-    pub fn estimate_statistics(&mut self, input: Tensor<4>) {
-        let mut maps = Maps::new(self, vec![input]);
-        for (at, layer) in self.layers.iter_mut().enumerate() {
-            let reads = maps.take(&self.reads, at);
-            if let Layer::BatchNorm(norm) = layer {
-                norm.estimate(reads[0].clone());
+    pub fn estimate_statistics(&mut self, inputs: Vec<Tensor<4>>) {
+        let mut maps = Maps::new(self, inputs);
+        let all = self.running();
+        for (at, own) in all.iter().enumerate() {
+            if own.is_none() {
+                maps.layers.push(None);
+                continue;
             }
-            maps.layers.push(Some(layer.forward(reads, &mut Mode::Eval)));
+            let reads = maps.take(&all, at);
+            match &mut self.layers[at] {
+                Layer::BatchNorm(norm) => norm.estimate(reads[0].clone()),
+                Layer::Truncation(truncation) => truncation.estimate(reads[0].clone()),
+                _ => {}
+            }
+            maps.layers.push(Some(self.meant(&self.layers[at]).forward(reads, &mut Mode::Eval)));
         }
     }
 
     /// Whether some layer keeps statistics that [`Net::estimate_statistics`] has to fill.
-    pub fn has_batch_norm(&self) -> bool {
-        self.layers.iter().any(|layer| matches!(layer, Layer::BatchNorm(_)))
+    pub fn has_statistics(&self) -> bool {
+        self.layers.iter().any(|layer| matches!(layer, Layer::BatchNorm(_) | Layer::Truncation(_)))
     }
 
     /// Whether what it says of a sample depends on the rest of the batch while it trains.
@@ -259,10 +342,10 @@ impl Maps {
     }
 
     /// What layer `at` reads. What no later layer reads is handed over, so that it can be changed in place.
-    fn take(&mut self, reads: &[Vec<Source>], at: usize) -> Vec<Tensor<4>> {
-        let own = &reads[at];
+    fn take(&mut self, reads: &[Option<Vec<Source>>], at: usize) -> Vec<Tensor<4>> {
+        let own = reads[at].as_deref().unwrap_or_default();
         let one = |(index, &source): (usize, &Source)| {
-            let mut later = own[index + 1..].iter().chain(reads[at + 1..].iter().flatten());
+            let mut later = own[index + 1..].iter().chain(reads[at + 1..].iter().flatten().flatten());
             let map = match source {
                 Source::Input(input) => &mut self.inputs[input],
                 Source::Layer(layer) => &mut self.layers[layer],

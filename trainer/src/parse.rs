@@ -101,6 +101,11 @@ impl Recipe {
             );
             ensure!(channels == 1 || channels == 3, "[data] channels must be 1 (grey) or 3 (colour), found {channels}");
         }
+        ensure!(
+            self.data.held_out < 100,
+            "[data] held_out must be below 100 in a hundred combinations, found {}",
+            self.data.held_out
+        );
         ensure!(limit != Some(0), "[data] limit must be at least 1: leave it out to take all images");
         ensure!(
             train.shift < size.h.min(size.w),

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
-use edgegen_export::layers::{LatentInput, Network, PixelRange};
-use edgegen_runtime::Shape;
+use edgegen_export::layers::{Input, LatentInput, Network, PixelRange};
+use edgegen_runtime::{Point, Shape};
 
-use crate::data::{Pairs, Split, load_pairs, load_unpaired};
+use crate::data::{Attribute, Pairs, Split, load_pairs, load_unpaired};
 use crate::recipe::{DataConfig, Recipe};
 use crate::rng::Rng;
 use crate::systems::{self, Generator};
@@ -89,6 +89,12 @@ impl Run {
         if are_of_data && names.len() == self.generator.classes { names } else { &[] }
     }
 
+    /// The words that the generator reads, in the order of its inputs; nothing if it reads none.
+    pub fn words(&self) -> &[Attribute] {
+        let reads = self.generator.more.iter().any(|input| matches!(input, Input::Class { stride: 1.., .. }));
+        if reads { &self.recipe.data.attributes } else { &[] }
+    }
+
     /// The latent vector that the generator reads.
     pub fn input(&self) -> LatentInput {
         self.generator.input()
@@ -158,10 +164,21 @@ impl Run {
         load_unpaired(data, split, &|_, _| true).map(|(pairs, _)| pairs)
     }
 
+    /// What the generator reads at a point, all its inputs one behind the other: see [`Generator::values_at`].
+    pub fn values_at(&self, point: Point) -> Vec<f32> {
+        self.generator.values_at(point)
+    }
+
+    /// How many layers have a style that can be mixed, 0 without.
+    pub fn styles(&self) -> usize {
+        let mix = |input: &Input| if let Input::Mix { layers } = input { Some(*layers) } else { None };
+        self.generator.more.iter().find_map(mix).unwrap_or(0)
+    }
+
     /// What the generator reads for `count` seeds from `seed` on, of all classes in turn.
     pub fn inputs(&self, seed: u64, count: usize) -> Vec<Vec<f32>> {
-        let input = self.input();
-        (0..count as u64).map(|index| input.vector(seed.wrapping_add(index))).collect()
+        let values = |index: u64| self.generator.values_at(Point::seed(seed.wrapping_add(index)));
+        (0..count as u64).map(values).collect()
     }
 
     /// The same as bytes, H × W × C, 0 black to 255 white.

@@ -25,7 +25,7 @@ use anyhow::{Context, Result, ensure};
 use serde::{Serialize, Serializer};
 
 use crate::data::plane::Plane;
-use crate::data::{self, Account, Dataset, Pairs, Split};
+use crate::data::{self, Account, Attributes, Dataset, Pairs, Split};
 use crate::device;
 use crate::recipe::Recipe;
 use crate::stderr;
@@ -133,13 +133,38 @@ pub fn train(recipe: &Recipe, options: &Options) -> Result<Summary> {
         "expected a data set of single images, found {}, which has pairs: use system = \"pix2pix\", or another data.name",
         recipe.data.name
     );
+    let attributes = described(recipe)?;
     let (dataset, account) = data::read(&recipe.data, Split::Train, &seen)?;
     loading.finish();
     say(&account);
     let mut recipe = recipe.clone();
     // The numbers of classes mean these names from now on, whatever the folder comes to hold.
     recipe.data.classes.clone_from(&dataset.class_names);
-    Ok(Summary { data: Some(account), ..train_on(&recipe, &dataset, options)? })
+    let Some(attributes) = attributes else {
+        return Ok(Summary { data: Some(account), ..train_on(&recipe, &dataset, options)? });
+    };
+    Ok(Summary { data: Some(account), ..train_on_described(&recipe, &dataset, &attributes, options)? })
+}
+
+/// What is known of the images of `recipe`, where its system learns it.
+///
+/// # Errors
+///
+/// If the recipe names attributes that its system or its data does not know.
+pub fn described(recipe: &Recipe) -> Result<Option<Attributes>> {
+    let Recipe { system, data, .. } = recipe;
+    if !systems::learns_attributes(recipe) {
+        ensure!(
+            data.attributes.is_empty() && data.held_out == 0,
+            "expected [data] attributes and held_out for one of the systems {}, found them for {system}: leave them out",
+            systems::DESCRIBED.join(", ")
+        );
+        return Ok(None);
+    }
+    let attributes = data::attributes(data, Split::Train)?.with_context(|| {
+        format!("expected a data set with attributes (avatars, fun-emoji) for {system}, found {}", data.name)
+    })?;
+    attributes.learned(&data.attributes).map(Some)
 }
 
 /// Trains on `dataset`, whose images must have the size the recipe says.
@@ -149,7 +174,31 @@ pub fn train(recipe: &Recipe, options: &Options) -> Result<Summary> {
 /// As [`train`].
 pub fn train_on(recipe: &Recipe, dataset: &Dataset, options: &Options) -> Result<Summary> {
     check_images(recipe, dataset)?;
-    in_pool(recipe, Data::Images(dataset), options)
+    in_pool(recipe, Data::Images(dataset, None), options)
+}
+
+/// Trains on `dataset` and what is known of its images, one by one.
+///
+/// # Errors
+///
+/// As [`train`].
+pub fn train_on_described(
+    recipe: &Recipe,
+    dataset: &Dataset,
+    attributes: &Attributes,
+    options: &Options,
+) -> Result<Summary> {
+    check_images(recipe, dataset)?;
+    ensure!(
+        attributes.len() == dataset.len(),
+        "expected attributes of all {} images of {}, found those of {}",
+        dataset.len(),
+        dataset.name,
+        attributes.len()
+    );
+    let mut recipe = recipe.clone();
+    recipe.data.attributes = attributes.vocabulary();
+    in_pool(&recipe, Data::Images(dataset, Some(attributes)), options)
 }
 
 /// Trains on `pairs`, whose images must have the size the recipe says.

@@ -64,6 +64,8 @@ mod runs;
 mod studio;
 #[path = "cli/tensorboard.rs"]
 mod tensorboard;
+#[path = "cli/words.rs"]
+mod words;
 
 const TINY: &str = r#"
 system = "dcgan"

@@ -2,6 +2,8 @@
 
 use core::fmt::{self, Display};
 
+use edgegen_runtime::Model;
+
 /// What to show, and how fast.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Show {
@@ -31,7 +33,7 @@ impl Show {
     /// Reads words such as `walk seed=7` or `class=3 pace=100 auto=0`, in any order; others (a program's name) are
     /// passed over.
     ///
-    /// `gallery`, `walk`, `class=` and `picture=` (or `class` and `picture`, the first one) name the first act; `seed=`,
+    /// `gallery`, `walk`, `mix`, `noise`, `class=` and `picture=` (or `class` and `picture`, the first one) name the first act; `seed=`,
     /// `pace=` (milliseconds) and `auto=` (seconds) are as the fields; `bare` leaves the captions out. With the feature
     /// `art` there is also `art`.
     pub fn parse(line: &str) -> Self {
@@ -41,6 +43,8 @@ impl Show {
             match key {
                 "gallery" => show.act = Act::Gallery,
                 "walk" => show.act = Act::Walk,
+                "mix" => show.act = Act::Mix,
+                "noise" => show.act = Act::Noise,
                 "class" => show.act = Act::Class(value.parse().unwrap_or(0)),
                 "picture" => show.act = Act::Picture(value.parse().unwrap_or(0)),
                 #[cfg(feature = "art")]
@@ -64,6 +68,11 @@ pub enum Act {
     /// One large image on its way from seed to seed, [`STEPS`](edgegen_runtime::latent::STEPS) steps each; of a model
     /// with [`Keyframes`](edgegen_runtime::latent::Keyframes) on the way through them.
     Walk,
+    /// The image of one seed in the styles of others: its coarser half of the layers stays, the finer half follows one
+    /// seed after another ([`latent::Style`](edgegen_runtime::latent::Style)).
+    Mix,
+    /// The image of one seed with other noise each time.
+    Noise,
     /// As [`Act::Walk`], with the class held.
     Class(u16),
     /// What a model makes of one of the [`Pictures`](edgegen_runtime::Pictures) that it brings along, beside it; then of
@@ -75,35 +84,80 @@ pub enum Act {
     Art,
 }
 
-impl Act {
-    /// The act that follows, for a model of `classes` classes that brings `pictures` pictures along.
-    pub fn next(self, classes: u16, pictures: u16) -> Self {
-        let number = match self {
-            Act::Gallery if pictures == 0 => return Act::Walk,
-            Act::Gallery | Act::Walk => 0,
-            // Its button does something else.
-            #[cfg(feature = "art")]
-            Act::Art => return self,
-            Act::Class(number) | Act::Picture(number) => number.saturating_add(1),
-        };
-        if number < pictures {
-            Act::Picture(number)
-        } else if pictures == 0 && number < classes {
-            Act::Class(number)
-        } else {
-            Act::Gallery
+/// What a model has that a person can turn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Offer {
+    /// Classes that can be asked for.
+    pub classes: u16,
+    /// Whether they are combinations, which are far too many to go through.
+    pub combines: bool,
+    /// Pictures that it brings along.
+    pub pictures: u16,
+    /// Layers with a style that can be mixed.
+    pub styles: u16,
+    /// Whether it draws noise.
+    pub noise: bool,
+}
+
+impl Offer {
+    /// That of a model.
+    pub fn of(model: &Model<'_>) -> Self {
+        Self {
+            classes: model.classes(),
+            combines: model.combines(),
+            pictures: model.pictures().map_or(0, |pictures| pictures.count()),
+            styles: model.styles(),
+            noise: model.has_noise(),
         }
     }
 
-    /// This act, or the one that a model of so many classes and pictures shows in its place, which has none of this.
-    pub(crate) fn for_model(self, classes: u16, pictures: u16) -> Self {
-        match self {
-            Act::Gallery => self,
-            Act::Picture(number) if number < pictures => self,
-            _ if pictures > 0 => Act::Picture(0),
-            Act::Class(class) if class < classes => self,
+    fn has(self, act: Act) -> bool {
+        match act {
+            Act::Gallery => true,
+            Act::Picture(number) => number < self.pictures,
+            _ if self.pictures > 0 => false,
+            Act::Class(class) => class < self.classes,
+            Act::Mix => self.styles > 1,
+            Act::Noise => self.noise,
+            Act::Walk => true,
             #[cfg(feature = "art")]
-            Act::Art => self,
+            Act::Art => true,
+        }
+    }
+}
+
+impl Act {
+    /// The act that follows, for a model that has what `offer` says.
+    pub fn next(self, offer: Offer) -> Self {
+        let mut act = self;
+        loop {
+            act = match act {
+                Act::Gallery if offer.pictures > 0 => Act::Picture(0),
+                Act::Gallery => Act::Walk,
+                Act::Walk => Act::Mix,
+                Act::Mix => Act::Noise,
+                Act::Noise if offer.combines => Act::Gallery,
+                Act::Noise => Act::Class(0),
+                // Its button does something else.
+                #[cfg(feature = "art")]
+                Act::Art => return act,
+                Act::Class(class) => class.checked_add(1).filter(|_| !offer.combines).map_or(Act::Gallery, Act::Class),
+                Act::Picture(picture) => picture.checked_add(1).map_or(Act::Gallery, Act::Picture),
+            };
+            if offer.has(act) {
+                return act;
+            }
+            if let Act::Class(_) | Act::Picture(_) = act {
+                return Act::Gallery;
+            }
+        }
+    }
+
+    /// This act, or the one that a model shows in its place, which has none of this.
+    pub(crate) fn for_model(self, offer: Offer) -> Self {
+        match self {
+            act if offer.has(act) => act,
+            _ if offer.pictures > 0 => Act::Picture(0),
             _ => Act::Walk,
         }
     }
@@ -114,7 +168,7 @@ impl Act {
             Act::Walk => true,
             #[cfg(feature = "art")]
             Act::Art => true,
-            Act::Gallery | Act::Class(_) | Act::Picture(_) => false,
+            Act::Gallery | Act::Mix | Act::Noise | Act::Class(_) | Act::Picture(_) => false,
         }
     }
 }
@@ -124,6 +178,8 @@ impl Display for Act {
         match self {
             Act::Gallery => f.write_str("gallery"),
             Act::Walk => f.write_str("walk"),
+            Act::Mix => f.write_str("mix"),
+            Act::Noise => f.write_str("noise"),
             #[cfg(feature = "art")]
             Act::Art => f.write_str("art"),
             Act::Class(class) => write!(f, "class {class}"),
@@ -156,23 +212,40 @@ mod tests {
         assert_eq!(Show::parse("art").act, Act::Art);
     }
 
+    /// What a model of so many classes and pictures has.
+    fn offer(classes: u16, pictures: u16) -> Offer {
+        Offer { classes, pictures, ..Offer::default() }
+    }
+
     #[test]
     fn the_button_goes_round() {
-        assert_eq!([Act::Gallery.next(0, 0), Act::Walk.next(0, 0)], [Act::Walk, Act::Gallery]);
+        let bare = offer(0, 0);
+        assert_eq!([Act::Gallery.next(bare), Act::Walk.next(bare)], [Act::Walk, Act::Gallery]);
         let round = [Act::Gallery, Act::Walk, Act::Class(0), Act::Class(1)];
-        assert_eq!(round.map(|act| act.next(2, 0)), [Act::Walk, Act::Class(0), Act::Class(1), Act::Gallery]);
-        assert_eq!(Act::Class(u16::MAX).next(u16::MAX, 0), Act::Gallery);
+        assert_eq!(round.map(|act| act.next(offer(2, 0))), [Act::Walk, Act::Class(0), Act::Class(1), Act::Gallery]);
+        assert_eq!(Act::Class(u16::MAX).next(offer(u16::MAX, 0)), Act::Gallery);
         let round = [Act::Gallery, Act::Picture(0), Act::Picture(1)];
-        assert_eq!(round.map(|act| act.next(3, 2)), [Act::Picture(0), Act::Picture(1), Act::Gallery]);
+        assert_eq!(round.map(|act| act.next(offer(3, 2))), [Act::Picture(0), Act::Picture(1), Act::Gallery]);
+        let styled = Offer { styles: 5, noise: true, ..offer(1, 0) };
+        let round = [Act::Gallery, Act::Walk, Act::Mix, Act::Noise, Act::Class(0)];
+        let next = [Act::Walk, Act::Mix, Act::Noise, Act::Class(0), Act::Gallery];
+        assert_eq!(round.map(|act| act.next(styled)), next);
+        assert_eq!(Act::Walk.next(Offer { styles: 1, ..styled }), Act::Noise, "nothing to mix in one layer");
+        let combined = Offer { combines: true, ..offer(900, 0) };
+        assert_eq!([Act::Walk, Act::Class(7)].map(|act| act.next(combined)), [Act::Gallery; 2]);
     }
 
     #[test]
     fn a_model_shows_what_it_has() {
-        let acts = [Act::Gallery, Act::Walk, Act::Class(3), Act::Picture(1)];
-        assert_eq!(acts.map(|act| act.for_model(0, 0)), [Act::Gallery, Act::Walk, Act::Walk, Act::Walk]);
-        assert_eq!(acts.map(|act| act.for_model(4, 0)), [Act::Gallery, Act::Walk, Act::Class(3), Act::Walk]);
-        let pictures = [Act::Gallery, Act::Picture(0), Act::Picture(0), Act::Picture(1)];
-        assert_eq!(acts.map(|act| act.for_model(4, 2)), pictures);
-        assert_eq!(Act::Picture(2).for_model(0, 2), Act::Picture(0));
+        let acts = [Act::Gallery, Act::Walk, Act::Mix, Act::Noise, Act::Class(3), Act::Picture(1)];
+        let shown = |offer: Offer| acts.map(|act| act.for_model(offer));
+        let [gallery, walk] = [Act::Gallery, Act::Walk];
+        assert_eq!(shown(offer(0, 0)), [gallery, walk, walk, walk, walk, walk]);
+        assert_eq!(shown(offer(4, 0)), [gallery, walk, walk, walk, Act::Class(3), walk]);
+        let first = Act::Picture(0);
+        assert_eq!(shown(offer(4, 2)), [gallery, first, first, first, first, Act::Picture(1)]);
+        assert_eq!(Act::Picture(2).for_model(offer(0, 2)), first);
+        let styled = Offer { styles: 2, noise: true, ..offer(0, 0) };
+        assert_eq!(shown(styled), [gallery, walk, Act::Mix, Act::Noise, walk, walk]);
     }
 }

@@ -2,7 +2,7 @@
 
 use core::fmt::Write;
 
-use edgegen_runtime::Shape;
+use edgegen_runtime::{Model, Shape};
 use embedded_graphics::Drawable;
 use embedded_graphics::draw_target::DrawTarget;
 use embedded_graphics::geometry::{Point, Size};
@@ -25,6 +25,10 @@ const SIDE_LETTERS: u32 = 11;
 const MAX_NAME: usize = 20;
 /// A word of the caption: a seed of 20 digits, or a name, of letters that may take four bytes.
 type Word = String<80>;
+/// The name of a class, or the words of one that is a combination.
+pub type Name = String<80>;
+/// Between words.
+const COMMA: &str = ", ";
 /// Letters in a line at most: 768 pixels of the larger font.
 const MAX_LETTERS: usize = 128;
 
@@ -89,12 +93,12 @@ pub(crate) fn font(panel: Rectangle) -> &'static MonoFont<'static> {
 }
 
 /// What the words tell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Caption<'a> {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caption {
     /// What is shown.
     pub act: Act,
-    /// What the class of [`Act::Class`] is called, if the model says it.
-    pub class: Option<&'a str>,
+    /// What the class of [`Act::Class`] is called, if the model says it; see [`name`].
+    pub class: Name,
     /// Seed of the picture, or of the first picture of the gallery; on the model's own way the keyframe that the picture comes from.
     pub seed: u64,
     /// Whether it is on the model's own way.
@@ -105,7 +109,24 @@ pub struct Caption<'a> {
     pub tenths_per_second: u64,
 }
 
-impl Caption<'_> {
+/// What the class of an act is called: its name, or its words with commas between, as many as fit. Nothing where the act
+/// has no class, or the model does not say it.
+pub fn name(model: &Model<'_>, act: Act) -> Name {
+    let mut name = Name::new();
+    let Act::Class(class) = act else { return name };
+    if let Some(own) = model.class_name(class) {
+        own.chars().take(MAX_NAME).for_each(|letter| _ = name.push(letter));
+    }
+    for word in model.words(class).filter(|&word| word != "none") {
+        let comma = if name.is_empty() { "" } else { COMMA };
+        if name.push_str(comma).and_then(|()| name.push_str(word)).is_err() {
+            break;
+        }
+    }
+    name
+}
+
+impl Caption {
     /// Writes the words into `area` of a panel: one line if it is one letter high, else one below the other. White on black;
     /// each line is filled up with blanks, so that it covers what stood there.
     ///
@@ -128,7 +149,8 @@ impl Caption<'_> {
             Text::with_baseline(line, at, style, Baseline::Top).draw(display).map(|_| ())
         };
         if area.size.height / letter.height > 1 {
-            let told = words.iter().filter(|word| !word.is_empty());
+            // Each word of a combination has a line of its own.
+            let told = words.iter().flat_map(|word| word.split(COMMA)).filter(|word| !word.is_empty());
             return (0..).zip(told).try_for_each(|(index, word)| {
                 let mut line = String::<MAX_LETTERS>::new();
                 push(&mut line, word, columns);
@@ -145,10 +167,12 @@ impl Caption<'_> {
         let [seed, class, time, rate] = &mut words;
         // 2⁶⁴ has 20 digits: everything fits.
         let _ = write!(seed, "{} {}", if self.of_keyframes { "key" } else { "seed" }, self.seed);
-        match (self.act, self.class) {
-            (Act::Class(_), Some(name)) => name.chars().take(MAX_NAME).for_each(|letter| _ = class.push(letter)),
-            (Act::Class(index), None) => _ = write!(class, "class {index}"),
-            (Act::Picture(index), _) => _ = write!(class, "picture {index}"),
+        match self.act {
+            Act::Class(index) if self.class.is_empty() => _ = write!(class, "class {index}"),
+            Act::Class(_) => class.clone_from(&self.class),
+            Act::Picture(index) => _ = write!(class, "picture {index}"),
+            Act::Mix => _ = class.push_str("mix"),
+            Act::Noise => _ = class.push_str("noise"),
             _ => {}
         }
         let _ = write!(time, "{} ms", self.millis);
@@ -162,6 +186,12 @@ impl Caption<'_> {
 /// the rate.
 fn one_line(words: &[Word; 4], columns: usize) -> String<MAX_LETTERS> {
     let mut line = String::new();
+    if let Some(class) = words.get(1).filter(|class| class.contains(COMMA)) {
+        // A combination of words takes the line for itself.
+        push(&mut line, class, columns);
+        fill(&mut line, columns);
+        return line;
+    }
     for keep in [[true; 4], [true, true, false, true], [true, false, false, true], [true, false, false, false]] {
         let kept = |index: usize| words.get(index).filter(|word| keep[index] && !word.is_empty());
         let count = (0..4).filter_map(kept).count();
@@ -210,10 +240,16 @@ mod tests {
     use embedded_graphics::mock_display::MockDisplay;
     use embedded_graphics::pixelcolor::BinaryColor;
 
-    const CAPTION: Caption<'_> =
-        Caption { act: Act::Class(3), class: None, seed: 7, of_keyframes: false, millis: 31, tenths_per_second: 123 };
+    const CAPTION: Caption = Caption {
+        act: Act::Class(3),
+        class: Name::new(),
+        seed: 7,
+        of_keyframes: false,
+        millis: 31,
+        tenths_per_second: 123,
+    };
 
-    fn line(caption: Caption<'_>, columns: usize) -> String<MAX_LETTERS> {
+    fn line(caption: Caption, columns: usize) -> String<MAX_LETTERS> {
         one_line(&caption.words(), columns)
     }
 
@@ -230,11 +266,11 @@ mod tests {
 
     #[test]
     fn a_class_is_told_by_its_name() {
-        let cat = Caption { class: Some("cat"), ..CAPTION };
-        assert_eq!(line(cat, 28), "seed 7 cat      31 ms 12.3/s");
-        let long = Caption { class: Some("a very long name of some kind"), ..CAPTION };
-        assert_eq!(&long.words()[1], "a very long name of ");
-        assert_eq!(&Caption { act: Act::Walk, ..cat }.words()[1], "");
+        let named = |name: &str| Caption { class: Name::try_from(name).unwrap(), ..CAPTION };
+        assert_eq!(line(named("cat"), 28), "seed 7 cat      31 ms 12.3/s");
+        assert_eq!(line(named("short hair, red, glasses"), 28), "short hair, red, glasses    ");
+        assert_eq!(line(named("short hair, red, glasses"), 12), "short hair, ");
+        assert_eq!(&Caption { act: Act::Walk, ..named("cat") }.words()[1], "");
     }
 
     #[test]

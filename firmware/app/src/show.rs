@@ -5,6 +5,7 @@
 //! ```text
 //! gallery ─► walk ─► class 0 ─► class 1 ─► … ─► gallery
 //! gallery ─► walk ─► gallery                               a model without classes
+//! gallery ─► walk ─► mix ─► noise ─► gallery               one with styles and noise
 //! gallery ─► picture 0 ─► picture 1 ─► … ─► gallery        a model that makes images of pictures
 //! ```
 //!

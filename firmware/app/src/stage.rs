@@ -13,8 +13,8 @@ use embedded_graphics::geometry::{Dimensions, Point};
 use embedded_graphics::primitives::Rectangle;
 
 use crate::PanelColor;
-use crate::act::{Act, Show};
-use crate::caption::{Caption, Layout};
+use crate::act::{Act, Offer, Show};
+use crate::caption::{self, Caption, Layout};
 use crate::gallery::Grid;
 use crate::image::{Placement, RowSource};
 use crate::pair::{Pair, draw_picture};
@@ -24,6 +24,11 @@ use crate::screen::{ErrorOf, Screen};
 
 /// How long a refused model or a failing panel is left alone.
 pub(crate) const RETRY_MILLIS: u64 = 1000;
+
+/// Styles in which the image of one seed is drawn before that of the next.
+const MIXTURES: u32 = 8;
+/// How long each of them stays: it takes a look to see what has changed.
+const MIX_MILLIS: u64 = 1000;
 
 /// What [`Stage::frame`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,8 +58,8 @@ pub struct Stage<'a, P> {
     /// How many keyframes the model has, and the one from which the next image of its own way comes.
     keyframes: u16,
     keyframe: u16,
-    /// How many pictures the model brings along.
-    pictures: u16,
+    /// What the model has that a person can turn.
+    offer: Offer,
     /// Step of the walk, or cell of the gallery.
     step: u32,
     /// Dots of points on the panel.
@@ -77,8 +82,8 @@ impl<'a, P: Platform> Stage<'a, P> {
         let model = generator.model();
         let Shape { h, w, c } = model.output();
         platform.report(format_args!("model {} {h}x{w}x{c} arena {}", model.name(), model.arena_bytes()));
-        let pictures = model.pictures().map_or(0, |pictures| pictures.count());
-        let act = show.act.for_model(model.classes(), pictures);
+        let offer = Offer::of(model);
+        let act = show.act.for_model(offer);
         #[cfg(feature = "art")]
         let act = if act == Act::Art && scatter::is_point(model.output()) { Act::Walk } else { act };
         let now = platform.turn();
@@ -90,7 +95,7 @@ impl<'a, P: Platform> Stage<'a, P> {
             seed: show.seed,
             keyframes: model.keyframes().map_or(0, |keyframes| keyframes.count()),
             keyframe: 0,
-            pictures,
+            offer,
             step: 0,
             dots: 0,
             fresh: true,
@@ -131,7 +136,7 @@ impl<'a, P: Platform> Stage<'a, P> {
         let now = self.platform.turn();
         let auto = self.platform.ticks(1000 * u64::from(self.show.auto_seconds));
         if self.platform.take_press() || (auto > 0 && now - self.entered >= auto) {
-            self.enter(self.act.next(self.generator.model().classes(), self.pictures), now);
+            self.enter(self.act.next(self.offer), now);
         }
         if now < self.due {
             return Ok(Frame::Waiting);
@@ -237,6 +242,12 @@ impl<'a, P: Platform> Stage<'a, P> {
                 latent::Point::keyframe(self.keyframe.into(), u64::from(self.keyframe) + 1, step as u16)
             }
             Act::Class(class) => walk.of_class(class),
+            Act::Mix => {
+                let (first, end) = (self.offer.styles.div_ceil(2), self.offer.styles);
+                let style = latent::Style { seed: self.seed.wrapping_add(1 + u64::from(step)), first, end };
+                latent::Point::seed(self.seed).with_noise(latent::Noise::Seed(self.seed)).styled(style)
+            }
+            Act::Noise => latent::Point::seed(self.seed).with_noise(latent::Noise::Seed(step.into())),
             Act::Walk | Act::Picture(_) => walk,
             #[cfg(feature = "art")]
             Act::Art => walk,
@@ -245,7 +256,10 @@ impl<'a, P: Platform> Stage<'a, P> {
 
     /// Images from seed to seed, or from keyframe to keyframe.
     fn steps(&self) -> u32 {
-        u32::from(if self.is_keyed() { LEG } else { STEPS })
+        match self.act {
+            Act::Mix => MIXTURES,
+            _ => u32::from(if self.is_keyed() { LEG } else { STEPS }),
+        }
     }
 
     /// Whether it goes the way that the model brings along.
@@ -280,23 +294,21 @@ impl<'a, P: Platform> Stage<'a, P> {
     }
 
     /// Time and rate of the image that began at `began`.
-    fn measure(&mut self, began: u64) -> Caption<'a> {
+    fn measure(&mut self, began: u64) -> Caption {
         let ended = self.platform.turn();
         let millis = self.platform.millis(ended - began);
         let period = self.platform.millis(self.began.map_or(ended - began, |last| began - last)).max(1);
         self.began = Some(began);
         let of_keyframes = self.is_keyed();
         let seed = if of_keyframes { self.keyframe.into() } else { self.seed };
-        let class = match self.act {
-            Act::Class(class) => self.generator.model().class_name(class),
-            _ => None,
-        };
+        let class = caption::name(self.generator.model(), self.act);
         Caption { act: self.act, class, seed, of_keyframes, millis, tenths_per_second: 10_000 / period }
     }
 
     /// On to the next image.
     fn advance(&mut self, began: u64, images: u32) {
-        self.due = began + self.platform.ticks(u64::from(self.show.pace_millis));
+        let pace = if self.act == Act::Mix { MIX_MILLIS } else { u64::from(self.show.pace_millis) };
+        self.due = began + self.platform.ticks(pace);
         self.step += 1;
         if self.step < images {
             return;
@@ -314,7 +326,7 @@ impl<'a, P: Platform> Stage<'a, P> {
                     self.keyframe = 0;
                 }
             }
-            Act::Walk | Act::Class(_) => self.seed = self.seed.wrapping_add(1),
+            Act::Walk | Act::Mix | Act::Noise | Act::Class(_) => self.seed = self.seed.wrapping_add(1),
             // It advances by itself.
             #[cfg(feature = "art")]
             Act::Art => {}
@@ -324,7 +336,7 @@ impl<'a, P: Platform> Stage<'a, P> {
                 } else {
                     self.due = began + self.platform.ticks(u64::from(self.show.gallery_millis));
                 }
-                self.act = Act::Picture(if number + 1 < self.pictures { number + 1 } else { 0 });
+                self.act = Act::Picture(if number + 1 < self.offer.pictures { number + 1 } else { 0 });
             }
         }
     }

@@ -12,16 +12,25 @@
 
 use crate::graph::Prior;
 use crate::latent::keyframes::LEG;
-use crate::latent::{Point, STEPS, walk};
+use crate::latent::{Noise, Point, STEPS, walk};
 
 /// M.
 const MULTIPLIER: u64 = 0xD134_2543_DE82_EF95;
 
 /// Fills `codes` with row `row` of noise `number`, `code / prior.steps()` each, at a point: on the way from one seed to
-/// the next values go [as those of a latent vector](walk). Of keyframes their numbers are the seeds.
+/// the next values go [as those of a latent vector](walk). Of keyframes their numbers are the seeds. [`Noise`] says what
+/// else the seeds may be.
 #[inline(never)]
 pub fn noise(prior: Prior, point: Point, number: u16, row: u16, codes: &mut [i8]) {
     let place = ((u64::from(number) + 1) << 16 | u64::from(row)).wrapping_mul(MULTIPLIER);
+    let point = match point.noise {
+        Noise::OfPoint => point,
+        Noise::Seed(seed) => Point::seed(seed),
+        Noise::Off => {
+            codes.fill(0);
+            return;
+        }
+    };
     let step = if point.of_keyframes { point.step.min(LEG) * (STEPS / LEG) } else { point.step };
     walk(prior, point.from.wrapping_add(place), point.to.wrapping_add(place), step, codes);
 }
@@ -34,8 +43,10 @@ pub(crate) struct Seeds(pub(crate) [i8; 20]);
 impl Seeds {
     /// Those of a point.
     pub(crate) fn of(point: Point) -> Self {
+        let off = u8::from(point.noise == Noise::Off);
+        let point = if let Noise::Seed(seed) = point.noise { Point::seed(seed) } else { point };
         let [from, to] = [point.from, point.to].map(u64::to_le_bytes);
-        let more = [point.step.min(STEPS) as u8, point.of_keyframes.into(), 0, 0];
+        let more = [point.step.min(STEPS) as u8, point.of_keyframes.into(), off, 0];
         let mut bytes = from.into_iter().chain(to).chain(more);
         Self([0; 20].map(|_: i8| bytes.next().unwrap_or(0) as i8))
     }
@@ -45,10 +56,11 @@ impl Seeds {
     pub(crate) fn point(bytes: &[i8]) -> Option<Point> {
         let (from, rest) = bytes.split_first_chunk()?;
         let (to, rest) = rest.split_first_chunk()?;
-        let &[step, of_keyframes, _, _] = rest else { return None };
+        let &[step, of_keyframes, off, _] = rest else { return None };
         let seed = |bytes: &[i8; 8]| u64::from_le_bytes(bytes.map(|byte| byte as u8));
         let point = Point::walk(seed(from), seed(to), u16::from(step as u8));
-        Some(Point { of_keyframes: of_keyframes != 0, ..point })
+        let noise = if off == 0 { Noise::OfPoint } else { Noise::Off };
+        Some(Point { of_keyframes: of_keyframes != 0, noise, ..point })
     }
 }
 
@@ -115,7 +127,20 @@ mod tests {
         for point in [Point::seed(u64::MAX), Point::walk(1 << 40, (3 << 33) + 7, 64), Point::keyframe(0, 1, 8)] {
             assert_eq!(Seeds::point(&Seeds::of(point).0), Some(point));
         }
+        for noise in [Noise::OfPoint, Noise::Seed(77), Noise::Off] {
+            let point = Point::walk(3, 4, 9).with_noise(noise);
+            let kept = Seeds::point(&Seeds::of(point).0).unwrap();
+            assert_eq!(row(kept, 1, 2, 30), row(point, 1, 2, 30), "{noise:?}");
+        }
         assert_eq!(Seeds::point(&[0; 19]), None);
+    }
+
+    #[test]
+    fn noise_may_have_a_seed_of_its_own_or_be_off() {
+        let at = |noise| row(Point::walk(8, 9, 20).with_noise(noise), 2, 5, 40);
+        assert_eq!(at(Noise::Seed(7)), row(Point::seed(7), 2, 5, 40));
+        assert_ne!(at(Noise::OfPoint), at(Noise::Seed(8)));
+        assert_eq!(at(Noise::Off), [0; 40]);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Where in the latent space an image lies.
 
 use crate::graph::Latent;
+#[cfg(feature = "all-operators")]
+use crate::graph::Source;
 use crate::latent::{STEPS, walk};
 
 /// A point of the latent space: a seed, or a step of the way between two, and a class where the model has classes. Or one on the way that the
@@ -15,11 +17,40 @@ pub struct Point {
     pub step: u16,
     /// The class to draw. Without one it comes from the seeds: seed modulo the number of classes, and on the way from one class to the
     /// other a mixture of both. A model without classes passes it over; of a class that a model does not have it knows
-    /// nothing and draws what no class at all gives.
+    /// nothing and draws what no class at all gives. Of a model with several class inputs it is a combination, one value
+    /// of each, see [`Model::words`](crate::Model::words).
     pub class: Option<u16>,
     /// Whether `from` and `to` are numbers of the model's [`Keyframes`](crate::latent::Keyframes) and `step` counts to
     /// [`LEG`](crate::latent::keyframes::LEG); classes then come from there. Of a model without keyframes it is passed over.
     pub of_keyframes: bool,
+    /// A second latent vector for some of the layers. A model without styles passes it over.
+    pub style: Option<Style>,
+    /// Where noise comes from. A model without noise passes it over.
+    pub noise: Noise,
+}
+
+/// A second latent vector, and the layers that follow it in place of the first (style mixing: Karras et al., "A
+/// Style-Based Generator Architecture", 2019, §3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Style {
+    /// Its seed.
+    pub seed: u64,
+    /// The first of these layers, from 0.
+    pub first: u16,
+    /// The layer behind the last of them; those that a model does not have are passed over.
+    pub end: u16,
+}
+
+/// Where the noise of an image comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Noise {
+    /// From the seeds of the point.
+    #[default]
+    OfPoint,
+    /// From a seed of its own.
+    Seed(u64),
+    /// Nowhere: all of it is 0.
+    Off,
 }
 
 impl Point {
@@ -30,7 +61,7 @@ impl Point {
 
     /// `step` of [`STEPS`] on the way from one seed to another.
     pub const fn walk(from: u64, to: u64, step: u16) -> Self {
-        Self { from, to, step, class: None, of_keyframes: false }
+        Self { from, to, step, class: None, of_keyframes: false, style: None, noise: Noise::OfPoint }
     }
 
     /// `step` of [`LEG`](crate::latent::keyframes::LEG) on the way from one keyframe of the model to another.
@@ -44,22 +75,51 @@ impl Point {
         Self { class: Some(class), ..self }
     }
 
+    /// The same place with a second latent vector for some layers.
+    #[must_use]
+    pub const fn styled(self, style: Style) -> Self {
+        Self { style: Some(style), ..self }
+    }
+
+    /// The same place with other noise.
+    #[must_use]
+    pub const fn with_noise(self, noise: Noise) -> Self {
+        Self { noise, ..self }
+    }
+
     /// Fills edge 0 of a model: `latent.dims` values of the prior, then one value for each class, 1.0 for the class and 0.0 for the others.
     #[inline(never)]
     pub fn fill(self, latent: Latent, codes: &mut [i8]) {
         let dims = codes.len().min(usize::from(latent.dims));
         let Some((codes, classes)) = codes.split_at_mut_checked(dims) else { return };
         walk(latent.prior, self.from, self.to, self.step, codes);
-        self.fill_classes(latent.prior.steps(), classes);
+        self.fill_classes(latent.prior.steps(), 0, classes);
     }
 
-    /// The ones of both ends' classes, weighted by how near they are; together 1.0, which is `steps`.
-    pub(crate) fn fill_classes(self, steps: u8, classes: &mut [i8]) {
+    /// 1.0 for each layer that follows the second latent vector, 0 for the others.
+    #[cfg(feature = "all-operators")]
+    pub(crate) fn fill_mix(self, layers: &mut [i8]) {
+        let range = self.style.map_or(0..0, |style| usize::from(style.first)..usize::from(style.end));
+        for (index, code) in layers.iter_mut().enumerate() {
+            *code = if range.contains(&index) { Source::CLASS_STEPS as i8 } else { 0 };
+        }
+    }
+
+    /// Fills a class input: the ones of both ends' classes, weighted by how near they are; together 1.0, which is
+    /// `steps`. With a `stride` other than 0 the class is a combination, of which the value here is
+    /// ⌊class / stride⌋ modulo the number of `classes`; the stride times that number fits 16 bits. Of seeds it is that
+    /// of their [`combination`].
+    pub fn fill_classes(self, steps: u8, stride: u16, classes: &mut [i8]) {
         classes.fill(0);
-        let count = classes.len() as u32;
-        let of = |seed: u64| match self.class {
-            Some(class) => Some(usize::from(class)),
-            None => remainder(seed, count),
+        let (count, combined) = (classes.len() as u32, u32::from(stride.max(1)));
+        let of = |seed: u64| {
+            let class = match self.class {
+                Some(class) => u32::from(class),
+                None if stride > 0 => combination(seed, combined.saturating_mul(count))?.into(),
+                None => remainder(seed, count)? as u32,
+            };
+            let value = if stride == 0 { class } else { class.checked_div(combined)?.checked_rem(count)? };
+            Some(value as usize)
         };
         let (whole, steps) = (u16::from(steps), self.step.min(STEPS));
         let end = ((whole * steps + STEPS / 2) / STEPS) as i8;
@@ -70,6 +130,15 @@ impl Point {
         }
     }
 }
+
+/// The combination of several classes that a seed draws, of `count`: it tells nothing of the next seed's.
+pub fn combination(seed: u64, count: u32) -> Option<u16> {
+    let stirred = seed.wrapping_mul(STIRRING);
+    remainder((stirred ^ stirred >> 32).wrapping_mul(STIRRING), count).map(|class| class as u16)
+}
+
+/// 2⁶⁴ over the golden ratio, odd: multiples of it are spread evenly over the high bits, which the shift brings down.
+const STIRRING: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// `seed` modulo `count`, which fits 16 bits, without a division of 64 bits: that would be a kilobyte of code on a small CPU.
 #[inline(never)]
@@ -122,6 +191,29 @@ mod tests {
     }
 
     #[test]
+    fn a_combination_has_a_value_of_each_of_several_inputs() {
+        // Two, three and four values: 24 combinations.
+        let parts = [(1, 2), (2, 3), (6, 4)];
+        let values = |point: Point| {
+            parts.map(|(stride, count)| {
+                let mut codes = [99; 4];
+                point.fill_classes(127, stride, &mut codes[..count]);
+                codes[..count].iter().position(|&code| code == 127)
+            })
+        };
+        assert_eq!(values(Point::seed(0).of_class(17)), [Some(1), Some(2), Some(2)], "17 = 1 + 2 · 2 + 6 · 2");
+        for seed in [0, 1, 2, 77, 1 << 40] {
+            let class = combination(seed, 24).unwrap();
+            assert_eq!(values(Point::seed(seed)), values(Point::seed(0).of_class(class)));
+        }
+        let all: std::collections::BTreeSet<_> = (0..200).map(|seed| values(Point::seed(seed))).collect();
+        assert_eq!(all.len(), 24, "every combination has its seeds");
+        let mut codes = [99; 3];
+        Point::walk(0, 1, 32).fill_classes(127, 2, &mut codes);
+        assert_eq!(codes.iter().map(|&code| i32::from(code)).sum::<i32>(), 127, "on the way values mix");
+    }
+
+    #[test]
     fn on_the_way_classes_mix_and_stay_whole() {
         for step in 0..=STEPS {
             let classes = &filled(Point::walk(1, 2, step))[4..];
@@ -134,6 +226,20 @@ mod tests {
         let mut codes = [0; 2];
         Point::walk(0, 1, STEPS).fill(uniform, &mut codes);
         assert_eq!(codes, [0, 127]);
+    }
+
+    #[test]
+    fn a_style_acts_in_its_layers() {
+        let mixed = |point: Point| {
+            let mut layers = [9; 5];
+            point.fill_mix(&mut layers);
+            layers
+        };
+        let styled = |first, end| mixed(Point::seed(1).styled(Style { seed: 2, first, end }));
+        assert_eq!(mixed(Point::seed(1)), [0; 5]);
+        assert_eq!(styled(1, 3), [0, 127, 127, 0, 0]);
+        assert_eq!(styled(3, 99), [0, 0, 0, 127, 127], "layers that are not there are passed over");
+        assert_eq!(styled(3, 3), [0; 5]);
     }
 
     #[test]

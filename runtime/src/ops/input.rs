@@ -1,12 +1,12 @@
-//! Where a network starts: a latent vector and a class, which are filled at once when an image begins; rows that the
-//! caller hands in; noise; and constants of the model.
+//! Where a network starts: a latent vector, a class, a style and where it acts, which are filled at once when an image
+//! begins; rows that the caller hands in; noise; and constants of the model.
 
 use crate::error::Fault;
 use crate::fixed::LEAST_CODE;
-use crate::graph::{Input, Node, Source};
+use crate::graph::{Input, Latent, Node, Source};
 use crate::latent::Point;
 #[cfg(feature = "all-operators")]
-use crate::latent::{Seeds, noise};
+use crate::latent::{Seeds, noise, walk};
 use crate::weights::Weights;
 
 #[inline(never)]
@@ -20,10 +20,19 @@ pub(crate) fn check(node: &Node, weights: &Weights<'_>) -> Result<i8, Fault> {
             let drawn = match input.latent() {
                 // What it has beyond the latent vector are classes.
                 Some(latent) => latent.dims <= node.shape.c,
-                None => input.source == Source::Class as u16,
+                None => {
+                    let combinations = u32::from(input.dims) * u32::from(node.shape.c);
+                    input.source == Source::Class as u16 && combinations <= u16::MAX.into()
+                }
             };
             let whole = node.zero_point == 0 && u32::from(node.ring_rows) == node.made_rows();
             if drawn && whole && node.shape.is_vector() { Ok(LEAST_CODE) } else { Err(Fault::Shape) }
+        }
+        #[cfg(feature = "all-operators")]
+        Some(Source::Style | Source::Mix) => {
+            let known = input.source == Source::Mix as u16 || input.prior().is_some() && input.dims == node.shape.c;
+            let whole = node.zero_point == 0 && u32::from(node.ring_rows) == node.made_rows();
+            if known && whole && node.shape.is_vector() { Ok(LEAST_CODE) } else { Err(Fault::Shape) }
         }
         Some(Source::Fed) => {
             if input.pictures > 0 {
@@ -57,9 +66,17 @@ pub(crate) fn check(node: &Node, weights: &Weights<'_>) -> Result<i8, Fault> {
 /// Fills what is filled at once.
 pub(crate) fn fill(node: &Node, point: Point, row: &mut [i8]) {
     let Some(input) = node.parameters::<Input>() else { return };
-    match input.latent() {
-        Some(latent) => point.fill(latent, row),
-        None => point.fill_classes(Source::CLASS_STEPS, row),
+    match (input.source(), input.prior()) {
+        (Some(Source::Latent), Some(prior)) => point.fill(Latent { prior, dims: input.dims }, row),
+        #[cfg(feature = "all-operators")]
+        (Some(Source::Style), Some(prior)) => {
+            let Point { from, to, step, .. } = point;
+            let [from, to, step] = point.style.map_or([from, to, step.into()], |style| [style.seed, style.seed, 0]);
+            walk(prior, from, to, step as u16, row);
+        }
+        #[cfg(feature = "all-operators")]
+        (Some(Source::Mix), _) => point.fill_mix(row),
+        _ => point.fill_classes(Source::CLASS_STEPS, input.dims, row),
     }
 }
 

@@ -5,6 +5,8 @@ use std::fmt;
 use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::attribute::Attribute;
+
 /// The table `[data]`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -45,6 +47,14 @@ pub struct Config {
     /// notes them here; given, just these folders are classes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub classes: Vec<String>,
+    /// For systems that learn what is known of images beside their class: which attributes, in this order. A run notes
+    /// their words here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attributes: Vec<Attribute>,
+    /// Of the combinations of the first two attributes, how many in a hundred are kept out of training, so that it can be
+    /// seen how they turn out all the same.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub held_out: u8,
 }
 
 impl Config {
@@ -62,6 +72,8 @@ impl Config {
             background: Background::default(),
             skip_bad: false,
             classes: Vec::new(),
+            attributes: Vec::new(),
+            held_out: 0,
         }
     }
 }

@@ -8,6 +8,7 @@
 //! | file | what |
 //! | --- | --- |
 //! | `dataset.rs` | images of one size in memory |
+//! | `attribute.rs` | what is known of images beside their class |
 //! | `config.rs` | the table `[data]` of a recipe |
 //! | `find.rs` | walks a folder; what is left out is kept with the reason |
 //! | `decide.rs` | parts (`train`, `test`), classes by the names of folders |
@@ -22,6 +23,7 @@
 
 mod account;
 mod array;
+mod attribute;
 mod cache;
 mod check;
 mod config;
@@ -38,6 +40,7 @@ mod resample;
 mod sheet;
 
 pub use account::{Account, ClassCount, Skipped};
+pub use attribute::Attribute;
 pub use check::shared_images;
 pub use config::{Background, Config, Fit, Resize, Size};
 pub use dataset::{Dataset, Split};

@@ -203,9 +203,11 @@ pub fn calibrate(staged: &Staged, examples: &[Vec<Vec<f32>>], width: Width) -> R
         return Err(ExportError::NoLatents);
     }
     let classes = channels::classes(staged);
+    let is_pattern = |stage: &Stage| matches!(stage.op, Op::Input(Input::Constant { .. })) && !stage.shape.is_vector();
+    let patterned = staged.stages.iter().any(is_pattern);
     let numbered: Vec<_> = examples.iter().enumerate().collect();
     let parts = each_example(&numbered, |&(number, example)| {
-        let turn = Turn { number, of: examples.len() };
+        let turn = Turn { number, of: examples.len(), patterned };
         let mut samples = vec![Samples::default(); staged.stages.len()];
         staged.visit(example, |index, sums, _| {
             let channels = staged.stages[index].shape.c.into();
@@ -291,9 +293,9 @@ fn own_codes(
 pub fn input_code(input: &Input) -> Code {
     match input {
         Input::Latent(latent) => Code::latent(latent.prior),
-        Input::Class { .. } => Code::class(),
+        Input::Class { .. } | Input::Mix { .. } => Code::class(),
         Input::Image { pixels, .. } => Code::image(*pixels),
-        Input::Noise { prior, .. } => Code::latent(*prior),
+        Input::Noise { prior, .. } | Input::Style { prior, .. } => Code::latent(*prior),
         Input::Constant { values, .. } => {
             let ends = values.iter().fold([0.0f32; 2], |[low, high], &value| [low.min(value), high.max(value)]);
             Code::covering(ends[0], ends[1])

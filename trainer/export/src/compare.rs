@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::calibrate::input_code;
 use crate::error::ExportError;
-use crate::exporter::{Exported, native};
+use crate::exporter::{Exported, native, points};
 use crate::layers::{Input, Map, Network};
 use crate::reference;
 use crate::stage::{Op, Staged, each_example};
@@ -43,7 +43,7 @@ pub struct Comparison {
 ///
 /// None for a network and what [`crate::export`] made of it.
 pub fn compare(network: &Network, exported: &Exported, images: usize, seed: u64) -> Result<Comparison, ExportError> {
-    let points: Vec<Point> = (0..images as u64).map(|index| Point::seed(seed + index)).collect();
+    let points: Vec<Point> = points(network, images, seed).collect();
     let examples: Vec<Vec<Vec<f32>>> = points.iter().map(|&point| network.inputs_at(point)).collect();
     compare_at(network, exported, &examples, &points)
 }

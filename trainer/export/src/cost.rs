@@ -125,6 +125,8 @@ fn kind(node: &Node) -> String {
             Some(Source::Fed) => "image",
             Some(Source::Constant) => "constant",
             Some(Source::Noise) => "noise",
+            Some(Source::Style) => "style",
+            Some(Source::Mix) => "mix",
             None => "input",
         }
         .into();

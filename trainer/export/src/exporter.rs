@@ -2,11 +2,12 @@
 
 use edgegen_runtime::graph::Width;
 use edgegen_runtime::kernels::{Kernel, Native};
+use edgegen_runtime::latent::Style;
 use edgegen_runtime::{Generator, Packing, Point, Rows, Still};
 
 use crate::error::ExportError;
 use crate::file::ModelFile;
-use crate::layers::Network;
+use crate::layers::{Input, Network};
 use crate::pack::Label;
 use crate::repack::repack;
 use crate::{calibrate, centre, fold, pack, quantize, stage};
@@ -41,8 +42,20 @@ pub fn export(network: &Network, count: usize, label: Label<'_>) -> Result<Expor
 
 /// The inputs of `count` seeds that [`export`] calibrates on.
 pub fn calibration(network: &Network, count: usize) -> Vec<Vec<Vec<f32>>> {
-    let seeds = (0..count as u64).map(|index| Point::seed(CALIBRATION_SEED + index));
-    seeds.map(|point| network.inputs_at(point)).collect()
+    points(network, count, CALIBRATION_SEED).map(|point| network.inputs_at(point)).collect()
+}
+
+/// The points of `count` seeds from `seed` on. Where styles can be mixed every other has one, in all layers behind one
+/// layer or another, as while a generator trains.
+pub(crate) fn points(network: &Network, count: usize, seed: u64) -> impl Iterator<Item = Point> {
+    let mix = |input: &Input| if let Input::Mix { layers } = input { Some(*layers) } else { None };
+    let layers = network.inputs().find_map(mix);
+    (0..count as u64).map(move |index| {
+        let point = Point::seed(seed + index);
+        let Some(layers) = layers.filter(|_| index % 2 == 1) else { return point };
+        let [first, end] = [(index / 2 % layers.max(1) as u64) as u16, layers as u16];
+        point.styled(Style { seed: seed + count as u64 + index, first, end })
+    })
 }
 
 /// As [`export`], calibrated on examples: for each the values of all inputs other than constants, in order, C × H × W.

@@ -182,6 +182,10 @@ pub enum Input {
     Class {
         /// How many there are.
         classes: usize,
+        /// 0 where the class is asked for by its number alone. Else it is one value of a combination, and the class of
+        /// all is the sum of the stride times the value over the inputs of this kind, each stride the product of
+        /// `classes` of those before.
+        stride: usize,
     },
     /// Rows of an image that the caller hands in.
     Image {
@@ -198,6 +202,18 @@ pub enum Input {
         prior: Prior,
         /// Which noise it is: those of one number are the same.
         number: u16,
+    },
+    /// A second latent vector, 1 × 1 × dims: see [`Source::Style`](edgegen_runtime::graph::Source::Style).
+    Style {
+        /// How it is drawn.
+        prior: Prior,
+        /// Its length.
+        dims: usize,
+    },
+    /// In which layers the second latent vector acts, 1 × 1 × layers: 1 where it does and 0 elsewhere.
+    Mix {
+        /// How many layers have a style.
+        layers: usize,
     },
     /// Numbers that are part of the model.
     Constant {

@@ -139,7 +139,16 @@ fn minor(nodes: &[Node]) -> u16 {
     let has_new_input = |node: &Node| {
         node.parameters::<Input>().is_some_and(|input| input.source == Source::Noise as u16 || input.pictures > 0)
     };
-    if nodes.iter().any(|node| node.width != Width::Int8 as u8) {
+    let mixes = |node: &Node| {
+        let source = node.parameters::<Input>().and_then(Input::source);
+        matches!(source, Some(Source::Style | Source::Mix))
+    };
+    let is_combined = |node: &Node| {
+        node.parameters::<Input>().is_some_and(|input| input.source == Source::Class as u16 && input.dims > 0)
+    };
+    if nodes.iter().any(|node| mixes(node) || is_combined(node)) {
+        3
+    } else if nodes.iter().any(|node| node.width != Width::Int8 as u8) {
         2
     } else {
         u16::from(nodes.iter().any(has_new_input))

@@ -186,7 +186,15 @@ fn source(input: &Input, shape: Shape, code: Code) -> Result<QuantizedOp, Export
             let dims = small("latent values", latent.dims)?;
             QuantizedOp::Input { input: input_of(Latent { prior: latent.prior, dims }), values: vec![] }
         }
-        Input::Class { .. } => QuantizedOp::Input { input: of(Kind::Class, Prior::Gaussian, 0), values: vec![] },
+        Input::Class { classes, stride } => {
+            small("combinations of classes", classes.saturating_mul(*stride))?;
+            QuantizedOp::Input { input: of(Kind::Class, Prior::Gaussian, *stride as u16), values: vec![] }
+        }
+        Input::Style { prior, dims } => {
+            let dims = small("values of a style", *dims)?;
+            QuantizedOp::Input { input: of(Kind::Style, *prior, dims), values: vec![] }
+        }
+        Input::Mix { .. } => QuantizedOp::Input { input: of(Kind::Mix, Prior::Gaussian, 0), values: vec![] },
         Input::Image { .. } => QuantizedOp::Input { input: of(Kind::Fed, Prior::Gaussian, 0), values: vec![] },
         Input::Noise { prior, number, .. } => {
             QuantizedOp::Input { input: of(Kind::Noise, *prior, *number), values: vec![] }

@@ -32,9 +32,10 @@ fn values(import: &Import) -> Vec<Vec<f32>> {
     let wave = |count: usize| (0..count).map(|i| 2.0 * libm::sinf(1.7 * i as f32 + 0.3)).collect();
     let value = |input: &Input| match input {
         Input::Latent(latent) => wave(latent.width()),
-        Input::Class { classes } => (0..*classes).map(|class| f32::from(u8::from(class == 1))).collect(),
+        Input::Class { classes, .. } => (0..*classes).map(|class| f32::from(u8::from(class == 1))).collect(),
         Input::Image { shape, .. } | Input::Noise { shape, .. } => wave(shape.len()),
         Input::Constant { .. } => vec![],
+        Input::Style { .. } | Input::Mix { .. } => unreachable!("files of others have no such inputs"),
     };
     import.oracle.inputs().iter().map(value).collect()
 }
@@ -101,9 +102,10 @@ fn files_of_one_operator_each_as_onnxruntime_runs_them() {
         let mut numbers = bytes.as_chunks().0.iter().map(|&word| f32::from_le_bytes(word));
         let len = |input: &Input| match input {
             Input::Latent(latent) => latent.width(),
-            Input::Class { classes } => *classes,
+            Input::Class { classes, .. } => *classes,
             Input::Image { shape, .. } | Input::Noise { shape, .. } => shape.len(),
             Input::Constant { .. } => 0,
+            Input::Style { .. } | Input::Mix { .. } => unreachable!("files of others have no such inputs"),
         };
         let inputs: Vec<Vec<f32>> =
             import.oracle.inputs().iter().map(|input| numbers.by_ref().take(len(input)).collect()).collect();

@@ -312,7 +312,7 @@ fn borders() {
 fn constants_and_classes() {
     let mut draft = Draft(Network { nodes: vec![], pixels: PixelRange::Unit });
     let latent = draft.add(Layer::Input(Input::Latent(LatentInput::new(Prior::UnitUniform, 6))), &[]);
-    let class = draft.add(Layer::Input(Input::Class { classes: 3 }), &[]);
+    let class = draft.add(Layer::Input(Input::Class { classes: 3, stride: 0 }), &[]);
     let shape = Shape { h: 4, w: 5, c: 2 };
     let values = Values(3).take(40).iter().map(|value| 3.0 * value).collect();
     let learned = draft.add(Layer::Input(Input::Constant { shape, values }), &[]);
@@ -323,6 +323,46 @@ fn constants_and_classes() {
     draft.add(Layer::Activation(Function::sigmoid()), &[sum]);
     let outcome = check(&draft.0, 1);
     assert!(outcome.snr.last().unwrap() > &30.0, "{:?}", outcome.snr);
+}
+
+/// A latent vector beside classes of two and three values, each combination of which is one class.
+fn combination(strides: [usize; 2]) -> Network {
+    let mut draft = Draft(Network { nodes: vec![], pixels: PixelRange::Unit });
+    let latent = draft.add(Layer::Input(Input::Latent(LatentInput::new(Prior::Gaussian, 4))), &[]);
+    let two = draft.add(Layer::Input(Input::Class { classes: 2, stride: strides[0] }), &[]);
+    let three = draft.add(Layer::Input(Input::Class { classes: 3, stride: strides[1] }), &[]);
+    let both = draft.add(Layer::Concat, &[latent, two]);
+    let all = draft.add(Layer::Concat, &[both, three]);
+    let shape = Shape { h: 4, w: 5, c: 2 };
+    let dense = Layer::Dense { shape, weight: Values(4).take(40 * 9), bias: Values(5).take(40) };
+    let map = draft.add(dense, &[all]);
+    draft.add(Layer::Activation(Function::sigmoid()), &[map]);
+    draft.0
+}
+
+#[test]
+fn a_class_can_be_a_combination_of_several_inputs() {
+    let network = combination([1, 2]);
+    let outcome = check(&network, 1);
+    assert!(outcome.snr.last().unwrap() > &30.0, "{:?}", outcome.snr);
+    let words = [("words", "hair: bob, curls\nglasses: round, square, none")];
+    let label = Label { name: "tiny", metadata: &words };
+    let file = export(&network, 16, label).unwrap().file;
+    assert_eq!(file.bytes()[6], 3, "the minor version rises");
+    let model = Model::parse(file.bytes()).unwrap();
+    assert_eq!(model.classes(), 6);
+    assert!(model.words(5).eq(["curls", "none"]) && model.words(2).eq(["bob", "square"]));
+    // Class 3 is the second value of two, and the second of three.
+    let values = network.inputs_at(Point::seed(7).of_class(3));
+    assert_eq!(values[1..], [vec![0.0, 1.0], vec![0.0, 1.0, 0.0]]);
+    let image = |point| edgegen_export::image_at(&model, point);
+    let images: Vec<_> = (0..6).map(|class| image(Point::seed(7).of_class(class))).collect();
+    assert!((1..6).all(|class| !images[..class].contains(&images[class])));
+    let own = edgegen_runtime::latent::combination(7, 6).unwrap();
+    assert_eq!(image(Point::seed(7)), images[usize::from(own)]);
+    // No file can hold as many.
+    let error = export(&combination([1, 30_000]), 16, label).unwrap_err().to_string();
+    assert!(error.contains("combinations of classes"), "{error}");
 }
 
 /// A map of 8 × 8 pixels and 6 channels of normal values around `offsets` and of sizes `sizes`, from a latent vector.

@@ -4,6 +4,7 @@ use anyhow::{Result, bail};
 use edgegen_runtime::Model;
 
 use super::source::{Source, check_class};
+use super::words;
 
 /// The fact of a model file with the names of its classes, one a line.
 pub const FACT: &str = "classes";
@@ -46,12 +47,18 @@ pub fn number(names: &[String], classes: usize, text: &str) -> Result<u16> {
     Ok(class)
 }
 
-/// An act with its class as a number: `class=cat` becomes `class=3`. Refuses classes that the model does not have.
+/// An act with its class as a number: `class=cat` becomes `class=3`, and of a model that reads words `class=red bob`. Refuses classes that the model does not have.
 pub fn act(model: &Model<'_>, act: Option<&str>) -> Result<Option<String>> {
     let Some(act) = act else { return Ok(None) };
     let classes = model.classes().into();
     Ok(Some(match act.strip_prefix("class=") {
-        Some(class) => format!("class={}", number(&names(model), classes, class)?),
+        Some(text) => match words::noted(model) {
+            attributes if !attributes.is_empty() && text.parse::<u16>().is_err() => {
+                let vocabulary = words::Vocabulary::new(attributes);
+                format!("class={}", vocabulary.class(&vocabulary.read(text)?, 0))
+            }
+            _ => format!("class={}", number(&names(model), classes, text)?),
+        },
         None => {
             check_class((act == "class").then_some(0), classes)?;
             act.to_owned()

@@ -17,7 +17,7 @@ use super::import::{self, Assumptions};
 use super::pictures::Pictures;
 use super::source::{Source, packing, read_any_model};
 use super::training::{self, Run};
-use super::{Console, Ending, bytes, classes, grouped, table};
+use super::{Console, Ending, bytes, classes, grouped, table, words};
 use crate::{files, images};
 
 /// Latent vectors that ranges are calibrated on.
@@ -219,6 +219,10 @@ pub fn export(run: &Run, name: &str, more: &[(&str, &str)], form: Form, out: &Pa
     if !names.is_empty() {
         metadata.push((classes::FACT, &names));
     }
+    let words = words::fact(run.words());
+    if !words.is_empty() {
+        metadata.push((Model::WORDS, &words));
+    }
     let label = Label { name, metadata: &metadata };
     if run.fed().is_some() {
         let [examples, others] = run.examples(CALIBRATION, COMPARED_PICTURES)?;
@@ -229,7 +233,7 @@ pub fn export(run: &Run, name: &str, more: &[(&str, &str)], form: Form, out: &Pa
         return Ok(Report { lower_error: Some(error), ..report });
     }
     let report = export_network(&network, label, form, out, CALIBRATION)?;
-    let latents = (COMPARED..).map(|seed| run.input().vector(seed));
+    let latents = (COMPARED..).map(|seed| run.values_at(Point::seed(seed)));
     Ok(Report { lower_error: Some(lower_error(run, &network, latents)?), ..report })
 }
 
@@ -264,10 +268,23 @@ fn lower_error(run: &Run, network: &Network, inputs: impl Iterator<Item = Vec<f3
     let inputs: Vec<Vec<f32>> = inputs.take(8).collect();
     let mut most = 0.0;
     for (burn, input) in run.generate(&inputs).into_iter().zip(inputs) {
-        let layers = network.forward(&[input])?.values;
+        let layers = network.forward(&apart(network, &input)?)?.values;
         most = burn.iter().zip(layers).map(|(burn, layers)| (burn - layers).abs()).fold(most, f32::max);
     }
     Ok(most)
+}
+
+/// The values of all inputs of a network, one behind the other, each for itself.
+fn apart(network: &Network, values: &[f32]) -> Result<Vec<Vec<f32>>> {
+    let mut rest = values;
+    let mut inputs = Vec::new();
+    for input in network.inputs() {
+        let shape = input.shape().map_err(|mismatch| mismatch.at("an input"))?;
+        let (own, behind) = rest.split_at(shape.len().min(rest.len()));
+        inputs.push(own.to_vec());
+        rest = behind;
+    }
+    Ok(inputs)
 }
 
 fn text(report: &Report) -> String {

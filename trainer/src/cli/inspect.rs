@@ -99,12 +99,15 @@ fn reads(model: &Model<'_>) -> String {
                 };
                 format!("{} {prior}", input.dims)
             }
+            Source::Class if input.dims > 0 => format!("one of {} words", node.shape.c),
             Source::Class => format!("one of {} classes", node.shape.c),
             Source::Fed => match input.pictures {
                 0 => format!("an image of {}", node.shape),
                 count => format!("an image of {}, {count} of which it brings along", node.shape),
             },
             Source::Noise => format!("noise of {}", node.shape),
+            Source::Style => return None,
+            Source::Mix => format!("a second such vector for any of {} layers of style", node.shape.c),
             Source::Constant => return None,
         })
     });
@@ -120,6 +123,10 @@ fn text(report: &Report<'_>) -> String {
     let fact = |&(key, value): &(&str, &str)| match (key, report.keyframes) {
         (KEY, Some(count)) => format!("{count} keyframes"),
         (KEY, None) => "keyframes that cannot be read: walks go by seeds".to_owned(),
+        (Model::WORDS, _) => {
+            let names: Vec<&str> = value.lines().filter_map(|line| Some(line.split_once(": ")?.0)).collect();
+            format!("words for {}", names.join(", "))
+        }
         _ => format!("{key} {value}"),
     };
     let facts: Vec<String> = report.metadata.iter().map(fact).collect();

@@ -48,7 +48,7 @@ pub fn draw(source: &Source, latents: &[Vec<f32>], points: &[Point], picture: &[
     let each = points.iter().copied().zip(latents);
     let images = match source {
         Source::Run(run) => {
-            let inputs: Vec<_> = each.map(|(point, latent)| over(run.input().vector_at(point), latent)).collect();
+            let inputs: Vec<_> = each.map(|(point, latent)| over(run.values_at(point), latent)).collect();
             run.generate_pixels(&inputs)
         }
         Source::Onnx(import) => {
@@ -73,6 +73,45 @@ pub fn draw(source: &Source, latents: &[Vec<f32>], points: &[Point], picture: &[
         }
     };
     Ok((images, 0))
+}
+
+/// The latent vectors of points, drawn towards the middle m of their prior or away: m + ψ (z − m), all of them for the first
+/// ψ, then for the next.
+pub fn truncated(source: &Source, points: &[Point], psi: &[f32]) -> Result<Vec<Vec<f32>>> {
+    let (dims, _) = lengths(source)?;
+    let drawn = points.iter().map(|&point| vector(source, point, dims)).collect::<Result<Vec<_>>>()?;
+    let middle = if prior(source)? == Some(edgegen_runtime::Prior::UnitUniform) { 0.5 } else { 0.0 };
+    let one = |psi: f32| {
+        drawn.iter().map(move |latent| latent.iter().map(|&value| middle + psi * (value - middle)).collect())
+    };
+    Ok(psi.iter().flat_map(|&psi| one(psi)).collect())
+}
+
+/// The latent vector of a point, `dims` values, as the generator reads it.
+fn vector(source: &Source, point: Point, dims: usize) -> Result<Vec<f32>> {
+    let mut values = match source {
+        Source::Run(run) => run.input().vector_at(point),
+        Source::Onnx(import) => import.network().latent().map_or_else(Vec::new, |latent| latent.vector_at(point)),
+        Source::Model(file) => match Model::parse_any(file.bytes())?.latent() {
+            Some(latent) => {
+                let mut codes = vec![0; dims];
+                point.fill(latent, &mut codes);
+                codes.iter().map(|&code| f32::from(code) / f32::from(latent.prior.steps())).collect()
+            }
+            None => Vec::new(),
+        },
+    };
+    values.truncate(dims);
+    Ok(values)
+}
+
+/// What the latent vector is drawn from.
+fn prior(source: &Source) -> Result<Option<edgegen_runtime::Prior>> {
+    Ok(match source {
+        Source::Run(run) => Some(run.input().prior),
+        Source::Onnx(import) => import.network().latent().map(|latent| latent.prior),
+        Source::Model(file) => Model::parse_any(file.bytes())?.latent().map(|latent| latent.prior),
+    })
 }
 
 /// `vector` with `latent` in place of its first values.
@@ -108,6 +147,22 @@ fn decoded(model: &Model<'_>, point: Point, codes: &[i8], picture: &[u8]) -> Vec
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::source::{points, project};
+
+    #[test]
+    fn truncation_draws_towards_the_middle() {
+        let path = project().join("models/mnist-cgan/model.egm");
+        let source = Source::open(&path, &Assumptions::default()).unwrap();
+        let points: Vec<Point> = points(5, 2, None).collect();
+        let vectors = truncated(&source, &points, &[0.0, 0.5, 1.0]).unwrap();
+        assert_eq!((vectors.len(), vectors[0].len()), (6, lengths(&source).unwrap().0));
+        assert!(vectors[..2].iter().flatten().all(|&value| value == 0.0), "all alike");
+        assert!(vectors[2].iter().zip(&vectors[4]).all(|(half, whole)| *half == 0.5 * whole));
+        assert!(vectors[4] != vectors[5] && vectors[4].iter().any(|value| value.abs() > 1.0));
+        // A ψ of 1 changes nothing.
+        let (drawn, clamped) = draw(&source, &vectors[4..], &points, &[]).unwrap();
+        assert_eq!((drawn, clamped), (source.images_at(&points, &[]).unwrap(), 0));
+    }
 
     #[test]
     fn values_become_the_nearest_codes() {

@@ -18,6 +18,7 @@ mod import;
 mod inspect;
 mod interrupt;
 mod latents;
+mod mix;
 mod pictures;
 mod play;
 mod sample;
@@ -25,6 +26,7 @@ mod setup;
 mod sim;
 mod source;
 mod table;
+mod words;
 
 #[cfg(feature = "train")]
 mod training;
@@ -88,6 +90,8 @@ enum Command {
     Report(report::Args),
     /// Find two images in a generator's latent space, and go from one to the other
     Morph(morph::Args),
+    /// Draw images of one seed in the style of another, as a grid
+    Mix(mix::Args),
     /// Show what lectures on GANs claim, measured and drawn; without a name, list the experiments
     Lab(lab::Args),
     /// Turn a run into an int8 model file
@@ -125,6 +129,7 @@ pub fn main() -> ExitCode {
         Command::Compare(args) => compare::run(&args, console),
         Command::Report(args) => report::run(&args, console),
         Command::Morph(args) => morph::run(&args, console),
+        Command::Mix(args) => mix::run(&args, console),
         Command::Lab(args) => lab::run(&args, console),
         Command::Export(args) => export::run(&args, console),
         Command::Inspect(args) => inspect::run(&args, console),

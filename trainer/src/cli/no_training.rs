@@ -4,9 +4,9 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use edgegen_data::Config;
+use edgegen_data::{Attribute, Config};
 use edgegen_export::layers::{LatentInput, Network};
-use edgegen_runtime::Shape;
+use edgegen_runtime::{Point, Shape};
 
 use super::{Console, Ending};
 
@@ -120,7 +120,19 @@ impl Run {
         match *self {}
     }
 
+    pub fn words(&self) -> &[Attribute] {
+        match *self {}
+    }
+
     pub fn input(&self) -> LatentInput {
+        match *self {}
+    }
+
+    pub fn styles(&self) -> usize {
+        match *self {}
+    }
+
+    pub fn values_at(&self, _: Point) -> Vec<f32> {
         match *self {}
     }
 

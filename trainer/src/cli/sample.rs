@@ -10,7 +10,8 @@ use anyhow::{Result, bail, ensure};
 
 use super::import::Assumptions;
 use super::latents;
-use super::source::{Source, check_class, points, read_picture};
+use super::source::{Source, check_class, read_picture};
+use super::words::{self, Asked};
 use super::{Console, Ending, classes, grouped, training};
 use crate::{files, images};
 
@@ -34,6 +35,9 @@ pub struct Args {
     /// The class to draw, for models that have classes [default: all in turn]
     #[arg(long, value_name = "NAME|NUMBER")]
     class: Option<String>,
+    /// What to draw, for models that read words: "short red hair, glasses". What is not named comes from the seeds
+    #[arg(long, value_name = "CAPTION", conflicts_with = "class")]
+    text: Option<String>,
     /// A film of the way from seed to seed and from the last one to the first, as boards walk it: .gif, .png
     /// (animated), .mp4 (needs ffmpeg) or .npy. --count is how many seeds [default: 8]; without it a model that brings
     /// a way along goes that
@@ -97,8 +101,12 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
             bail!("expected --image for a model that reads a picture of {shape}, found none: give one")
         }
     };
-    let class = args.class.as_deref().map(|text| classes::number(&source.class_names()?, source.classes()?, text));
-    let class = class.transpose()?;
+    let asked = match (&args.class, &args.text) {
+        (Some(class), _) => Asked::Class(classes::number(&source.class_names()?, source.classes()?, class)?),
+        (None, Some(text)) => words::asked(&source, text)?,
+        (None, None) => Asked::Any,
+    };
+    let class = asked.class(args.seed);
     if args.walk || args.truncation {
         let option = if args.walk { "--walk" } else { "--truncation" };
         let scene = Scene::new(&source, args, option, class, picture.as_deref().unwrap_or(&[]), console)?;
@@ -106,7 +114,8 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     }
     let are_points = source.shape()? == POINT;
     // Seed after seed the classes come in turn.
-    let classes = if args.class.is_none() && !are_points { source.classes()? } else { 0 };
+    let in_turn = matches!(asked, Asked::Any) && source.vocabulary()?.is_none() && !are_points;
+    let classes = if in_turn { source.classes()? } else { 0 };
     let usual = match classes {
         0 if picture.is_some() => 1,
         0 if own > 0 => own,
@@ -123,7 +132,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     let picture = picture.as_deref().unwrap_or(&[]);
     let are_scattered = are_points && latents.is_none() && matches!(source, Source::Run(_));
     if format == "npy" && latents.is_none() && !are_scattered && !are_pairs {
-        stream(&source, args, class, count as u64, picture, console)?;
+        stream(&source, args, &asked, count as u64, picture, console)?;
         return tell(args, count, count, shape, None, console);
     }
     let most = MAX_BYTES / shape.iter().product::<usize>().max(1) as u64;
@@ -139,7 +148,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     let (images, shape) = match (&source, &latents) {
         (source, Some(latents)) => {
             check_class(class, source.classes()?)?;
-            let points: Vec<_> = points(args.seed, latents.len(), class).collect();
+            let points = asked.points(args.seed, latents.len());
             let (images, beyond) = latents::draw(source, latents, &points, picture)?;
             clamped = Some((beyond, latents.iter().map(Vec::len).sum()));
             (images, shape)
@@ -152,12 +161,12 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         }
         (Source::Run(run), None) if are_points => training::scattered(run, args.seed, count)?,
         _ if are_points && format != "npy" => {
-            let points = source.translated(args.seed, count, class, picture)?.0;
+            let points = source.images_at(&asked.points(args.seed, count), picture)?;
             // Bytes from edge to edge; there are no real points to lie under them.
             let in_view: Vec<f32> = points.iter().flatten().map(|&byte| f32::from(byte) / 127.5 - 1.0).collect();
             (vec![images::scatter(&[], &in_view)], [images::SCATTER, images::SCATTER, 3])
         }
-        _ => source.translated(args.seed, count, class, picture)?,
+        _ => (source.images_at(&asked.points(args.seed, count), picture)?, shape),
     };
     let columns = match (args.grid, in_a_row) {
         (Some(columns), _) => columns as usize,
@@ -183,6 +192,7 @@ fn tell(
         "count": count,
         "seeds": [args.seed, args.seed.wrapping_add(count as u64 - 1)],
         "shape": shape,
+        "text": args.text,
         "latents": args.latents,
         "clamped": clamped.map_or(0, |(beyond, _)| beyond),
     });
@@ -199,19 +209,12 @@ fn tell(
 }
 
 /// Writes an array piece by piece.
-fn stream(
-    source: &Source,
-    args: &Args,
-    class: Option<u16>,
-    count: u64,
-    picture: &[u8],
-    console: Console,
-) -> Result<()> {
+fn stream(source: &Source, args: &Args, asked: &Asked, count: u64, picture: &[u8], console: Console) -> Result<()> {
     let mut words = Words::new(console);
     images::stream_npy(&args.out, count, source.shape()?, |done| {
         words.say(done, count);
         let some = AT_A_TIME.min(count - done) as usize;
-        Ok(source.translated(args.seed.wrapping_add(done), some, class, picture)?.0)
+        source.images_at(&asked.points(args.seed.wrapping_add(done), some), picture)
     })
 }
 
@@ -223,8 +226,6 @@ struct Scene<'a> {
     /// What the generator reads beside its latent vector; of a model without pictures nothing.
     picture: &'a [u8],
     shape: [usize; 3],
-    /// Values of the latent vector.
-    dims: usize,
     console: Console,
 }
 
@@ -240,9 +241,8 @@ impl<'a> Scene<'a> {
     ) -> Result<Self> {
         let (shape, what) = (source.shape()?, args.source.display());
         let is_fed_alone = matches!(source, Source::Run(_)) && source.fed()?.is_some();
-        let dims = if is_fed_alone { 0 } else { latents::lengths(source)?.0 };
         ensure!(
-            dims > 0,
+            !is_fed_alone && latents::lengths(source)?.0 > 0,
             "expected a generator with a latent vector for {option}, found none in {what}: leave {option} out"
         );
         ensure!(
@@ -250,7 +250,7 @@ impl<'a> Scene<'a> {
             "expected a generator of images for {option}, found one of points of the plane in {what}: leave {option} out"
         );
         check_class(class, source.classes()?)?;
-        Ok(Self { source, args, class, picture, shape, dims, console })
+        Ok(Self { source, args, class, picture, shape, console })
     }
 
     /// Refuses more images than are kept in memory.

@@ -62,16 +62,28 @@ impl Source {
     pub fn classes(&self) -> Result<usize> {
         Ok(match self {
             Self::Run(run) if run.fed().is_some() => 0,
+            Self::Run(run) if !run.words().is_empty() => run.words().iter().map(|own| own.words.len()).product(),
             Self::Run(run) => run.input().classes,
             Self::Onnx(import) => {
                 let classes = |input: &Input| match input {
                     Input::Latent(latent) => latent.classes,
-                    Input::Class { classes } => *classes,
+                    Input::Class { classes, stride } => classes * (*stride).max(1),
                     _ => 0,
                 };
                 import.network().inputs().map(classes).max().unwrap_or(0)
             }
             Self::Model(file) => usize::from(Model::parse_any(file.bytes())?.classes()),
+        })
+    }
+
+    /// How many layers have a style that can be mixed, 0 without.
+    pub fn styles(&self) -> Result<u16> {
+        Ok(match self {
+            // Recipes end far below 65 536.
+            Self::Run(run) => run.styles() as u16,
+            // Such a file has all that it reads as one latent vector.
+            Self::Onnx(_) => 0,
+            Self::Model(file) => Model::parse_any(file.bytes())?.styles(),
         })
     }
 
@@ -121,8 +133,7 @@ impl Source {
                 run.generate_pixels(&vec![input; points.len()])
             }
             Self::Run(run) => {
-                let input = run.input();
-                let inputs: Vec<_> = points.map(|point| input.vector_at(point)).collect();
+                let inputs: Vec<_> = points.map(|point| run.values_at(point)).collect();
                 run.generate_pixels(&inputs)
             }
             Self::Onnx(import) => {

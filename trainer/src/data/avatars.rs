@@ -22,11 +22,11 @@ mod words;
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use edgegen_data::{fit_dataset, select};
 use rayon::prelude::*;
 
-use super::attributes::Attributes;
+use super::attributes::{Attributes, is_held_out};
 use super::{Dataset, Split};
 use crate::recipe::DataConfig;
 
@@ -104,7 +104,7 @@ impl Set {
     pub(super) fn load(&self, root: &Path, split: Split, config: &DataConfig) -> Result<Dataset> {
         let style = self.style(root)?;
         let choices = Choices::of(&style, self.likely);
-        let faces = self.faces(&choices, split, config.limit)?;
+        let faces = self.faces(&choices, split, config)?;
         let class = self.class(&choices)?;
         // Of both sides the longer, so that nothing has to be enlarged.
         let side = config.size.h.max(config.size.w);
@@ -129,10 +129,10 @@ impl Set {
     /// # Errors
     ///
     /// If the style is not as it was.
-    pub(super) fn attributes(&self, root: &Path, split: Split, limit: Option<usize>) -> Result<Attributes> {
+    pub(super) fn attributes(&self, root: &Path, split: Split, config: &DataConfig) -> Result<Attributes> {
         let style = self.style(root)?;
         let choices = Choices::of(&style, self.likely);
-        let faces = self.faces(&choices, split, limit)?;
+        let faces = self.faces(&choices, split, config)?;
         let told: Vec<usize> = (0..choices.names.len()).filter(|&attribute| choices.differ(attribute)).collect();
         let place = |name: &&str| told.iter().position(|&attribute| choices.names[attribute] == **name);
         Ok(Attributes {
@@ -149,12 +149,30 @@ impl Set {
         Style::parse(&json).with_context(|| format!("in {}", path.display()))
     }
 
-    /// The faces of a part that a limit leaves.
-    fn faces(&self, choices: &Choices<'_>, split: Split, limit: Option<usize>) -> Result<Vec<Vec<u8>>> {
+    /// The faces of a part that `config` leaves.
+    fn faces(&self, choices: &Choices<'_>, split: Split, config: &DataConfig) -> Result<Vec<Vec<u8>>> {
         let class = self.class(choices)?;
-        let faces = choices.faces(self.count, split);
+        let mut faces = choices.faces(self.count, split);
+        if config.held_out > 0 && split == Split::Train {
+            let [first, second, ..] = &config.attributes[..] else {
+                bail!(
+                    "expected at least two [data] attributes, whose combinations [data] held_out keeps out, found {}",
+                    config.attributes.len()
+                )
+            };
+            let place = |name: &str| {
+                let names = || format!("expected an attribute of {}, found \"{name}\" in [data] attributes", self.name);
+                choices.names.iter().position(|own| own == name).with_context(names)
+            };
+            let pair = [place(&first.name)?, place(&second.name)?];
+            let words = pair.map(|attribute| self.words(choices, attribute));
+            faces.retain(|face| {
+                let word = |side: usize| &*words[side][usize::from(face[pair[side]])];
+                !is_held_out([word(0), word(1)], config.held_out)
+            });
+        }
         let labels: Vec<u8> = faces.iter().map(|face| face[class]).collect();
-        Ok(select(faces.len(), limit, Some(&labels)).into_iter().map(|index| faces[index].clone()).collect())
+        Ok(select(faces.len(), config.limit, Some(&labels)).into_iter().map(|index| faces[index].clone()).collect())
     }
 
     /// The attribute that is the class.
@@ -186,6 +204,8 @@ fn rgb(color: &str) -> Result<[u8; 3]> {
 #[cfg(test)]
 mod tests {
     use std::collections::{BTreeSet, HashSet};
+
+    use edgegen_data::Attribute;
 
     use super::*;
 
@@ -222,7 +242,7 @@ mod tests {
         fs::write(folder.path().join("style.json"), STYLE).unwrap();
         let config = DataConfig::new("", 4, 3);
         let parts = [Split::Train, Split::Test].map(|split| {
-            let attributes = SET.attributes(folder.path(), split, None).unwrap();
+            let attributes = SET.attributes(folder.path(), split, &config).unwrap();
             (SET.load(folder.path(), split, &config).unwrap(), attributes)
         });
         (folder, parts)
@@ -264,11 +284,35 @@ mod tests {
         assert_eq!(train.class_names, ["bald", "long wavy"]);
         let config = DataConfig { limit: Some(3), ..DataConfig::new("", 4, 3) };
         let few = SET.load(folder.path(), Split::Train, &config).unwrap();
-        let told = SET.attributes(folder.path(), Split::Train, Some(3)).unwrap();
+        let told = SET.attributes(folder.path(), Split::Train, &config).unwrap();
         assert_eq!((few.len(), told.len()), (3, 3));
         for index in 0..3 {
             assert_eq!(few.labels.as_ref().unwrap()[index], told.of(index)[1]);
         }
+    }
+
+    #[test]
+    fn combinations_are_held_out_of_training_alone() {
+        let (folder, [(_, all), (_, test)]) = parts();
+        let name = |name: &str| Attribute { name: name.into(), words: Vec::new() };
+        let config =
+            DataConfig { attributes: vec![name("hat"), name("top hair")], held_out: 40, ..DataConfig::new("", 4, 3) };
+        let held = |attributes: &Attributes, index| {
+            is_held_out([attributes.word(index, 0), attributes.word(index, 1)], config.held_out)
+        };
+        let left = (0..all.len()).filter(|&index| !held(&all, index)).count();
+        assert!(left < all.len() && left > 0, "{left} of {}", all.len());
+        let part = |split| {
+            let attributes = SET.attributes(folder.path(), split, &config).unwrap();
+            assert_eq!(SET.load(folder.path(), split, &config).unwrap().len(), attributes.len());
+            attributes
+        };
+        let train = part(Split::Train);
+        assert_eq!(train.len(), left);
+        assert!((0..left).all(|index| !held(&train, index)));
+        assert_eq!(part(Split::Test), test);
+        let one = DataConfig { attributes: vec![name("hat")], ..config.clone() };
+        assert!(SET.load(folder.path(), Split::Train, &one).unwrap_err().to_string().contains("at least two"));
     }
 
     #[test]

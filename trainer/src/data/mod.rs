@@ -43,9 +43,9 @@ use edgegen_data::{ClassCount, fit_dataset, idx};
 
 use crate::recipe::DataConfig;
 
-pub use attributes::{Attributes, NONE};
+pub use attributes::{Attributes, NONE, UNSEEN, is_held_out};
 pub use catalogue::{DatasetInfo, RawFile, cache_folder, list};
-pub use edgegen_data::{Account, Dataset, Progress, Split, contact_sheet, fit_image, shared_images};
+pub use edgegen_data::{Account, Attribute, Dataset, Progress, Split, contact_sheet, fit_image, shared_images};
 pub use fetch::{FetchOptions, fetch};
 pub use glyphs::glyphs;
 pub use pairs::{Pairs, load_pairs};
@@ -255,6 +255,7 @@ pub fn load_image(name: &str, config: &DataConfig) -> Result<Vec<u8>> {
 }
 
 /// What is known of the images that [`load_split`] gives for the same `config`, in their order; nothing for most sets.
+/// It is all of it: [`Attributes::learned`] chooses.
 ///
 /// # Errors
 /// As [`load`].
@@ -264,7 +265,7 @@ pub fn attributes(config: &DataConfig, split: Split) -> Result<Option<Attributes
         return Ok(None);
     };
     let known = catalogue::find(name).expect("the catalogue has it");
-    set.attributes(&here(known)?, split, config.limit).map(Some)
+    set.attributes(&here(known)?, split, config).map(Some)
 }
 
 /// The folder of a set that has been fetched.

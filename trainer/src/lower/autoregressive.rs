@@ -6,36 +6,15 @@
 
 use anyhow::{Context as _, Result, ensure};
 use edgegen_export::function::{Binary, Function, Unary};
-use edgegen_export::layers::{Layer, Node};
+use edgegen_export::layers::Layer;
 use edgegen_runtime::graph::Shape;
 
+use super::nodes::Nodes;
 use super::{narrow, values};
 use crate::nets::layer::{Autoregressive, BOUND, Masked, Way, bounded};
 
 /// Values that may be made one after another on a device.
 const STEPS: usize = 16;
-
-/// Nodes under construction, with their shapes.
-pub(super) struct Nodes {
-    pub(super) nodes: Vec<Node>,
-    pub(super) shapes: Vec<Shape>,
-    /// Nodes that are inputs, which names do not count.
-    pub(super) inputs: usize,
-}
-
-impl Nodes {
-    /// Adds a node and gives its number.
-    pub(super) fn push(&mut self, layer: Layer, reads: Vec<usize>) -> Result<usize> {
-        let node = Node { name: format!("layer {}", self.nodes.len() - self.inputs), layer, reads };
-        self.shapes.push(node.output(&self.shapes)?);
-        self.nodes.push(node);
-        Ok(self.nodes.len() - 1)
-    }
-
-    fn channels(&self, node: usize) -> usize {
-        self.shapes[node].c.into()
-    }
-}
 
 /// Adds what computes the same as `layer` of node `read`, and gives the last node's number.
 ///

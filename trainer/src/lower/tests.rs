@@ -14,12 +14,14 @@ use edgegen_export::layers::{LatentInput, PixelRange, Window};
 use edgegen_runtime::Model;
 use edgegen_runtime::graph::Border;
 
+mod weights;
+
 /// A generator of six latent values.
 fn agrees(build: impl Fn(NetBuilder<'_>) -> NetBuilder<'_>, prior: Prior, pixels: PixelRange) {
     let device = Device::flex();
     let mut rng = Rng::new(11, 0);
     let mut net = build(NetBuilder::new([6, 1, 1], Init::Normal(0.3), &device, &mut rng)).build();
-    net.estimate_statistics(latents(prior, 32, 6, &mut rng, &device));
+    net.estimate_statistics(vec![latents(prior, 32, 6, &mut rng, &device)]);
     // Shipped nets have γ and β of their own, too.
     for layer in &mut net.layers {
         if let Layer::BatchNorm(norm) = layer {
@@ -31,7 +33,7 @@ fn agrees(build: impl Fn(NetBuilder<'_>) -> NetBuilder<'_>, prior: Prior, pixels
             }
         }
     }
-    let generator = Generator { net, prior, classes: 2, pixels };
+    let generator = Generator { net, prior, classes: 2, pixels, more: vec![] };
     let network = lower(&generator).unwrap();
     let latent = network.latent().unwrap();
     assert_eq!((latent.dims, latent.classes), (4, 2));
@@ -71,7 +73,7 @@ fn what_a_device_cannot_draw_is_refused() {
         let (device, mut rng) = (Device::flex(), Rng::new(0, 0));
         let chain = Chain { hidden: &[4], conditional, reversed: false, way: Way::InTurn };
         let net = NetBuilder::new([dims, 1, 1], Init::He, &device, &mut rng).autoregressive(chain).build();
-        let generator = Generator { net, prior: Prior::Gaussian, classes: 0, pixels: PixelRange::Unit };
+        let generator = Generator { net, prior: Prior::Gaussian, classes: 0, pixels: PixelRange::Unit, more: vec![] };
         lower(&generator).unwrap_err().to_string()
     };
     assert!(refused(17, Conditional::Gaussian).contains("at most 16 values"));
@@ -286,6 +288,62 @@ fn style() {
 }
 
 #[test]
+fn modulated_weights_and_noise() {
+    net_agrees([5, 1, 1], |mut net| {
+        let z = net.mark();
+        net = net.input([1, 6, 6]);
+        let noise = net.mark();
+        let (from, to) = (net.count(), net.count() + 3);
+        net = net.at(z).linear([6, 1, 1]).leaky_relu(0.2).truncation();
+        let w = net.mark();
+        net = net.at(z).again(from..to, [6, 1, 1]).add(w);
+        let w = net.mark();
+        net = net.at(w).linear_around([4, 1, 1], 1.0);
+        let style = net.mark();
+        net = net.at(w).constant([4, 3, 3]).modulated_conv(3, 3, style, true, true).noise(noise).leaky_relu(0.2);
+        let map = net.mark();
+        net = net.at(w).linear_around([3, 1, 1], 1.0);
+        let style = net.mark();
+        net.at(map).modulated_conv(1, 1, style, false, false).tanh()
+    });
+}
+
+/// What is read behind the latent vector is filled by the device as it is here.
+#[test]
+fn a_mixed_style_is_drawn_by_the_device() {
+    let device = Device::flex();
+    let recipe = "system = \"style\"\nseed = 1\n[data]\nname = \"x\"\nsize = 16\nchannels = 1\n[style]\nlatent = 6\nstyle = 12\nchannels = [12, 10, 8]\nnoise = 2";
+    let recipe = crate::recipe::Recipe::parse(recipe).unwrap();
+    let mut generator = (crate::systems::style::KIND.generator)(&recipe, &device, &mut Rng::new(4, 0)).unwrap();
+    for layer in &mut generator.net.layers {
+        if let Layer::Noise(noise) = layer {
+            noise.strength = noise.strength.clone().map(|strength| strength + 0.3);
+        }
+    }
+    let network = lower(&generator).unwrap();
+    let exported = edgegen_export::export(&network, 256, Label { name: "test", metadata: &[] }).unwrap();
+    let model = Model::parse_any(exported.file.bytes()).unwrap();
+    assert_eq!((model.styles(), model.has_noise()), (3, true));
+    let style = |seed, first, end| edgegen_runtime::latent::Style { seed, first, end };
+    let points: Vec<_> = (0..6)
+        .map(edgegen_runtime::Point::seed)
+        .flat_map(|point| [point, point.styled(style(90, 0, 1)), point.styled(style(91, 1, 3))])
+        .collect();
+    let drawn: Vec<Vec<u8>> = points.iter().map(|&point| edgegen_export::image_at(&model, point)).collect();
+    let inputs: Vec<Vec<f32>> = points.iter().map(|&point| generator.values_at(point)).collect();
+    let float: Vec<Vec<u8>> = generator
+        .generate(&inputs, &device)
+        .iter()
+        .map(|image| to_pixels(image, generator.net.output, generator.pixels))
+        .collect();
+    let psnr = edgegen_metrics::pixels::difference(&float, &drawn).psnr;
+    assert!(psnr > 30.0, "{psnr} dB");
+    // The images themselves differ far more than that.
+    let moved = edgegen_metrics::pixels::difference(&float[..17], &float[1..]).psnr;
+    assert!(moved < 24.0, "{moved} dB");
+}
+
+#[test]
 fn causal_stack() {
     let net = net_agrees([1, 16, 1], |mut net| {
         net = net.conv_with(Window::causal(4, 2, 1));
@@ -373,15 +431,18 @@ fn critics_are_refused() {
     let mut rng = Rng::new(0, 0);
     let critic = NetBuilder::new([1, 4, 4], Init::He, &device, &mut rng).linear([1, 1, 1]).build();
     let lowered = |net: &Net| {
-        lower(&Generator { net: net.clone(), prior: Prior::Gaussian, classes: 0, pixels: PixelRange::Unit })
+        lower(&Generator {
+            net: net.clone(),
+            prior: Prior::Gaussian,
+            classes: 0,
+            pixels: PixelRange::Unit,
+            more: vec![],
+        })
     };
     assert!(lowered(&critic).is_err());
     let forward = Net { inputs: vec![[16, 1, 1]], ..critic };
     assert!(lowered(&forward).is_ok());
-    let spectral =
-        NetBuilder::new([4, 1, 1], Init::He, &device, &mut rng).spectral_norm(true).linear([1, 1, 1]).build();
-    let message = lowered(&spectral).unwrap_err().to_string();
-    assert!(message.contains("spectrally"), "{message}");
-    let latent = Tensor::<4>::ones([1, 4, 1, 1], &device);
-    assert_eq!(spectral.forward(latent, &mut Mode::Eval).dims(), [1, 1, 1, 1]);
+    let maxout = NetBuilder::new([4, 1, 1], Init::He, &device, &mut rng).linear([4, 2, 2]).maxout(2).build();
+    let message = lowered(&maxout).unwrap_err().to_string();
+    assert!(message.contains("found maxout"), "{message}");
 }

@@ -13,9 +13,12 @@ use crate::rng::Rng;
 
 mod autoregressive;
 mod graph;
+mod orthogonal;
+mod style;
 
 pub use autoregressive::Chain;
 pub use graph::Mark;
+use orthogonal::orthogonal;
 
 /// Builds a [`Net`] layer by layer; each call names only what the shape so far does not tell.
 #[derive(Debug)]
@@ -29,6 +32,7 @@ pub struct NetBuilder<'a> {
     shared: bool,
     init: Init,
     spectral: bool,
+    equalized: bool,
     device: &'a Device,
     rng: &'a mut Rng,
     next_id: u64,
@@ -46,6 +50,7 @@ impl<'a> NetBuilder<'a> {
             shared: false,
             init,
             spectral: false,
+            equalized: false,
             device,
             rng,
             next_id: 1,
@@ -59,9 +64,22 @@ impl<'a> NetBuilder<'a> {
         self
     }
 
+    /// Draws the weights of all following dense and convolution layers from N(0, 1) and lets them act times √(2 / fan-in),
+    /// the σ of [`Init::He`]: Adam's steps, which are as large for any size of a weight, then change all layers at one
+    /// speed (equalized learning rate: Karras et al., "Progressive Growing of GANs", 2018, §4.1).
+    pub fn equalized(mut self, on: bool) -> Self {
+        self.equalized = on;
+        self
+    }
+
     /// Fully connected from everything so far (read in C, H, W order) to a map of `shape` = `[C, H, W]`.
     pub fn linear(self, shape: [usize; 3]) -> Self {
         self.dense(shape, 0.0)
+    }
+
+    /// As [`linear`](Self::linear), with biases that start at `bias`.
+    pub fn linear_around(self, shape: [usize; 3], bias: f32) -> Self {
+        self.dense(shape, bias)
     }
 
     /// `kernel` × `kernel` convolution to `channels` channels.
@@ -84,10 +102,12 @@ impl<'a> NetBuilder<'a> {
         let [Some(height), Some(width)] = [window.conv_size(0, h), window.conv_size(1, w)] else {
             panic!("expected a map that {window:?} fits, found {h} × {w}");
         };
-        let weight = self.weights([channels, c / groups, ky, kx], c / groups * ky * kx);
+        let fan_in = c / groups * ky * kx;
+        let weight = self.weights([channels, c / groups, ky, kx], fan_in);
         let bias = self.filled(channels, 0.0);
         let spectral = self.singular_vector(channels);
-        self.push(Layer::Conv(Conv { weight, bias, spectral, window }), [channels, height, width])
+        let conv = Conv { weight, bias, gain: self.gain(fan_in), spectral, window };
+        self.push(Layer::Conv(conv), [channels, height, width])
     }
 
     /// `kernel` × `kernel` transposed convolution to `channels` channels; `stride` is the enlargement.
@@ -119,7 +139,8 @@ impl<'a> NetBuilder<'a> {
         let fan_in = c / groups * kernel[0].div_ceil(stride[0]) * kernel[1].div_ceil(stride[1]);
         let weight = self.weights([c, channels / groups, kernel[0], kernel[1]], fan_in);
         let bias = self.filled(channels, 0.0);
-        self.push(Layer::ConvTranspose(ConvTranspose { weight, bias, window }), [channels, height, width])
+        let conv = ConvTranspose { weight, bias, gain: self.gain(fan_in), window };
+        self.push(Layer::ConvTranspose(conv), [channels, height, width])
     }
 
     /// Repeats each pixel `factor` × `factor` times.
@@ -145,7 +166,8 @@ impl<'a> NetBuilder<'a> {
         let weight = self.param(repeated, [channels * group, c, 3, 3], true);
         let bias = self.filled(channels * group, 0.0);
         let window = Window::square(channels * group, 3, 1, 1);
-        self.push(Layer::Conv(Conv { weight, bias, spectral: None, window }), [channels * group, h, w])
+        let conv = Conv { weight, bias, gain: self.gain(c * 9), spectral: None, window };
+        self.push(Layer::Conv(conv), [channels * group, h, w])
             .push(Layer::PixelShuffle(PixelShuffle { factor }), [channels, h * factor, w * factor])
     }
 
@@ -153,21 +175,14 @@ impl<'a> NetBuilder<'a> {
     ///
     /// The bias of the layer before, if nothing else reads it, stays zero: β takes its place, and on a device a dense
     /// layer then needs one bias for each channel instead of one for each channel and position.
-    pub fn batch_norm(mut self) -> Self {
-        match self.layers.last_mut().filter(|_| !self.shared) {
-            Some(Layer::Linear(Linear { bias, .. }))
-            | Some(Layer::Conv(Conv { bias, .. }))
-            | Some(Layer::ConvTranspose(ConvTranspose { bias, .. })) => {
-                *bias = bias.clone().set_require_grad(false);
-            }
-            _ => {}
-        }
-        let channels = self.here.shape[0];
-        let gamma = self.filled(channels, 1.0);
-        let beta = self.filled(channels, 0.0);
-        let mean = self.param(vec![0.0; channels], [channels], false);
-        let variance = self.param(vec![1.0; channels], [channels], false);
-        self.push_same(Layer::BatchNorm(BatchNorm { gamma, beta, mean, variance, epsilon: 1e-5 }))
+    pub fn batch_norm(self) -> Self {
+        self.normalized(true)
+    }
+
+    /// Batch normalization without γ and β of its own, for which [`modulate`](Self::modulate) gives others: by both
+    /// conditional batch normalization (de Vries et al., "Modulating early visual processing by language", 2017).
+    pub fn batch_norm_alone(self) -> Self {
+        self.normalized(false)
     }
 
     /// Instance normalization without parameters of its own (Ulyanov et al., 2016): each channel of each image over its
@@ -243,6 +258,23 @@ impl<'a> NetBuilder<'a> {
         Net { layers: self.layers, reads: self.reads, inputs: self.inputs, output: self.here.shape }
     }
 
+    fn normalized(mut self, has_own: bool) -> Self {
+        match self.layers.last_mut().filter(|_| !self.shared) {
+            Some(Layer::Linear(Linear { bias, .. }))
+            | Some(Layer::Conv(Conv { bias, .. }))
+            | Some(Layer::ConvTranspose(ConvTranspose { bias, .. })) => {
+                *bias = bias.clone().set_require_grad(false);
+            }
+            _ => {}
+        }
+        let channels = self.here.shape[0];
+        let gamma = self.param(vec![1.0; channels], [channels], has_own);
+        let beta = self.param(vec![0.0; channels], [channels], has_own);
+        let mean = self.param(vec![0.0; channels], [channels], false);
+        let variance = self.param(vec![1.0; channels], [channels], false);
+        self.push_same(Layer::BatchNorm(BatchNorm { gamma, beta, mean, variance, epsilon: 1e-5 }))
+    }
+
     fn pointwise(self, kind: PointwiseKind) -> Self {
         self.push_same(Layer::Pointwise(Pointwise { kind }))
     }
@@ -253,7 +285,8 @@ impl<'a> NetBuilder<'a> {
         let weight = self.weights([out, fan_in], fan_in);
         let bias = self.filled(out, bias);
         let spectral = self.singular_vector(out);
-        self.push(Layer::Linear(Linear { weight, bias, spectral, shape }), shape)
+        let gain = self.gain(fan_in);
+        self.push(Layer::Linear(Linear { weight, bias, gain, spectral, shape }), shape)
     }
 
     fn push_same(self, layer: Layer) -> Self {
@@ -276,14 +309,24 @@ impl<'a> NetBuilder<'a> {
 
     fn draw(&mut self, count: usize, fan_in: usize) -> Vec<f32> {
         let sigma = match self.init {
+            _ if self.equalized => 1.0,
             Init::Normal(sigma) => sigma,
-            Init::He => (2.0 / fan_in as f32).sqrt(),
+            Init::He | Init::Orthogonal => he(fan_in),
         };
         (0..count).map(|_| sigma * self.rng.normal()).collect()
     }
 
+    /// What weights act times.
+    fn gain(&self, fan_in: usize) -> f32 {
+        if self.equalized { he(fan_in) } else { 1.0 }
+    }
+
     fn weights<const D: usize>(&mut self, shape: [usize; D], fan_in: usize) -> Param<Tensor<D>> {
-        let values = self.draw(shape.iter().product(), fan_in);
+        let count = shape.iter().product();
+        let values = match self.init {
+            Init::Orthogonal if !self.equalized => orthogonal(shape[0], count / shape[0], self.rng),
+            _ => self.draw(count, fan_in),
+        };
         self.param(values, shape, true)
     }
 
@@ -308,4 +351,9 @@ impl<'a> NetBuilder<'a> {
         let tensor = Tensor::from_data(TensorData::new(values, shape), self.device);
         Param::initialized(id, tensor).set_require_grad(trained)
     }
+}
+
+/// The σ of He et al. (2015) for a layer each of whose values is a sum of `fan_in` products.
+fn he(fan_in: usize) -> f32 {
+    (2.0 / fan_in as f32).sqrt()
 }

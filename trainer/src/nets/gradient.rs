@@ -9,7 +9,9 @@
 //! y = leaky(x)         g_x = m ⊙ g_y,   m = 1 where x > 0, the slope elsewhere, a constant of the weights almost everywhere
 //! ```
 //!
-//! and where maps are added, each of them has the gradient of the sum. So one differentiation of a function of g is
+//! where maps are added, each of them has the gradient of the sum, and where pixels of a block are averaged, each has its
+//! share of the mean's. The deviation of a batch is no linear map, but its gradient is written down in the values
+//! themselves: g then is that of the sum of all scores, by way of which images differ, too. So one differentiation of a function of g is
 //! exact: the masks jump, they do not vary, as in double back-propagation of the same net elsewhere (Gulrajani et al.,
 //! "Improved Training of Wasserstein GANs", 2017, algorithm 1; Mescheder et al., "Which Training Methods for GANs do
 //! actually Converge?", 2018, eq. 9).
@@ -19,7 +21,8 @@ use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 use burn::tensor::{Tensor, activation};
 use edgegen_export::layers::Window;
 
-use super::layer::{Join, JoinKind, Layer, PointwiseKind};
+use super::layer::{Join, JoinKind, Layer, PointwiseKind, Pool, PoolKind};
+use super::operations::operations;
 use super::{Mode, Net, Source};
 
 impl Net {
@@ -32,25 +35,35 @@ impl Net {
     ///
     /// # Panics
     ///
-    /// If a layer is none of linear, convolution, transposed convolution, ReLU, leaky ReLU and the sum of two maps:
-    /// what is normalized over a batch has no gradient of one image alone.
+    /// If a layer is none of linear, convolution, transposed convolution, ReLU, leaky ReLU, means of blocks, a batch's
+    /// deviation and the sum of two maps: what is normalized over a batch has no gradient of one image alone.
     pub fn score_and_gradient(&self, images: Tensor<4>, head: Tensor<4>) -> (Tensor<4>, Tensor<4>) {
-        let mut maps: Vec<Tensor<4>> = Vec::with_capacity(self.layers.len());
-        let read = |maps: &[Tensor<4>], source: Source| match source {
+        let mut maps: Vec<Option<Tensor<4>>> = Vec::with_capacity(self.layers.len());
+        let read = |maps: &[Option<Tensor<4>>], source: Source| match source {
             Source::Input(_) => images.clone(),
-            Source::Layer(layer) => maps[layer].clone(),
+            Source::Layer(layer) => maps[layer].clone().expect("a layer that is read has run"),
         };
-        for (layer, reads) in self.layers.iter().zip(&self.reads) {
-            let reads = reads.iter().map(|&source| read(&maps, source)).collect();
-            maps.push(layer.forward(reads, &mut Mode::Eval));
+        let running = self.running();
+        for (layer, reads) in self.layers.iter().zip(&running) {
+            let output = reads.as_ref().map(|reads| {
+                let reads = reads.iter().map(|&source| read(&maps, source)).collect();
+                layer.forward(reads, &mut Mode::Eval)
+            });
+            maps.push(output);
         }
         let mut of_image = None;
         let mut of_layers = vec![None; maps.len()];
         of_layers[maps.len() - 1] = Some(head);
-        for (at, (layer, reads)) in self.layers.iter().zip(&self.reads).enumerate().rev() {
-            let Some(g) = of_layers[at].take() else { continue };
-            if let Layer::Join(Join { kind: JoinKind::Add(scales) }) = layer {
-                for (&source, &scale) in reads.iter().zip(scales) {
+        for (at, (layer, reads)) in self.layers.iter().zip(&running).enumerate().rev() {
+            let (Some(g), Some(reads)) = (of_layers[at].take(), reads) else { continue };
+            let scales = match (layer, reads.len()) {
+                (Layer::Join(Join { kind: JoinKind::Add(scales) }), _) => Some(*scales),
+                (Layer::Fade(_), 1) => Some([1.0; 2]),
+                (Layer::Fade(fade), _) => Some(fade.scales()),
+                _ => None,
+            };
+            if let Some(scales) = scales {
+                for (&source, scale) in reads.iter().zip(scales) {
                     let shape = read(&maps, source).dims();
                     assert_eq!(shape, g.dims(), "expected a critic that adds maps of one shape");
                     collect(&mut of_image, &mut of_layers, source, g.clone().mul_scalar(scale));
@@ -60,7 +73,7 @@ impl Net {
             let x = read(&maps, reads[0]);
             collect(&mut of_image, &mut of_layers, reads[0], back(layer, g, x));
         }
-        let scores = maps.pop().expect("a critic has layers");
+        let scores = maps.pop().flatten().expect("a critic has layers");
         (scores, of_image.expect("a critic reads its image"))
     }
 }
@@ -101,7 +114,7 @@ fn back(layer: &Layer, g: Tensor<4>, x: Tensor<4>) -> Tensor<4> {
         Layer::ConvTranspose(conv) => {
             let Window { stride, padding, dilation, groups, .. } = conv.window;
             let padding = padding.map(|[before, after]| (before, after));
-            conv2d(g, conv.weight.val(), None, ConvOptions { stride, padding, dilation, groups })
+            conv2d(g, conv.normalized_weight(), None, ConvOptions { stride, padding, dilation, groups })
         }
         Layer::Pointwise(pointwise) => {
             let slope = match pointwise.kind {
@@ -111,6 +124,18 @@ fn back(layer: &Layer, g: Tensor<4>, x: Tensor<4>) -> Tensor<4> {
             };
             let positive = activation::relu(x.inner().sign());
             g * positive.mul_scalar(1.0 - slope).add_scalar(slope)
+        }
+        Layer::Pool(Pool { kind: PoolKind::Block(sides) }) => {
+            operations(&[&g]).nearest(g, *sides).div_scalar((sides[0] * sides[1]) as f32)
+        }
+        // Of N values in a batch of B, the mean of √(variance + ε) has by each the slope (x − mean) / (N · B · √(…)).
+        Layer::BatchDeviation(layer) => {
+            let [batch, c, h, w] = shape;
+            let centred = x.clone() - x.mean_dim(0);
+            let deviation = centred.clone().square().mean_dim(0).add_scalar(layer.epsilon).sqrt();
+            let all = g.clone().narrow(1, c, 1).sum().reshape([1, 1, 1, 1]);
+            let slope = (centred / deviation).div_scalar((batch * c * h * w) as f32);
+            g.narrow(1, 0, c) + slope * all
         }
         other => panic!("expected a critic of linear layers and (leaky) ReLUs, found {other:?}"),
     }

@@ -5,9 +5,10 @@
 //! | here | dense, enlargements, functions of each value, and what only critics have |
 //! | `conv` | convolutions |
 //! | `norm` | batch, instance and pixel normalization |
-//! | `join` | what reads several maps |
+//! | `join`, `fade` | what reads several maps |
 //! | `map` | parts, borders and means of a map |
 //! | `autoregressive` | values by conditionals, each on those before it |
+//! | `style` | a learned constant, noise, modulated weights |
 //! | `spectral` | weights over their largest singular value |
 
 use burn::module::{Module, Param};
@@ -18,19 +19,23 @@ use super::operations::operations;
 
 mod autoregressive;
 mod conv;
+mod fade;
 mod join;
 mod map;
 mod norm;
 mod spectral;
+mod style;
 
 pub use autoregressive::{
     Autoregressive, BOUND, Conditional, Conditionals, Masked, Way, bounded, hidden_degrees, mask,
 };
 pub use conv::{Conv, ConvTranspose};
+pub use fade::Fade;
 pub use join::{Join, JoinKind};
 pub use map::{Pad, Part, Pool, PoolKind};
 pub use norm::{BatchNorm, Normalize, NormalizeKind};
 use spectral::{iterate, normalized};
+pub use style::{Constant, Modulated, Noise, Truncation};
 
 /// One layer; see [`NetBuilder`](super::NetBuilder) for what each does.
 #[derive(Module, Debug)]
@@ -60,6 +65,8 @@ pub enum Layer {
     Normalize(Normalize),
     /// What reads several maps.
     Join(Join),
+    /// One map in place of another, by and by.
+    Fade(Fade),
     /// Some of the channels.
     Part(Part),
     /// Rows and columns around a map.
@@ -68,6 +75,23 @@ pub enum Layer {
     Pool(Pool),
     /// Values by conditionals, each on those before it.
     Autoregressive(Autoregressive),
+    /// A learned map.
+    Constant(Constant),
+    /// Noise and a bias added.
+    Noise(Noise),
+    /// A convolution with a style.
+    Modulated(Modulated),
+    /// A style nearer to its mean.
+    Truncation(Truncation),
+    /// An earlier layer once more, with its weights; the net runs that one.
+    Again(Again),
+}
+
+/// An earlier layer once more.
+#[derive(Module, Debug)]
+pub struct Again {
+    /// Its place in the net.
+    pub layer: usize,
 }
 
 impl Layer {
@@ -78,10 +102,20 @@ impl Layer {
     ///
     /// If the layer reads another number of maps.
     pub fn forward(&self, mut reads: Vec<Tensor<4>>, mode: &mut Mode<'_>) -> Tensor<4> {
-        if let Self::Join(layer) = self {
-            return layer.forward(reads);
+        match self {
+            Self::Join(layer) => return layer.forward(reads),
+            Self::Fade(layer) => return layer.forward(reads),
+            _ => {}
         }
-        let x = reads.pop().filter(|_| reads.is_empty()).expect("all layers but joins read one map");
+        if let Self::Noise(_) | Self::Modulated(_) = self {
+            let reads = reads.try_into().expect("it reads a map, and noise or a style");
+            return match self {
+                Self::Noise(layer) => layer.forward(reads),
+                Self::Modulated(layer) => layer.forward(reads),
+                _ => unreachable!("one of the two"),
+            };
+        }
+        let x = reads.pop().filter(|_| reads.is_empty()).expect("all other layers read one map");
         match self {
             Self::Linear(layer) => layer.forward(x),
             Self::Conv(layer) => layer.forward(x),
@@ -98,7 +132,10 @@ impl Layer {
             Self::Pad(layer) => layer.forward(x),
             Self::Pool(layer) => layer.forward(x),
             Self::Autoregressive(layer) => layer.forward(x),
-            Self::Join(_) => unreachable!("see above"),
+            Self::Constant(layer) => layer.forward(&x),
+            Self::Truncation(layer) => layer.forward(x),
+            Self::Join(_) | Self::Fade(_) | Self::Noise(_) | Self::Modulated(_) => unreachable!("see above"),
+            Self::Again(_) => unreachable!("a net runs the layer that it stands for"),
         }
     }
 
@@ -119,6 +156,8 @@ pub struct Linear {
     pub weight: Param<Tensor<2>>,
     /// `[out]`.
     pub bias: Param<Tensor<1>>,
+    /// What the weights act times; 1 but for an equalized learning rate.
+    pub gain: f32,
     /// Left singular vector `[out]` of a spectrally normalized layer.
     pub spectral: Option<Param<Tensor<1>>>,
     /// `[C, H, W]` of the output.
@@ -126,9 +165,10 @@ pub struct Linear {
 }
 
 impl Linear {
-    /// The weights as they act: over their largest singular value where they are spectrally normalized.
-    pub(super) fn normalized_weight(&self) -> Tensor<2> {
-        normalized(self.weight.val(), self.spectral.as_ref())
+    /// The weights as they act: over their largest singular value where they are spectrally normalized, else times the
+    /// gain.
+    pub fn normalized_weight(&self) -> Tensor<2> {
+        normalized(self.weight.val(), self.spectral.as_ref(), self.gain)
     }
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {

@@ -4,8 +4,10 @@ use burn::module::ParamId;
 use burn::tensor::{Device, TensorData};
 use edgegen_export::layers::Window;
 
-use super::layer::{Conv, ConvTranspose, PixelShuffle};
+use super::layer::{Conv, ConvTranspose, PixelShuffle, UpsampleNearest};
 use super::*;
+
+mod weights;
 
 fn values(x: Tensor<4>) -> Vec<f32> {
     x.into_data().try_to_vec().unwrap()
@@ -14,29 +16,6 @@ fn values(x: Tensor<4>) -> Vec<f32> {
 fn image(shape: [usize; 4], rng: &mut Rng) -> Tensor<4> {
     let noise: Vec<f32> = (0..shape.iter().product()).map(|_| rng.normal()).collect();
     Tensor::from_data(TensorData::new(noise, shape), &Device::flex())
-}
-
-#[test]
-fn spectral_norm_leaves_a_largest_singular_value_of_one() {
-    let device = Device::flex();
-    let mut rng = Rng::new(5, 0);
-    let mut net =
-        NetBuilder::new([6, 1, 1], Init::Normal(3.0), &device, &mut rng).spectral_norm(true).linear([4, 1, 1]).build();
-    for _ in 0..200 {
-        net.power_iteration();
-    }
-    // The images of the unit vectors are the matrix; its norm follows from a power iteration of the test's own.
-    let unit = Tensor::<2>::eye(6, &device).reshape([6, 6, 1, 1]);
-    let matrix: Tensor<2> = net.forward(unit, &mut Mode::Eval).reshape([6, 4]);
-    let mut x = Tensor::<2>::ones([1, 6], &device);
-    let mut norm = 0.0;
-    for _ in 0..200 {
-        let y = x.matmul(matrix.clone());
-        norm = y.clone().square().sum().sqrt().into_scalar::<f32>();
-        let back = y.matmul(matrix.clone().transpose());
-        x = back.clone() / back.square().sum().sqrt().reshape([1, 1]);
-    }
-    assert!((norm - 1.0).abs() < 1e-3, "{norm}");
 }
 
 #[test]
@@ -52,7 +31,7 @@ fn estimated_statistics_repeat_the_training_pass() {
         .build();
     let batch = image([8, 2, 4, 4], &mut rng);
     let expected = values(net.forward(batch.clone(), &mut Mode::Train(&mut rng)));
-    net.estimate_statistics(batch.clone());
+    net.estimate_statistics(vec![batch.clone()]);
     for (a, b) in values(net.forward(batch, &mut Mode::Eval)).iter().zip(expected) {
         assert!((a - b).abs() < 1e-4, "{a} {b}");
     }
@@ -145,6 +124,7 @@ fn a_transposed_convolution_is_depth_to_space_of_more_features() {
         let conv = Layer::Conv(Conv {
             weight: Param::initialized(ParamId::from(1), weight),
             bias: Param::initialized(ParamId::from(2), Tensor::zeros([features], &device)),
+            gain: 1.0,
             spectral: None,
             window: Window::square(features, 2 * reach + 1, 1, reach),
         });
@@ -180,7 +160,7 @@ fn batch_deviation_says_how_much_the_samples_differ() {
     let device = Device::flex();
     let mut rng = Rng::new(1, 0);
     let net = NetBuilder::new([2, 1, 2], Init::He, &device, &mut rng).batch_deviation(true).build();
-    assert_eq!((net.output, net.looks_at_batch(), net.has_batch_norm()), ([3, 1, 2], true, false));
+    assert_eq!((net.output, net.looks_at_batch(), net.has_statistics()), ([3, 1, 2], true, false));
     // Standard deviations over the batch of two: 1, 3, 0 and 0, on average 1.
     let x =
         Tensor::<4>::from_data(TensorData::new(vec![1.0f32, 0.0, 5.0, 5.0, 3.0, 6.0, 5.0, 5.0], [2, 2, 1, 2]), &device);
@@ -208,7 +188,7 @@ fn a_marked_map_is_kept_until_it_was_read_and_then_handed_over() {
     }
     let mut maps = Maps::new(&net, vec![x]);
     for at in 0..net.layers.len() {
-        let reads = maps.take(&net.reads, at);
+        let reads = maps.take(&net.running(), at);
         assert_eq!(reads.len(), [1, 1, 2][at]);
         assert_eq!(maps.inputs[0].is_some(), at < 2, "read for the last time by the sum");
         maps.layers.push(Some(net.layers[at].forward(reads, &mut Mode::Eval)));
@@ -270,4 +250,73 @@ fn shapes_of_a_sum_are_checked() {
     let mut net = NetBuilder::new([2, 4, 4], Init::He, &device, &mut rng);
     let start = net.mark();
     net.average_pool(2).add(start);
+}
+
+/// A modulated convolution by its definition: weights scaled and divided for each image.
+#[test]
+fn modulated_weights_are_those_of_the_definition() {
+    let device = Device::flex();
+    let mut rng = Rng::new(6, 0);
+    for (doubled, demodulated) in [(false, true), (true, true), (false, false)] {
+        let mut net = NetBuilder::new([3, 4, 5], Init::He, &device, &mut rng);
+        let map = net.mark();
+        net = net.input([3, 1, 1]);
+        let style = net.mark();
+        let net = net.at(map).modulated_conv(2, 3, style, demodulated, doubled).build();
+        let Layer::Modulated(layer) = &net.layers[0] else { panic!("built above") };
+        let (x, styles) = (image([2, 3, 4, 5], &mut rng), image([2, 3, 1, 1], &mut rng));
+        let found = values(net.forward_all(vec![x.clone(), styles.clone()], &mut Mode::Eval));
+        let mut expected = Vec::new();
+        for index in 0..2 {
+            let style = styles.clone().narrow(0, index, 1);
+            let mut weight = layer.weight.val() * style;
+            if demodulated {
+                let norms = weight.clone().square().reshape([2, 27]).sum_dim(1).add_scalar(1e-8).sqrt();
+                weight = weight / norms.reshape([2, 1, 1, 1]);
+            }
+            let weight = Param::from_tensor(weight);
+            let bias = Param::from_tensor(Tensor::zeros([2], &device));
+            let conv = Layer::Conv(Conv { weight, bias, spectral: None, gain: 1.0, window: layer.window });
+            let mut map = x.clone().narrow(0, index, 1);
+            if doubled {
+                map = Layer::UpsampleNearest(UpsampleNearest { factor: [2; 2] }).forward(vec![map], &mut Mode::Eval);
+            }
+            expected.extend(values(conv.forward(vec![map], &mut Mode::Eval)));
+        }
+        assert_eq!(found.len(), expected.len());
+        let most = found.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(most < 1e-5, "{doubled} {demodulated}: {most}");
+        assert!(expected.iter().any(|value| value.abs() > 0.1), "blank maps prove nothing");
+    }
+}
+
+#[test]
+fn a_style_goes_towards_its_mean_and_a_chain_runs_again() {
+    let device = Device::flex();
+    let mut rng = Rng::new(7, 0);
+    let mut net = NetBuilder::new([3, 1, 1], Init::He, &device, &mut rng);
+    let first = net.mark();
+    net = net.input([3, 1, 1]);
+    let second = net.mark();
+    net = net.at(first).linear([2, 1, 1]).leaky_relu(0.2).truncation();
+    let w = net.mark();
+    let mut net = net.at(second).again(0..3, [2, 1, 1]).concat(w).build();
+    let inputs = [0, 1].map(|_| image([50, 3, 1, 1], &mut rng));
+    let ahead = values(net.forward_all(vec![inputs[0].clone(), inputs[1].clone()], &mut Mode::Eval));
+    let turned = values(net.forward_all(vec![inputs[1].clone(), inputs[0].clone()], &mut Mode::Eval));
+    for (ahead, turned) in ahead.chunks(4).zip(turned.chunks(4)) {
+        assert_eq!((&ahead[..2], &ahead[2..]), (&turned[2..], &turned[..2]), "both ways have the same weights");
+    }
+    assert!(net.has_statistics());
+    net.estimate_statistics(inputs.to_vec());
+    let mean = [2, 3].map(|channel| ahead.chunks(4).map(|w| w[channel]).sum::<f32>() / 50.0);
+    let Layer::Truncation(truncation) = &mut net.layers[2] else { panic!("built above") };
+    truncation.psi = 0.25;
+    let truncated = values(net.forward_all(inputs.to_vec(), &mut Mode::Eval));
+    for (w, truncated) in ahead.chunks(4).zip(truncated.chunks(4)) {
+        for channel in 0..2 {
+            let expected = mean[channel] + 0.25 * (w[2 + channel] - mean[channel]);
+            assert!((truncated[2 + channel] - expected).abs() < 1e-5);
+        }
+    }
 }

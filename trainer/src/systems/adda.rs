@@ -230,7 +230,7 @@ mod tests {
             (Tensor::from_data(TensorData::new(noisy, [BATCH, 1, 8, 8]), &Device::flex()), labels)
         };
         let ((inputs, input_labels), (images, labels)) = (set(0.8, 0.0), set(0.3, 0.4));
-        Batch { inputs: Some(inputs), input_labels, images, labels }
+        Batch { inputs: Some(inputs), input_labels, ..Batch::alone(images, labels) }
     }
 
     /// Steps with the rates of T and D.

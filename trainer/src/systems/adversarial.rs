@@ -21,8 +21,8 @@ use std::path::Path;
 
 use anyhow::Result;
 use burn::module::Module;
-use burn::tensor::{Device, Tensor, activation};
-use edgegen_export::layers::PixelRange;
+use burn::tensor::{Device, Tensor, TensorData, activation};
+use edgegen_export::layers::{Input, PixelRange};
 use serde::{Deserialize, Serialize};
 
 use super::learner::{Average, Learner};
@@ -108,6 +108,10 @@ pub struct Players {
     pub prior: Prior,
     /// Range of G's output; the critic sees real images in the same range.
     pub pixels: PixelRange,
+    /// What G reads behind the latent vector: noise, or a style and its mixing.
+    pub more: Vec<Input>,
+    /// How likely an image takes the styles of two latent vectors, if it reads their mixing.
+    pub mixing: f32,
 }
 
 /// Two players and the average of the generator.
@@ -129,6 +133,8 @@ struct Game {
     latent: usize,
     classes: usize,
     pixels: PixelRange,
+    more: Vec<Input>,
+    mixing: f32,
     critic_steps: usize,
     batch: usize,
     /// Whether real and generated images go through the critic one after the other.
@@ -145,7 +151,7 @@ impl Adversarial {
     ///
     /// If the critic has not one score, and one for each class.
     pub fn new(players: Players, train: &TrainConfig, device: &Device) -> Self {
-        let Players { generator, critic, loss, penalty, tricks, classes, prior, pixels } = players;
+        let Players { generator, critic, loss, penalty, tricks, classes, prior, pixels, more, mixing } = players;
         assert_eq!(critic.output, [1 + classes, 1, 1], "a critic has one score, and one for each class");
         let game = Game {
             loss,
@@ -154,6 +160,8 @@ impl Adversarial {
             latent: generator.inputs[0][0] - classes,
             classes,
             pixels,
+            more,
+            mixing,
             critic_steps: train.critic_steps,
             batch: train.batch,
             apart: tricks.separate_batches || critic.looks_at_batch(),
@@ -171,13 +179,18 @@ impl Adversarial {
         }
     }
 
+    /// The nets with the layers of the generator, itself and its average, and the critic.
+    pub(super) fn nets(&mut self) -> [&mut Net; 3] {
+        [&mut self.generator.net, &mut self.average.0, &mut self.critic.net]
+    }
+
     /// One update of the critic; returns its loss, the mean scores of real and generated images, the penalty, and the gradient's norm.
     fn step_critic(&mut self, step: &mut Step<'_>) -> [f32; 5] {
         self.critic.net.power_iteration();
         let Batch { images, labels, .. } = (step.next_batch)();
         let real = self.bag.seen(self.game.pixels(images), step.rng);
         let inputs = self.game.inputs(&labels, step.rng);
-        let fake = self.generator.net.valid().forward(inputs, &mut Mode::Train(step.rng));
+        let fake = self.generator.net.valid().forward_all(inputs, &mut Mode::Train(step.rng));
         let fake = self.bag.replayed(fake, step.rng);
         let fake = self.bag.seen(fake, step.rng);
         let head = self.game.head(&labels);
@@ -207,13 +220,14 @@ impl Adversarial {
 
     /// One update of the generator and of its average; returns its loss and the gradient's norm.
     fn step_generator(&mut self, step: &mut Step<'_>) -> [f32; 2] {
+        self.generator.net.power_iteration();
         // Labels and opponents come with real images; else none are fetched.
         let needs_real = self.game.classes > 0 || self.game.loss == Loss::Relativistic;
         let batch = needs_real.then(|| (step.next_batch)());
         let labels = batch.as_ref().map_or(&[][..], |batch| &batch.labels);
         let inputs = self.game.inputs(labels, step.rng);
         let head = self.game.head(labels);
-        let fake = self.generator.net.forward(inputs, &mut Mode::Train(step.rng));
+        let fake = self.generator.net.forward_all(inputs, &mut Mode::Train(step.rng));
         let fixed = self.critic.net.clone().no_grad();
         let mut scores = |images: Tensor<4>| fixed.forward(self.bag.seen(images, step.rng), &mut Mode::Train(step.rng));
         let fake = scores(fake);
@@ -224,7 +238,8 @@ impl Adversarial {
         };
         let loss = self.game.loss.generator(select(fake, &head), real.map(|real| select(real, &head)));
         let value = scalar(loss.clone());
-        let mut gradients = told.into_iter().fold(loss, |whole, part| whole + part).backward();
+        let alike = self.bag.orthogonal(&self.generator.net);
+        let mut gradients = told.into_iter().chain(alike).fold(loss, |whole, part| whole + part).backward();
         let norm = if self.bag.tricks.watch { self.generator.gradient_norm(&gradients) } else { 0.0 };
         self.generator.update(&mut gradients, step.lr_generator);
         self.average.0.average(&self.generator.net, step.ema);
@@ -233,13 +248,39 @@ impl Adversarial {
 }
 
 impl Game {
-    /// What the generator reads for one batch: latent vectors and, where there are classes, those of `labels`.
-    fn inputs(&self, labels: &[u8], rng: &mut Rng) -> Tensor<4> {
-        let latents = latents(self.prior, self.batch, self.latent, rng, &self.device);
-        if self.classes == 0 {
-            return latents;
+    /// What the generator reads for one batch: latent vectors and, where there are classes, those of `labels`, then
+    /// what else it reads.
+    fn inputs(&self, labels: &[u8], rng: &mut Rng) -> Vec<Tensor<4>> {
+        let first = latents(self.prior, self.batch, self.latent, rng, &self.device);
+        let first = match self.classes {
+            0 => first,
+            classes => Tensor::cat(vec![first, one_hot(labels, classes, &self.device)], 1),
+        };
+        let mut inputs = vec![first];
+        inputs.extend(self.more.iter().map(|input| self.other(input, rng)));
+        inputs
+    }
+
+    /// What an input behind the first reads for one batch.
+    fn other(&self, input: &Input, rng: &mut Rng) -> Tensor<4> {
+        match input {
+            Input::Style { dims, .. } => latents(self.prior, self.batch, *dims, rng, &self.device),
+            Input::Mix { layers } => {
+                // Behind a layer that is drawn for each image, all follow the second vector (StyleGAN, 2019, §3.1).
+                let mut values = vec![0.0; self.batch * layers];
+                for image in values.chunks_mut(*layers) {
+                    if rng.unit() < self.mixing && *layers > 1 {
+                        image[1 + rng.below(layers - 1)..].fill(1.0);
+                    }
+                }
+                Tensor::from_data(TensorData::new(values, [self.batch, *layers, 1, 1]), &self.device)
+            }
+            Input::Noise { shape, .. } => {
+                let [c, h, w] = [shape.c, shape.h, shape.w].map(usize::from);
+                latents(self.prior, self.batch, c * h * w, rng, &self.device).reshape([self.batch, c, h, w])
+            }
+            other => unreachable!("the game has nothing for {other:?}"),
         }
-        Tensor::cat(vec![latents, one_hot(labels, self.classes, &self.device)], 1)
     }
 
     /// Which of the critic's scores count for each image, `[batch, 1 + classes, 1, 1]`: the first, and that of its class.
@@ -267,7 +308,7 @@ impl Game {
 }
 
 /// The sum of the scores that count, `[batch, 1, 1, 1]`.
-fn select(scores: Tensor<4>, head: &Tensor<4>) -> Tensor<4> {
+pub(super) fn select(scores: Tensor<4>, head: &Tensor<4>) -> Tensor<4> {
     if scores.dims()[1] == 1 { scores } else { (scores * head.clone()).sum_dim(1) }
 }
 
@@ -290,15 +331,17 @@ impl System for Adversarial {
 
     fn trained(&self) -> Trained {
         let mut net = self.average.0.clone();
-        if net.has_batch_norm() {
+        // The mean of singular vectors is none of the mean of weights, but near it.
+        (0..SINGULAR_STEPS).for_each(|_| net.power_iteration());
+        if net.has_statistics() {
             // Always the same latents, so that the same weights ship with the same statistics.
             let mut rng = Rng::new(0, u64::MAX);
             let labels: Vec<u8> = (0..STATISTICS_BATCH).map(|index| (index % self.game.classes.max(1)) as u8).collect();
-            let game = Game { batch: STATISTICS_BATCH, ..self.game.clone() };
+            let game = Game { batch: STATISTICS_BATCH, mixing: 0.0, ..self.game.clone() };
             net.estimate_statistics(game.inputs(&labels, &mut rng));
         }
-        let Game { prior, classes, pixels, .. } = self.game;
-        Trained::Generator(Generator { net, prior, classes, pixels })
+        let Game { prior, classes, pixels, ref more, .. } = self.game;
+        Trained::Generator(Generator { net, prior, classes, pixels, more: more.clone() })
     }
 
     fn save(&self, folder: &Path) -> Result<()> {
@@ -316,10 +359,12 @@ impl System for Adversarial {
     }
 }
 
+/// Power iterations of weights that ship.
+const SINGULAR_STEPS: usize = 20;
 /// Latents from which the shipped statistics are estimated.
-const STATISTICS_BATCH: usize = 512;
+pub(super) const STATISTICS_BATCH: usize = 512;
 
-fn scalar(value: Tensor<1>) -> f32 {
+pub(super) fn scalar(value: Tensor<1>) -> f32 {
     value.into_scalar::<f32>()
 }
 

@@ -94,7 +94,7 @@ fn normalize(recipe: &Recipe) -> Result<Table> {
 }
 
 fn generator(net: Net) -> Generator {
-    Generator { net, prior: Prior::Uniform, classes: 0, pixels: PixelRange::Symmetric }
+    Generator { net, prior: Prior::Uniform, classes: 0, pixels: PixelRange::Symmetric, more: vec![] }
 }
 
 const SLOPE: f32 = 0.2;
@@ -244,12 +244,7 @@ mod tests {
         let device = Device::flex().autodiff();
         let mut rng = Rng::new(1, 0);
         let mut began = Began::new(&recipe, &device, &mut rng).unwrap();
-        let images = super::super::Batch {
-            inputs: None,
-            input_labels: Vec::new(),
-            images: Tensor::<4>::zeros([4, 1, 8, 8], &Device::flex()),
-            labels: Vec::new(),
-        };
+        let images = super::super::Batch::alone(Tensor::<4>::zeros([4, 1, 8, 8], &Device::flex()), Vec::new());
         for _ in 0..3 {
             let losses = began.step(&mut Step {
                 lr_generator: 1e-3,

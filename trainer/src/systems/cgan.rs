@@ -53,12 +53,7 @@ mod tests {
         .unwrap();
         let (device, mut rng) = (Device::flex().autodiff(), Rng::new(1, 0));
         let mut system = (KIND.build)(&recipe, &device, &mut rng).unwrap();
-        let mut next_batch = || Batch {
-            inputs: None,
-            input_labels: Vec::new(),
-            images: Tensor::zeros([4, 1, 16, 16], &Device::flex()),
-            labels: vec![0, 1, 2, 1],
-        };
+        let mut next_batch = || Batch::alone(Tensor::zeros([4, 1, 16, 16], &Device::flex()), vec![0, 1, 2, 1]);
         let mut step =
             Step { lr_generator: 1e-3, lr_critic: 1e-3, ema: 0.5, rng: &mut rng, next_batch: &mut next_batch };
         let losses = system.step(&mut step);

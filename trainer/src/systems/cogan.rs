@@ -132,7 +132,7 @@ fn normalize(recipe: &Recipe) -> Result<Table> {
 }
 
 fn shipped(net: Net) -> Generator {
-    Generator { net, prior: Prior::Gaussian, classes: 0, pixels: PixelRange::Symmetric }
+    Generator { net, prior: Prior::Gaussian, classes: 0, pixels: PixelRange::Symmetric, more: vec![] }
 }
 
 /// Both generators in one net: `[latent, 1, 1]` to `[C, H, 2 W]`.
@@ -263,7 +263,8 @@ impl System for CoGan {
         let mut net = self.average.0.clone();
         // Always the same latents, so that the same weights ship with the same statistics.
         let mut rng = Rng::new(0, u64::MAX);
-        net.estimate_statistics(latents(Prior::Gaussian, STATISTICS_BATCH, self.latent, &mut rng, &self.device));
+        let z = latents(Prior::Gaussian, STATISTICS_BATCH, self.latent, &mut rng, &self.device);
+        net.estimate_statistics(vec![z]);
         Trained::Generator(shipped(net))
     }
 
@@ -350,7 +351,7 @@ mod tests {
                 Tensor::from_data(TensorData::new(values, [16, 1, SIDE, SIDE]), &Device::flex())
             };
             let (inputs, images) = (Some(side(-0.8)), side(0.8));
-            Batch { inputs, input_labels: Vec::new(), images, labels: Vec::new() }
+            Batch { inputs, ..Batch::alone(images, Vec::new()) }
         };
         for _ in 0..200 {
             let step =

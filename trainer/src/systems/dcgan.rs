@@ -156,6 +156,7 @@ pub const KIND: Kind = Kind {
             prior: config.prior,
             classes: config.classes,
             pixels: PixelRange::Symmetric,
+            more: vec![],
         })
     },
     build,
@@ -243,6 +244,8 @@ pub(super) fn build(recipe: &Recipe, device: &Device, rng: &mut Rng) -> Result<B
         classes: config.classes,
         prior: config.prior,
         pixels: PixelRange::Symmetric,
+        more: vec![],
+        mixing: 0.0,
     };
     Ok(Box::new(Adversarial::new(players, &recipe.train, device)))
 }
@@ -307,9 +310,14 @@ pub(super) fn untrained_critic(recipe: &Recipe, device: &Device, rng: &mut Rng) 
     Ok(critic(&recipe.settings()?, recipe, device, rng))
 }
 
-fn critic(config: &Config, recipe: &Recipe, device: &Device, rng: &mut Rng) -> Net {
+/// The critic; of the configuration only what is said of critics counts.
+pub(super) fn critic(config: &Config, recipe: &Recipe, device: &Device, rng: &mut Rng) -> Net {
     let init = if config.spectral_norm { Init::He } else { Init::Normal(0.02) };
-    let mut net = NetBuilder::new(recipe.image(), init, device, rng).spectral_norm(config.spectral_norm);
+    scores(config, NetBuilder::new(recipe.image(), init, device, rng).spectral_norm(config.spectral_norm))
+}
+
+/// The layers of the critic on what `net` is so far.
+pub(super) fn scores(config: &Config, mut net: NetBuilder<'_>) -> Net {
     for &channels in &config.critic_channels {
         let [_, h, w] = net.shape();
         net = if h.is_multiple_of(2) && w.is_multiple_of(2) && h.min(w) > 4 {

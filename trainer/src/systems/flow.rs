@@ -231,7 +231,7 @@ pub fn finished(mut layers: Vec<Layer>, input: [usize; 3], space: Space, image: 
     let reads = (0..layers.len()).map(|at| vec![at.checked_sub(1).map_or(Source::Input(0), Source::Layer)]);
     let net = Net { reads: reads.collect(), layers, inputs: vec![input], output: image };
     let prior = if space == Space::Bits { Prior::Uniform } else { Prior::Gaussian };
-    Generator { net, prior, classes: 0, pixels: space.pixels() }
+    Generator { net, prior, classes: 0, pixels: space.pixels(), more: vec![] }
 }
 
 /// What undoes a layer of a stack: x = (u − β)·√(v + ε)/γ + m is a normalization, too.

@@ -112,6 +112,7 @@ pub const KIND: Kind = Kind {
             prior: config.prior,
             classes: config.classes,
             pixels: config.output.pixels(),
+            more: vec![],
         })
     },
     build,
@@ -149,6 +150,8 @@ fn build(recipe: &Recipe, device: &Device, rng: &mut Rng) -> Result<Box<dyn Syst
         classes: config.classes,
         prior: config.prior,
         pixels: config.output.pixels(),
+        more: vec![],
+        mixing: 0.0,
     };
     Ok(Box::new(Adversarial::new(players, &recipe.train, device)))
 }

@@ -147,12 +147,7 @@ mod tests {
                     (0..16).map(move |at| if at % 4 < 2 { 0.5 + 0.1 * u } else { 0.25 + 0.2 * v })
                 };
                 let values: Vec<f32> = (0..500).flat_map(image).map(|x| 2.0 * x - 1.0).collect();
-                Batch {
-                    inputs: None,
-                    input_labels: Vec::new(),
-                    images: Tensor::from_data(TensorData::new(values, [500, 1, 4, 4]), &device),
-                    labels: Vec::new(),
-                }
+                Batch::alone(Tensor::from_data(TensorData::new(values, [500, 1, 4, 4]), &device), Vec::new())
             };
             system.step(&mut Step {
                 lr_generator: 0.0,

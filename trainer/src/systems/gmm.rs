@@ -185,12 +185,7 @@ mod tests {
         let mut next_batch = || {
             let image = |at: usize| vec![[0.2, 0.7][at % 2] + 0.05 * draw.normal(); 16];
             let values: Vec<f32> = (0..400).flat_map(image).map(|x| 2.0 * x - 1.0).collect();
-            Batch {
-                inputs: None,
-                input_labels: Vec::new(),
-                images: Tensor::from_data(TensorData::new(values, [400, 1, 4, 4]), &device),
-                labels: Vec::new(),
-            }
+            Batch::alone(Tensor::from_data(TensorData::new(values, [400, 1, 4, 4]), &device), Vec::new())
         };
         for _ in 0..5 {
             let mut step =

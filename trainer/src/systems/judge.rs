@@ -8,6 +8,10 @@
 //! L = −E log softmax(judge(x))[label of x]
 //! ```
 //!
+//! Where [data] attributes names what else is known of the images, it has a head for each attribute, a softmax over its
+//! words, instead of the scores of classes, all on the same features; L is their mean. What an image does not show, such
+//! as the colour of hair that is not there, counts nowhere.
+//!
 //! Its weights ship in `trainer/judges/` and are frozen: a figure can be compared with another only if both were taken through
 //! the same judge, which is why every figure is printed with the hash of its weights.
 //!
@@ -23,6 +27,7 @@ use toml::Table;
 use super::learner::{Average, Learner};
 use super::sizes::{advice, written};
 use super::{Batch, Kind, Losses, Step, System, Trained};
+use crate::data::UNSEEN;
 use crate::nets::{Init, Mode, Net, NetBuilder};
 use crate::recipe::{Recipe, Size};
 use crate::rng::Rng;
@@ -35,7 +40,7 @@ pub struct Config {
     pub channels: Vec<usize>,
     /// Units of the hidden layer.
     pub features: usize,
-    /// Classes of the data.
+    /// Classes of the data; with attributes it is not looked at.
     pub classes: usize,
 }
 
@@ -52,9 +57,10 @@ pub const KIND: Kind = Kind {
     normalize,
     generator: |_, _, _| bail!("a judge draws nothing: give a run of a generator"),
     build: |recipe, device, rng| {
+        let words = words(recipe)?;
         let net = recipe.settings::<Config>()?.net(recipe, device, rng);
         let average = Average::of(&net);
-        Ok(Box::new(Training { judge: Learner::new("judge", net, &recipe.train), average }))
+        Ok(Box::new(Training { judge: Learner::new("judge", net, &recipe.train), average, words }))
     },
 };
 
@@ -62,6 +68,22 @@ fn normalize(recipe: &Recipe) -> Result<Table> {
     let config: Config = recipe.settings()?;
     config.check(recipe)?;
     Ok(Table::try_from(config)?)
+}
+
+/// How many words each of the recipe's attributes has; nothing where it has none.
+///
+/// # Errors
+///
+/// If the words are not known yet.
+pub fn words(recipe: &Recipe) -> Result<Vec<usize>> {
+    let attributes = &recipe.data.attributes;
+    if let Some(nameless) = attributes.iter().find(|attribute| attribute.words.is_empty()) {
+        bail!(
+            "expected the words of [data] attributes, as a run notes them, found none of \"{}\": train it on its data",
+            nameless.name
+        );
+    }
+    Ok(attributes.iter().map(|attribute| attribute.words.len()).collect())
 }
 
 impl Config {
@@ -95,13 +117,16 @@ impl Config {
         Ok(())
     }
 
-    /// The untrained judge: convolutions, the hidden layer with its ReLU, and the scores.
+    /// The untrained judge: convolutions, the hidden layer with its ReLU, and the scores, of all words where `recipe` has
+    /// attributes.
     pub fn net(&self, recipe: &Recipe, device: &Device, rng: &mut Rng) -> Net {
         let mut net = NetBuilder::new(recipe.image(), Init::He, device, rng);
         for &channels in &self.channels {
             net = net.conv(channels, 3, 2, 1).relu();
         }
-        net.linear([self.features, 1, 1]).relu().linear([self.classes, 1, 1]).build()
+        let words: usize = recipe.data.attributes.iter().map(|attribute| attribute.words.len()).sum();
+        let outputs = if words > 0 { words } else { self.classes };
+        net.linear([self.features, 1, 1]).relu().linear([outputs, 1, 1]).build()
     }
 }
 
@@ -121,19 +146,66 @@ pub fn cross_entropy(net: &Net, images: Tensor<4>, labels: &[u8], rng: &mut Rng)
     (activation::log_softmax(scores, 1).gather(1, labels).mean().neg(), right as f32 / count as f32)
 }
 
+/// The mean over attributes of `words` words each of the cross-entropy of their heads, `[1]`, and the shares that each
+/// puts into the right place; those that nothing shows count as right.
+///
+/// # Panics
+///
+/// If `values` has not one for each image and attribute.
+pub fn cross_entropies(
+    net: &Net,
+    images: Tensor<4>,
+    values: &[u8],
+    words: &[usize],
+    rng: &mut Rng,
+) -> (Tensor<1>, Vec<f32>) {
+    let (batch, device) = (images.dims()[0], images.device());
+    assert_eq!(values.len(), batch * words.len(), "a judge of attributes learns from images that have them");
+    let scores = net.forward(images, &mut Mode::Train(rng)).reshape([batch, net.output[0]]);
+    let (mut loss, mut right, mut first) = (Tensor::zeros([1], &device), Vec::new(), 0);
+    for (attribute, &count) in words.iter().enumerate() {
+        let own: Vec<u8> = values.iter().skip(attribute).step_by(words.len()).copied().collect();
+        let seen: Vec<f32> = own.iter().map(|&value| f32::from(u8::from(value != UNSEEN))).collect();
+        let numbers: Vec<i64> = own.iter().map(|&value| if value == UNSEEN { 0 } else { value.into() }).collect();
+        let shown = seen.iter().sum::<f32>();
+        let numbers = Tensor::<2, Int>::from_data(TensorData::new(numbers, [batch, 1]), &device);
+        let seen = Tensor::<2>::from_data(TensorData::new(seen, [batch, 1]), &device.clone().inner());
+        let head = scores.clone().narrow(1, first, count);
+        first += count;
+        let found = head.clone().inner().argmax(1).equal(numbers.clone().inner()).int().float() * seen.clone();
+        right.push(if shown > 0.0 { found.sum().into_scalar::<f32>() / shown } else { 1.0 });
+        let seen = Tensor::from_inner(seen);
+        loss = loss - (activation::log_softmax(head, 1).gather(1, numbers) * seen).sum().div_scalar(shown.max(1.0));
+    }
+    (loss.div_scalar(words.len() as f32), right)
+}
+
 /// A judge that learns.
 struct Training {
     judge: Learner,
     average: Average,
+    /// Words of each attribute; without attributes it learns classes.
+    words: Vec<usize>,
 }
 
 impl System for Training {
     fn step(&mut self, step: &mut Step<'_>) -> Losses {
-        let Batch { images, labels, .. } = (step.next_batch)();
-        let (loss, right) = cross_entropy(&self.judge.net, images, &labels, step.rng);
+        let Batch { images, labels, attributes, .. } = (step.next_batch)();
+        let net = &self.judge.net;
+        let (loss, right) = if self.words.is_empty() {
+            let (loss, right) = cross_entropy(net, images, &labels, step.rng);
+            (loss, vec![right])
+        } else {
+            cross_entropies(net, images, &attributes, &self.words, step.rng)
+        };
         self.judge.update(&mut loss.backward(), step.lr_critic);
         self.average.0.average(&self.judge.net, step.ema);
-        vec![("loss", loss.into_scalar::<f32>()), ("accuracy", right)]
+        let mut losses =
+            vec![("loss", loss.into_scalar::<f32>()), ("accuracy", right.iter().sum::<f32>() / right.len() as f32)];
+        if !self.words.is_empty() {
+            losses.push(("accuracy_worst", right.iter().copied().fold(1.0, f32::min)));
+        }
+        losses
     }
 
     fn trained(&self) -> Trained {
@@ -186,17 +258,49 @@ mod tests {
                     let image =
                         |label: u8| (0..64).map(move |at| if (at % 8 < 4) == (label == 0) { 1.0 } else { -1.0 });
                     let values: Vec<f32> = labels.iter().flat_map(|&label| image(label)).collect();
-                    Batch {
-                        inputs: None,
-                        input_labels: Vec::new(),
-                        images: Tensor::from_data(TensorData::new(values, [16, 1, 8, 8]), &Device::flex()),
-                        labels,
-                    }
+                    Batch::alone(Tensor::from_data(TensorData::new(values, [16, 1, 8, 8]), &Device::flex()), labels)
                 },
             });
         }
         assert!(last[0].1 < 0.05 && last[1].1 == 1.0, "{last:?}");
         assert!(matches!(system.trained(), Trained::Judge(net) if net.output == [2, 1, 1]));
+    }
+
+    #[test]
+    fn tells_several_attributes_and_leaves_out_what_nothing_shows() {
+        let device = Device::flex().autodiff();
+        let mut recipe = recipe(8).unwrap();
+        let attribute = |name: &str, words: &[&str]| {
+            let words = words.iter().map(|&word| word.to_owned()).collect();
+            edgegen_data::Attribute { name: name.into(), words }
+        };
+        recipe.data.attributes = vec![attribute("side", &["left", "right"]), attribute("level", &["a", "b", "c"])];
+        let mut rng = Rng::new(1, 0);
+        let mut system = (KIND.build)(&recipe, &device, &mut rng).unwrap();
+        // The level is one of three, and not to be seen where the bright half is the right one.
+        let batch = || {
+            let values: Vec<[u8; 2]> =
+                (0..18).map(|at| if at % 2 == 0 { [0, at / 2 % 3] } else { [1, UNSEEN] }).collect();
+            let image = |&[side, level]: &[u8; 2]| {
+                let bright = if level == UNSEEN { 1.0 } else { [0.2, 0.6, 1.0][usize::from(level)] };
+                (0..64).map(move |at| if (at % 8 < 4) == (side == 0) { bright } else { -1.0 })
+            };
+            let images: Vec<f32> = values.iter().flat_map(image).collect();
+            let images = Tensor::from_data(TensorData::new(images, [18, 1, 8, 8]), &Device::flex());
+            Batch { attributes: values.concat(), ..Batch::alone(images, Vec::new()) }
+        };
+        let mut last = Losses::new();
+        for _ in 0..150 {
+            let (lr_generator, lr_critic, ema) = (0.0, 3e-3, 0.5);
+            last = system.step(&mut Step { lr_generator, lr_critic, ema, rng: &mut rng, next_batch: &mut || batch() });
+        }
+        assert!(last[0].1 < 0.1 && last[2] == ("accuracy_worst", 1.0), "{last:?}");
+        let Trained::Judge(net) = system.trained() else { panic!("a judge ships") };
+        assert_eq!(net.output, [5, 1, 1]);
+
+        recipe.data.attributes[1].words.clear();
+        let error = (KIND.build)(&recipe, &device, &mut rng).map(drop).unwrap_err().to_string();
+        assert!(error.contains("the words of [data] attributes") && error.contains("level"), "{error}");
     }
 
     #[test]

@@ -132,12 +132,7 @@ mod tests {
         let mut system = (KIND.build)(&recipe, &device.clone().autodiff(), &mut rng).unwrap();
         let mut next_batch = || {
             let values: Vec<f32> = (0..30).flat_map(|image| vec![[-1.0, 0.0, 1.0][image % 3]; 16]).collect();
-            Batch {
-                inputs: None,
-                input_labels: Vec::new(),
-                images: Tensor::from_data(TensorData::new(values, [30, 1, 4, 4]), &device),
-                labels: Vec::new(),
-            }
+            Batch::alone(Tensor::from_data(TensorData::new(values, [30, 1, 4, 4]), &device), Vec::new())
         };
         let mut step = Step { lr_generator: 0.0, lr_critic: 0.0, ema: 0.0, rng: &mut rng, next_batch: &mut next_batch };
         assert_eq!(system.step(&mut step), [("inertia", 0.0), ("empty", 0.0)]);

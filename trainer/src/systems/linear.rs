@@ -46,7 +46,7 @@ pub fn all_samples(test: &mut dyn FnMut() -> Option<Tensor<4>>) -> impl Iterator
 /// A generator of one linear layer, from `latent` Gaussian values and `classes`, before its weights are known.
 pub fn generator(latent: usize, classes: usize, recipe: &Recipe, device: &Device, rng: &mut Rng) -> Generator {
     let net = NetBuilder::new([latent + classes, 1, 1], Init::Normal(0.0), device, rng).linear(recipe.image()).build();
-    Generator { net, prior: Prior::Gaussian, classes, pixels: PixelRange::Unit }
+    Generator { net, prior: Prior::Gaussian, classes, pixels: PixelRange::Unit, more: vec![] }
 }
 
 /// `generator` with the weights `[pixels, latent + classes]` and biases `[pixels]`.

@@ -8,7 +8,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use burn::tensor::{Device, Tensor, TensorData};
-use edgegen_export::layers::{LatentInput, PixelRange};
+use edgegen_export::layers::{Input, LatentInput, PixelRange};
+use edgegen_runtime::Point;
 use toml::Table;
 
 use crate::nets::{Mode, Net};
@@ -19,6 +20,7 @@ pub mod adda;
 pub mod adversarial;
 pub mod augment;
 pub mod began;
+pub mod biggan;
 pub mod cgan;
 pub mod cogan;
 pub mod cyclegan;
@@ -29,6 +31,7 @@ pub mod flow;
 pub mod gan;
 pub mod gaussian;
 pub mod gmm;
+pub mod growing;
 pub mod judge;
 pub mod kmeans;
 pub mod learner;
@@ -40,17 +43,23 @@ pub mod penalty;
 pub mod pix2pix;
 pub mod pool;
 mod sizes;
+pub mod style;
 pub mod translation;
 pub mod tricks;
 pub mod unpaired;
 pub mod unrolled;
 pub mod vae;
+pub mod words;
 
 /// All systems.
 pub const SYSTEMS: &[&Kind] = &[
     &gan::KIND,
     &dcgan::KIND,
     &cgan::KIND,
+    &style::KIND,
+    &biggan::KIND,
+    &growing::KIND,
+    &words::KIND,
     &began::KIND,
     &unrolled::KIND,
     &vae::KIND,
@@ -80,6 +89,15 @@ pub const UNPAIRED: &[&str] =
 
 /// Systems that draw an image of each of two sets from one latent vector, side by side.
 pub const COUPLED: &[&str] = &[cogan::KIND.name];
+
+/// Systems that learn what is known of images beside their class, where [data] attributes names some.
+pub const DESCRIBED: &[&str] = &[judge::KIND.name, words::KIND.name];
+
+/// Whether the system of `recipe` learns what is known of images beside their class; a judge does where it is asked to.
+pub fn learns_attributes(recipe: &Recipe) -> bool {
+    let name = &*recipe.system;
+    DESCRIBED.contains(&name) && (name != judge::KIND.name || !recipe.data.attributes.is_empty())
+}
 
 /// Systems that tell classes and draw nothing.
 pub const JUDGES: &[&str] = &[judge::KIND.name, adda::KIND.name];
@@ -194,12 +212,15 @@ pub struct Batch {
     pub images: Tensor<4>,
     /// One class an image, from 0; empty if the data has no labels.
     pub labels: Vec<u8>,
+    /// For [`DESCRIBED`] systems the value of each attribute, image after image: a number in its words, or
+    /// [`UNSEEN`](crate::data::UNSEEN); else empty.
+    pub attributes: Vec<u8>,
 }
 
 impl Batch {
     /// Images of one set alone.
     pub fn alone(images: Tensor<4>, labels: Vec<u8>) -> Self {
-        Self { inputs: None, input_labels: Vec::new(), images, labels }
+        Self { inputs: None, input_labels: Vec::new(), images, labels, attributes: Vec::new() }
     }
 }
 
@@ -247,6 +268,8 @@ pub struct Generator {
     pub classes: usize,
     /// What the output means as pixels.
     pub pixels: PixelRange,
+    /// What the net's inputs behind the first are.
+    pub more: Vec<Input>,
 }
 
 impl Generator {
@@ -277,24 +300,46 @@ impl Generator {
         (0..count).map(one).collect()
     }
 
+    /// What a generator without a picture reads at a point: the values of all its inputs, one behind the other.
+    pub fn values_at(&self, point: Point) -> Vec<f32> {
+        let mut values = self.input().vector_at(point);
+        values.extend(self.more.iter().flat_map(|input| input.values_at(point)));
+        values
+    }
+
     /// Images of latent vectors, or of images C × H × W in [−1, 1], in batches, without autodiff: C × H × W values
-    /// each, in the range of
-    /// [`Generator::pixels`].
+    /// each, in the range of [`Generator::pixels`]. Behind a vector the values of the other inputs may stand
+    /// ([`Generator::values_at`]); without them image n has those of seed n.
     ///
     /// # Panics
     ///
-    /// If an input has another length than the net's.
+    /// If an input has another length than that of the net's first, or of all together.
     pub fn generate(&self, inputs: &[Vec<f32>], device: &Device) -> Vec<Vec<f32>> {
         const BATCH: usize = 64;
-        let [c, h, w] = self.net.inputs[0];
-        let length = c * h * w;
+        let lengths: Vec<usize> = self.net.inputs.iter().map(|shape| shape.iter().product()).collect();
+        let (first, all) = (lengths[0], lengths.iter().sum::<usize>());
         let image_len: usize = self.net.output.iter().product();
         let device = device.clone().inner();
         let mut images = Vec::with_capacity(inputs.len());
-        for batch in inputs.chunks(BATCH) {
-            assert!(batch.iter().all(|input| input.len() == length), "inputs must have {length} values");
-            let data = TensorData::new(batch.concat(), [batch.len(), c, h, w]);
-            let output = self.net.forward(Tensor::from_data(data, &device), &mut Mode::Eval).into_data();
+        for (start, batch) in inputs.chunks(BATCH).enumerate() {
+            let whole = |(index, input): (usize, &Vec<f32>)| {
+                let given = input.len();
+                assert!(given == first || given == all, "inputs must have {first} or {all} values, found {given}");
+                let rest = if given == all { &[][..] } else { &self.more };
+                let point = Point::seed((start * BATCH + index) as u64);
+                let mut values = input.clone();
+                values.extend(rest.iter().flat_map(|input| input.values_at(point)));
+                values
+            };
+            let batch: Vec<Vec<f32>> = batch.iter().enumerate().map(whole).collect();
+            let mut from = 0;
+            let mut tensors = Vec::with_capacity(lengths.len());
+            for (&[c, h, w], length) in self.net.inputs.iter().zip(&lengths) {
+                let values: Vec<f32> = batch.iter().flat_map(|input| &input[from..from + length]).copied().collect();
+                tensors.push(Tensor::from_data(TensorData::new(values, [batch.len(), c, h, w]), &device));
+                from += length;
+            }
+            let output = self.net.forward_all(tensors, &mut Mode::Eval).into_data();
             let values = output.try_to_vec::<f32>().expect("networks compute in 32-bit floats");
             images.extend(values.chunks(image_len).map(<[f32]>::to_vec));
         }

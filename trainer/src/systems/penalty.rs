@@ -81,7 +81,7 @@ fn squared_norms(gradient: Tensor<4>) -> Tensor<2> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nets::layer::Layer;
+    use crate::nets::layer::{Conv, Layer};
     use crate::nets::{Init, Mode, NetBuilder};
     use edgegen_export::layers::Window;
 
@@ -113,6 +113,19 @@ mod tests {
         net.at(middle).conv_with(window).add(left).relu().linear([3, 1, 1]).build()
     }
 
+    /// That looks at its batch, in the middle of a fade.
+    fn growing(device: &Device) -> Net {
+        let mut rng = Rng::new(4, 0);
+        let mut net = NetBuilder::new([2, 6, 6], Init::He, device, &mut rng).equalized(true);
+        let start = net.mark();
+        net = net.average_pool(2).conv(4, 1, 1, 0).leaky_relu(0.2);
+        let old = net.mark();
+        net = net.at(start).conv(3, 1, 1, 0).leaky_relu(0.2).conv(4, 4, 2, 1).leaky_relu(0.2).fade(old);
+        let mut net = net.conv(3, 3, 1, 1).leaky_relu(0.2).batch_deviation(true).linear([3, 1, 1]).build();
+        net.fade(&[0.3]);
+        net
+    }
+
     fn images(seed: u64, device: &Device) -> Tensor<4> {
         let mut rng = Rng::new(seed, 0);
         Tensor::from_data(
@@ -133,7 +146,7 @@ mod tests {
     #[test]
     fn the_gradient_network_agrees_with_backpropagation() {
         let device = Device::flex().autodiff();
-        for critic in [critic(false, &device), critic(true, &device), branched(&device)] {
+        for critic in [critic(false, &device), critic(true, &device), branched(&device), growing(&device)] {
             let images = images(1, &device).require_grad();
             let score = (critic.forward(images.clone(), &mut Mode::Eval) * head(&Device::flex())).sum();
             let expected = values(images.grad(&score.backward()).unwrap());
@@ -147,30 +160,40 @@ mod tests {
     #[test]
     fn the_derivative_of_a_penalty_agrees_with_finite_differences() {
         let device = Device::flex().autodiff();
-        let critic = critic(false, &device);
         let of = |critic: &Net, penalty: Penalty| {
             let [real, fake] = [1, 2].map(|seed| images(seed, &Device::flex()));
             penalty.of(critic, real, fake, &head(&Device::flex()), &mut Rng::new(7, 0)).unwrap()
         };
         const STEP: f32 = 1e-3;
-        let first = |critic: &Net| match &critic.layers[0] {
-            Layer::Conv(conv) => conv.weight.clone(),
-            _ => panic!("built above"),
-        };
-        for penalty in [Penalty::Gradient(10.0), Penalty::ZeroCentred(2.0)] {
+        fn first(critic: &Net) -> &Conv {
+            critic
+                .layers
+                .iter()
+                .find_map(|layer| if let Layer::Conv(conv) = layer { Some(conv) } else { None })
+                .unwrap()
+        }
+        for (critic, penalty) in [
+            (critic(false, &device), Penalty::Gradient(10.0)),
+            (critic(false, &device), Penalty::ZeroCentred(2.0)),
+            (growing(&device), Penalty::Gradient(10.0)),
+            (growing(&device), Penalty::ZeroCentred(2.0)),
+        ] {
             let penalty_here = of(&critic, penalty);
-            let analytic = values(first(&critic).val().grad(&penalty_here.backward()).unwrap());
+            let analytic = values(first(&critic).weight.val().grad(&penalty_here.backward()).unwrap());
             let here = f64::from(penalty_here.into_scalar::<f32>());
             let (mut compared, all) = (0, analytic.len());
             for at in 0..all {
                 let moved = |by: f32| {
-                    let mut weight = values(first(&critic).val());
+                    let first = first(&critic).weight.clone();
+                    let mut weight = values(first.val());
                     weight[at] += by;
-                    let shape = first(&critic).val().dims();
+                    let shape = first.val().dims();
+                    let weight =
+                        first.map(|_| Tensor::from_data(TensorData::new(weight, shape), &device).require_grad());
                     let mut moved = critic.clone();
-                    let Layer::Conv(conv) = &mut moved.layers[0] else { panic!("built above") };
-                    conv.weight = first(&critic)
-                        .map(|_| Tensor::from_data(TensorData::new(weight, shape), &device).require_grad());
+                    let mut layers = moved.layers.iter_mut();
+                    let conv = layers.find_map(|layer| if let Layer::Conv(conv) = layer { Some(conv) } else { None });
+                    conv.unwrap().weight = weight;
                     f64::from(of(&moved, penalty).into_scalar::<f32>())
                 };
                 let (above, below) = (moved(STEP), moved(-STEP));

@@ -261,7 +261,7 @@ mod tests {
         }
         let tensor = |values: Vec<f32>| Tensor::from_data(TensorData::new(values, [8, 1, 12, 12]), &Device::flex());
         let negatives = values.iter().map(|value| -value).collect();
-        Batch { inputs: Some(tensor(values)), input_labels: Vec::new(), images: tensor(negatives), labels: Vec::new() }
+        Batch { inputs: Some(tensor(values)), ..Batch::alone(tensor(negatives), Vec::new()) }
     }
 
     /// The losses of the first and of the last of some steps, and what was trained.

@@ -75,12 +75,7 @@ mod tests {
             let made = (kind.generator)(&recipe, &device, &mut rng).unwrap().net.output;
             let mut system = (kind.build)(&recipe, &device.clone().autodiff(), &mut rng).unwrap();
             let images = burn::tensor::Tensor::<4>::zeros([4, 1, size[0], size[1]], &device);
-            let next_batch = &mut || crate::systems::Batch {
-                inputs: None,
-                input_labels: Vec::new(),
-                images: images.clone(),
-                labels: vec![0, 1, 0, 1],
-            };
+            let next_batch = &mut || crate::systems::Batch::alone(images.clone(), vec![0, 1, 0, 1]);
             let (lr_generator, lr_critic, ema) = (1e-3, 1e-3, 0.9);
             system.step(&mut crate::systems::Step { lr_generator, lr_critic, ema, rng: &mut rng, next_batch });
             Ok::<_, String>(made)

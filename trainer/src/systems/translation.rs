@@ -130,7 +130,7 @@ impl Translator<'_> {
 /// A generator from image to image, both in [−1, 1], as it ships.
 pub fn translator(net: Net) -> Generator {
     // Nothing is drawn: the prior is that of no values.
-    Generator { net, prior: Prior::Gaussian, classes: 0, pixels: PixelRange::Symmetric }
+    Generator { net, prior: Prior::Gaussian, classes: 0, pixels: PixelRange::Symmetric, more: vec![] }
 }
 
 /// |x|, with a gradient of 0 at 0, where that of Burn's is NaN: black that tanh has reached equals black.

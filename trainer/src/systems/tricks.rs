@@ -23,6 +23,7 @@ use super::augment::Augmentation;
 use super::penalty::Penalty;
 use super::pool::Pool;
 use crate::files;
+use crate::nets::Net;
 use crate::rng::Rng;
 
 /// The sub-table `tricks` of a system with two players.
@@ -58,6 +59,13 @@ pub struct Tricks {
     pub augment: Vec<Augmentation>,
     /// Probability of each of these changes.
     pub augment_share: f32,
+    /// ε of a loss ε · E D(x)² that the critic has besides, so that the scores of one that is only told differences do not
+    /// wander off (Karras et al., "Progressive Growing of GANs", 2018, appendix A.1: 0.001 with the Wasserstein loss).
+    pub drift: f32,
+    /// β of a loss β · ‖W·Wᵀ ⊙ (1 − I)‖² that the generator has besides for the weights of each dense layer and convolution,
+    /// one row for each output: filters are to differ, not to be of one length (Brock et al., "Large Scale GAN Training",
+    /// 2019, eq. 3; there 0.0001).
+    pub orthogonal: f32,
     /// Signs of failure are logged: the norms of both gradients, and whether the critic's loss is near 0 or a norm above 100.
     pub watch: bool,
 }
@@ -76,6 +84,8 @@ impl Default for Tricks {
             auxiliary_classifier: false,
             augment: Vec::new(),
             augment_share: 1.0,
+            drift: 0.0,
+            orthogonal: 0.0,
             watch: false,
         }
     }
@@ -123,6 +133,9 @@ impl Tricks {
             "[{table}.tricks] augment_share must be 0 to 1, found {}",
             self.augment_share
         );
+        for (key, weight) in [("drift", self.drift), ("orthogonal", self.orthogonal)] {
+            ensure!(weight >= 0.0 && weight.is_finite(), "[{table}.tricks] {key} must not be negative, found {weight}");
+        }
         ensure!(
             !self.minibatch_deviation || penalty == Penalty::None,
             "[{table}.tricks] minibatch_deviation goes with no penalty, which needs the slope at each image alone: set one of both"
@@ -188,7 +201,14 @@ impl Bag {
 
     /// L_D of scores `[batch, 1, 1, 1]`, with labels as the tricks have them, `[1]`.
     pub fn critic_loss(&self, loss: Loss, real: Tensor<4>, fake: Tensor<4>, rng: &mut Rng) -> Tensor<1> {
+        let drift = (self.tricks.drift > 0.0).then(|| real.clone().square().mean().mul_scalar(self.tricks.drift));
         let (real, fake) = self.flipped(real, fake, rng);
+        let told = self.told(loss, real, fake, rng);
+        drift.into_iter().fold(told, |told, drift| told + drift)
+    }
+
+    /// L_D with labels that may be soft.
+    fn told(&self, loss: Loss, real: Tensor<4>, fake: Tensor<4>, rng: &mut Rng) -> Tensor<1> {
         if !self.tricks.soft_labels {
             return loss.critic(real, fake);
         }
@@ -202,6 +222,12 @@ impl Bag {
             }
         });
         parts.reduce(|a, b| a + b).expect("two parts")
+    }
+
+    /// What the generator pays for filters that are alike, `[1]`, or nothing.
+    pub fn orthogonal(&self, generator: &Net) -> Option<Tensor<1>> {
+        let weight = self.tricks.orthogonal;
+        (weight > 0.0).then(|| generator.likeness()).flatten().map(|likeness| likeness.mul_scalar(weight))
     }
 
     /// Exchanges the scores of some pairs.

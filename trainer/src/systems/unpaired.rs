@@ -265,7 +265,7 @@ pub(super) mod tests {
             Tensor::from_data(TensorData::new(values, [8, 1, SIDE, SIDE]), &Device::flex())
         };
         let (inputs, images) = (Some(side(-0.8)), side(0.8));
-        Batch { inputs, input_labels: Vec::new(), images, labels: Vec::new() }
+        Batch { inputs, ..Batch::alone(images, Vec::new()) }
     }
 
     /// The losses of each step.

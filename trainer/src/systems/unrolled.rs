@@ -93,7 +93,7 @@ fn image(recipe: &Recipe) -> [usize; 3] {
 }
 
 fn generator(net: Net) -> Generator {
-    Generator { net, prior: Prior::Gaussian, classes: 0, pixels: PixelRange::Symmetric }
+    Generator { net, prior: Prior::Gaussian, classes: 0, pixels: PixelRange::Symmetric, more: vec![] }
 }
 
 /// Linear layers with tanh between them.

@@ -109,7 +109,7 @@ fn normalize(recipe: &Recipe) -> Result<Table> {
 }
 
 fn generator(net: Net) -> Generator {
-    Generator { net, prior: Prior::Gaussian, classes: 0, pixels: PixelRange::Unit }
+    Generator { net, prior: Prior::Gaussian, classes: 0, pixels: PixelRange::Unit, more: vec![] }
 }
 
 fn decoder(config: &Config, recipe: &Recipe, device: &Device, rng: &mut Rng) -> Net {
@@ -336,11 +336,11 @@ mod tests {
         for table in ["", "channels = [6, 4]\nencoder_channels = [4, 6]", "decoder = \"gaussian\"\nchannels = [5]"] {
             let mut vae = vae(table);
             let mut rng = Rng::new(3, 0);
-            let mut images = || super::super::Batch {
-                inputs: None,
-                input_labels: Vec::new(),
-                images: Tensor::from_data(TensorData::new(vec![0.5f32; 4 * 64], [4, 1, 8, 8]), &Device::flex()),
-                labels: Vec::new(),
+            let mut images = || {
+                super::super::Batch::alone(
+                    Tensor::from_data(TensorData::new(vec![0.5f32; 4 * 64], [4, 1, 8, 8]), &Device::flex()),
+                    Vec::new(),
+                )
             };
             let before = vae.step(&mut Step {
                 lr_generator: 1e-2,

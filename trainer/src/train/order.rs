@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use crate::data::Dataset;
+use crate::data::{Attributes, Dataset};
 use crate::recipe::TrainConfig;
 use crate::rng::Rng;
 use crate::systems::Batch;
@@ -12,6 +12,8 @@ pub(super) struct Order<'a> {
     dataset: &'a Dataset,
     /// What each image should be made from, where there are pairs, or images of another set.
     inputs: Option<Inputs<'a>>,
+    /// What is known of each image, where a system learns it.
+    attributes: Option<&'a Attributes>,
     config: &'a TrainConfig,
     /// The generator before it shuffled the current epoch: with `next`, all there is to remember.
     epoch_start: Rng,
@@ -72,10 +74,16 @@ impl<'a> Order<'a> {
     ) -> Self {
         let epoch_start = rng.clone();
         let (epoch, beside) = (Vec::new(), Vec::new());
-        let mut order = Self { dataset, inputs, config, epoch_start, rng, epoch, beside, next: 0 };
+        let attributes = None;
+        let mut order = Self { dataset, inputs, attributes, config, epoch_start, rng, epoch, beside, next: 0 };
         order.shuffle();
         order.next = position;
         order
+    }
+
+    /// Itself with what is known of each image.
+    pub(super) fn with_attributes(self, attributes: Option<&'a Attributes>) -> Self {
+        Self { attributes, ..self }
     }
 
     /// What [`Order::new`] needs to continue here.
@@ -104,8 +112,12 @@ impl<'a> Order<'a> {
             show(dataset, if matched { &self.epoch[shown.clone()] } else { &self.beside[shown.clone()] })
         });
         let (inputs, input_labels) = inputs.map_or((None, Vec::new()), |(inputs, labels)| (Some(inputs), labels));
+        let known = self.attributes.iter().flat_map(|attributes| {
+            self.epoch[shown.clone()].iter().flat_map(|view| attributes.of(view.index as usize).iter().copied())
+        });
+        let attributes = known.collect();
         self.next = shown.end;
-        Batch { inputs, input_labels, images, labels }
+        Batch { inputs, input_labels, images, labels, attributes }
     }
 
     fn shuffle(&mut self) {
@@ -160,12 +172,20 @@ mod tests {
     #[test]
     fn an_epoch_shows_each_image_once_in_chw_order() {
         let (dataset, config) = (dataset(6), TrainConfig { batch: 2, ..TrainConfig::default() });
-        let mut order = Order::new(&dataset, None, &config, Rng::new(1, 0), 0);
+        let attributes = Attributes {
+            names: vec!["a".into(), "b".into()],
+            words: vec![Vec::new(); 2],
+            values: (1..7).flat_map(|label| [label, 50 + label]).collect(),
+            phrases: Vec::new(),
+        };
+        let order = Order::new(&dataset, None, &config, Rng::new(1, 0), 0);
+        let mut order = order.with_attributes(Some(&attributes));
         let mut seen = Vec::new();
         for _ in 0..3 {
             let batch = order.next_batch(&Device::flex());
             assert_eq!(batch.images.dims(), [2, 3, 1, 2]);
-            for (image, &label) in values(&batch).chunks(6).zip(&batch.labels) {
+            for (index, (image, &label)) in values(&batch).chunks(6).zip(&batch.labels).enumerate() {
+                assert_eq!(batch.attributes[2 * index..][..2], [label, 50 + label], "and so does what is known of it");
                 assert_eq!(&image[2..], [-1.0, -1.0, 1.0, 1.0]);
                 seen.push(((image[0] + 1.0) * 127.5).round() as u8);
                 assert_eq!(seen.last(), Some(&(label - 1)), "a label stays with its image");

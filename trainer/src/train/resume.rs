@@ -90,7 +90,9 @@ pub(super) fn check(
         let named = both.is_some() && matches!(&*change.key, "data.name" | "data.limit");
         // Runs from before classes had names note none.
         let named = named || change.key == "data.classes" && change.before.is_none();
-        FREE.contains(&&*change.key) || named || (same_data && change.key.starts_with("data."))
+        // Images are the same whatever is learned of them.
+        let is_of_data = change.key.starts_with("data.") && change.key != "data.attributes";
+        FREE.contains(&&*change.key) || named || (same_data && is_of_data)
     });
     let out = out.display();
     let way = format!("or begin a new run from its weights with --from {out} and another --out");

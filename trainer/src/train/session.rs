@@ -19,7 +19,7 @@ use super::verdict::{Look, Outcome, Watch};
 use super::{report, resume};
 use crate::checkpoint::{self, Signs, State};
 use crate::data::plane::{Plane, in_view};
-use crate::data::{Dataset, Pairs};
+use crate::data::{Attributes, Dataset, Pairs};
 use crate::recipe::Recipe;
 use crate::rng::Rng;
 use crate::run::{BACK, GENERATOR, JUDGE, RECIPE, to_pixels};
@@ -44,7 +44,8 @@ const COMPARED: usize = 512;
 /// What a run learns from.
 #[derive(Clone, Copy)]
 pub(super) enum Data<'a> {
-    Images(&'a Dataset),
+    /// With what is known of each, where the system learns it.
+    Images(&'a Dataset, Option<&'a Attributes>),
     Pairs(&'a Pairs),
     Points(&'a Plane),
 }
@@ -53,7 +54,7 @@ impl Data<'_> {
     /// Number of classes, 0 without labels.
     fn classes(self) -> usize {
         match self {
-            Self::Images(dataset) => dataset.classes(),
+            Self::Images(dataset, _) => dataset.classes(),
             Self::Pairs(Pairs { inputs, matched: false, .. }) => inputs.classes(),
             Self::Pairs(pairs) => pairs.targets.classes(),
             Self::Points(plane) => plane.mixture.centres.len(),
@@ -63,7 +64,7 @@ impl Data<'_> {
     /// The names of the classes in brackets, if they have some.
     fn listed(self) -> String {
         match self {
-            Self::Images(Dataset { class_names, .. }) if !class_names.is_empty() => {
+            Self::Images(Dataset { class_names, .. }, _) if !class_names.is_empty() => {
                 format!(" ({})", class_names.join(", "))
             }
             _ => String::new(),
@@ -79,7 +80,7 @@ impl Data<'_> {
                 let both = |index: usize| [inputs, targets].map(|set| levels(set.image(index))).concat();
                 (0..count).step_by(count.div_ceil(COMPARED)).map(|index| (0, both(index))).collect()
             }
-            Self::Images(dataset) | Self::Pairs(Pairs { targets: dataset, .. }) => {
+            Self::Images(dataset, _) | Self::Pairs(Pairs { targets: dataset, .. }) => {
                 let every = dataset.len().div_ceil(COMPARED);
                 let indices = (0..dataset.len()).step_by(every);
                 let of = |index: usize| dataset.labels.as_ref().map(|labels| labels[index]);
@@ -140,11 +141,13 @@ impl<'a> Session<'a> {
         let kind = systems::find(&recipe.system)?;
         let mut system = (kind.build)(recipe, &device.clone().autodiff(), &mut weights)?;
         let count = match data {
-            Data::Images(_) => GRID * GRID,
+            Data::Images(..) => GRID * GRID,
             Data::Pairs(pairs) => PAIRS.min(pairs.inputs.len()),
             Data::Points(_) => SCATTERED,
         };
         let (classes, grid) = match (system.trained(), data) {
+            // Of attributes it knows more than classes.
+            (Trained::Judge(_), Data::Images(_, Some(_))) => (0, Vec::new()),
             (Trained::Judge(net), _) => (net.output[0], Vec::new()),
             (Trained::Generator(generator), Data::Pairs(pairs)) if generator.fed().is_some() => {
                 (0, to_values(&pairs.inputs, count))
@@ -172,7 +175,7 @@ impl<'a> Session<'a> {
         }
         let mut claim = folder::claim(out, options.resume)?;
         let fingerprint = match data {
-            Data::Images(dataset) => Some(resume::fingerprint(&[dataset])),
+            Data::Images(dataset, _) => Some(resume::fingerprint(&[dataset])),
             Data::Pairs(Pairs { inputs, targets, .. }) => Some(resume::fingerprint(&[targets, inputs])),
             Data::Points(_) => None,
         };
@@ -198,7 +201,7 @@ impl<'a> Session<'a> {
         let watch = Watch::new(recipe, state.signs.clone(), look);
         let measure = match (train.eval_every, system.trained(), data) {
             (0, ..) => None,
-            (_, Trained::Generator(generator), Data::Images(dataset)) => {
+            (_, Trained::Generator(generator), Data::Images(dataset, _)) => {
                 Some(Measure::new(recipe, dataset, &generator, device)?)
             }
             _ => anyhow::bail!(
@@ -209,8 +212,9 @@ impl<'a> Session<'a> {
         };
         notes.extend(measure.as_ref().map(Measure::note));
         let feed = match data {
-            Data::Images(dataset) => {
-                Feed::Images(Order::new(dataset, None, train, state.order.clone(), state.position))
+            Data::Images(dataset, attributes) => {
+                let order = Order::new(dataset, None, train, state.order.clone(), state.position);
+                Feed::Images(order.with_attributes(attributes))
             }
             Data::Pairs(&Pairs { ref inputs, ref targets, matched }) => {
                 let inputs = Inputs { dataset: inputs, matched };
@@ -390,7 +394,7 @@ impl<'a> Session<'a> {
                 images::save_grid(&path, &sheet, [h, w, c], columns)?;
                 made.iter().map(|image| levels(image)).collect()
             }
-            Data::Images(_) | Data::Pairs(_) => {
+            Data::Images(..) | Data::Pairs(_) => {
                 let sheet: Vec<Vec<u8>> = outputs.iter().map(pixels).collect();
                 images::save_grid(&path, &sheet, [h, w, c], GRID)?;
                 sheet.iter().map(|image| levels(image)).collect()

@@ -39,7 +39,10 @@ fn recipe(system: &str, steps: u64) -> Recipe {
         "gan" => "critic_hidden = [12]\nhidden = [16]\nlatent = 5",
         "vae" => "channels = [6, 4]\nencoder_channels = [4]\nlatent = 5",
         "began" => "channels = [6, 4]\nhidden = 5\nlatent = 5\nlambda = 0.5",
+        "growing" => "channels = [6, 4, 4]\ncritic_channels = [4, 4, 6]\nlatent = 5\nphase = 3\nfade = 4",
+        "biggan" => "channels = [6, 5, 4]\ncritic_channels = [4, 6]\nlatent = 6\nembedding = 3",
         "unrolled" => "critic_hidden = [6]\nhidden = [8]\nlatent = 5\nunroll = 2",
+        "style" => "channels = [6, 5, 4]\nlatent = 5\nstyle = 6\nnoise = 2\ncritic_channels = [6, 8]",
         "pix2pix" => "channels = [4, 6]\ncritic_channels = [4]\nkeep = 0.5",
         "cyclegan" => "[cyclegan.game]\nchannels = [4, 6]\nblocks = 1\ncritic_channels = [4]\npool = 6",
         "distancegan" => {
@@ -53,6 +56,7 @@ fn recipe(system: &str, steps: u64) -> Recipe {
         // Its two parts have curves of their own, and a test of their own.
         "adda" => "source_steps = 0\nchannels = [4]\nfeatures = 5\ncritic_hidden = [6]",
         "judge" => "channels = [4]\nfeatures = 5",
+        "words" => "head = \"conv3\"\nchannels = [8, 6, 4]\nlatent = 5\nembedding = 4\ncritic_channels = [6, 8]",
         "gaussian" => "latent = 5",
         "kmeans" => "centres = 3",
         "gmm" => "components = 2\nlatent = 5",
@@ -68,6 +72,9 @@ fn recipe(system: &str, steps: u64) -> Recipe {
 
 /// Trains on the images, or, where the system turns images into images, from their negatives to them.
 fn train_any(recipe: &Recipe, dataset: &Dataset, options: &Options) -> Result<Summary> {
+    if systems::learns_attributes(recipe) {
+        return train_on_described(recipe, dataset, &attributes(dataset.len()), options);
+    }
     if !PAIRED.contains(&&*recipe.system) && !UNPAIRED.contains(&&*recipe.system) {
         return train_on(recipe, dataset, options);
     }
@@ -77,6 +84,17 @@ fn train_any(recipe: &Recipe, dataset: &Dataset, options: &Options) -> Result<Su
         &Pairs { inputs, targets: dataset.clone(), matched: PAIRED.contains(&&*recipe.system) },
         options,
     )
+}
+
+/// Two attributes of `count` images.
+fn attributes(count: usize) -> Attributes {
+    let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
+    Attributes {
+        names: words(&["side", "third"]),
+        words: vec![words(&["even", "odd"]), words(&["first", "second", "last"])],
+        values: (0..count).flat_map(|image| [(image % 2) as u8, (image % 3) as u8]).collect(),
+        phrases: vec![vec![0, 1]],
+    }
 }
 
 fn options(out: &Path) -> Options {

@@ -1,6 +1,6 @@
 //! A model on a panel: the show of the app, or one image of a latent vector that the page chose.
 
-use edgegen_app::caption::{Caption, Layout};
+use edgegen_app::caption::{self, Caption, Layout};
 use edgegen_app::scatter::{self, Plot};
 use edgegen_app::{Act, Frame, PanelColor, Placement, Show, Stage, fault};
 use edgegen_runtime::{Generator, GeneratorError, Model, Point};
@@ -148,10 +148,7 @@ fn draw<C: PanelColor + Into<Rgb888>>(
             None => row.fill(0),
         }
     };
-    let class = match show.act {
-        Act::Class(class) => generator.model().class_name(class),
-        _ => None,
-    };
+    let class = caption::name(generator.model(), show.act);
     let mut rows = generator.decode_at(still.point, codes, fed);
     let plot = scatter::is_point(shape).then(|| Plot::fit(layout.picture));
     let mut y = 0;

@@ -78,7 +78,8 @@ impl Facts {
             dims: latent.map_or(0, |latent| latent.dims.into()),
             steps: latent.map_or(1, |latent| latent.prior.steps().into()),
             least: if unit { 0 } else { -127 },
-            classes: model.classes().into(),
+            // Combinations of words are too many for a list: those of the seed are drawn.
+            classes: if model.combines() { 0 } else { model.classes().into() },
             keyframes: model.keyframes().map_or(0, |keyframes| keyframes.count().into()),
             arena_bytes: model.arena_bytes() as u32,
             fed: model.fed().map_or([0; 3], |Shape { h, w, c }| [h, w, c].map(u32::from)),
@@ -299,7 +300,7 @@ pub extern "C" fn shown_step() -> u32 {
 pub extern "C" fn shown_act() -> i32 {
     match machine().board.shown.0 {
         Act::Gallery => -2,
-        Act::Walk => -1,
+        Act::Walk | Act::Mix | Act::Noise => -1,
         Act::Class(class) => class.into(),
         Act::Picture(number) => -3 - i32::from(number),
     }

@@ -16,7 +16,7 @@ edgegen-raspi-linux MODEL.egm [options]
   --gpio FILE       the chip that its other pins are on (/dev/gpiochip0)
   --dc N            its data/command pin (25)
   --backlight N     its backlight pin, if there is one
-  --show WORDS      what comes first: gallery, walk, class=N, art, seed=N, pace=MS, auto=S, bare
+  --show WORDS      what comes first: gallery, walk, mix, noise, class=N, art, seed=N, pace=MS, auto=S, bare
   --images N        end after so many images
 ";
 

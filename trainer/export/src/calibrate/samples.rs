@@ -15,6 +15,8 @@ const STEP: usize = 100;
 pub(super) struct Turn {
     pub number: usize,
     pub of: usize,
+    /// Whether maps bear the pattern of a constant: then the same places of all examples say nothing of the others.
+    pub patterned: bool,
 }
 
 impl Turn {
@@ -80,7 +82,7 @@ impl Samples {
 fn places(len: usize, channels: usize, turn: Turn) -> (usize, usize) {
     let step = turn.step(len);
     let (met, taken) = (channels / common(step, channels).max(1), len.div_ceil(step));
-    let enough = met >= channels.min(CHANNELS) && taken >= channels && step <= STEP;
+    let enough = !turn.patterned && met >= channels.min(CHANNELS) && taken >= channels && step <= STEP;
     (if enough { 0 } else { turn.start(step) }, step)
 }
 
@@ -97,10 +99,10 @@ mod tests {
     use super::*;
 
     /// All places that are taken of `len` values in 256 examples.
-    fn taken(len: usize, channels: usize) -> Vec<bool> {
+    fn taken(len: usize, channels: usize, patterned: bool) -> Vec<bool> {
         let mut taken = vec![false; len];
         for number in 0..256 {
-            let (start, step) = places(len, channels, Turn { number, of: 256 });
+            let (start, step) = places(len, channels, Turn { number, of: 256, patterned });
             taken.iter_mut().skip(start).step_by(step).for_each(|place| *place = true);
         }
         taken
@@ -110,14 +112,21 @@ mod tests {
     fn examples_together_show_every_place_where_one_shows_too_little() {
         // A step that meets one of three channels, a long vector, and a large map.
         for (len, channels) in [(5 * 143 * 3, 3), (3000, 3000), (64 * 64 * 8, 8)] {
-            assert!(taken(len, channels).iter().all(|&place| place), "{len}");
+            assert!(taken(len, channels, false).iter().all(|&place| place), "{len}");
         }
         // Of a map so large that there are fewer examples than steps, some of each channel and quarter.
         let (side, channels) = (128, 64);
-        let taken = taken(side * side * channels, channels);
+        let taken = taken(side * side * channels, channels, false);
         for quarter in taken.chunks(taken.len() / 4) {
             assert!((0..channels).all(|channel| quarter.iter().skip(channel).step_by(channels).any(|&place| place)));
         }
+    }
+
+    #[test]
+    fn examples_together_show_every_place_of_a_constant_pattern() {
+        let (len, channels) = (4 * 4 * 64, 64);
+        assert!(taken(len, channels, true).iter().all(|&place| place));
+        assert!(!taken(len, channels, false).iter().all(|&place| place));
     }
 
     #[test]
@@ -125,7 +134,7 @@ mod tests {
         // Stages of shipped models, with the step of each.
         for (len, channels, step) in [(4704, 24, 21), (16_384, 16, 69), (784, 1, 3)] {
             for number in [0, 255] {
-                assert_eq!(places(len, channels, Turn { number, of: 256 }), (0, step));
+                assert_eq!(places(len, channels, Turn { number, of: 256, patterned: false }), (0, step));
             }
         }
     }

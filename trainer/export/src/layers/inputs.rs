@@ -1,7 +1,7 @@
 //! What the inputs of a network are for a point, as the device fills them.
 
 use edgegen_runtime::Shape;
-use edgegen_runtime::graph::{Prior, Source};
+use edgegen_runtime::graph::Source;
 use edgegen_runtime::latent::{self, Point};
 
 use super::{Input, LatentInput, Network, PixelRange};
@@ -19,9 +19,11 @@ impl Input {
     pub fn values_at(&self, point: Point) -> Vec<f32> {
         match self {
             Input::Latent(latent) => latent.vector_at(point),
-            Input::Class { classes } => {
-                // A latent vector without values, only with classes; its codes have the same steps.
-                LatentInput { prior: Prior::Uniform, dims: 0, classes: *classes }.vector_at(point)
+            Input::Class { classes, stride } => {
+                let mut codes = vec![0; *classes];
+                // What does not fit 16 bits no file can hold.
+                point.fill_classes(Source::CLASS_STEPS, *stride as u16, &mut codes);
+                codes.iter().map(|&code| f32::from(code) / f32::from(Source::CLASS_STEPS)).collect()
             }
             Input::Image { shape, pixels } => pixels.planes(&picture(*shape, point.from), shape.c.into()),
             Input::Noise { shape, prior, number } => {
@@ -32,6 +34,15 @@ impl Input {
                 }
                 let value = |place: usize| codes[place % (h * w) * c + place / (h * w)];
                 (0..codes.len()).map(|place| f32::from(value(place)) / f32::from(prior.steps())).collect()
+            }
+            Input::Style { prior, dims } => {
+                let place = point.style.map_or(point, |style| Point::seed(style.seed));
+                let place = Point { of_keyframes: false, ..place };
+                LatentInput::new(*prior, *dims).vector_at(place)
+            }
+            Input::Mix { layers } => {
+                let range = point.style.map_or(0..0, |style| usize::from(style.first)..usize::from(style.end));
+                (0..*layers).map(|layer| f32::from(u8::from(range.contains(&layer)))).collect()
             }
             Input::Constant { values, .. } => values.clone(),
         }

@@ -234,7 +234,9 @@ impl Input {
     pub fn shape(&self) -> Result<Shape, Mismatch> {
         match self {
             Input::Latent(latent) => made([latent.dims.checked_add(latent.classes), Some(1), Some(1)]),
-            Input::Class { classes } => made([Some(*classes), Some(1), Some(1)]),
+            Input::Class { classes: values, .. }
+            | Input::Style { dims: values, .. }
+            | Input::Mix { layers: values } => made([Some(*values), Some(1), Some(1)]),
             Input::Image { shape, .. } | Input::Noise { shape, .. } => Ok(*shape),
             Input::Constant { shape, values } => numbers("values", shape.len(), values.len()).map(|()| *shape),
         }

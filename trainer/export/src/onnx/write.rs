@@ -258,6 +258,8 @@ impl Writer {
         let (name, dims): (&str, &[usize]) = match input {
             Input::Latent(_) => (LATENT, &map[..1]),
             Input::Class { .. } => (CLASS, &map[..1]),
+            Input::Style { .. } => ("style", &map[..1]),
+            Input::Mix { .. } => ("mix", &map[..1]),
             Input::Image { .. } => (PICTURE, &map),
             Input::Noise { .. } => (NOISE, &map),
             Input::Constant { values, .. } => {

@@ -9,10 +9,10 @@
 //! Brock et al. (2019, §3.1) draw values beyond a threshold again instead.
 
 use anyhow::Result;
-use edgegen_runtime::{Model, Point, Prior};
+use edgegen_runtime::Point;
 
 use super::Scene;
-use crate::cli::source::{Source, points};
+use crate::cli::source::points;
 use crate::cli::{Ending, grouped, latents};
 use crate::images;
 
@@ -26,18 +26,13 @@ const COLUMNS: usize = 8;
 pub fn run(scene: &Scene<'_>) -> Result<Ending> {
     let (args, source) = (scene.args, scene.source);
     let usual = match (source.classes()?, scene.class) {
-        (classes, None) if classes > 0 => classes,
+        (classes, None) if classes > 0 && source.vocabulary()?.is_none() => classes,
         _ => COLUMNS,
     };
     let columns = args.count.map_or(usual, |count| count as usize);
     scene.check_count(columns * PSI.len())?;
     let points: Vec<Point> = points(args.seed, columns, scene.class).collect();
-    let drawn = points.iter().map(|&point| latent(source, point, scene.dims)).collect::<Result<Vec<_>>>()?;
-    let middle = if prior(source)? == Some(Prior::UnitUniform) { 0.5 } else { 0.0 };
-    let truncated = |psi: f32| {
-        drawn.iter().map(move |latent| latent.iter().map(|&value| middle + psi * (value - middle)).collect())
-    };
-    let vectors: Vec<Vec<f32>> = PSI.into_iter().flat_map(truncated).collect();
+    let vectors = latents::truncated(source, &points, &PSI)?;
     let (made, clamped) = latents::draw(source, &vectors, &points.repeat(PSI.len()), scene.picture)?;
 
     match images::expect(&args.out, &FORMATS)? {
@@ -65,32 +60,5 @@ pub fn run(scene: &Scene<'_>) -> Result<Ending> {
                 format!("{told}; {} of {} latent values were clamped", grouped(clamped as u64), grouped(values as u64))
             }
         }
-    })
-}
-
-/// The latent vector of a point, `dims` values, as the generator reads it.
-fn latent(source: &Source, point: Point, dims: usize) -> Result<Vec<f32>> {
-    let mut values = match source {
-        Source::Run(run) => run.input().vector_at(point),
-        Source::Onnx(import) => import.network().latent().map_or_else(Vec::new, |latent| latent.vector_at(point)),
-        Source::Model(file) => match Model::parse_any(file.bytes())?.latent() {
-            Some(latent) => {
-                let mut codes = vec![0; dims];
-                point.fill(latent, &mut codes);
-                codes.iter().map(|&code| f32::from(code) / f32::from(latent.prior.steps())).collect()
-            }
-            None => Vec::new(),
-        },
-    };
-    values.truncate(dims);
-    Ok(values)
-}
-
-/// What the latent vector is drawn from.
-fn prior(source: &Source) -> Result<Option<Prior>> {
-    Ok(match source {
-        Source::Run(run) => Some(run.input().prior),
-        Source::Onnx(import) => import.network().latent().map(|latent| latent.prior),
-        Source::Model(file) => Model::parse_any(file.bytes())?.latent().map(|latent| latent.prior),
     })
 }

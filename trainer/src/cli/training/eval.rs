@@ -5,6 +5,8 @@ mod judges;
 mod own;
 mod pairs;
 pub mod plane;
+mod truncation;
+mod words;
 
 use std::path::PathBuf;
 
@@ -65,6 +67,9 @@ pub struct Args {
     /// A picture of some pairs to write: input, each output, target
     #[arg(long, value_name = "FILE")]
     picture: Option<PathBuf>,
+    /// Latent vectors times each of these ψ in place of int8 beside float, so that what likelihood costs in variety shows
+    #[arg(long, value_name = "PSI", value_delimiter = ',', value_parser = truncation::psi)]
+    truncation: Vec<f32>,
     /// Also latent vectors for 50 images of its own and 50 test images (needs the float weights of a run)
     #[arg(long)]
     inversion: bool,
@@ -109,6 +114,9 @@ struct Report {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     class_names: Vec<String>,
     rows: Vec<Row>,
+    /// Of a model that reads words: how often its images show them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    words: Vec<words::Row>,
     /// Measures for which there are too few images, a sentence each.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     left_out: Vec<String>,
@@ -134,13 +142,24 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         return judges::run(args, console);
     }
     let source = Source::open(&args.source, &Assumptions::default())?;
+    let without_truncation = |what: &str| {
+        ensure!(
+            args.truncation.is_empty(),
+            "expected no --truncation with {what}, found {:?}: leave it out",
+            args.truncation
+        );
+        Ok(())
+    };
     if let Some(mixture) = plane::find(&source)? {
+        without_truncation("points of the plane")?;
         return plane::run(args, source, &mixture, console);
     }
     if fact_of(&source, "system")?.is_some_and(|system| systems::COUPLED.contains(&&*system)) {
+        without_truncation("a model that draws pairs")?;
         return coupled::run(args, &source, console);
     }
     if let Some(shape) = source.fed()? {
+        without_truncation("a model that reads pictures")?;
         return pairs::run(args, source, shape, console);
     }
     ensure!(
@@ -157,6 +176,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     });
     let device = device::open("flex")?;
     if data == data::STACKED {
+        without_truncation(&data)?;
         let judge = args.judge.clone().unwrap_or_else(|| Judge::shipped(&project(), data::STACKED_SOURCE));
         let task = stacked::Task { source: args.source.clone(), judge, seed: args.seed, sets };
         return stacked::run(task, &device, console);
@@ -229,6 +249,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         seed: args.seed,
         class_names,
         rows: Vec::new(),
+        words: words_shown(args, &source, &judge, &sets, &test, &config)?,
         left_out: reference.left_out().into_iter().chain(unexported).collect(),
         own: own::of_images(&args.source, &test, &device)?,
         int8_psnr_db: None,
@@ -251,12 +272,14 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         };
         report.probe = Some(eval::probe(&args.source, run, [&train, &test], args.seed, &device)?);
     }
-    if let [(_, float), (_, int8)] = &sets[..] {
+    if let ([(_, float), (_, int8)], []) = (&sets[..], &args.truncation[..]) {
         let Difference { psnr, p999, .. } = pixels::difference(float, int8);
         let same = edgegen_metrics::classes::accuracy(&judge.look(int8).classes, &judge.look(float).classes);
         (report.int8_psnr_db, report.int8_p999_levels) = (Some(psnr), Some(p999));
         report.int8_same_class = (!judge.of_rotations).then_some(same);
     }
+    // Of what follows no classes were asked for.
+    let generated = sets.len();
     if args.controls {
         let mut rng = Rng::new(args.seed, 1);
         sets.extend(
@@ -276,15 +299,34 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     });
     let figures = reference.floor.clone();
     report.rows.push(Row { name: "real".into(), figures, flags: Vec::new(), gan_train: gan_train.transpose()? });
-    for (name, images) in sets {
+    for (index, (name, images)) in sets.into_iter().enumerate() {
         console.say(&format!("looking at the images: {name}"));
-        let asked = asked.as_deref().filter(|_| matches!(&*name, "float" | "int8"));
+        let asked = asked.as_deref().filter(|_| index < generated);
         let figures = reference.figures(&judge, &images, asked, args.seed, args.parzen);
         let flags = reference.flags(&figures);
         let gan_train = asked.filter(|_| args.gan_train).map(|asked| learn(&name, &images, asked)).transpose()?;
         report.rows.push(Row { name, figures, flags, gan_train });
     }
     console.show(&report, || text(&report))
+}
+
+/// How often generated images show the words that their seeds ask for; nothing where the model reads none or the judge
+/// knows none.
+fn words_shown(
+    args: &Args,
+    source: &Source,
+    judge: &Judge,
+    sets: &[(String, Vec<Vec<u8>>)],
+    test: &Dataset,
+    config: &DataConfig,
+) -> Result<Vec<words::Row>> {
+    let Some(vocabulary) = source.vocabulary()?.filter(|_| !judge.attributes().is_empty()) else {
+        return Ok(Vec::new());
+    };
+    let Some(known) = data::attributes(config, Split::Test)? else { return Ok(Vec::new()) };
+    let known = known.learned(vocabulary.attributes())?;
+    let images: Vec<Vec<u8>> = (0..test.len()).map(|index| test.image(index).to_vec()).collect();
+    Ok(words::rows(judge, &vocabulary, sets, (&images, &known), args.seed, config.held_out))
 }
 
 /// `count` training images at random, or all, and their classes.
@@ -333,13 +375,19 @@ fn images(args: &Args, source: &Source) -> Result<Made> {
         format!("expected the data set's name in {}, found none: export it from its run", args.source.display())
     })?;
     // What a mixture calls its classes the data's labels know nothing of.
+    let reads_words = source.vocabulary()?.is_some();
     let is_clustering = fact_of(source, "system")?.is_some_and(|system| systems::CLUSTERING.contains(&&*system));
-    let classes = if is_clustering { 0 } else { source.classes()? };
+    // Words are many classes at once, and looked at one by one.
+    let classes = if is_clustering || reads_words { 0 } else { source.classes()? };
     check(args, &data, classes)?;
     let usual = if data == data::STACKED { eval_stacked::COUNT } else { COUNT };
     let count = args.count.map_or(usual, |count| count as usize);
     let most = MAX_BYTES / source.shape()?.iter().product::<usize>().max(1);
     ensure!(count <= most, "expected at most {most} images of this size to look at, found --count {count}");
+    if !args.truncation.is_empty() {
+        let sets = truncation::sets(source, &args.truncation, args.seed, count)?;
+        return Ok(Made { data, classes, shape: source.shape()?, sets, unexported: None });
+    }
     match source {
         Source::Run(run) => {
             let (float, shape) = source.images(args.seed, count, None)?;
@@ -470,6 +518,7 @@ fn text(report: &Report) -> String {
             accuracy => format!("right on {} of them", percent(accuracy)),
         },
     );
+    text += &words::text(&report.words);
     for note in &report.left_out {
         text += &format!("\n{note}");
     }

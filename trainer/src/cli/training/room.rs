@@ -2,10 +2,11 @@
 
 use anyhow::{Context, Result, ensure};
 use edgegen_export::Label;
+use edgegen_runtime::Model;
 use edgegen_sim::Board;
 
-use crate::cli::classes;
 use crate::cli::fit::{Fit, pack_for};
+use crate::cli::{classes, words};
 use crate::recipe::Recipe;
 use crate::rng::Rng;
 use crate::{device, lower, systems};
@@ -26,6 +27,10 @@ pub fn fit(recipe: &Recipe, board: &Board) -> Result<Fit> {
     let mut metadata = vec![("system", &*recipe.system), ("data", &*recipe.data.name)];
     if !names.is_empty() {
         metadata.push((classes::FACT, &names));
+    }
+    let words = words::fact(if generator.more.is_empty() { &[] } else { &recipe.data.attributes });
+    if !words.is_empty() {
+        metadata.push((Model::WORDS, &words));
     }
     let label = Label { name: "model", metadata: &metadata };
     let exported = edgegen_export::export(&lower::lower(&generator)?, EXAMPLES, label)?;

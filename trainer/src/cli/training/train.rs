@@ -56,6 +56,9 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     }
     recipe.data.skip_bad |= args.skip_bad;
     recipe.check()?;
+    if let Some(attributes) = train::described(&recipe)? {
+        recipe.data.attributes = attributes.vocabulary();
+    }
     if let Some(name) = &args.board {
         let board = boards::find(name)?;
         let fit = room::check(&recipe, &board).with_context(|| args.recipe.display().to_string())?;

@@ -4,7 +4,7 @@ use edgegen_runtime::graph::Border;
 
 use super::NetBuilder;
 use crate::nets::Source;
-use crate::nets::layer::{Join, JoinKind, Layer, Pad, Part, Pool, PoolKind};
+use crate::nets::layer::{Fade, Join, JoinKind, Layer, Pad, Part, Pool, PoolKind};
 
 /// A place in a net that is being built: what a layer or an input holds.
 #[derive(Clone, Copy, Debug)]
@@ -12,6 +12,13 @@ pub struct Mark {
     pub(super) source: Source,
     /// `[C, H, W]`.
     pub(super) shape: [usize; 3],
+}
+
+impl Mark {
+    /// How many channels the map has.
+    pub fn channels(self) -> usize {
+        self.shape[0]
+    }
 }
 
 impl NetBuilder<'_> {
@@ -93,6 +100,20 @@ impl NetBuilder<'_> {
         net = net.at(style).dense(vector, 0.0);
         let offset = net.mark();
         net.at(map).add(offset)
+    }
+
+    /// What is here in place of `old`, which has the same shape, by and by: `old` at α = 0, what is here at α = 1, where it
+    /// starts ([`Net::fade`](crate::nets::Net::fade)).
+    ///
+    /// # Panics
+    ///
+    /// If the shapes differ.
+    pub fn fade(mut self, old: Mark) -> Self {
+        let shape = self.here.shape;
+        assert_eq!(old.shape, shape, "what is faded into each other has one shape");
+        let share = self.param(vec![1.0], [1], false);
+        let reads = vec![old.source, self.here.source];
+        self.push_reading(Layer::Fade(Fade { share }), reads, shape)
     }
 
     /// `count` channels from channel `first` on.

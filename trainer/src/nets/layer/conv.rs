@@ -14,6 +14,8 @@ pub struct Conv {
     pub weight: Param<Tensor<4>>,
     /// `[out]`.
     pub bias: Param<Tensor<1>>,
+    /// As [`Linear::gain`](super::Linear::gain).
+    pub gain: f32,
     /// Left singular vector `[out]` of a spectrally normalized layer.
     pub spectral: Option<Param<Tensor<1>>>,
     /// Kernel, step, border and groups.
@@ -23,8 +25,8 @@ pub struct Conv {
 
 impl Conv {
     /// As [`Linear::normalized_weight`](super::Linear::normalized_weight).
-    pub(in crate::nets) fn normalized_weight(&self) -> Tensor<4> {
-        normalized(self.weight.val(), self.spectral.as_ref())
+    pub fn normalized_weight(&self) -> Tensor<4> {
+        normalized(self.weight.val(), self.spectral.as_ref(), self.gain)
     }
 
     pub(super) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
@@ -40,14 +42,21 @@ pub struct ConvTranspose {
     pub weight: Param<Tensor<4>>,
     /// `[out]`.
     pub bias: Param<Tensor<1>>,
+    /// As [`Linear::gain`](super::Linear::gain).
+    pub gain: f32,
     /// Kernel, enlargement (its step), what is cut from each side (its border, the same before and after), and groups.
     #[module(skip)]
     pub window: Window,
 }
 
 impl ConvTranspose {
+    /// As [`Linear::normalized_weight`](super::Linear::normalized_weight).
+    pub fn normalized_weight(&self) -> Tensor<4> {
+        normalized(self.weight.val(), None, self.gain)
+    }
+
     pub(super) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let weight = self.weight.val();
+        let weight = self.normalized_weight();
         operations(&[&x, &weight]).conv_transpose2d(x, weight, self.bias.val(), &self.window)
     }
 }

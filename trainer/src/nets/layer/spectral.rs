@@ -12,9 +12,12 @@ pub(super) fn iterate<const D: usize>(left: &mut Param<Tensor<1>>, weight: Tenso
     *left = left.clone().map(|old| if old.is_autodiff() { next.autodiff() } else { next });
 }
 
-/// The weights over their largest singular value, where there is a left singular vector.
-pub(super) fn normalized<const D: usize>(weight: Tensor<D>, left: Option<&Param<Tensor<1>>>) -> Tensor<D> {
-    let Some(left) = left else { return weight };
+/// The weights over their largest singular value where there is a left singular vector, else times `gain`, on which the
+/// first do not depend.
+pub(super) fn normalized<const D: usize>(weight: Tensor<D>, left: Option<&Param<Tensor<1>>>, gain: f32) -> Tensor<D> {
+    let Some(left) = left else {
+        return if gain == 1.0 { weight } else { weight.mul_scalar(gain) };
+    };
     let shape = weight.shape();
     operations(&[&weight]).spectral_norm(matrix(weight), left.val()).reshape(shape)
 }

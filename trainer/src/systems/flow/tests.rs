@@ -206,7 +206,7 @@ fn moons_are_likelier_than_by_a_gaussian() {
     for step in 0..STEPS {
         let mut next_batch = || {
             let (values, labels) = plane.draw(256, &mut points);
-            crate::systems::Batch { inputs: None, input_labels: Vec::new(), images: tensor(values), labels }
+            crate::systems::Batch::alone(tensor(values), labels)
         };
         let rate = 5e-3 * (1.0 - 0.9 * step as f64 / STEPS as f64);
         let ema = (1 + step) as f64 / (10 + step) as f64;

@@ -33,6 +33,17 @@ fn soft_labels_cost_what_their_mean_costs() {
 }
 
 #[test]
+fn drift_pulls_real_scores_to_zero() {
+    let loss = |drift| {
+        let bag = bag(Tricks { drift, ..Tricks::default() });
+        let [real, fake] = [column(&[3.0, -1.0]), column(&[0.0, 0.0])];
+        bag.critic_loss(Loss::Wasserstein, real, fake, &mut Rng::new(1, 0)).into_scalar::<f32>()
+    };
+    assert_eq!(loss(0.0), -1.0);
+    assert!((loss(0.1) - (-1.0 + 0.1 * 5.0)).abs() < 1e-6, "(9 + 1) / 2 = 5");
+}
+
+#[test]
 fn flips_exchange_as_many_pairs_as_they_should() {
     let bag = bag(Tricks { flip_labels: 0.25, ..Tricks::default() });
     let fake: Vec<f32> = (0..4_000).map(|index| -(index as f32)).collect();
@@ -109,12 +120,7 @@ impl Played {
             let ring = Plane::named("ring").unwrap();
             let draw = |seed: u64| {
                 let (points, labels) = ring.draw(8, &mut Rng::new(seed, 9));
-                Batch {
-                    inputs: None,
-                    input_labels: Vec::new(),
-                    images: Tensor::from_data(TensorData::new(points, [8, 2, 1, 1]), &Device::flex()),
-                    labels,
-                }
+                Batch::alone(Tensor::from_data(TensorData::new(points, [8, 2, 1, 1]), &Device::flex()), labels)
             };
             let mut step = Step {
                 lr_generator: 1e-2,

@@ -117,17 +117,17 @@ fn without_looking_ahead_it_is_the_plain_game() {
             classes: 0,
             prior: Prior::Gaussian,
             pixels: PixelRange::Symmetric,
+            more: vec![],
+            mixing: 0.0,
         };
         let mut plain = Adversarial::new(players, &recipe.train, &device);
-        let batch = Batch {
-            inputs: None,
-            input_labels: Vec::new(),
-            images: Tensor::from_data(
+        let batch = Batch::alone(
+            Tensor::from_data(
                 TensorData::new((0..32).map(|at| (at as f32).sin()).collect::<Vec<_>>(), [16, 2, 1, 1]),
                 &Device::flex(),
             ),
-            labels: Vec::new(),
-        };
+            Vec::new(),
+        );
         let run = |system: &mut dyn System| {
             let mut rng = Rng::new(4, 0);
             for _ in 0..5 {

@@ -297,7 +297,7 @@ fn rest(
         match kind {
             Kind::Vector(len) => {
                 made.notes.push(format!("{len} classes: {name} is a vector beside the latent one"));
-                made.inputs.push(Input::Class { classes: len });
+                made.inputs.push(Input::Class { classes: len, stride: 0 });
                 made.feeds.push((name, Feed::Values { input, view: View::contiguous(&sizes), affine: [1.0, 0.0] }));
             }
             Kind::Number => {
@@ -314,7 +314,7 @@ fn rest(
                     });
                 }
                 made.notes.push(format!("{found} classes: the size of the table that {name} chooses from"));
-                made.inputs.push(Input::Class { classes: found });
+                made.inputs.push(Input::Class { classes: found, stride: 0 });
                 made.feeds.push((name, Feed::Number { input, sizes }));
             }
             Kind::Image { channels_last } => {

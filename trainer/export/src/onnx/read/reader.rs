@@ -241,8 +241,10 @@ impl<'a> Reader<'a> {
         for input in &inputs.inputs {
             let (name, shape) = match input {
                 Input::Latent(latent) => ("latent", [latent.width(), 1, 1]),
-                Input::Class { classes } => ("class", [*classes, 1, 1]),
+                Input::Class { classes, .. } => ("class", [*classes, 1, 1]),
                 Input::Image { shape, .. } => ("image", [shape.c, shape.h, shape.w].map(usize::from)),
+                Input::Style { dims, .. } => ("style", [*dims, 1, 1]),
+                Input::Mix { layers } => ("mix", [*layers, 1, 1]),
                 Input::Noise { shape, .. } => ("noise", [shape.c, shape.h, shape.w].map(usize::from)),
                 Input::Constant { shape, .. } => ("constant", [shape.c, shape.h, shape.w].map(usize::from)),
             };

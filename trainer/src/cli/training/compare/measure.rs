@@ -27,10 +27,13 @@ const COLUMNS: usize = 12;
 const SEED: u64 = 0;
 
 /// Systems in the order in which they were published, and what was new.
-const YEARS: [(&str, u16, &str); 5] = [
+const YEARS: [(&str, u16, &str); 8] = [
     ("gan", 2014, "two perceptrons that play against each other"),
     ("dcgan", 2015, "convolutions"),
     ("cogan", 2016, "two games with tied layers, one side of them"),
+    ("growing", 2017, "resolutions that come one after the other"),
+    ("style", 2018, "styles by layer"),
+    ("biggan", 2018, "classes in each normalization"),
     ("vae", 2014, "an autoencoder that is no game"),
     ("began", 2017, "a critic that is an autoencoder"),
 ];

@@ -6,8 +6,8 @@ use anyhow::{Result, ensure};
 use edgegen_metrics::classes;
 use serde::Serialize;
 
-use super::Args;
-use crate::cli::{Console, Ending, table_of};
+use super::{Args, words};
+use crate::cli::{Console, Ending, table, table_of};
 use crate::data::{self, Dataset, Split, plain_name};
 use crate::eval::Judge;
 use crate::recipe::{DataConfig, Recipe};
@@ -21,6 +21,10 @@ struct Row {
     hash: String,
     /// Share that it is right on, of the test images of each set.
     right: Vec<f64>,
+    /// Of a judge of attributes: each by name, with the share of the test images of the first set that show it on which
+    /// it is right.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    attributes: Vec<(String, f64)>,
 }
 
 #[derive(Debug, Serialize)]
@@ -59,13 +63,26 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     for folder in [&args.source].into_iter().chain(&args.beside) {
         console.say(&format!("asking {}", folder.display()));
         let judge = Judge::load(folder, &device)?.shown(sets[0].shape);
-        let right = |set: &Dataset| {
+        let known = match judge.attributes() {
+            [] => None,
+            own => {
+                let config = DataConfig { limit: None, ..recipe.data.clone() };
+                data::attributes(&config, Split::Test)?.map(|known| known.learned(own)).transpose()?
+            }
+        };
+        let mut attributes = Vec::new();
+        let mut right = Vec::new();
+        for (number, set) in sets.iter().enumerate() {
             let count = args.count.map_or(set.len(), |count| set.len().min(count as usize));
             let images: Vec<Vec<u8>> = (0..count).map(|index| set.image(index).to_vec()).collect();
             let labels = set.labels.iter().flatten().take(count).map(|&label| label.into());
-            classes::accuracy(&judge.look(&images).classes, &labels.collect::<Vec<_>>())
-        };
-        rows.push(Row { judge: folder.clone(), right: sets.iter().map(right).collect(), hash: judge.hash.clone() });
+            let seen = judge.look(&images);
+            right.push(classes::accuracy(&seen.classes, &labels.collect::<Vec<_>>()));
+            if let Some(known) = known.as_ref().filter(|_| number == 0) {
+                attributes = words::right(known, &seen.words, 0..count);
+            }
+        }
+        rows.push(Row { judge: folder.clone(), hash: judge.hash.clone(), right, attributes });
     }
     let report = Report { sets: sets.iter().map(|set| (plain_name(&set.name).to_owned(), set.len())).collect(), rows };
     console.show(&report, || text(&report))
@@ -78,6 +95,13 @@ fn text(report: &Report) -> String {
         let right = row.right.iter().map(|share| format!("{:.1} %", 100.0 * share));
         [row.judge.display().to_string(), row.hash.clone()].into_iter().chain(right).collect()
     });
+    let attributes = report.rows.iter().flat_map(|row| &row.attributes);
+    let attributes = attributes.map(|(name, right)| [name.clone(), format!("{:.1} %", 100.0 * right)]);
+    let attributes: Vec<[String; 2]> = attributes.collect();
     let counts: Vec<String> = report.sets.iter().map(|(name, count)| format!("{count} of {name}")).collect();
-    format!("{}\ntest images: {}", table_of(&head, &rows.collect::<Vec<_>>()), counts.join(", "))
+    let mut text = format!("{}\ntest images: {}", table_of(&head, &rows.collect::<Vec<_>>()), counts.join(", "));
+    if !attributes.is_empty() {
+        text += &format!("\n{}", table(["attribute", "right"], attributes.into_iter()));
+    }
+    text
 }
