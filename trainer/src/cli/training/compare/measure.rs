@@ -241,3 +241,15 @@ impl Measured {
         html
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_year_is_that_of_a_system() {
+        for (name, year, _) in YEARS {
+            assert!(systems::find(name).is_ok() && (2014..=2018).contains(&year), "{name} {year}");
+        }
+    }
+}
