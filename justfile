@@ -294,6 +294,25 @@ unpaired out="out/unpaired":
     {{edgegen}} eval {{out}}/bags-shoes-cycle --beside {{out}}/bags-shoes-distance --picture {{out}}/bags.png
     {{edgegen}} eval {{out}}/bags-shoes-cycle/back --picture {{out}}/shoes.png
 
+# Two digits of one kind from each latent vector, learned without pairs, and how often both are the same
+cogan out="out/cogan":
+    {{edgegen}} data fetch mnist
+    for name in mnist-negative-judge mnist-negative-cogan; do {{edgegen}} train trainer/recipes/$name.toml --out {{out}}/$name $(test ! -d {{out}}/$name/checkpoint || echo --resume) || exit 1; done
+    {{edgegen}} eval {{out}}/mnist-negative-cogan --judge {{out}}/mnist-negative-judge --picture {{out}}/pairs.png
+
+# What a linear classifier with 1000 labels reads out of a critic, beside pixels and an untrained critic
+probe out="out/probe":
+    {{edgegen}} data fetch mnist
+    {{edgegen}} data fetch fashion-mnist
+    for name in mnist-dcgan fashion-dcgan; do {{edgegen}} train trainer/recipes/$name.toml --out {{out}}/$name $(test ! -d {{out}}/$name/checkpoint || echo --resume) || exit 1; done
+    for name in mnist-dcgan fashion-dcgan; do {{edgegen}} eval {{out}}/$name --probe --count 1000 || exit 1; done
+
+# Clothes through systems of several years: a table and a gallery (an hour of training)
+timeline out="out/timeline" recipes="fashion-gan fashion-dcgan fashion-edges-cogan":
+    {{edgegen}} data fetch fashion-mnist
+    for name in {{recipes}}; do {{edgegen}} train trainer/recipes/$name.toml --out {{out}}/$name $(test ! -d {{out}}/$name/checkpoint || echo --resume) || exit 1; done
+    {{edgegen}} compare $(for name in {{recipes}}; do echo {{out}}/$name; done) --measure --gallery {{out}}/gallery.png --out {{out}}/timeline.html
+
 # Faces by captions, every tenth combination of hair and eyes held out, then how often each attribute is as asked for
 words out="out/words":
     {{edgegen}} data fetch avatars

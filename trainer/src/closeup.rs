@@ -22,6 +22,7 @@ use crate::judge::Judge;
 use crate::recipe::Recipe;
 use crate::rng::Rng;
 use crate::run::{GENERATOR, RECIPE, Run};
+use crate::systems::COUPLED;
 use crate::{checkpoint, device, files, images};
 
 /// The folder in a run folder.
@@ -120,6 +121,10 @@ struct Samples {
 pub fn take(folder: &Path, device: &str) -> Result<Option<Closeup>> {
     let recipe = Recipe::load(&folder.join(RECIPE))?;
     if !folder.join(GENERATOR).is_file() || Plane::chosen(&recipe.data).is_some() {
+        return Ok(None);
+    }
+    if COUPLED.contains(&&*recipe.system) {
+        // A pair side by side has no training image that it could be near to.
         return Ok(None);
     }
     let run = Run::load(folder, &device::open(device)?)?;

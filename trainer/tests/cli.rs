@@ -58,6 +58,8 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 
 #[path = "cli/film.rs"]
 mod film;
+#[path = "cli/mix.rs"]
+mod mix;
 #[path = "cli/runs.rs"]
 mod runs;
 #[path = "cli/studio.rs"]

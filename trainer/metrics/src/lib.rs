@@ -14,6 +14,7 @@
 //! | [`two_sample`] | classifier two-sample test | Lopez-Paz and Oquab, 2017 |
 //! | [`divergence`] | KL and Jensen–Shannon divergence of known distributions | Lin, 1991 |
 //! | [`logistic`] | log density ratio by logistic regression; area under the curve | Hastie et al., 2009; Gutmann and Hyvärinen, 2010 |
+//! | [`probe`] | what a linear classifier reads out of features | Hastie et al., 2009; Radford et al., 2016 |
 //! | [`baselines`] | what simple samplers come to: a Gaussian, k-means, mixtures by EM | see there |
 //! | [`rank`] | rank correlation | Spearman, 1904 |
 //! | [`pixels`] | PSNR, high percentile of differences, checkerboard energy | Odena et al., 2016 |
@@ -34,6 +35,7 @@ pub mod mmd;
 pub mod neighbours;
 pub mod parzen;
 pub mod pixels;
+pub mod probe;
 pub mod rank;
 pub mod sliced;
 pub mod two_sample;

@@ -76,7 +76,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
 const GREY: u8 = 64;
 
 /// The first of the layers that a word or a range names, and the one behind the last.
-fn range(text: &str, count: u16) -> Result<[u16; 2]> {
+pub fn range(text: &str, count: u16) -> Result<[u16; 2]> {
     // The thirds of the paper: 4 and 8 pixels, 16 and 32, and the rest.
     let third = |part: u16| (u32::from(count) * u32::from(part)).div_ceil(3) as u16;
     let [first, end] = match text {

@@ -7,6 +7,7 @@
 //! | `gan_train.rs` | a classifier that learns from generated images |
 //! | `stacked.rs` | modes of stacked digits |
 //! | `inversion.rs` | whether latent vectors are found for images |
+//! | `probe.rs` | what a linear classifier reads out of a critic's features |
 //! | `controls.rs` | samplers that are bad on purpose, which the figures must give away |
 //! | `plane.rs` | measures of points of the plane, without a judge |
 //!
@@ -18,9 +19,11 @@ pub mod figures;
 pub mod gan_train;
 pub mod inversion;
 pub mod plane;
+pub mod probe;
 pub mod rotations;
 pub mod stacked;
 
 pub use crate::judge::Judge;
 pub use figures::{Figures, Flag, Reference};
 pub use inversion::{Inversion, inversion};
+pub use probe::{Probed, probe};

@@ -305,6 +305,11 @@ fn activated<'a>(config: &Config, net: NetBuilder<'a>) -> NetBuilder<'a> {
     if config.leak > 0.0 { net.leaky_relu(config.leak) } else { net.relu() }
 }
 
+/// The critic of a recipe before its first step.
+pub(super) fn untrained_critic(recipe: &Recipe, device: &Device, rng: &mut Rng) -> Result<Net> {
+    Ok(critic(&recipe.settings()?, recipe, device, rng))
+}
+
 /// The critic; of the configuration only what is said of critics counts.
 pub(super) fn critic(config: &Config, recipe: &Recipe, device: &Device, rng: &mut Rng) -> Net {
     let init = if config.spectral_norm { Init::He } else { Init::Normal(0.02) };

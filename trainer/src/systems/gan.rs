@@ -174,6 +174,11 @@ fn generator(config: &Config, image: [usize; 3], device: &Device, rng: &mut Rng)
     .build()
 }
 
+/// The critic of a recipe before its first step.
+pub(super) fn untrained_critic(recipe: &Recipe, device: &Device, rng: &mut Rng) -> Result<Net> {
+    Ok(critic(&recipe.settings()?, image(recipe), device, rng))
+}
+
 fn critic(config: &Config, image: [usize; 3], device: &Device, rng: &mut Rng) -> Net {
     let mut net = NetBuilder::new(image, Init::He, device, rng).dropout(config.keep_input);
     for &units in &config.critic_hidden {

@@ -22,6 +22,7 @@ pub mod augment;
 pub mod began;
 pub mod biggan;
 pub mod cgan;
+pub mod cogan;
 pub mod cyclegan;
 pub mod dcgan;
 pub mod distancegan;
@@ -67,6 +68,7 @@ pub const SYSTEMS: &[&Kind] = &[
     &pix2pix::KIND,
     &cyclegan::KIND,
     &distancegan::KIND,
+    &cogan::KIND,
     &dtn::KIND,
     &adda::KIND,
     &judge::KIND,
@@ -84,7 +86,11 @@ pub const CLUSTERING: &[&str] = &[kmeans::KIND.name, gmm::KIND.name];
 pub const PAIRED: &[&str] = &[pix2pix::KIND.name];
 
 /// Systems that learn from two sets of images, none of which belongs to one of the other.
-pub const UNPAIRED: &[&str] = &[cyclegan::KIND.name, distancegan::KIND.name, dtn::KIND.name, adda::KIND.name];
+pub const UNPAIRED: &[&str] =
+    &[cyclegan::KIND.name, distancegan::KIND.name, dtn::KIND.name, adda::KIND.name, cogan::KIND.name];
+
+/// Systems that draw an image of each of two sets from one latent vector, side by side.
+pub const COUPLED: &[&str] = &[cogan::KIND.name];
 
 /// Systems that learn what is known of images beside their class, where [data] attributes names some.
 pub const DESCRIBED: &[&str] = &[judge::KIND.name, words::KIND.name, stackgan::KIND.name];
@@ -111,9 +117,23 @@ pub fn judge(recipe: &Recipe) -> Result<judge::Config> {
     }
 }
 
+/// The untrained critic of a system whose critic says of an image alone how real it is.
+///
+/// # Errors
+///
+/// If the recipe is of another system, or its table is wrong.
+pub fn critic(recipe: &Recipe, device: &Device, rng: &mut Rng) -> Result<Net> {
+    match &*recipe.system {
+        name if name == gan::KIND.name => gan::untrained_critic(recipe, device, rng),
+        name if name == dcgan::KIND.name || name == cgan::KIND.name => dcgan::untrained_critic(recipe, device, rng),
+        name => bail!("expected a system with a critic of single images (gan, dcgan, cgan), found {name}"),
+    }
+}
+
 /// Whether a system turns images into images.
 pub fn translates(name: &str) -> bool {
-    (PAIRED.contains(&name) || UNPAIRED.contains(&name)) && !JUDGES.contains(&name)
+    let draws = JUDGES.contains(&name) || COUPLED.contains(&name);
+    (PAIRED.contains(&name) || UNPAIRED.contains(&name)) && !draws
 }
 
 /// What a recipe's `system = "…"` may name.

@@ -23,7 +23,7 @@ use crate::data::{Attributes, Dataset, Pairs};
 use crate::recipe::Recipe;
 use crate::rng::Rng;
 use crate::run::{BACK, GENERATOR, JUDGE, RECIPE, to_pixels};
-use crate::systems::{self, CLUSTERING, Losses, Step, System, Trained};
+use crate::systems::{self, CLUSTERING, COUPLED, Losses, Step, System, Trained};
 use crate::{files, images};
 
 /// Name of the metrics in a run folder.
@@ -72,9 +72,14 @@ impl Data<'_> {
     }
 
     /// What generated samples are compared with: by class, if the generator is `conditional`.
-    fn look(self, conditional: bool, seed: u64) -> Look {
+    fn look(self, conditional: bool, is_coupled: bool, seed: u64) -> Look {
         let group = |label: Option<u8>| label.filter(|_| conditional).map_or(0, usize::from);
         let samples: Vec<_> = match self {
+            Self::Pairs(Pairs { inputs, targets, .. }) if is_coupled => {
+                let count = inputs.len().min(targets.len());
+                let both = |index: usize| [inputs, targets].map(|set| levels(set.image(index))).concat();
+                (0..count).step_by(count.div_ceil(COMPARED)).map(|index| (0, both(index))).collect()
+            }
             Self::Images(dataset, _) | Self::Pairs(Pairs { targets: dataset, .. }) => {
                 let every = dataset.len().div_ceil(COMPARED);
                 let indices = (0..dataset.len()).step_by(every);
@@ -144,7 +149,9 @@ impl<'a> Session<'a> {
             // Of attributes it knows more than classes.
             (Trained::Judge(_), Data::Images(_, Some(_))) => (0, Vec::new()),
             (Trained::Judge(net), _) => (net.output[0], Vec::new()),
-            (Trained::Generator(_), Data::Pairs(pairs)) => (0, to_values(&pairs.inputs, count)),
+            (Trained::Generator(generator), Data::Pairs(pairs)) if generator.fed().is_some() => {
+                (0, to_values(&pairs.inputs, count))
+            }
             (Trained::Generator(generator), _) => (generator.classes, generator.draw(count, &mut grid)),
         };
         let groups = if CLUSTERING.contains(&&*recipe.system) { 1 } else { classes.max(1) };
@@ -190,7 +197,7 @@ impl<'a> Session<'a> {
         folder::truncate_metrics(&out.join(METRICS), state.step)?;
         let events = options.tensorboard.then(|| Events::begin(out, &out.join(METRICS))).transpose()?;
         let train = &recipe.train;
-        let look = (!grid.is_empty()).then(|| data.look(groups > 1, recipe.seed));
+        let look = (!grid.is_empty()).then(|| data.look(groups > 1, COUPLED.contains(&&*recipe.system), recipe.seed));
         let watch = Watch::new(recipe, state.signs.clone(), look);
         let measure = match (train.eval_every, system.trained(), data) {
             (0, ..) => None,
@@ -368,12 +375,7 @@ impl<'a> Session<'a> {
         let [c, h, w] = generator.net.output;
         let pixels = |image: &Vec<f32>| to_pixels(image, [c, h, w], generator.pixels);
         let samples: Vec<Vec<f32>> = match self.data {
-            Data::Images(..) => {
-                let sheet: Vec<Vec<u8>> = outputs.iter().map(pixels).collect();
-                images::save_grid(&path, &sheet, [h, w, c], GRID)?;
-                sheet.iter().map(|image| levels(image)).collect()
-            }
-            Data::Pairs(Pairs { inputs, targets, matched }) => {
+            Data::Pairs(Pairs { inputs, targets, matched }) if generator.fed().is_some() => {
                 let made: Vec<Vec<u8>> = outputs.iter().map(pixels).collect();
                 // Beside what should be made, where that is known, else beside what the way back makes of it, if there
                 // is one.
@@ -391,6 +393,11 @@ impl<'a> Session<'a> {
                 let columns = if *matched || back.is_some() { 9 } else { 8 };
                 images::save_grid(&path, &sheet, [h, w, c], columns)?;
                 made.iter().map(|image| levels(image)).collect()
+            }
+            Data::Images(..) | Data::Pairs(_) => {
+                let sheet: Vec<Vec<u8>> = outputs.iter().map(pixels).collect();
+                images::save_grid(&path, &sheet, [h, w, c], GRID)?;
+                sheet.iter().map(|image| levels(image)).collect()
             }
             Data::Points(plane) => {
                 // Always the same real points, so that only what moves in the film has changed.

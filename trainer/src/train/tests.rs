@@ -11,7 +11,7 @@ use super::session::METRICS;
 use super::*;
 use crate::rng::Rng;
 use crate::run::RECIPE;
-use crate::systems::{JUDGES, PAIRED, UNPAIRED};
+use crate::systems::{COUPLED, JUDGES, PAIRED, UNPAIRED};
 use crate::{checkpoint, systems};
 
 /// Images with a bright bar whose place depends on the image.
@@ -64,6 +64,7 @@ fn recipe(system: &str, steps: u64) -> Recipe {
         "distancegan" => {
             "halves = 0.5\n[distancegan.game]\nchannels = [4, 6]\nblocks = 1\ncritic_channels = [4]\npool = 6"
         }
+        "cogan" => "channels = [6, 4]\nlatent = 5\ncritic_channels = [4, 6]",
         "dtn" => &format!(
             "judge = {:?}\nencoder_channels = [4]\nfeatures = 5\nchannels = [4]\ncritic_channels = [4]",
             judge_folder()
@@ -178,7 +179,9 @@ fn ten_and_ten_are_twenty_bit_for_bit() {
             Some(shape) => vec![vec![0.5; shape.len()]],
             None => run.generator.draw(1, &mut Rng::new(1, 0)),
         };
-        assert_eq!((run.shape(), run.generate_pixels(&inputs)[0].len()), ([16, 16, 1], 256));
+        // Pairs stand side by side.
+        let width = if COUPLED.contains(&system) { 32 } else { 16 };
+        assert_eq!((run.shape(), run.generate_pixels(&inputs)[0].len()), ([16, width, 1], 16 * width));
         let back = resumed.join(crate::run::BACK);
         assert_eq!(back.exists(), system == "cyclegan", "who learns the way back ships it");
         if back.exists() {

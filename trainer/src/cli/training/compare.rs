@@ -1,9 +1,12 @@
 //! `edgegen compare RUN…`.
 
+mod measure;
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use anyhow::Result;
+use serde::Serialize;
 
 use crate::cli::{Console, Ending, table_of};
 use crate::files;
@@ -18,12 +21,42 @@ pub struct Args {
     /// The page to write, one file that needs no other
     #[arg(long, default_value = "compare.html", value_name = "FILE")]
     out: PathBuf,
+    /// Also measure what they draw in int8 against the same real images: a table by the years of their systems, with size and
+    /// instructions on a board, and a gallery
+    #[arg(long)]
+    measure: bool,
+    /// Images of each to measure
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(100..), requires = "measure")]
+    count: u32,
+    /// The board whose instructions are estimated
+    #[arg(long, default_value = "stm32f411-blackpill", requires = "measure")]
+    board: String,
+    /// A picture of the gallery to write, a row for each run and one of real images
+    #[arg(long, value_name = "PNG", requires = "measure")]
+    gallery: Option<PathBuf>,
+}
+
+/// All that is told as JSON.
+#[derive(Serialize)]
+struct Told<'a> {
+    #[serde(flatten)]
+    comparison: &'a Comparison,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    measured: Option<&'a measure::Measured>,
 }
 
 pub fn run(args: &Args, console: Console) -> Result<Ending> {
     images::expect(&args.out, &["html"])?;
-    let comparison = compare(&args.runs, &args.out)?;
-    console.show(&comparison, || text(&comparison))
+    if let Some(gallery) = &args.gallery {
+        images::expect(gallery, &["png"])?;
+    }
+    let measured = args.measure.then(|| measure::measure(args, console)).transpose()?;
+    let first = measured.as_ref().map_or_else(String::new, measure::Measured::html);
+    let comparison = compare(&args.runs, &args.out, &first)?;
+    console.show(&Told { comparison: &comparison, measured: measured.as_ref() }, || {
+        let measured = measured.as_ref().map_or_else(String::new, |measured| measured.text() + "\n");
+        measured + &text(&comparison)
+    })
 }
 
 fn text(comparison: &Comparison) -> String {

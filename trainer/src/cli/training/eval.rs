@@ -1,9 +1,11 @@
 //! `edgegen eval RUN|MODEL`: the measures, float and int8 side by side.
 
+pub mod coupled;
 mod judges;
 mod own;
 mod pairs;
 pub mod plane;
+mod styles;
 mod truncation;
 mod words;
 
@@ -24,7 +26,7 @@ use crate::cli::{Console, Ending, table};
 use crate::data::{self, Dataset, Split};
 use crate::eval::figures::LEAST;
 use crate::eval::{
-    self, Figures, Flag, Inversion, Judge, Reference, controls, gan_train, rotations, stacked as eval_stacked,
+    self, Figures, Flag, Inversion, Judge, Probed, Reference, controls, gan_train, rotations, stacked as eval_stacked,
 };
 use crate::invert::Search;
 use crate::recipe::DataConfig;
@@ -72,6 +74,17 @@ pub struct Args {
     /// Also latent vectors for 50 images of its own and 50 test images (needs the float weights of a run)
     #[arg(long)]
     inversion: bool,
+    /// Also a linear classifier on the critic's features, from 1000 labels, beside one on pixels and one on an untrained
+    /// critic's (needs a run with its checkpoint)
+    #[arg(long)]
+    probe: bool,
+}
+
+impl Args {
+    /// Whether something is asked for that only generators of single images can be measured by.
+    fn has_extras(&self) -> bool {
+        self.parzen || self.gan_train || self.controls || self.inversion || self.probe
+    }
 }
 
 /// Images of each kind that are inverted.
@@ -105,6 +118,9 @@ struct Report {
     /// Of a model that reads words: how often its images show them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     words: Vec<words::Row>,
+    /// Of a generator with styles: what they and noise decide.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    styles: Vec<styles::Row>,
     /// Measures for which there are too few images, a sentence each.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     left_out: Vec<String>,
@@ -121,6 +137,8 @@ struct Report {
     int8_same_class: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     inversion: Option<Inversion>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    probe: Option<Probed>,
 }
 
 pub fn run(args: &Args, console: Console) -> Result<Ending> {
@@ -139,6 +157,10 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     if let Some(mixture) = plane::find(&source)? {
         without_truncation("points of the plane")?;
         return plane::run(args, source, &mixture, console);
+    }
+    if fact_of(&source, "system")?.is_some_and(|system| systems::COUPLED.contains(&&*system)) {
+        without_truncation("a model that draws pairs")?;
+        return coupled::run(args, &source, console);
     }
     if let Some(shape) = source.fed()? {
         without_truncation("a model that reads pictures")?;
@@ -232,16 +254,28 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         class_names,
         rows: Vec::new(),
         words: words_shown(args, &source, &judge, &sets, &test, &config)?,
+        styles: styles::rows(&source, &judge, args.seed)?,
         left_out: reference.left_out().into_iter().chain(unexported).collect(),
         own: own::of_images(&args.source, &test, &device)?,
         int8_psnr_db: None,
         int8_p999_levels: None,
         int8_same_class: None,
         inversion: None,
+        probe: None,
     };
     if args.inversion {
         console.say("looking for latent vectors");
         report.inversion = Some(inverted(args, &source, [&train, &test], &device)?);
+    }
+    if args.probe {
+        console.say("probing the critic");
+        let Source::Run(run) = &source else {
+            bail!(
+                "expected a run folder with --probe, found the model file {}: only a run has a critic",
+                args.source.display()
+            );
+        };
+        report.probe = Some(eval::probe(&args.source, run, [&train, &test], args.seed, &device)?);
     }
     if let ([(_, float), (_, int8)], []) = (&sets[..], &args.truncation[..]) {
         let Difference { psnr, p999, .. } = pixels::difference(float, int8);
@@ -386,8 +420,8 @@ fn images(args: &Args, source: &Source) -> Result<Made> {
 /// Refuses what cannot be measured, before thousands of images are drawn for it.
 fn check(args: &Args, data: &str, classes: usize) -> Result<()> {
     ensure!(
-        data != data::STACKED || !(args.parzen || args.gan_train || args.controls || args.inversion),
-        "expected no --parzen, --gan-train, --controls or --inversion with {data}, whose modes are counted: leave them out"
+        data != data::STACKED || !args.has_extras(),
+        "expected no --parzen, --gan-train, --controls, --inversion or --probe with {data}, whose modes are counted: leave them out"
     );
     ensure!(
         !args.gan_train || classes > 0,
@@ -423,6 +457,12 @@ fn text(report: &Report) -> String {
     };
     // A measure that was left out is no number.
     let known = |value: f64, text: String| if value.is_nan() { "–".to_owned() } else { text };
+    // The first row is that of real images.
+    let usual = report.rows.first().map_or(f64::NAN, |row| row.figures.checkerboard);
+    let checkerboard = |energy: f64| match energy / usual {
+        ratio if ratio.is_finite() => format!("{energy:.3}, {ratio:.2} of real"),
+        _ => format!("{energy:.3}"),
+    };
     let rows = report.rows.iter().map(|Row { name, figures, flags, gan_train }| {
         let classes = || figures.histogram.iter().copied().enumerate();
         let least = classes().min_by(|(_, a), (_, b)| a.total_cmp(b)).unwrap_or_default();
@@ -444,7 +484,7 @@ fn text(report: &Report) -> String {
             gan_train.map_or_else(String::new, percent),
             format!("{:.3}", figures.sliced),
             known(figures.nearest_ratio, format!("{:.2}, {}", figures.nearest_ratio, percent(figures.too_near))),
-            format!("{:.2}", figures.checkerboard),
+            checkerboard(figures.checkerboard),
             known(figures.mmd_p, format!("{:.3}, {:.3}", figures.mmd_p, figures.classifier_p)),
             figures.parzen.map_or_else(String::new, |[mean, error]| format!("{mean:.1} ± {error:.1}")),
             flags.join(", "),
@@ -484,6 +524,7 @@ fn text(report: &Report) -> String {
         },
     );
     text += &words::text(&report.words);
+    text += &styles::text(&report.styles);
     for note in &report.left_out {
         text += &format!("\n{note}");
     }
@@ -501,6 +542,15 @@ fn text(report: &Report) -> String {
              training image, median {test_median_db:.1} dB against {nearest_median_db:.1} dB",
             percent(*own_found),
             percent(*test_nearer)
+        );
+    }
+    if let Some(Probed { labels, critic, untrained, features, pixels }) = report.probe {
+        text += &format!(
+            "\na linear classifier of {labels} labels is right on {} of the test images by the critic's {features} features, on {} by \
+             those of an untrained critic, on {} by pixels",
+            percent(critic),
+            percent(untrained),
+            percent(pixels)
         );
     }
     text

@@ -59,12 +59,13 @@ pub struct Compared {
     sheet: Option<(u64, Vec<u8>)>,
 }
 
-/// Compares the runs in `folders`, two to eight different ones, and writes the page `page`, which needs no other file.
+/// Compares the runs in `folders`, two to eight different ones, and writes the page `page`, which needs no other file;
+/// `first` is what stands before samples and curves, a section of HTML or nothing.
 ///
 /// # Errors
 ///
 /// If these are not two to eight run folders, their files cannot be read, or the page cannot be written.
-pub fn compare(folders: &[PathBuf], page: &Path) -> Result<Comparison> {
+pub fn compare(folders: &[PathBuf], page: &Path, first: &str) -> Result<Comparison> {
     let count = folders.len();
     ensure!((2..=MOST).contains(&count), "expected 2 to {MOST} runs to compare, found {count}");
     for (index, folder) in folders.iter().enumerate() {
@@ -86,7 +87,7 @@ pub fn compare(folders: &[PathBuf], page: &Path) -> Result<Comparison> {
         .into_iter()
         .map(|key| (key.clone(), values(key)))
         .partition(|(_, values)| values.iter().all(|value| *value == values[0]));
-    files::replace_bytes(page, html(&runs, &differences, &same).as_bytes())?;
+    files::replace_bytes(page, html(&runs, first, &differences, &same).as_bytes())?;
     Ok(Comparison { page: page.to_owned(), runs, differences })
 }
 
@@ -127,7 +128,7 @@ pub fn written(value: Option<&Value>) -> String {
 
 type Keys = BTreeMap<String, Vec<Option<Value>>>;
 
-fn html(runs: &[Compared], differences: &Keys, same: &Keys) -> String {
+fn html(runs: &[Compared], first: &str, differences: &Keys, same: &Keys) -> String {
     let mut html = head(&format!("{} runs compared", runs.len()));
     let _ = writeln!(html, "<h1>{} runs compared</h1>\n<ul class=\"runs\">", runs.len());
     for (colour, Compared { name, step, steps, signs, .. }) in runs.iter().enumerate() {
@@ -136,6 +137,7 @@ fn html(runs: &[Compared], differences: &Keys, same: &Keys) -> String {
         let _ = writeln!(html, "<li>{swatch} <b>{name}</b>: step {step} of {steps}{signs}</li>");
     }
     html += "</ul>\n</header>\n<main>\n";
+    html += first;
     samples(&mut html, runs);
     curves(&mut html, runs);
     recipes(&mut html, runs, differences, same);
@@ -270,7 +272,7 @@ mod tests {
         fs::write(three.join(METRICS), lines).unwrap();
 
         let page = root.path().join("out/compare.html");
-        let found = compare(&[one.clone(), two.clone(), three.clone()], &page).unwrap();
+        let found = compare(&[one.clone(), two.clone(), three.clone()], &page, "<p>measured</p>").unwrap();
         let html = fs::read_to_string(&page).unwrap();
         check(&html);
         assert_eq!(found.runs[0].name, one.display().to_string(), "two are called run");
@@ -289,7 +291,7 @@ mod tests {
 
         let refused = |folders: &[&PathBuf]| {
             let folders: Vec<PathBuf> = folders.iter().copied().cloned().collect();
-            compare(&folders, &page).unwrap_err().to_string()
+            compare(&folders, &page, "").unwrap_err().to_string()
         };
         assert!(refused(&[&one]).contains("expected 2 to 8 runs"));
         assert!(refused(&[&one, &one]).contains("twice"));

@@ -43,9 +43,7 @@ pub fn is_judge(folder: &Path) -> Result<bool> {
 /// Tests the judge `args.source`, and those beside it, on the sets that the first one has learned from or adapted to.
 pub fn run(args: &Args, console: Console) -> Result<Ending> {
     ensure!(
-        !(args.parzen || args.gan_train || args.controls || args.inversion)
-            && args.judge.is_none()
-            && args.picture.is_none(),
+        !args.has_extras() && args.judge.is_none() && args.picture.is_none(),
         "expected no options but --beside and --count with a judge, found others: leave them out"
     );
     let recipe = Recipe::load(&args.source.join(RECIPE))?;

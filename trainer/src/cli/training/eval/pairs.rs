@@ -74,8 +74,8 @@ struct Report {
 /// Measures `first` and what `--beside` names on the test pairs of the data of `first`.
 pub fn run(args: &Args, first: Source, shape: Shape, console: Console) -> Result<Ending> {
     ensure!(
-        !(args.parzen || args.gan_train || args.controls || args.inversion),
-        "expected no --parzen, --gan-train, --controls or --inversion with a model that reads pictures, whose outputs \
+        !args.has_extras(),
+        "expected no --parzen, --gan-train, --controls, --inversion or --probe with a model that reads pictures, whose outputs \
          are held against their targets: leave them out"
     );
     let config = table_of(&first, shape, &args.source)?;
@@ -182,7 +182,7 @@ pub fn run(args: &Args, first: Source, shape: Shape, console: Console) -> Result
 }
 
 /// The table of the data that `source` has learned from, as far as it is noted.
-fn table_of(source: &Source, shape: Shape, path: &Path) -> Result<DataConfig> {
+pub(super) fn table_of(source: &Source, shape: Shape, path: &Path) -> Result<DataConfig> {
     if let Source::Run(run) = source {
         return Ok(DataConfig { limit: None, ..run.recipe.data.clone() });
     }

@@ -50,8 +50,8 @@ pub fn find(source: &Source) -> Result<Option<Plane>> {
 
 pub fn run(args: &Args, source: Source, plane: &Plane, console: Console) -> Result<Ending> {
     ensure!(
-        args.judge.is_none() && !args.parzen && !args.gan_train && !args.inversion,
-        "expected no --judge, --parzen, --gan-train or --inversion for points of {}, whose modes are known: leave them out",
+        args.judge.is_none() && !args.parzen && !args.gan_train && !args.inversion && !args.probe,
+        "expected no --judge, --parzen, --gan-train, --inversion or --probe for points of {}, whose modes are known: leave them out",
         plane.name
     );
     let count = args.count.unwrap_or(COUNT);
