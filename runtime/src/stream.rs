@@ -148,7 +148,7 @@ impl<'a, K: Kernel> Generator<'a, K> {
         let model = self.model;
         for node in model.nodes().iter().filter(|node| node.is_filled()) {
             let row = filled_mut(node, self.rings);
-            input::fill(node, point, row);
+            input::fill(node, &point, row);
         }
         if let Some(keyframes) = if point.of_keyframes { model.keyframes() } else { None } {
             keyframes.fill(point, self.latent());
@@ -170,7 +170,7 @@ impl<'a, K: Kernel> Generator<'a, K> {
         if self.model.noise_bytes() > 0
             && let Some(place) = self.rings.last_chunk_mut()
         {
-            *place = Seeds::of(point).0;
+            *place = Seeds::of(&point).0;
         }
         Rows { generator: self, feed }
     }

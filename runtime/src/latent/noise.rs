@@ -20,19 +20,39 @@ const MULTIPLIER: u64 = 0xD134_2543_DE82_EF95;
 /// Fills `codes` with row `row` of noise `number`, `code / prior.steps()` each, at a point: on the way from one seed to
 /// the next values go [as those of a latent vector](walk). Of keyframes their numbers are the seeds. [`Noise`] says what
 /// else the seeds may be.
-#[inline(never)]
 pub fn noise(prior: Prior, point: Point, number: u16, row: u16, codes: &mut [i8]) {
-    let place = ((u64::from(number) + 1) << 16 | u64::from(row)).wrapping_mul(MULTIPLIER);
-    let point = match point.noise {
-        Noise::OfPoint => point,
-        Noise::Seed(seed) => Point::seed(seed),
-        Noise::Off => {
-            codes.fill(0);
-            return;
-        }
-    };
-    let step = if point.of_keyframes { point.step.min(LEG) * (STEPS / LEG) } else { point.step };
-    walk(prior, point.from.wrapping_add(place), point.to.wrapping_add(place), step, codes);
+    match Way::of(&point) {
+        Some(way) => way.draw(prior, number, row, codes),
+        None => codes.fill(0),
+    }
+}
+
+/// Between which seeds noise lies, and at which step of [`STEPS`].
+pub(crate) struct Way {
+    from: u64,
+    to: u64,
+    step: u16,
+}
+
+impl Way {
+    /// That of a point; nothing where its noise is off.
+    #[inline(never)]
+    fn of(point: &Point) -> Option<Self> {
+        let (from, to) = match point.noise {
+            Noise::OfPoint => (point.from, point.to),
+            Noise::Seed(seed) => return Some(Self { from: seed, to: seed, step: 0 }),
+            Noise::Off => return None,
+        };
+        let step = if point.of_keyframes { point.step.min(LEG) * (STEPS / LEG) } else { point.step };
+        Some(Self { from, to, step })
+    }
+
+    /// As [`noise`].
+    #[inline(never)]
+    pub(crate) fn draw(&self, prior: Prior, number: u16, row: u16, codes: &mut [i8]) {
+        let place = ((u64::from(number) + 1) << 16 | u64::from(row)).wrapping_mul(MULTIPLIER);
+        walk(prior, self.from.wrapping_add(place), self.to.wrapping_add(place), self.step, codes);
+    }
 }
 
 /// What noise takes of a [`Point`], as it lies in the arena while a model is drawn: on the stack it would be there for
@@ -42,25 +62,23 @@ pub(crate) struct Seeds(pub(crate) [i8; 20]);
 
 impl Seeds {
     /// Those of a point.
-    pub(crate) fn of(point: Point) -> Self {
-        let off = u8::from(point.noise == Noise::Off);
-        let point = if let Noise::Seed(seed) = point.noise { Point::seed(seed) } else { point };
-        let [from, to] = [point.from, point.to].map(u64::to_le_bytes);
-        let more = [point.step.min(STEPS) as u8, point.of_keyframes.into(), off, 0];
-        let mut bytes = from.into_iter().chain(to).chain(more);
+    pub(crate) fn of(point: &Point) -> Self {
+        let way = Way::of(point);
+        let off = way.is_none();
+        let Way { from, to, step } = way.unwrap_or(Way { from: 0, to: 0, step: 0 });
+        let more = [step.min(STEPS) as u8, off.into(), 0, 0];
+        let mut bytes = from.to_le_bytes().into_iter().chain(to.to_le_bytes()).chain(more);
         Self([0; 20].map(|_: i8| bytes.next().unwrap_or(0) as i8))
     }
 
-    /// A point with the same noise.
+    /// The way that they note; nothing where noise is off.
     #[cfg(feature = "all-operators")]
-    pub(crate) fn point(bytes: &[i8]) -> Option<Point> {
+    pub(crate) fn way(bytes: &[i8]) -> Option<Way> {
         let (from, rest) = bytes.split_first_chunk()?;
         let (to, rest) = rest.split_first_chunk()?;
-        let &[step, of_keyframes, off, _] = rest else { return None };
+        let &[step, 0, _, _] = rest else { return None };
         let seed = |bytes: &[i8; 8]| u64::from_le_bytes(bytes.map(|byte| byte as u8));
-        let point = Point::walk(seed(from), seed(to), u16::from(step as u8));
-        let noise = if off == 0 { Noise::OfPoint } else { Noise::Off };
-        Some(Point { of_keyframes: of_keyframes != 0, noise, ..point })
+        Some(Way { from: seed(from), to: seed(to), step: u16::from(step as u8) })
     }
 }
 
@@ -125,14 +143,16 @@ mod tests {
     #[test]
     fn seeds_are_kept_in_the_arena() {
         for point in [Point::seed(u64::MAX), Point::walk(1 << 40, (3 << 33) + 7, 64), Point::keyframe(0, 1, 8)] {
-            assert_eq!(Seeds::point(&Seeds::of(point).0), Some(point));
+            for noise in [Noise::OfPoint, Noise::Seed(77), Noise::Off] {
+                let point = point.with_noise(noise);
+                let mut kept = vec![0; 30];
+                if let Some(way) = Seeds::way(&Seeds::of(&point).0) {
+                    way.draw(Prior::Gaussian, 1, 2, &mut kept);
+                }
+                assert_eq!(kept, row(point, 1, 2, 30), "{point:?}");
+            }
         }
-        for noise in [Noise::OfPoint, Noise::Seed(77), Noise::Off] {
-            let point = Point::walk(3, 4, 9).with_noise(noise);
-            let kept = Seeds::point(&Seeds::of(point).0).unwrap();
-            assert_eq!(row(kept, 1, 2, 30), row(point, 1, 2, 30), "{noise:?}");
-        }
-        assert_eq!(Seeds::point(&[0; 19]), None);
+        assert!(Seeds::way(&[0; 19]).is_none());
     }
 
     #[test]

@@ -98,10 +98,11 @@ impl Point {
 
     /// 1.0 for each layer that follows the second latent vector, 0 for the others.
     #[cfg(feature = "all-operators")]
-    pub(crate) fn fill_mix(self, layers: &mut [i8]) {
-        let range = self.style.map_or(0..0, |style| usize::from(style.first)..usize::from(style.end));
-        for (index, code) in layers.iter_mut().enumerate() {
-            *code = if range.contains(&index) { Source::CLASS_STEPS as i8 } else { 0 };
+    pub(crate) fn fill_mix(&self, layers: &mut [i8]) {
+        layers.fill(0);
+        if let Some(Style { first, end, .. }) = self.style {
+            let styled = layers.iter_mut().skip(first.into()).take(end.saturating_sub(first).into());
+            styled.for_each(|code| *code = Source::CLASS_STEPS as i8);
         }
     }
 
@@ -111,16 +112,8 @@ impl Point {
     /// of their [`combination`].
     pub fn fill_classes(self, steps: u8, stride: u16, classes: &mut [i8]) {
         classes.fill(0);
-        let (count, combined) = (classes.len() as u32, u32::from(stride.max(1)));
-        let of = |seed: u64| {
-            let class = match self.class {
-                Some(class) => u32::from(class),
-                None if stride > 0 => combination(seed, combined.saturating_mul(count))?.into(),
-                None => remainder(seed, count)? as u32,
-            };
-            let value = if stride == 0 { class } else { class.checked_div(combined)?.checked_rem(count)? };
-            Some(value as usize)
-        };
+        let count = classes.len() as u32;
+        let of = |seed: u64| self.value(seed, stride, count);
         let (whole, steps) = (u16::from(steps), self.step.min(STEPS));
         let end = ((whole * steps + STEPS / 2) / STEPS) as i8;
         for (class, part) in [(of(self.from), whole as i8 - end), (of(self.to), end)] {
@@ -129,9 +122,22 @@ impl Point {
             }
         }
     }
+
+    /// Which of `count` values a class input shows at a seed: see [`Point::fill_classes`].
+    #[inline(never)]
+    fn value(&self, seed: u64, stride: u16, count: u32) -> Option<usize> {
+        let step = u32::from(stride);
+        let class = match self.class {
+            Some(class) => u32::from(class),
+            None if stride > 0 => combination(seed, step.saturating_mul(count))?.into(),
+            None => return remainder(seed, count),
+        };
+        Some(if stride == 0 { class } else { class.checked_div(step)?.checked_rem(count)? } as usize)
+    }
 }
 
 /// The combination of several classes that a seed draws, of `count`: it tells nothing of the next seed's.
+#[inline(never)]
 pub fn combination(seed: u64, count: u32) -> Option<u16> {
     let stirred = seed.wrapping_mul(STIRRING);
     remainder((stirred ^ stirred >> 32).wrapping_mul(STIRRING), count).map(|class| class as u16)

@@ -6,7 +6,7 @@ use crate::fixed::LEAST_CODE;
 use crate::graph::{Input, Latent, Node, Source};
 use crate::latent::Point;
 #[cfg(feature = "all-operators")]
-use crate::latent::{Seeds, noise, walk};
+use crate::latent::{Seeds, walk};
 use crate::weights::Weights;
 
 #[inline(never)]
@@ -16,23 +16,19 @@ pub(crate) fn check(node: &Node, weights: &Weights<'_>) -> Result<i8, Fault> {
         return Err(Fault::Width);
     }
     match input.source() {
-        Some(Source::Latent | Source::Class) => {
-            let drawn = match input.latent() {
+        #[cfg(not(feature = "all-operators"))]
+        Some(Source::Style | Source::Mix) => Err(Fault::Kind),
+        Some(source @ (Source::Latent | Source::Class | Source::Style | Source::Mix)) => {
+            let (dims, values) = (input.dims, node.shape.c);
+            let drawn = match source {
                 // What it has beyond the latent vector are classes.
-                Some(latent) => latent.dims <= node.shape.c,
-                None => {
-                    let combinations = u32::from(input.dims) * u32::from(node.shape.c);
-                    input.source == Source::Class as u16 && combinations <= u16::MAX.into()
-                }
+                Source::Latent => input.prior().is_some() && dims <= values,
+                Source::Style => input.prior().is_some() && dims == values,
+                Source::Class => u32::from(dims) * u32::from(values) <= u16::MAX.into(),
+                _ => true,
             };
             let whole = node.zero_point == 0 && u32::from(node.ring_rows) == node.made_rows();
             if drawn && whole && node.shape.is_vector() { Ok(LEAST_CODE) } else { Err(Fault::Shape) }
-        }
-        #[cfg(feature = "all-operators")]
-        Some(Source::Style | Source::Mix) => {
-            let known = input.source == Source::Mix as u16 || input.prior().is_some() && input.dims == node.shape.c;
-            let whole = node.zero_point == 0 && u32::from(node.ring_rows) == node.made_rows();
-            if known && whole && node.shape.is_vector() { Ok(LEAST_CODE) } else { Err(Fault::Shape) }
         }
         Some(Source::Fed) => {
             if input.pictures > 0 {
@@ -64,15 +60,17 @@ pub(crate) fn check(node: &Node, weights: &Weights<'_>) -> Result<i8, Fault> {
 }
 
 /// Fills what is filled at once.
-pub(crate) fn fill(node: &Node, point: Point, row: &mut [i8]) {
+pub(crate) fn fill(node: &Node, point: &Point, row: &mut [i8]) {
     let Some(input) = node.parameters::<Input>() else { return };
     match (input.source(), input.prior()) {
         (Some(Source::Latent), Some(prior)) => point.fill(Latent { prior, dims: input.dims }, row),
         #[cfg(feature = "all-operators")]
         (Some(Source::Style), Some(prior)) => {
-            let Point { from, to, step, .. } = point;
-            let [from, to, step] = point.style.map_or([from, to, step.into()], |style| [style.seed, style.seed, 0]);
-            walk(prior, from, to, step as u16, row);
+            let (from, to, step) = match point.style {
+                Some(style) => (style.seed, style.seed, 0),
+                None => (point.from, point.to, point.step),
+            };
+            walk(prior, from, to, step, row);
         }
         #[cfg(feature = "all-operators")]
         (Some(Source::Mix), _) => point.fill_mix(row),
@@ -92,8 +90,9 @@ pub(crate) fn run(node: &Node, weights: &Weights<'_>, y: u16, row: &mut [i8], se
         }
         #[cfg(feature = "all-operators")]
         Some(Source::Noise) => {
-            if let (Some(prior), Some(point)) = (input.prior(), Seeds::point(seeds)) {
-                noise(prior, point, input.dims, y, row);
+            row.fill(0);
+            if let (Some(prior), Some(way)) = (input.prior(), Seeds::way(seeds)) {
+                way.draw(prior, input.dims, y, row);
             }
         }
         _ => {
