@@ -78,11 +78,12 @@ impl Seen {
     }
 
     fn changed(&self, after: &Self) -> Vec<Other> {
-        let other = |((attribute, before), (_, after)): (&(String, Vec<usize>), &(String, Vec<usize>))| {
+        let pairs = self.0.iter().zip(&after.0);
+        let other = |(attribute, before): &(String, Vec<usize>), after: &[usize]| {
             let others = before.iter().zip(after).filter(|(before, after)| before != after).count();
             Other { attribute: attribute.clone(), share: others as f64 / before.len().max(1) as f64 }
         };
-        self.0.iter().zip(&after.0).map(other).collect()
+        pairs.map(|(before, (_, after))| other(before, after)).collect()
     }
 }
 
