@@ -16,8 +16,7 @@ pub(crate) fn check(node: &Node, weights: &Weights<'_>) -> Result<i8, Fault> {
         return Err(Fault::Width);
     }
     match input.source() {
-        #[cfg(not(feature = "all-operators"))]
-        Some(Source::Style | Source::Mix) => Err(Fault::Kind),
+        Some(Source::Style | Source::Mix) if !cfg!(feature = "all-operators") => Err(Fault::Kind),
         Some(source @ (Source::Latent | Source::Class | Source::Style | Source::Mix)) => {
             let (dims, values) = (input.dims, node.shape.c);
             let drawn = match source {
