@@ -227,6 +227,7 @@ photos:
     {{edgegen}} sim models/emoji-dcgan/model.egm --board pico --seed 1 --photo docs/panel-pico.png
     {{edgegen}} sim models/mnist-dcgan/model.egm --board pico --panel ssd1306 --seed 1 --photo docs/panel-pico-oled.png
     {{edgegen}} sim models/emoji-dcgan/model.egm --board pico --mode art --seed 7 --photo docs/art.png
+    {{edgegen}} sim models/faces-words/model.egm --board pico --mode "class=red pigtails, sunglasses" --photo docs/panel-pico-words.png
     {{edgegen}} sim models/emoji-dcgan/model.egm --board raspi --seed 1 --photo docs/panel-raspi.png
     {{edgegen}} sim models/emoji-dcgan/model.egm --board mps3-an547 --photo docs/mps3-an547.png
     {{edgegen}} sample models/emoji-dcgan/model.egm --seed 6 --count 1 --out out/face.png

@@ -16,8 +16,16 @@ use edgegen_runtime::Packing;
 use edgegen_sim::{Cpu, toolchain};
 
 /// Models of `models/`.
-const SHIPPED: [&str; 7] =
-    ["mnist-dcgan", "mnist-cgan", "mnist-vae", "fashion-dcgan", "fashion-residual", "emoji-dcgan", "icons"];
+const SHIPPED: [&str; 8] = [
+    "mnist-dcgan",
+    "mnist-cgan",
+    "mnist-vae",
+    "fashion-dcgan",
+    "fashion-residual",
+    "emoji-dcgan",
+    "faces-words",
+    "icons",
+];
 
 fn main() -> Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
