@@ -75,7 +75,7 @@ impl<'a, K: Kernel> Generator<'a, K> {
     /// The image of a seed, row by row. The same seed gives the same bytes on every target.
     #[inline(never)] // else the point would lie on the stack while rows are made
     pub fn sample(&mut self, seed: u64) -> Rows<'_, 'a, K> {
-        self.sample_at(Point::seed(seed))
+        self.own_rows(&Point::seed(seed))
     }
 
     /// The image at a point of the latent space: on the way between two seeds or two keyframes, or of a chosen class.
@@ -83,8 +83,14 @@ impl<'a, K: Kernel> Generator<'a, K> {
     /// A model that reads an image sees the one of its own [`Pictures`](crate::Pictures) that the point starts at, `from`
     /// modulo their number, or black where it has none; [`Generator::translate`] hands it another one.
     pub fn sample_at(&mut self, point: Point) -> Rows<'_, 'a, K> {
+        self.own_rows(&point)
+    }
+
+    /// By reference, as a point takes 64 bytes.
+    fn own_rows(&mut self, point: &Point) -> Rows<'_, 'a, K> {
         let picture = self.own(point);
-        self.translate(point, picture)
+        self.fill(point);
+        self.rows(point, picture)
     }
 
     /// The image that comes of another one, which `feed` hands in row by row, each when it is needed and in order. The
@@ -105,8 +111,8 @@ impl<'a, K: Kernel> Generator<'a, K> {
     /// }
     /// ```
     pub fn translate<F: Feed>(&mut self, point: Point, feed: F) -> Rows<'_, 'a, K, F> {
-        self.fill(point);
-        self.rows(point, feed)
+        self.fill(&point);
+        self.rows(&point, feed)
     }
 
     /// Hands the rows of a seed's image to `take`, top to bottom.
@@ -121,37 +127,38 @@ impl<'a, K: Kernel> Generator<'a, K> {
     /// values of the classes behind it. Missing values are taken as 0, surplus ones are left, and −128 is taken as
     /// −127. Inputs other than the first latent vector are those of seed 0.
     pub fn decode(&mut self, codes: &[i8]) -> Rows<'_, 'a, K> {
-        self.fill(Point::seed(0));
+        let point = Point::seed(0);
+        self.fill(&point);
         let latent = self.latent();
         latent.fill(0);
         latent.iter_mut().zip(codes).for_each(|(to, &from)| *to = from.max(LEAST_CODE));
-        let picture = self.own(Point::seed(0));
-        self.rows(Point::seed(0), picture)
+        let picture = self.own(&point);
+        self.rows(&point, picture)
     }
 
     /// As [`Generator::decode`], with the inputs other than the first latent vector, and with values that are missing at
     /// its end, those of `point`, and rows from `feed`, as for [`Generator::translate`].
     pub fn decode_at<F: Feed>(&mut self, point: Point, codes: &[i8], feed: F) -> Rows<'_, 'a, K, F> {
-        self.fill(point);
+        self.fill(&point);
         self.latent().iter_mut().zip(codes).for_each(|(to, &from)| *to = from.max(LEAST_CODE));
-        self.rows(point, feed)
+        self.rows(&point, feed)
     }
 
     /// What a model reads that brings pictures along.
-    fn own(&self, point: Point) -> Still<'a> {
+    fn own(&self, point: &Point) -> Still<'a> {
         Still(self.model.pictures().map_or(&[], |pictures| pictures.picture(point.from).bytes()))
     }
 
     /// Fills the inputs that are there from the start.
     #[inline(never)]
-    fn fill(&mut self, point: Point) {
+    fn fill(&mut self, point: &Point) {
         let model = self.model;
         for node in model.nodes().iter().filter(|node| node.is_filled()) {
             let row = filled_mut(node, self.rings);
-            input::fill(node, &point, row);
+            input::fill(node, point, row);
         }
         if let Some(keyframes) = if point.of_keyframes { model.keyframes() } else { None } {
-            keyframes.fill(point, self.latent());
+            keyframes.fill(*point, self.latent());
         }
     }
 
@@ -165,12 +172,12 @@ impl<'a, K: Kernel> Generator<'a, K> {
         }
     }
 
-    fn rows<F: Feed>(&mut self, point: Point, feed: F) -> Rows<'_, 'a, K, F> {
+    fn rows<F: Feed>(&mut self, point: &Point, feed: F) -> Rows<'_, 'a, K, F> {
         walk::start(self.model.nodes(), self.progress);
         if self.model.noise_bytes() > 0
             && let Some(place) = self.rings.last_chunk_mut()
         {
-            *place = Seeds::of(&point).0;
+            *place = Seeds::of(point).0;
         }
         Rows { generator: self, feed }
     }

@@ -89,7 +89,7 @@ impl Point {
 
     /// Fills edge 0 of a model: `latent.dims` values of the prior, then one value for each class, 1.0 for the class and 0.0 for the others.
     #[inline(never)]
-    pub fn fill(self, latent: Latent, codes: &mut [i8]) {
+    pub fn fill(&self, latent: Latent, codes: &mut [i8]) {
         let dims = codes.len().min(usize::from(latent.dims));
         let Some((codes, classes)) = codes.split_at_mut_checked(dims) else { return };
         walk(latent.prior, self.from, self.to, self.step, codes);
@@ -110,29 +110,35 @@ impl Point {
     /// `steps`. With a `stride` other than 0 the class is a combination, of which the value here is
     /// ⌊class / stride⌋ modulo the number of `classes`; the stride times that number fits 16 bits. Of seeds it is that
     /// of their [`combination`].
-    pub fn fill_classes(self, steps: u8, stride: u16, classes: &mut [i8]) {
+    pub fn fill_classes(&self, steps: u8, stride: u16, classes: &mut [i8]) {
         classes.fill(0);
         let count = classes.len() as u32;
-        let of = |seed: u64| self.value(seed, stride, count);
+        let of = |seed: u64| match self.class {
+            _ if stride > 0 => self.value(seed, stride, count),
+            Some(class) => Some(usize::from(class)),
+            None => remainder(seed, count),
+        };
         let (whole, steps) = (u16::from(steps), self.step.min(STEPS));
         let end = ((whole * steps + STEPS / 2) / STEPS) as i8;
-        for (class, part) in [(of(self.from), whole as i8 - end), (of(self.to), end)] {
-            if let Some(code) = class.and_then(|class| classes.get_mut(class)) {
+        for (seed, part) in [(self.from, whole as i8 - end), (self.to, end)] {
+            // Most points are no way: a seed's class is found once.
+            if part != 0
+                && let Some(code) = of(seed).and_then(|class| classes.get_mut(class))
+            {
                 *code += part;
             }
         }
     }
 
-    /// Which of `count` values a class input shows at a seed: see [`Point::fill_classes`].
+    /// Which of `count` values an input of a combination shows at a seed: see [`Point::fill_classes`].
     #[inline(never)]
     fn value(&self, seed: u64, stride: u16, count: u32) -> Option<usize> {
         let step = u32::from(stride);
         let class = match self.class {
-            Some(class) => u32::from(class),
-            None if stride > 0 => combination(seed, step.saturating_mul(count))?.into(),
-            None => return remainder(seed, count),
+            Some(class) => class,
+            None => combination(seed, step.saturating_mul(count))?,
         };
-        Some(if stride == 0 { class } else { class.checked_div(step)?.checked_rem(count)? } as usize)
+        Some(u32::from(class).checked_div(step)?.checked_rem(count)? as usize)
     }
 }
 
