@@ -209,12 +209,8 @@ impl Node {
 
     /// Whether all its rows are there from the start of an image: a latent vector, a class, what mixes styles.
     pub fn is_filled(&self) -> bool {
-        const LATENT: u16 = Source::Latent as u16;
-        const CLASS: u16 = Source::Class as u16;
-        const STYLE: u16 = Source::Style as u16;
-        const MIX: u16 = Source::Mix as u16;
-        let source = self.parameters::<Input>().map(|input| input.source);
-        source.is_some_and(|source| matches!(source, LATENT | CLASS | STYLE | MIX))
+        let source = self.parameters::<Input>().and_then(Input::source);
+        source.is_some_and(|source| matches!(source, Source::Latent | Source::Class | Source::Style | Source::Mix))
     }
 
     /// Padding rows above and below that pass through the ring: those of a mirrored or repeated border are rows that

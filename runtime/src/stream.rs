@@ -87,6 +87,7 @@ impl<'a, K: Kernel> Generator<'a, K> {
     }
 
     /// By reference, as a point takes 64 bytes.
+    #[inline(never)]
     fn own_rows(&mut self, point: &Point) -> Rows<'_, 'a, K> {
         let picture = self.own(point);
         self.fill(point);

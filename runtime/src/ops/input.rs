@@ -3,7 +3,7 @@
 
 use crate::error::Fault;
 use crate::fixed::LEAST_CODE;
-use crate::graph::{Input, Node, Source};
+use crate::graph::{Input, Latent, Node, Source};
 use crate::latent::Point;
 #[cfg(feature = "all-operators")]
 use crate::latent::{Seeds, walk};
@@ -61,21 +61,18 @@ pub(crate) fn check(node: &Node, weights: &Weights<'_>) -> Result<i8, Fault> {
 /// Fills what is filled at once.
 pub(crate) fn fill(node: &Node, point: &Point, row: &mut [i8]) {
     let Some(input) = node.parameters::<Input>() else { return };
-    if let Some(latent) = input.latent() {
-        return point.fill(latent, row);
-    }
-    match input.source() {
+    match (input.source(), input.prior()) {
+        (Some(Source::Latent), Some(prior)) => point.fill(Latent { prior, dims: input.dims }, row),
         #[cfg(feature = "all-operators")]
-        Some(Source::Style) => {
+        (Some(Source::Style), Some(prior)) => {
             let (from, to, step) = match point.style {
                 Some(style) => (style.seed, style.seed, 0),
                 None => (point.from, point.to, point.step),
             };
-            // Checked: a style has a prior.
-            input.prior().into_iter().for_each(|prior| walk(prior, from, to, step, row));
+            walk(prior, from, to, step, row);
         }
         #[cfg(feature = "all-operators")]
-        Some(Source::Mix) => point.fill_mix(row),
+        (Some(Source::Mix), _) => point.fill_mix(row),
         _ => point.fill_classes(Source::CLASS_STEPS, input.dims, row),
     }
 }
