@@ -110,7 +110,8 @@ impl Platform for &Desk {
     }
 }
 
-/// A press shows the plate for eight seconds, a press at the plate goes on: from a picture to its walk, from a walk to its end.
+/// A press shows the plate for eight seconds, a press at the plate goes on: from a picture to its walk, from a walk to
+/// its end.
 #[test]
 fn a_press_shows_the_plate_and_another_goes_on() {
     let file = shipped("mnist-dcgan");

@@ -359,9 +359,9 @@ pub struct Input {
     pub source: u16,
     /// [`Prior`] as a number, of a latent vector, of a style or of noise.
     pub prior: u16,
-    /// Values of the latent vector or the style; the rest of the node, which has one row and one column, is a value for each class.
-    /// Of noise its number: noises of one number are the same. Of a class that is one value of a combination its stride,
-    /// see [`Point::fill_classes`](crate::Point::fill_classes); 0 where it is the whole class.
+    /// Values of the latent vector or the style; the rest of the node, which has one row and one column, is a value for
+    /// each class. Of noise its number: noises of one number are the same. Of a class that is one value of a
+    /// combination its stride, see [`Point::fill_classes`](crate::Point::fill_classes); 0 where it is the whole class.
     pub dims: u16,
     /// Pictures in the data for rows that are fed, see [`Pictures`](crate::pictures::Pictures); else 0.
     pub pictures: u16,

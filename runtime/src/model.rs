@@ -111,7 +111,8 @@ impl<'a> Model<'a> {
         self.inputs().map(classes).max().unwrap_or(0)
     }
 
-    /// How many layers have a style that can be mixed, 0 for a model without: see [`Point::style`](crate::latent::Point::style).
+    /// How many layers have a style that can be mixed, 0 for a model without: see
+    /// [`Point::style`](crate::latent::Point::style).
     pub fn styles(&self) -> u16 {
         let mix = |(node, input): (&Node, &Input)| (input.source() == Some(Source::Mix)).then_some(node.shape.c);
         self.inputs().find_map(mix).unwrap_or(0)
@@ -138,8 +139,8 @@ impl<'a> Model<'a> {
     /// The fact that [`Model::words`] reads.
     pub const WORDS: &'static str = "words";
 
-    /// What is asked for by class `class` of a model with several class inputs, a word of each in their order, where the
-    /// file notes them: the fact `words`, a line for each input, `hair: bob, curls`. Of other models nothing.
+    /// What is asked for by class `class` of a model with several class inputs, a word of each in their order, where
+    /// the file notes them: the fact `words`, a line for each input, `hair: bob, curls`. Of other models nothing.
     pub fn words(&self, class: u16) -> impl Iterator<Item = &'a str> + use<'a> {
         let fact = || about::find(self.about)?.1.find(|&(key, _)| key == Self::WORDS);
         let lines = fact().map_or("", |(_, lines)| lines).split('\n');

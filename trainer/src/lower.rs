@@ -1,9 +1,9 @@
 //! From a trained network to the exporter's float network.
 //!
 //! Both are graphs of the same shape, and weights already lie as the list wants them, so lowering copies node by node.
-//! What exists for training only goes: dropout is the identity, weights go as they act, over their largest singular value
-//! or times the constant of an equalized learning rate, and of a fade at one of its ends only that end goes. Maxout
-//! belongs to critics, which are never exported.
+//! What exists for training only goes: dropout is the identity, weights go as they act, over their largest singular
+//! value or times the constant of an equalized learning rate, and of a fade at one of its ends only that end goes.
+//! Maxout belongs to critics, which are never exported.
 
 use anyhow::{Context, Result, bail, ensure};
 use burn::module::Param;

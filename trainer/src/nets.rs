@@ -59,8 +59,9 @@ pub enum Init {
     /// N(0, 2 / fan-in) of He et al., 2015, for nets without normalization.
     He,
     /// Rows of the matrix `[out, rest]`, or its columns where there are fewer, orthogonal and of length 1 (Saxe et al.,
-    /// "Exact solutions to the nonlinear dynamics of learning in deep linear neural networks", 2014), for nets whose weights
-    /// are spectrally normalized or followed by a normalization. Filters that start as copies of others are He's.
+    /// "Exact solutions to the nonlinear dynamics of learning in deep linear neural networks", 2014), for nets whose
+    /// weights are spectrally normalized or followed by a normalization. Filters that start as copies of others are
+    /// He's.
     Orthogonal,
 }
 
@@ -241,9 +242,10 @@ impl Net {
         }
     }
 
-    /// ‖W·Wᵀ ⊙ (1 − I)‖², summed over the weights W `[out, rest]` of all dense layers and convolutions, `[1]`: 0 where the
-    /// filters of each layer are orthogonal (Brock et al., "Large Scale GAN Training", 2019, eq. 3). Of more filters than
-    /// values in each, which cannot be, the columns of W are compared. Nothing where there are no such layers.
+    /// ‖W·Wᵀ ⊙ (1 − I)‖², summed over the weights W `[out, rest]` of all dense layers and convolutions, `[1]`: 0 where
+    /// the filters of each layer are orthogonal (Brock et al., "Large Scale GAN Training", 2019, eq. 3). Of more
+    /// filters than values in each, which cannot be, the columns of W are compared. Nothing where there are no such
+    /// layers.
     pub fn likeness(&self) -> Option<Tensor<1>> {
         let of_matrix = |weight: Tensor<2>| {
             let [rows, columns] = weight.dims();

@@ -33,9 +33,9 @@ impl Show {
     /// Reads words such as `walk seed=7` or `class=3 pace=100 auto=0`, in any order; others (a program's name) are
     /// passed over.
     ///
-    /// `gallery`, `walk`, `mix`, `noise`, `class=` and `picture=` (or `class` and `picture`, the first one) name the first act; `seed=`,
-    /// `pace=` (milliseconds) and `auto=` (seconds) are as the fields; `bare` leaves the captions out. With the feature
-    /// `art` there is also `art`.
+    /// `gallery`, `walk`, `mix`, `noise`, `class=` and `picture=` (or `class` and `picture`, the first one) name the
+    /// first act; `seed=`, `pace=` (milliseconds) and `auto=` (seconds) are as the fields; `bare` leaves the captions
+    /// out. With the feature `art` there is also `art`.
     pub fn parse(line: &str) -> Self {
         let mut show = Self::default();
         for word in line.split_ascii_whitespace() {
@@ -78,8 +78,9 @@ pub enum Act {
     /// What a model makes of one of the [`Pictures`](edgegen_runtime::Pictures) that it brings along, beside it; then of
     /// the next one. Where it also reads a latent vector or noise, those go from seed to seed meanwhile.
     Picture(u16),
-    /// One picture in a frame, signed, which hangs there for [`Show::auto_seconds`] and then slowly becomes the next; of a
-    /// model with keyframes one after the other of those. The button shows a plate with its title, and another press goes on.
+    /// One picture in a frame, signed, which hangs there for [`Show::auto_seconds`] and then slowly becomes the next;
+    /// of a model with keyframes one after the other of those. The button shows a plate with its title, and another
+    /// press goes on.
     #[cfg(feature = "art")]
     Art,
 }

@@ -1,8 +1,8 @@
 //! A picture that hangs on a wall: frame and mat around it, a signature made of its seed, a plate with its title.
 //!
 //! The first painting by a GAN that was sold at an auction ("Portrait of Edmond de Belamy", Christie's, 2018) is signed
-//! with its loss. A picture of ours follows from its seed alone, so it is signed with what it is, `G(7)`, and with a seal:
-//! fifteen bits of the seed's hash, mirrored. Of the feature `art`.
+//! with its loss. A picture of ours follows from its seed alone, so it is signed with what it is, `G(7)`, and with a
+//! seal: fifteen bits of the seed's hash, mirrored. Of the feature `art`.
 
 use core::fmt::Write;
 
@@ -48,8 +48,8 @@ pub struct Hanging {
 }
 
 impl Hanging {
-    /// An image on a panel: whole, with a frame unless that would divide it, and with room for a signature where it costs
-    /// no more than a quarter of its size.
+    /// An image on a panel: whole, with a frame unless that would divide it, and with room for a signature where it
+    /// costs no more than a quarter of its size.
     pub fn new(panel: Rectangle, image: Shape) -> Self {
         let short = panel.size.width.min(panel.size.height);
         let letter = font(panel).character_size;
@@ -284,8 +284,8 @@ impl Tone {
     }
 }
 
-/// Of a ring of the moulding, the tone above and at the left, and that of the other two sides: it rises from the wall and falls
-/// towards the picture.
+/// Of a ring of the moulding, the tone above and at the left, and that of the other two sides: it rises from the wall
+/// and falls towards the picture.
 fn profile(ring: u32, moulding: u32, is_plain: bool) -> (Tone, Tone) {
     let slope = moulding.div_ceil(3);
     match ring {

@@ -109,8 +109,8 @@ pub struct Caption {
     pub tenths_per_second: u64,
 }
 
-/// What the class of an act is called: its name, or its words with commas between, as many as fit. Nothing where the act
-/// has no class, or the model does not say it.
+/// What the class of an act is called: its name, or its words with commas between, as many as fit. Nothing where the
+/// act has no class, or the model does not say it.
 pub fn name(model: &Model<'_>, act: Act) -> Name {
     let mut name = Name::new();
     let Act::Class(class) = act else { return name };

@@ -46,7 +46,8 @@ impl Firmware {
     }
 
     /// [`Firmware::build`] for a board that runs the show, with words for `edgegen_app::Show::parse`: what it shows first.
-    /// The panel may be one that was [fitted](Panel::fitted). Frames are in the program only where the words ask for `art`.
+    /// The panel may be one that was [fitted](Panel::fitted). Frames are in the program only where the words ask for
+    /// `art`.
     ///
     /// # Errors
     ///

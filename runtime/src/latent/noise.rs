@@ -18,8 +18,8 @@ use crate::latent::{Noise, Point, STEPS, walk};
 const MULTIPLIER: u64 = 0xD134_2543_DE82_EF95;
 
 /// Fills `codes` with row `row` of noise `number`, `code / prior.steps()` each, at a point: on the way from one seed to
-/// the next values go [as those of a latent vector](walk). Of keyframes their numbers are the seeds. [`Noise`] says what
-/// else the seeds may be.
+/// the next values go [as those of a latent vector](walk). Of keyframes their numbers are the seeds. [`Noise`] says
+/// what else the seeds may be.
 pub fn noise(prior: Prior, point: Point, number: u16, row: u16, codes: &mut [i8]) {
     match Way::of(&point) {
         Some(way) => way.draw(prior, number, row, codes),

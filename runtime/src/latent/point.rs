@@ -17,8 +17,8 @@ pub struct Point {
     pub step: u16,
     /// The class to draw. Without one it comes from the seeds: seed modulo the number of classes, and on the way from one class to the
     /// other a mixture of both. A model without classes passes it over; of a class that a model does not have it knows
-    /// nothing and draws what no class at all gives. Of a model with several class inputs it is a combination, one value
-    /// of each, see [`Model::words`](crate::Model::words).
+    /// nothing and draws what no class at all gives. Of a model with several class inputs it is a combination, one
+    /// value of each, see [`Model::words`](crate::Model::words).
     pub class: Option<u16>,
     /// Whether `from` and `to` are numbers of the model's [`Keyframes`](crate::latent::Keyframes) and `step` counts to
     /// [`LEG`](crate::latent::keyframes::LEG); classes then come from there. Of a model without keyframes it is passed over.

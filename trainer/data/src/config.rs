@@ -51,8 +51,8 @@ pub struct Config {
     /// their words here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attributes: Vec<Attribute>,
-    /// Of the combinations of the first two attributes, how many in a hundred are kept out of training, so that it can be
-    /// seen how they turn out all the same.
+    /// Of the combinations of the first two attributes, how many in a hundred are kept out of training, so that it can
+    /// be seen how they turn out all the same.
     #[serde(default, skip_serializing_if = "is_default")]
     pub held_out: u8,
 }

@@ -4,12 +4,13 @@
 //! P(y | x) ∝ exp(w_y · x),   minimize  −mean log P(y | x) + ½ ridge · Σ |w_y|²
 //! ```
 //!
-//! (Hastie, Tibshirani and Friedman, "The Elements of Statistical Learning", 2009, §4.4.) Linear probes of a network that has
-//! learned without labels say how much of the classes it has found by itself (Radford et al., "DCGAN", 2016, §5).
+//! (Hastie, Tibshirani and Friedman, "The Elements of Statistical Learning", 2009, §4.4.) Linear probes of a network
+//! that has learned without labels say how much of the classes it has found by itself (Radford et al., "DCGAN", 2016,
+//! §5).
 //!
-//! There may be many more features than samples. The minimum is a sum of samples, w_y = Σ a_iy x_i, so that gradient descent
-//! needs no more than the samples' products with each other; it goes with Nesterov's momentum at the step that the largest
-//! eigenvalue of these allows (Böhning, 1992: the loss is nowhere steeper than half of it).
+//! There may be many more features than samples. The minimum is a sum of samples, w_y = Σ a_iy x_i, so that gradient
+//! descent needs no more than the samples' products with each other; it goes with Nesterov's momentum at the step that
+//! the largest eigenvalue of these allows (Böhning, 1992: the loss is nowhere steeper than half of it).
 
 use ndarray::{Array2, Axis};
 
@@ -143,7 +144,8 @@ mod tests {
         (features, [vec![0; count], vec![1; count]].concat())
     }
 
-    /// Of two classes the weights are opposite, w₁ = −w₀ = w/2, and w is what Newton's method finds with half the ridge.
+    /// Of two classes the weights are opposite, w₁ = −w₀ = w/2, and w is what Newton's method finds with half the
+    /// ridge.
     #[test]
     fn two_classes_are_logistic_regression() {
         let (features, labels) = two_clouds(60, 0.8);

@@ -47,7 +47,8 @@ pub fn number(names: &[String], classes: usize, text: &str) -> Result<u16> {
     Ok(class)
 }
 
-/// An act with its class as a number: `class=cat` becomes `class=3`, and of a model that reads words `class=red bob`. Refuses classes that the model does not have.
+/// An act with its class as a number: `class=cat` becomes `class=3`, and of a model that reads words `class=red bob`.
+/// Refuses classes that the model does not have.
 pub fn act(model: &Model<'_>, act: Option<&str>) -> Result<Option<String>> {
     let Some(act) = act else { return Ok(None) };
     let classes = model.classes().into();

@@ -75,8 +75,8 @@ pub fn draw(source: &Source, latents: &[Vec<f32>], points: &[Point], picture: &[
     Ok((images, 0))
 }
 
-/// The latent vectors of points, drawn towards the middle m of their prior or away: m + ψ (z − m), all of them for the first
-/// ψ, then for the next.
+/// The latent vectors of points, drawn towards the middle m of their prior or away: m + ψ (z − m), all of them for the
+/// first ψ, then for the next.
 pub fn truncated(source: &Source, points: &[Point], psi: &[f32]) -> Result<Vec<Vec<f32>>> {
     let (dims, _) = lengths(source)?;
     let drawn = points.iter().map(|&point| vector(source, point, dims)).collect::<Result<Vec<_>>>()?;

@@ -1,5 +1,5 @@
-//! `edgegen mix MODEL`: images of one seed in the style of another (Karras et al., "A Style-Based Generator Architecture
-//! for Generative Adversarial Networks", 2019, figure 3).
+//! `edgegen mix MODEL`: images of one seed in the style of another (Karras et al., "A Style-Based Generator
+//! Architecture for Generative Adversarial Networks", 2019, figure 3).
 
 use std::path::PathBuf;
 

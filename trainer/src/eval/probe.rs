@@ -41,8 +41,8 @@ pub struct Probed {
     pub pixels: f64,
 }
 
-/// Probes the critic of the newest checkpoint in the run folder `folder`, whose run is `run`, on labelled training and test
-/// images.
+/// Probes the critic of the newest checkpoint in the run folder `folder`, whose run is `run`, on labelled training and
+/// test images.
 ///
 /// # Errors
 ///

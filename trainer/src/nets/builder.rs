@@ -64,9 +64,9 @@ impl<'a> NetBuilder<'a> {
         self
     }
 
-    /// Draws the weights of all following dense and convolution layers from N(0, 1) and lets them act times √(2 / fan-in),
-    /// the σ of [`Init::He`]: Adam's steps, which are as large for any size of a weight, then change all layers at one
-    /// speed (equalized learning rate: Karras et al., "Progressive Growing of GANs", 2018, §4.1).
+    /// Draws the weights of all following dense and convolution layers from N(0, 1) and lets them act times √(2 /
+    /// fan-in), the σ of [`Init::He`]: Adam's steps, which are as large for any size of a weight, then change all
+    /// layers at one speed (equalized learning rate: Karras et al., "Progressive Growing of GANs", 2018, §4.1).
     pub fn equalized(mut self, on: bool) -> Self {
         self.equalized = on;
         self

@@ -9,12 +9,12 @@
 //! y = leaky(x)         g_x = m ⊙ g_y,   m = 1 where x > 0, the slope elsewhere, a constant of the weights almost everywhere
 //! ```
 //!
-//! where maps are added, each of them has the gradient of the sum, and where pixels of a block are averaged, each has its
-//! share of the mean's. The deviation of a batch is no linear map, but its gradient is written down in the values
-//! themselves: g then is that of the sum of all scores, by way of which images differ, too. So one differentiation of a function of g is
-//! exact: the masks jump, they do not vary, as in double back-propagation of the same net elsewhere (Gulrajani et al.,
-//! "Improved Training of Wasserstein GANs", 2017, algorithm 1; Mescheder et al., "Which Training Methods for GANs do
-//! actually Converge?", 2018, eq. 9).
+//! where maps are added, each of them has the gradient of the sum, and where pixels of a block are averaged, each has
+//! its share of the mean's. The deviation of a batch is no linear map, but its gradient is written down in the values
+//! themselves: g then is that of the sum of all scores, by way of which images differ, too. So one differentiation of a
+//! function of g is exact: the masks jump, they do not vary, as in double back-propagation of the same net elsewhere
+//! (Gulrajani et al., "Improved Training of Wasserstein GANs", 2017, algorithm 1; Mescheder et al., "Which Training
+//! Methods for GANs do actually Converge?", 2018, eq. 9).
 
 use burn::tensor::module::{conv_transpose2d, conv2d};
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};

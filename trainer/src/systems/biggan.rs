@@ -1,7 +1,7 @@
 //! `biggan`: a residual generator that the class and the latent vector steer at every size.
 //!
-//! Brock, Donahue and Simonyan, "Large Scale GAN Training for High Fidelity Natural Image Synthesis" (2019), at the scale
-//! of a microcontroller: their §3 and appendix B without their self-attention and their 512 pixels.
+//! Brock, Donahue and Simonyan, "Large Scale GAN Training for High Fidelity Natural Image Synthesis" (2019), at the
+//! scale of a microcontroller: their §3 and appendix B without their self-attention and their 512 pixels.
 //!
 //! ```text
 //! z = z₀ z₁ … z_B        a part for the first map and for each block (skip-z)
@@ -16,11 +16,11 @@
 //!
 //! A norm is batch normalization (with a factor and an offset of its own where none is drawn). The paper normalizes
 //! first; here each convolution is normalized behind itself, as in [`dcgan`](super::dcgan)'s residual blocks, so that
-//! export folds it into the weights. Weights of both players are over their largest singular value and start orthogonal;
-//! the generator pays for filters that are alike (their eq. 3; `orthogonal` in `[biggan.tricks]`, 0.0001 where that table is left out). The
-//! critic scores classes by projection ([`adversarial`](super::adversarial)), the loss is the hinge, `[train] critic_steps`
-//! should be 2 and the critic's rate above the generator's (theirs 2e-4 and 5e-5). The truncation trick (§3.1) is `edgegen
-//! sample --truncation` and `eval --truncation`.
+//! export folds it into the weights. Weights of both players are over their largest singular value and start
+//! orthogonal; the generator pays for filters that are alike (their eq. 3; `orthogonal` in `[biggan.tricks]`, 0.0001
+//! where that table is left out). The critic scores classes by projection ([`adversarial`](super::adversarial)), the
+//! loss is the hinge, `[train] critic_steps` should be 2 and the critic's rate above the generator's (theirs 2e-4 and
+//! 5e-5). The truncation trick (§3.1) is `edgegen sample --truncation` and `eval --truncation`.
 //!
 //! Knobs: `classes`, `latent`, `embedding`, the channels of both.
 

@@ -310,7 +310,8 @@ mod tests {
         }
     }
 
-    /// What is common is one layer, and what is not has its own weights: a change of one head leaves the other image as it is.
+    /// What is common is one layer, and what is not has its own weights: a change of one head leaves the other image as
+    /// it is.
     #[test]
     fn each_image_has_a_head_of_its_own() {
         let recipe = recipe(SMALL).unwrap();

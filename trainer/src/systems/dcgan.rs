@@ -68,7 +68,8 @@ pub struct Config {
     pub spectral_norm: bool,
     /// What the players minimize.
     pub loss: Loss,
-    /// What else the critic minimizes: `"none"`, `{ gradient = 10.0 }` (WGAN-GP) or `{ zero-centred = 1.0 }` (R1 and R2).
+    /// What else the critic minimizes: `"none"`, `{ gradient = 10.0 }` (WGAN-GP) or `{ zero-centred = 1.0 }` (R1 and
+    /// R2).
     pub penalty: Penalty,
     /// Classes that the generator can be asked for; 0 in a `dcgan`, see [`cgan`](super::cgan).
     pub classes: usize,

@@ -52,7 +52,8 @@ pub struct Config {
     pub output: Output,
     /// What the players minimize.
     pub loss: Loss,
-    /// What else the critic minimizes: `"none"`, `{ gradient = 10.0 }` (WGAN-GP) or `{ zero-centred = 1.0 }` (R1 and R2).
+    /// What else the critic minimizes: `"none"`, `{ gradient = 10.0 }` (WGAN-GP) or `{ zero-centred = 1.0 }` (R1 and
+    /// R2).
     pub penalty: Penalty,
     /// Classes that the generator can be asked for; 0 for none.
     pub classes: usize,

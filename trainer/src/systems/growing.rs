@@ -1,7 +1,7 @@
 //! `growing`: a generator and a critic that begin with small pictures and grow until they make large ones.
 //!
-//! Karras, Aila, Laine and Lehtinen, "Progressive Growing of GANs for Improved Quality, Stability, and Variation" (2018):
-//! for 32 × 32 there are three phases, of 8, 16 and 32. A new size is faded in, in both players alike:
+//! Karras, Aila, Laine and Lehtinen, "Progressive Growing of GANs for Improved Quality, Stability, and Variation"
+//! (2018): for 32 × 32 there are three phases, of 8, 16 and 32. A new size is faded in, in both players alike:
 //!
 //! ```text
 //! G:  ─ x ─nearest ×2─ conv 3×3 ─ x' ─ toRGB' ─ · α ──────┐
@@ -16,14 +16,14 @@
 //! critic takes means; so all that a game can be played with remains as it is ([`adversarial`](super::adversarial)).
 //!
 //! Weights have an equalized learning rate (§4.1): they are around 1, so a step of Adam is a smaller part of them than
-//! elsewhere, and in a short training the generator wants a rate of 5e-3, not a `dcgan`'s 1e-3. The paper normalizes each pixel behind each convolution (§4.2), which a
-//! device pays for: at 32 × 32 with a tenth of the time and with 6.5 KB of RAM in place of 4.4 (`edgegen inspect`), so
-//! `norm` says whether. Here one convolution stands where the
-//! paper has two.
+//! elsewhere, and in a short training the generator wants a rate of 5e-3, not a `dcgan`'s 1e-3. The paper normalizes
+//! each pixel behind each convolution (§4.2), which a device pays for: at 32 × 32 with a tenth of the time and with 6.5
+//! KB of RAM in place of 4.4 (`edgegen inspect`), so `norm` says whether. Here one convolution stands where the paper
+//! has two.
 //!
 //! The paper's game is `loss = "wasserstein"`, `penalty = { gradient = 10.0 }`, `spectral_norm = false`, drift 0.001
-//! (`[growing.tricks]`), Adam (1e-3; 0, 0.99) and an average of 0.999; the default is hinge with a spectrally normalized
-//! critic, as of `dcgan`, which needs a third of the time.
+//! (`[growing.tricks]`), Adam (1e-3; 0, 0.99) and an average of 0.999; the default is hinge with a spectrally
+//! normalized critic, as of `dcgan`, which needs a third of the time.
 //!
 //! Knobs: `grow` (false: all sizes from the start, the same nets), `phase` and `fade`, in steps, the channels of each
 //! map, `norm`.
@@ -74,7 +74,8 @@ pub struct Config {
     pub spectral_norm: bool,
     /// What the players minimize.
     pub loss: Loss,
-    /// What else the critic minimizes: `"none"`, `{ gradient = 10.0 }` (WGAN-GP) or `{ zero-centred = 1.0 }` (R1 and R2).
+    /// What else the critic minimizes: `"none"`, `{ gradient = 10.0 }` (WGAN-GP) or `{ zero-centred = 1.0 }` (R1 and
+    /// R2).
     pub penalty: Penalty,
     /// What else is done, for all games ([`tricks`](super::tricks)); the batch's deviation is always there.
     pub tricks: Tricks,

@@ -9,8 +9,8 @@
 //! ```
 //!
 //! Where [data] attributes names what else is known of the images, it has a head for each attribute, a softmax over its
-//! words, instead of the scores of classes, all on the same features; L is their mean. What an image does not show, such
-//! as the colour of hair that is not there, counts nowhere.
+//! words, instead of the scores of classes, all on the same features; L is their mean. What an image does not show,
+//! such as the colour of hair that is not there, counts nowhere.
 //!
 //! Its weights ship in `trainer/judges/` and are frozen: a figure can be compared with another only if both were taken through
 //! the same judge, which is why every figure is printed with the hash of its weights.
@@ -117,8 +117,8 @@ impl Config {
         Ok(())
     }
 
-    /// The untrained judge: convolutions, the hidden layer with its ReLU, and the scores, of all words where `recipe` has
-    /// attributes.
+    /// The untrained judge: convolutions, the hidden layer with its ReLU, and the scores, of all words where `recipe`
+    /// has attributes.
     pub fn net(&self, recipe: &Recipe, device: &Device, rng: &mut Rng) -> Net {
         let mut net = NetBuilder::new(recipe.image(), Init::He, device, rng);
         for &channels in &self.channels {

@@ -59,12 +59,13 @@ pub struct Tricks {
     pub augment: Vec<Augmentation>,
     /// Probability of each of these changes.
     pub augment_share: f32,
-    /// ε of a loss ε · E D(x)² that the critic has besides, so that the scores of one that is only told differences do not
-    /// wander off (Karras et al., "Progressive Growing of GANs", 2018, appendix A.1: 0.001 with the Wasserstein loss).
+    /// ε of a loss ε · E D(x)² that the critic has besides, so that the scores of one that is only told differences do
+    /// not wander off (Karras et al., "Progressive Growing of GANs", 2018, appendix A.1: 0.001 with the Wasserstein
+    /// loss).
     pub drift: f32,
-    /// β of a loss β · ‖W·Wᵀ ⊙ (1 − I)‖² that the generator has besides for the weights of each dense layer and convolution,
-    /// one row for each output: filters are to differ, not to be of one length (Brock et al., "Large Scale GAN Training",
-    /// 2019, eq. 3; there 0.0001).
+    /// β of a loss β · ‖W·Wᵀ ⊙ (1 − I)‖² that the generator has besides for the weights of each dense layer and
+    /// convolution, one row for each output: filters are to differ, not to be of one length (Brock et al., "Large Scale
+    /// GAN Training", 2019, eq. 3; there 0.0001).
     pub orthogonal: f32,
     /// Signs of failure are logged: the norms of both gradients, and whether the critic's loss is near 0 or a norm above 100.
     pub watch: bool,

@@ -1,9 +1,9 @@
 //! `words`: a [`dcgan`](super::dcgan) that draws what a caption says.
 //!
 //! A caption is a bag of words, one word for each attribute of the data ([data] attributes), as ones in a vector y. An
-//! embedding makes a short vector c of them, and the generator reads it behind the latent vector. The critic has a score
-//! for any image and one for each word, D(x, y) = s₀(x) + Σ y_w s_w(x): the projection of Miyato and Koyama (2018) with
-//! a linear embedding of the words.
+//! embedding makes a short vector c of them, and the generator reads it behind the latent vector. The critic has a
+//! score for any image and one for each word, D(x, y) = s₀(x) + Σ y_w s_w(x): the projection of Miyato and Koyama
+//! (2018) with a linear embedding of the words.
 //!
 //! ```text
 //! c = μ(y) + σ(y) ⊙ ε,  ε ~ N(0, 1)          conditioning augmentation
@@ -17,14 +17,15 @@
 //! ½). Conditioning augmentation is that of Zhang et al., "StackGAN" (2017), §3.2, whose KL term here is the mean over
 //! the values of c. What ships reads words and takes c = μ(y): images of one caption differ by the latent vector alone.
 //!
-//! A colour of something that an image does not show ([`UNSEEN`](crate::data::UNSEEN)) is any of them, drawn anew each time, so that no
-//! combination of words is unknown to the generator. `[data] held_out` keeps some combinations out of training.
+//! A colour of something that an image does not show ([`UNSEEN`](crate::data::UNSEEN)) is any of them, drawn anew each
+//! time, so that no combination of words is unknown to the generator. `[data] held_out` keeps some combinations out of
+//! training.
 //!
 //! On a device each attribute is an input of its own, and a class names one combination of all. Without a choice it
 //! follows from the seed.
 //!
-//! Knobs: those of the nets as in `dcgan`; `embedding`, `augmentation` (λ; 0 for none), `matching`, `interpolation` (the
-//! share; 0 for none).
+//! Knobs: those of the nets as in `dcgan`; `embedding`, `augmentation` (λ; 0 for none), `matching`, `interpolation`
+//! (the share; 0 for none).
 
 use anyhow::{Result, ensure};
 use burn::tensor::Device;

@@ -21,8 +21,8 @@ pub struct Args {
     /// The page to write, one file that needs no other
     #[arg(long, default_value = "compare.html", value_name = "FILE")]
     out: PathBuf,
-    /// Also measure what they draw in int8 against the same real images: a table by the years of their systems, with size and
-    /// instructions on a board, and a gallery
+    /// Also measure what they draw in int8 against the same real images: a table by the years of their systems, with
+    /// size and instructions on a board, and a gallery
     #[arg(long)]
     measure: bool,
     /// Images of each to measure

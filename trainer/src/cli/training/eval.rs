@@ -68,14 +68,15 @@ pub struct Args {
     /// A picture of some pairs to write: input, each output, target
     #[arg(long, value_name = "FILE")]
     picture: Option<PathBuf>,
-    /// Latent vectors times each of these ψ in place of int8 beside float, so that what likelihood costs in variety shows
+    /// Latent vectors times each of these ψ in place of int8 beside float, so that what likelihood costs in variety
+    /// shows
     #[arg(long, value_name = "PSI", value_delimiter = ',', value_parser = truncation::psi)]
     truncation: Vec<f32>,
     /// Also latent vectors for 50 images of its own and 50 test images (needs the float weights of a run)
     #[arg(long)]
     inversion: bool,
-    /// Also a linear classifier on the critic's features, from 1000 labels, beside one on pixels and one on an untrained
-    /// critic's (needs a run with its checkpoint)
+    /// Also a linear classifier on the critic's features, from 1000 labels, beside one on pixels and one on an
+    /// untrained critic's (needs a run with its checkpoint)
     #[arg(long)]
     probe: bool,
 }

@@ -7,7 +7,8 @@ fn weights_over_their_largest_singular_value() {
     net_agrees([3, 4, 4], |net| net.spectral_norm(true).conv(5, 3, 1, 1).relu().linear([2, 3, 3]).conv(2, 3, 1, 1));
 }
 
-/// As a generator of classes has it: the class and a part of the latent vector choose factor and offset of each channel.
+/// As a generator of classes has it: the class and a part of the latent vector choose factor and offset of each
+/// channel.
 #[test]
 fn conditional_batch_norm() {
     agrees(

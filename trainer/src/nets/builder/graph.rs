@@ -102,8 +102,8 @@ impl NetBuilder<'_> {
         net.at(map).add(offset)
     }
 
-    /// What is here in place of `old`, which has the same shape, by and by: `old` at α = 0, what is here at α = 1, where it
-    /// starts ([`Net::fade`](crate::nets::Net::fade)).
+    /// What is here in place of `old`, which has the same shape, by and by: `old` at α = 0, what is here at α = 1,
+    /// where it starts ([`Net::fade`](crate::nets::Net::fade)).
     ///
     /// # Panics
     ///

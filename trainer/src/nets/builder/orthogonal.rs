@@ -2,8 +2,8 @@
 
 use crate::rng::Rng;
 
-/// A random matrix `[rows, columns]`, row after row, whose rows are orthogonal and of length 1, or its columns where there
-/// are fewer of them: vectors of N(0, 1), each made orthogonal to those before it (Gram and Schmidt).
+/// A random matrix `[rows, columns]`, row after row, whose rows are orthogonal and of length 1, or its columns where
+/// there are fewer of them: vectors of N(0, 1), each made orthogonal to those before it (Gram and Schmidt).
 pub(super) fn orthogonal(rows: usize, columns: usize, rng: &mut Rng) -> Vec<f32> {
     let [count, length] = [rows.min(columns), rows.max(columns)];
     let mut vectors: Vec<Vec<f64>> = Vec::with_capacity(count);

@@ -9,8 +9,8 @@ use crate::nets::operations::operations;
 /// ([`Net::running`](crate::nets::Net::running)), and the layer reads one map.
 #[derive(Module, Debug)]
 pub struct Fade {
-    /// α, `[1]`, from 0 to 1. It is set, not learned, and lies with the weights so that whoever loads them draws what they
-    /// were trained to draw.
+    /// α, `[1]`, from 0 to 1. It is set, not learned, and lies with the weights so that whoever loads them draws what
+    /// they were trained to draw.
     pub share: Param<Tensor<1>>,
 }
 

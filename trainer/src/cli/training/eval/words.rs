@@ -66,8 +66,8 @@ struct OfSet {
     held_out: Option<f64>,
 }
 
-/// Looks at generated images, whose words are those of the seeds from `seed` on, and at the test images `test`, of which
-/// `known` says what they show. An attribute that the judge does not know is left out.
+/// Looks at generated images, whose words are those of the seeds from `seed` on, and at the test images `test`, of
+/// which `known` says what they show. An attribute that the judge does not know is left out.
 pub fn rows(
     judge: &Judge,
     vocabulary: &Vocabulary,
