@@ -239,7 +239,11 @@ fn a_person_trains_and_sees_the_model_on_a_panel() {
     for (board, panel) in [("pico", "ssd1306"), ("mps3-an547", "frame")] {
         for (select, value) in [("board", board), ("board-panel", panel)] {
             let choose = format!("select.value = '{value}'; select.dispatchEvent(new Event('change'))");
-            page.browser.value(&format!("{{ const select = document.getElementById('{select}'); {choose} }}"));
+            let script = format!(
+                "(() => {{ const [select, panel] = ['{select}', 'panel'].map((id) => document.getElementById(id));
+                const before = panel.dataset.begun; {choose}; return before !== panel.dataset.begun; }})()"
+            );
+            assert_eq!(page.browser.value(&script), true, "the show of {value} has begun, and the page does not tell");
         }
         page.show(&format!("#model=tiny&panel=board&mode=one&seed=7&words=0&again={board}"), 1);
         let spec = boards::find(board).unwrap().panel(Some(panel)).unwrap().spec();

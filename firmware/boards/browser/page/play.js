@@ -105,6 +105,9 @@ function begin() {
   if (!facts.ready) return;
   [images, millis] = [0, 0];
   begun += 1;
+  // Told at once, though a walk draws its first image at the screen's next turn: who waits for another show must not
+  // take this one for it.
+  Object.assign(canvas.dataset, { images, begun });
   if (state.mode === "one") {
     drawOne();
   } else {
