@@ -47,10 +47,12 @@ fn styled() -> (Network, ModelFile) {
 fn every_packing_draws_mixtures_as_the_reference() {
     let (network, file) = styled();
     assert_eq!(file.bytes()[6..8], [3, 0], "older runtimes know no styles");
-    let style = |seed, first, end| Style { seed, first, end };
     let mut points = vec![Point::seed(3), Point::walk(3, 4, 20), Point::seed(3).with_noise(Noise::Off)];
+    for style in [Style::toward(9, 32), Style::toward_middle(32), Style::toward_middle(64)] {
+        points.push(Point::seed(3).styled(style).with_noise(Noise::Seed(5)));
+    }
     for (first, end) in [(0, 2), (2, LAYERS), (0, LAYERS), (1, 1)] {
-        points.push(Point::seed(3).styled(style(9, first, end)).with_noise(Noise::Seed(5)));
+        points.push(Point::seed(3).styled(Style::of(9, first, end)).with_noise(Noise::Seed(5)));
     }
     let native = edgegen_export::native(&file).unwrap();
     let model = Model::parse(native.bytes()).unwrap();
@@ -68,8 +70,8 @@ fn every_packing_draws_mixtures_as_the_reference() {
     }
     // A style in no layer changes nothing; one in all is the image of its seed, up to what w + (w₂ − w) loses in codes.
     let [own, other] = [3, 9].map(|seed| image_at(&model, Point::seed(seed).with_noise(Noise::Seed(5))));
-    assert_eq!(drawn[6], own);
-    let far = |image: &[u8]| drawn[5].iter().zip(image).map(|(a, b)| u32::from(a.abs_diff(*b))).sum::<u32>();
+    assert_eq!(drawn[9], own);
+    let far = |image: &[u8]| drawn[8].iter().zip(image).map(|(a, b)| u32::from(a.abs_diff(*b))).sum::<u32>();
     assert!(10 * far(&other) < far(&own), "{} and {}", far(&other), far(&own));
     for packing in [Packing::Dsp, Packing::Mve, Packing::Armv6m] {
         assert!(Model::parse_any(repack(&file, packing).unwrap().bytes()).is_ok(), "{}", packing.name());
@@ -85,12 +87,18 @@ fn the_show_mixes_styles_and_noise() {
     for (act, at) in [
         (
             "mix",
-            (|seed, step| {
-                let style = Style { seed: seed + 1 + step, first: 2, end: LAYERS };
-                Point::seed(seed).with_noise(Noise::Seed(seed)).styled(style)
-            }) as fn(u64, u64) -> Point,
+            (|seed, step| Point::seed(seed).with_noise(Noise::Seed(seed)).styled(Style::of(seed + 1 + step, 2, LAYERS)))
+                as fn(u64, u64) -> Point,
         ),
         ("noise", |seed, step| Point::seed(seed).with_noise(Noise::Seed(step))),
+        ("walk", |seed, step| {
+            let style = Style::toward(seed + 1, step as u16);
+            Point::seed(seed).with_noise(Noise::Seed(7)).styled(style)
+        }),
+        ("middle", |seed, step| {
+            let style = Style::toward_middle(step as u16);
+            Point::seed(seed).with_noise(Noise::Seed(seed)).styled(style)
+        }),
     ] {
         let show = Show { pace_millis: 0, ..Show::parse(&format!("{act} seed=7 bare auto=0")) };
         let recording = stage::record(file.bytes(), &show, panel, 9);

@@ -464,6 +464,14 @@ impl Prior {
             Prior::Uniform | Prior::UnitUniform => Self::UNIFORM_STEPS,
         }
     }
+
+    /// The code nearest to its mean.
+    pub fn middle(self) -> i8 {
+        match self {
+            Prior::Gaussian | Prior::Uniform => 0,
+            Prior::UnitUniform => 64,
+        }
+    }
 }
 
 /// Weights times what a pixel reads: fully connected layers and convolutions, see [`crate::ops::product`]. It reads one

@@ -289,6 +289,16 @@ impl Net {
         }
     }
 
+    /// Draws every style towards its mean, or away from it: ψ of [`Truncation`](layer::Truncation). Tells whether the
+    /// net keeps a mean style.
+    pub fn truncate(&mut self, psi: f32) -> bool {
+        let truncations = self.layers.iter_mut().filter_map(|layer| match layer {
+            Layer::Truncation(truncation) => Some(truncation),
+            _ => None,
+        });
+        truncations.map(|truncation| truncation.psi = psi).count() > 0
+    }
+
     /// Whether some layer keeps statistics that [`Net::estimate_statistics`] has to fill.
     pub fn has_statistics(&self) -> bool {
         self.layers.iter().any(|layer| matches!(layer, Layer::BatchNorm(_) | Layer::Truncation(_)))

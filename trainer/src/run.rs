@@ -175,6 +175,13 @@ impl Run {
         self.generator.more.iter().find_map(mix).unwrap_or(0)
     }
 
+    /// Itself with every style drawn towards the mean of them, ψ = 0 that mean, 1 as it was; nothing where the
+    /// generator has no styles.
+    pub fn truncated(&self, psi: f32) -> Option<Self> {
+        let mut run = self.clone();
+        run.generator.net.truncate(psi).then_some(run)
+    }
+
     /// What the generator reads for `count` seeds from `seed` on, of all classes in turn.
     pub fn inputs(&self, seed: u64, count: usize) -> Vec<Vec<f32>> {
         let values = |index: u64| self.generator.values_at(Point::seed(seed.wrapping_add(index)));

@@ -33,7 +33,7 @@ impl Show {
     /// Reads words such as `walk seed=7` or `class=3 pace=100 auto=0`, in any order; others (a program's name) are
     /// passed over.
     ///
-    /// `gallery`, `walk`, `mix`, `noise`, `class=` and `picture=` (or `class` and `picture`, the first one) name the
+    /// `gallery`, `walk`, `mix`, `noise`, `middle`, `class=` and `picture=` (or `class` and `picture`, the first one) name the
     /// first act; `seed=`, `pace=` (milliseconds) and `auto=` (seconds) are as the fields; `bare` leaves the captions
     /// out. With the feature `art` there is also `art`.
     pub fn parse(line: &str) -> Self {
@@ -45,6 +45,7 @@ impl Show {
                 "walk" => show.act = Act::Walk,
                 "mix" => show.act = Act::Mix,
                 "noise" => show.act = Act::Noise,
+                "middle" => show.act = Act::Middle,
                 "class" => show.act = Act::Class(value.parse().unwrap_or(0)),
                 "picture" => show.act = Act::Picture(value.parse().unwrap_or(0)),
                 #[cfg(feature = "art")]
@@ -66,13 +67,17 @@ pub enum Act {
     /// A grid of images, one seed each, drawn one after the other; then the next seeds.
     Gallery,
     /// One large image on its way from seed to seed, [`STEPS`](edgegen_runtime::latent::STEPS) steps each; of a model
-    /// with [`Keyframes`](edgegen_runtime::latent::Keyframes) on the way through them.
+    /// with [`Keyframes`](edgegen_runtime::latent::Keyframes) on the way through them, and of one with styles on the
+    /// straight line from style to style.
     Walk,
     /// The image of one seed in the styles of others: its coarser half of the layers stays, the finer half follows one
     /// seed after another ([`latent::Style`](edgegen_runtime::latent::Style)).
     Mix,
     /// The image of one seed with other noise each time.
     Noise,
+    /// The image of one seed whose style goes to the middle of all styles and back, which shows what is special about
+    /// it (truncation).
+    Middle,
     /// As [`Act::Walk`], with the class held.
     Class(u16),
     /// What a model makes of one of the [`Pictures`](edgegen_runtime::Pictures) that it brings along, beside it; then of
@@ -120,6 +125,7 @@ impl Offer {
             Act::Class(class) => class < self.classes,
             Act::Mix => self.styles > 1,
             Act::Noise => self.noise,
+            Act::Middle => self.styles > 0,
             Act::Walk => true,
             #[cfg(feature = "art")]
             Act::Art => true,
@@ -136,7 +142,8 @@ impl Act {
                 Act::Gallery if offer.pictures > 0 => Act::Picture(0),
                 Act::Gallery => Act::Walk,
                 Act::Walk => Act::Mix,
-                Act::Mix => Act::Noise,
+                Act::Mix => Act::Middle,
+                Act::Middle => Act::Noise,
                 Act::Noise if offer.combines => Act::Gallery,
                 Act::Noise => Act::Class(0),
                 // Its button does something else.
@@ -169,7 +176,7 @@ impl Act {
             Act::Walk => true,
             #[cfg(feature = "art")]
             Act::Art => true,
-            Act::Gallery | Act::Mix | Act::Noise | Act::Class(_) | Act::Picture(_) => false,
+            Act::Gallery | Act::Mix | Act::Middle | Act::Noise | Act::Class(_) | Act::Picture(_) => false,
         }
     }
 }
@@ -181,6 +188,7 @@ impl Display for Act {
             Act::Walk => f.write_str("walk"),
             Act::Mix => f.write_str("mix"),
             Act::Noise => f.write_str("noise"),
+            Act::Middle => f.write_str("middle"),
             #[cfg(feature = "art")]
             Act::Art => f.write_str("art"),
             Act::Class(class) => write!(f, "class {class}"),
@@ -228,25 +236,25 @@ mod tests {
         let round = [Act::Gallery, Act::Picture(0), Act::Picture(1)];
         assert_eq!(round.map(|act| act.next(offer(3, 2))), [Act::Picture(0), Act::Picture(1), Act::Gallery]);
         let styled = Offer { styles: 5, noise: true, ..offer(1, 0) };
-        let round = [Act::Gallery, Act::Walk, Act::Mix, Act::Noise, Act::Class(0)];
-        let next = [Act::Walk, Act::Mix, Act::Noise, Act::Class(0), Act::Gallery];
+        let round = [Act::Gallery, Act::Walk, Act::Mix, Act::Middle, Act::Noise, Act::Class(0)];
+        let next = [Act::Walk, Act::Mix, Act::Middle, Act::Noise, Act::Class(0), Act::Gallery];
         assert_eq!(round.map(|act| act.next(styled)), next);
-        assert_eq!(Act::Walk.next(Offer { styles: 1, ..styled }), Act::Noise, "nothing to mix in one layer");
+        assert_eq!(Act::Walk.next(Offer { styles: 1, ..styled }), Act::Middle, "nothing to mix in one layer");
         let combined = Offer { combines: true, ..offer(900, 0) };
         assert_eq!([Act::Walk, Act::Class(7)].map(|act| act.next(combined)), [Act::Gallery; 2]);
     }
 
     #[test]
     fn a_model_shows_what_it_has() {
-        let acts = [Act::Gallery, Act::Walk, Act::Mix, Act::Noise, Act::Class(3), Act::Picture(1)];
+        let acts = [Act::Gallery, Act::Walk, Act::Mix, Act::Middle, Act::Noise, Act::Class(3), Act::Picture(1)];
         let shown = |offer: Offer| acts.map(|act| act.for_model(offer));
         let [gallery, walk] = [Act::Gallery, Act::Walk];
-        assert_eq!(shown(offer(0, 0)), [gallery, walk, walk, walk, walk, walk]);
-        assert_eq!(shown(offer(4, 0)), [gallery, walk, walk, walk, Act::Class(3), walk]);
+        assert_eq!(shown(offer(0, 0)), [gallery, walk, walk, walk, walk, walk, walk]);
+        assert_eq!(shown(offer(4, 0)), [gallery, walk, walk, walk, walk, Act::Class(3), walk]);
         let first = Act::Picture(0);
-        assert_eq!(shown(offer(4, 2)), [gallery, first, first, first, first, Act::Picture(1)]);
+        assert_eq!(shown(offer(4, 2)), [gallery, first, first, first, first, first, Act::Picture(1)]);
         assert_eq!(Act::Picture(2).for_model(offer(0, 2)), first);
         let styled = Offer { styles: 2, noise: true, ..offer(0, 0) };
-        assert_eq!(shown(styled), [gallery, walk, Act::Mix, Act::Noise, walk, walk]);
+        assert_eq!(shown(styled), [gallery, walk, Act::Mix, Act::Middle, Act::Noise, walk, walk]);
     }
 }

@@ -173,6 +173,7 @@ impl Caption {
             Act::Picture(index) => _ = write!(class, "picture {index}"),
             Act::Mix => _ = class.push_str("mix"),
             Act::Noise => _ = class.push_str("noise"),
+            Act::Middle => _ = class.push_str("middle"),
             _ => {}
         }
         let _ = write!(time, "{} ms", self.millis);

@@ -236,6 +236,7 @@ impl<'a, P: Platform> Stage<'a, P> {
     /// Where a step of the act lies in latent space.
     fn point(&self, step: u32) -> latent::Point {
         let walk = latent::Point::walk(self.seed, self.seed.wrapping_add(1), step as u16);
+        let own = latent::Point::seed(self.seed).with_noise(latent::Noise::Seed(self.seed));
         match self.act {
             Act::Gallery => latent::Point::seed(self.seed.wrapping_add(u64::from(step))),
             _ if self.is_keyed() => {
@@ -244,10 +245,18 @@ impl<'a, P: Platform> Stage<'a, P> {
             Act::Class(class) => walk.of_class(class),
             Act::Mix => {
                 let (first, end) = (self.offer.styles.div_ceil(2), self.offer.styles);
-                let style = latent::Style { seed: self.seed.wrapping_add(1 + u64::from(step)), first, end };
-                latent::Point::seed(self.seed).with_noise(latent::Noise::Seed(self.seed)).styled(style)
+                own.styled(latent::Style::of(self.seed.wrapping_add(1 + u64::from(step)), first, end))
+            }
+            Act::Middle => {
+                // All the way, and back.
+                let share = (step as u16).min(2 * STEPS - step as u16);
+                own.styled(latent::Style::toward_middle(share))
             }
             Act::Noise => latent::Point::seed(self.seed).with_noise(latent::Noise::Seed(step.into())),
+            // Noise that went along would hide how style changes, and that of the seed would jump at the next one.
+            Act::Walk if self.offer.styles > 0 => latent::Point::seed(self.seed)
+                .with_noise(latent::Noise::Seed(self.show.seed))
+                .styled(latent::Style::toward(self.seed.wrapping_add(1), step as u16)),
             Act::Walk | Act::Picture(_) => walk,
             #[cfg(feature = "art")]
             Act::Art => walk,
@@ -258,6 +267,7 @@ impl<'a, P: Platform> Stage<'a, P> {
     fn steps(&self) -> u32 {
         match self.act {
             Act::Mix => MIXTURES,
+            Act::Middle => 2 * u32::from(STEPS),
             _ => u32::from(if self.is_keyed() { LEG } else { STEPS }),
         }
     }
@@ -326,7 +336,7 @@ impl<'a, P: Platform> Stage<'a, P> {
                     self.keyframe = 0;
                 }
             }
-            Act::Walk | Act::Mix | Act::Noise | Act::Class(_) => self.seed = self.seed.wrapping_add(1),
+            Act::Walk | Act::Mix | Act::Middle | Act::Noise | Act::Class(_) => self.seed = self.seed.wrapping_add(1),
             // It advances by itself.
             #[cfg(feature = "art")]
             Act::Art => {}

@@ -2,7 +2,9 @@
 
 use crate::graph::Latent;
 #[cfg(feature = "all-operators")]
-use crate::graph::Source;
+use crate::graph::{Prior, Source};
+#[cfg(feature = "all-operators")]
+use crate::latent::fill;
 use crate::latent::{STEPS, walk};
 
 /// A point of the latent space: a seed, or a step of the way between two, and a class where the model has classes. Or one on the way that the
@@ -33,12 +35,32 @@ pub struct Point {
 /// Style-Based Generator Architecture", 2019, §3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Style {
-    /// Its seed.
-    pub seed: u64,
+    /// Its seed; without one it is the middle of the prior.
+    pub seed: Option<u64>,
     /// The first of these layers, from 0.
     pub first: u16,
     /// The layer behind the last of them; those that a model does not have are passed over.
     pub end: u16,
+    /// How far they follow it, 0 … [`STEPS`]; more is taken as [`STEPS`]. In between they follow what lies on the
+    /// straight line from one style to the other.
+    pub share: u16,
+}
+
+impl Style {
+    /// The style of a seed, which layers `first` up to `end` follow all the way.
+    pub const fn of(seed: u64, first: u16, end: u16) -> Self {
+        Self { seed: Some(seed), first, end, share: STEPS }
+    }
+
+    /// `share` of [`STEPS`] on the way to the style of a seed, in all layers.
+    pub const fn toward(seed: u64, share: u16) -> Self {
+        Self { share, ..Self::of(seed, 0, u16::MAX) }
+    }
+
+    /// `share` of [`STEPS`] on the way to the style of the middle of the prior, in all layers: truncation.
+    pub const fn toward_middle(share: u16) -> Self {
+        Self { seed: None, ..Self::toward(0, share) }
+    }
 }
 
 /// Where the noise of an image comes from.
@@ -96,13 +118,25 @@ impl Point {
         self.fill_classes(latent.prior.steps(), 0, classes);
     }
 
-    /// 1.0 for each layer that follows the second latent vector, 0 for the others.
+    /// Fills what says how far layers follow the second latent vector, a value each: 1.0, which is
+    /// [`Source::CLASS_STEPS`], all the way, 0 not at all.
     #[cfg(feature = "all-operators")]
-    pub(crate) fn fill_mix(&self, layers: &mut [i8]) {
+    pub fn fill_mix(&self, layers: &mut [i8]) {
         layers.fill(0);
-        if let Some(Style { first, end, .. }) = self.style {
+        if let Some(Style { first, end, share, .. }) = self.style {
+            let code = (u16::from(Source::CLASS_STEPS) * share.min(STEPS) + STEPS / 2) / STEPS;
             let styled = layers.iter_mut().skip(first.into()).take(end.saturating_sub(first).into());
-            styled.for_each(|code| *code = Source::CLASS_STEPS as i8);
+            styled.for_each(|to| *to = code as i8);
+        }
+    }
+
+    /// Fills the second latent vector; without a style it is that of the point's seeds.
+    #[cfg(feature = "all-operators")]
+    pub fn fill_style(&self, prior: Prior, codes: &mut [i8]) {
+        match self.style {
+            Some(Style { seed: Some(seed), .. }) => fill(prior, seed, codes),
+            Some(Style { seed: None, .. }) => codes.fill(prior.middle()),
+            None => walk(prior, self.from, self.to, self.step, codes),
         }
     }
 
@@ -247,11 +281,30 @@ mod tests {
             point.fill_mix(&mut layers);
             layers
         };
-        let styled = |first, end| mixed(Point::seed(1).styled(Style { seed: 2, first, end }));
+        let styled = |first, end| mixed(Point::seed(1).styled(Style::of(2, first, end)));
         assert_eq!(mixed(Point::seed(1)), [0; 5]);
         assert_eq!(styled(1, 3), [0, 127, 127, 0, 0]);
         assert_eq!(styled(3, 99), [0, 0, 0, 127, 127], "layers that are not there are passed over");
         assert_eq!(styled(3, 3), [0; 5]);
+        let part = |share| mixed(Point::seed(1).styled(Style::toward(2, share)));
+        assert_eq!([0, 1, 32, 63, 64, 99].map(|share| part(share)[4]), [0, 2, 64, 125, 127, 127]);
+    }
+
+    #[test]
+    fn a_style_is_drawn_from_its_seed_or_lies_in_the_middle() {
+        let style = |prior, point: Point| {
+            let mut codes = [99; 4];
+            point.fill_style(prior, &mut codes);
+            codes
+        };
+        let mut of_seed = [0; 4];
+        fill(Prior::Gaussian, 2, &mut of_seed);
+        let point = Point::walk(7, 8, 20);
+        assert_eq!(style(Prior::Gaussian, point.styled(Style::toward(2, 5))), of_seed);
+        for (prior, middle) in [(Prior::Gaussian, 0), (Prior::Uniform, 0), (Prior::UnitUniform, 64)] {
+            assert_eq!(style(prior, point.styled(Style::toward_middle(5))), [middle; 4]);
+        }
+        assert_eq!(style(Prior::Gaussian, point), filled(point)[..4]);
     }
 
     #[test]

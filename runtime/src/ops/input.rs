@@ -6,7 +6,7 @@ use crate::fixed::LEAST_CODE;
 use crate::graph::{Input, Latent, Node, Source};
 use crate::latent::Point;
 #[cfg(feature = "all-operators")]
-use crate::latent::{Seeds, walk};
+use crate::latent::Seeds;
 use crate::weights::Weights;
 
 #[inline(never)]
@@ -64,13 +64,7 @@ pub(crate) fn fill(node: &Node, point: &Point, row: &mut [i8]) {
     match (input.source(), input.prior()) {
         (Some(Source::Latent), Some(prior)) => point.fill(Latent { prior, dims: input.dims }, row),
         #[cfg(feature = "all-operators")]
-        (Some(Source::Style), Some(prior)) => {
-            let (from, to, step) = match point.style {
-                Some(style) => (style.seed, style.seed, 0),
-                None => (point.from, point.to, point.step),
-            };
-            walk(prior, from, to, step, row);
-        }
+        (Some(Source::Style), Some(prior)) => point.fill_style(prior, row),
         #[cfg(feature = "all-operators")]
         (Some(Source::Mix), _) => point.fill_mix(row),
         _ => point.fill_classes(Source::CLASS_STEPS, input.dims, row),

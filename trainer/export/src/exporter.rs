@@ -54,7 +54,7 @@ pub(crate) fn points(network: &Network, count: usize, seed: u64) -> impl Iterato
         let point = Point::seed(seed + index);
         let Some(layers) = layers.filter(|_| index % 2 == 1) else { return point };
         let [first, end] = [(index / 2 % layers.max(1) as u64) as u16, layers as u16];
-        point.styled(Style { seed: seed + count as u64 + index, first, end })
+        point.styled(Style::of(seed + count as u64 + index, first, end))
     })
 }
 

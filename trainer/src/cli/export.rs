@@ -17,7 +17,7 @@ use super::import::{self, Assumptions};
 use super::pictures::Pictures;
 use super::source::{Source, packing, read_any_model};
 use super::training::{self, Run};
-use super::{Console, Ending, bytes, classes, grouped, table, words};
+use super::{Console, Ending, bytes, classes, grouped, latents, table, words};
 use crate::{files, images};
 
 /// Latent vectors that ranges are calibrated on.
@@ -50,6 +50,10 @@ pub struct Args {
     /// RAM and several times the instructions
     #[arg(long, value_enum, default_value = "int8")]
     codes: Codes,
+    /// Draw every style of a run that has them towards the mean of all: 1 leaves them, 0.7 gives up some variety for
+    /// better images
+    #[arg(long, value_name = "PSI", value_parser = latents::psi)]
+    truncation: Option<f32>,
     /// Also write the float generator of a run as an ONNX file
     #[arg(long, value_name = "FILE")]
     onnx: Option<PathBuf>,
@@ -141,14 +145,28 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
             .collect();
     files::distinct(&source, &written)?;
     let mut report = if args.source.is_dir() {
-        let run = training::open(&args.source)?;
+        let mut run = training::open(&args.source)?;
+        let psi = args.truncation.map(|psi| psi.to_string());
+        if let Some(psi) = args.truncation {
+            run = run.truncated(psi).with_context(|| {
+                format!(
+                    "expected a generator with styles for --truncation, found none in {}: leave it out",
+                    args.source.display()
+                )
+            })?;
+        }
         let network = run.network()?;
         if let Some(path) = &args.onnx {
             files::replace_bytes(path, &onnx::to_bytes(&network, &name)?)?;
         }
-        export(&run, &name, &[], args.form(), &args.out)?
+        let more: Vec<_> = psi.iter().map(|psi| ("truncation", &**psi)).collect();
+        export(&run, &name, &more, args.form(), &args.out)?
     } else {
         let what = args.source.display();
+        ensure!(
+            args.truncation.is_none(),
+            "expected a run folder with --truncation, found {what}: give the run that it came from"
+        );
         ensure!(args.onnx.is_none(), "expected a run folder with --onnx, found {what}: give the run that it came from");
         ensure!(
             args.source.exists(),

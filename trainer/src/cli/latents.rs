@@ -75,9 +75,44 @@ pub fn draw(source: &Source, latents: &[Vec<f32>], points: &[Point], picture: &[
     Ok((images, 0))
 }
 
+/// A factor of latent vectors or styles, as it is written on the command line.
+pub fn psi(text: &str) -> Result<f32, String> {
+    let value = text.parse::<f32>().ok().filter(|psi| (0.0..=4.0).contains(psi));
+    value.ok_or_else(|| "expected a number from 0 to 4, and commas between several".to_owned())
+}
+
+/// Images of [`draw_truncated`].
+pub struct Truncated {
+    /// All of the first ψ, then those of the next, H × W × C bytes each.
+    pub images: Vec<Vec<u8>>,
+    /// How many latent values a model file clamped, and how many there were.
+    pub clamped: [usize; 2],
+    /// What was scaled: `w`, the styles of a run that keeps their mean, or `z`.
+    pub space: char,
+}
+
+/// The images of points that are drawn towards what is usual, ψ by ψ: styles towards their mean m in a run that keeps
+/// it, m + ψ (w − m), and else latent vectors towards the middle of their prior. Refuses a generator of neither.
+pub fn draw_truncated(source: &Source, points: &[Point], psi: &[f32], picture: &[u8]) -> Result<Truncated> {
+    ensure!(
+        lengths(source)?.0 > 0,
+        "expected a generator with a latent vector for --truncation, found none: leave it out"
+    );
+    if let Source::Run(run) = source {
+        let inputs: Vec<_> = points.iter().map(|&point| run.values_at(point)).collect();
+        let drawn = psi.iter().map(|&psi| Some(run.truncated(psi)?.generate_pixels(&inputs)));
+        if let Some(images) = drawn.collect::<Option<Vec<_>>>() {
+            return Ok(Truncated { images: images.concat(), clamped: [0; 2], space: 'w' });
+        }
+    }
+    let vectors = truncated(source, points, psi)?;
+    let (images, clamped) = draw(source, &vectors, &points.repeat(psi.len()), picture)?;
+    Ok(Truncated { images, clamped: [clamped, vectors.iter().map(Vec::len).sum()], space: 'z' })
+}
+
 /// The latent vectors of points, drawn towards the middle m of their prior or away: m + ψ (z − m), all of them for the
 /// first ψ, then for the next.
-pub fn truncated(source: &Source, points: &[Point], psi: &[f32]) -> Result<Vec<Vec<f32>>> {
+fn truncated(source: &Source, points: &[Point], psi: &[f32]) -> Result<Vec<Vec<f32>>> {
     let (dims, _) = lengths(source)?;
     let drawn = points.iter().map(|&point| vector(source, point, dims)).collect::<Result<Vec<_>>>()?;
     let middle = if prior(source)? == Some(edgegen_runtime::Prior::UnitUniform) { 0.5 } else { 0.0 };
@@ -148,6 +183,12 @@ fn decoded(model: &Model<'_>, point: Point, codes: &[i8], picture: &[u8]) -> Vec
 mod tests {
     use super::*;
     use crate::cli::source::{points, project};
+
+    #[test]
+    fn factors_are_small_and_not_negative() {
+        assert_eq!([psi("0"), psi("0.3"), psi("4")], [Ok(0.0), Ok(0.3), Ok(4.0)]);
+        assert!(["-0.1", "4.5", "nan", "half", ""].iter().all(|text| psi(text).unwrap_err().contains("from 0 to 4")));
+    }
 
     #[test]
     fn truncation_draws_towards_the_middle() {

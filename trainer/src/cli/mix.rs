@@ -53,7 +53,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     let mut points: Vec<Point> = (0..columns).map(|column| point(rows + column)).collect();
     for row in 0..rows {
         points.push(point(row));
-        let style = |column: u64| Style { seed: args.seed.wrapping_add(rows + column), first, end };
+        let style = |column: u64| Style::of(args.seed.wrapping_add(rows + column), first, end);
         points.extend((0..columns).map(|column| point(row).styled(style(column))));
     }
     let mut made = source.images_at(&points, &[])?;

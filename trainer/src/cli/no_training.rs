@@ -132,6 +132,10 @@ impl Run {
         match *self {}
     }
 
+    pub fn truncated(&self, _: f32) -> Option<Self> {
+        match *self {}
+    }
+
     pub fn values_at(&self, _: Point) -> Vec<f32> {
         match *self {}
     }

@@ -30,7 +30,7 @@ pub struct Args {
     /// Simulate the board's panel only, although the board has an emulator
     #[arg(long)]
     simulate: bool,
-    /// Act of the show to photograph: gallery, walk, mix, noise, class, class=N or =NAME, picture, picture=N or art;
+    /// Act of the show to photograph: gallery, walk, mix, noise, middle, class, class=N or =NAME, picture, picture=N or art;
     /// without it a plain gallery where there is one
     #[arg(long, value_parser = act)]
     mode: Option<String>,
@@ -58,9 +58,10 @@ pub fn act(text: &str) -> Result<String, String> {
     // The model knows whether it has a class of a name.
     let named = || text.strip_prefix("class=").filter(|name| !name.is_empty()).map(|_| text.to_owned());
     match text {
-        "gallery" | "walk" | "mix" | "noise" | "class" | "picture" | "art" => Ok(text.to_owned()),
+        "gallery" | "walk" | "mix" | "noise" | "middle" | "class" | "picture" | "art" => Ok(text.to_owned()),
         _ => numbered("class").or_else(|| numbered("picture")).or_else(named).ok_or_else(|| {
-            "expected gallery, walk, mix, noise, class, class=N, class=NAME, picture, picture=N or art".to_owned()
+            "expected gallery, walk, mix, noise, middle, class, class=N, class=NAME, picture, picture=N or art"
+                .to_owned()
         }),
     }
 }

@@ -324,7 +324,7 @@ fn a_mixed_style_is_drawn_by_the_device() {
     let exported = edgegen_export::export(&network, 256, Label { name: "test", metadata: &[] }).unwrap();
     let model = Model::parse_any(exported.file.bytes()).unwrap();
     assert_eq!((model.styles(), model.has_noise()), (3, true));
-    let style = |seed, first, end| edgegen_runtime::latent::Style { seed, first, end };
+    let style = edgegen_runtime::latent::Style::of;
     let points: Vec<_> = (0..6)
         .map(edgegen_runtime::Point::seed)
         .flat_map(|point| [point, point.styled(style(90, 0, 1)), point.styled(style(91, 1, 3))])

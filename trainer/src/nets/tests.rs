@@ -310,8 +310,7 @@ fn a_style_goes_towards_its_mean_and_a_chain_runs_again() {
     assert!(net.has_statistics());
     net.estimate_statistics(inputs.to_vec());
     let mean = [2, 3].map(|channel| ahead.chunks(4).map(|w| w[channel]).sum::<f32>() / 50.0);
-    let Layer::Truncation(truncation) = &mut net.layers[2] else { panic!("built above") };
-    truncation.psi = 0.25;
+    assert!(net.truncate(0.25));
     let truncated = values(net.forward_all(inputs.to_vec(), &mut Mode::Eval));
     for (w, truncated) in ahead.chunks(4).zip(truncated.chunks(4)) {
         for channel in 0..2 {

@@ -320,7 +320,7 @@ mod tests {
         for form in ["demodulated", "instance"] {
             let generator = untrained(&format!("depth = 2\nform = \"{form}\""));
             let [a, b] = [1, 2].map(|seed| Point::seed(seed).with_noise(Noise::Off));
-            let mixed = |first, end| draw(&generator, a.styled(Style { seed: 2, first, end }));
+            let mixed = |first, end| draw(&generator, a.styled(Style::of(2, first, end)));
             let [image, other] = [a, b].map(|point| draw(&generator, point));
             assert!(difference(&image, &other) > 0.05, "blank images prove nothing");
             assert_eq!(mixed(0, 0), image);

@@ -7,7 +7,7 @@ use std::path::Path;
 use edgegen_export::{ModelFile, image_at};
 use edgegen_runtime::{Model, Point};
 
-use super::{command, done, refused};
+use super::{TINY, command, done, refused, write};
 
 const DIGITS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../models/mnist-cgan/model.egm");
 const EMOJI: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../models/emoji-dcgan");
@@ -78,4 +78,39 @@ fn truncation_goes_from_the_middle_to_beyond() {
     let sheet = image::open(at.join("sheet.png")).unwrap();
     assert!(sheet.width() > 600 && sheet.height() > 7 * 128);
     assert!(refused(at, &["sample", &model, "--truncation", "--out", "x.gif"]).contains("ends in .png or .npy"));
+}
+
+#[test]
+fn styles_go_towards_their_mean() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    // Without noise, so that images differ by their styles alone.
+    let table = "[style]\nlatent = 6\nstyle = 8\nnoise = 0\nchannels = [8, 6, 4]\ncritic_channels = [8, 8]\n";
+    write(at, "style.toml", TINY[..TINY.find("[dcgan]").unwrap()].replace("dcgan", "style") + table);
+    done(at, &["train", "style.toml", "--out", "run", "--quiet"]);
+    let said = done(at, &["sample", "run", "--truncation", "--count", "3", "--out", "sweep.npy"]);
+    assert!(said.contains("3 styles, a row for each ψ"), "{said}");
+    let image = 16 * 16;
+    let sweep = array(&at.join("sweep.npy"), 21 * image);
+    let row = |row: usize| &sweep[3 * row * image..][..3 * image];
+    assert_eq!(row(0)[..image], row(0)[image..2 * image], "the mean style is one image");
+    assert_ne!(row(4)[..image], row(4)[image..2 * image]);
+    done(at, &["sample", "run", "--count", "3", "--out", "plain.npy"]);
+    assert_eq!(row(4), array(&at.join("plain.npy"), 3 * image), "ψ = 1 leaves them");
+
+    // The middle is in the model, and so are halves of the way there; from style to style it goes in a straight line.
+    for (psi, name) in [("0", "mean.egm"), ("1", "own.egm")] {
+        done(at, &["export", "run", "-o", name, "--truncation", psi]);
+    }
+    let [mean, own] = ["mean.egm", "own.egm"].map(|name| ModelFile::read(&at.join(name)).unwrap());
+    let [mean, own] = [&mean, &own].map(|file| Model::parse(file.bytes()).unwrap());
+    let draw = |model: &Model<'_>, seed| edgegen_export::image(model, seed);
+    assert_eq!(draw(&mean, 1), draw(&mean, 2));
+    assert_ne!(draw(&own, 1), draw(&own, 2));
+    done(at, &["sample", "own.egm", "--walk", "--count", "2", "--frames", "4", "--out", "walk.npy"]);
+    let walk = array(&at.join("walk.npy"), 8 * image);
+    assert_eq!([&walk[..image], &walk[4 * image..5 * image]], [&draw(&own, 0)[..], &draw(&own, 1)[..]]);
+
+    assert!(refused(at, &["export", EMOJI, "-o", "x.egm", "--truncation", "0.5"]).contains("found none in"));
+    assert!(refused(at, &["export", "own.egm", "-o", "x.egm", "--truncation", "0.5"]).contains("the run that it came"));
 }

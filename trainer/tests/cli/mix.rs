@@ -56,7 +56,7 @@ fn images_take_the_style_of_others() {
             let own = point(5 + u64::from(row));
             assert_eq!(cell(row + 1, 0), drawn(own), "at the left");
             let mixed = cell(row + 1, column + 1);
-            assert_eq!(mixed, drawn(own.styled(Style { seed, first: 1, end: 2 })));
+            assert_eq!(mixed, drawn(own.styled(Style::of(seed, 1, 2))));
             assert_eq!((mixed[0], mixed[3]), (cell(row + 1, 0)[0], drawn(point(seed))[3]), "a half of each");
         }
     }

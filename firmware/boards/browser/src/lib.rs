@@ -300,7 +300,7 @@ pub extern "C" fn shown_step() -> u32 {
 pub extern "C" fn shown_act() -> i32 {
     match machine().board.shown.0 {
         Act::Gallery => -2,
-        Act::Walk | Act::Mix | Act::Noise => -1,
+        Act::Walk | Act::Mix | Act::Middle | Act::Noise => -1,
         Act::Class(class) => class.into(),
         Act::Picture(number) => -3 - i32::from(number),
     }

@@ -4,7 +4,7 @@ use edgegen_runtime::Shape;
 use edgegen_runtime::graph::Source;
 use edgegen_runtime::latent::{self, Point};
 
-use super::{Input, LatentInput, Network, PixelRange};
+use super::{Input, Network, PixelRange};
 
 impl Network {
     /// The values of the inputs other than constants at a point, in order, each C × H × W: latent vectors drawn by
@@ -36,13 +36,14 @@ impl Input {
                 (0..codes.len()).map(|place| f32::from(value(place)) / f32::from(prior.steps())).collect()
             }
             Input::Style { prior, dims } => {
-                let place = point.style.map_or(point, |style| Point::seed(style.seed));
-                let place = Point { of_keyframes: false, ..place };
-                LatentInput::new(*prior, *dims).vector_at(place)
+                let mut codes = vec![0; *dims];
+                point.fill_style(*prior, &mut codes);
+                codes.iter().map(|&code| f32::from(code) / f32::from(prior.steps())).collect()
             }
             Input::Mix { layers } => {
-                let range = point.style.map_or(0..0, |style| usize::from(style.first)..usize::from(style.end));
-                (0..*layers).map(|layer| f32::from(u8::from(range.contains(&layer)))).collect()
+                let mut codes = vec![0; *layers];
+                point.fill_mix(&mut codes);
+                codes.iter().map(|&code| f32::from(code) / f32::from(Source::CLASS_STEPS)).collect()
             }
             Input::Constant { values, .. } => values.clone(),
         }

@@ -1,19 +1,21 @@
-//! `sample --truncation`: what becomes of latent vectors that are drawn towards the middle of their prior, or away.
+//! `sample --truncation`: what becomes of styles or latent vectors that are drawn towards their mean, or away.
 //!
 //! ```text
-//! z(ψ) = m + ψ (z − m)        m the mean of the prior
+//! w(ψ) = m + ψ (w − m)        m the mean style, which a run with styles keeps
+//! z(ψ) = m + ψ (z − m)        m the mean of the prior, for all others
 //! ```
 //!
-//! Smaller ψ gives up variety for likelihood; it is the scaling of Karras et al., "A style-based generator architecture
-//! for generative adversarial networks" (2019), appendix B, on z, since a generator need have no space of styles.
-//! Brock et al. (2019, §3.1) draw values beyond a threshold again instead.
+//! Smaller ψ gives up variety for likelihood (Karras et al., "A style-based generator architecture for generative
+//! adversarial networks", 2019, appendix B). Brock et al. (2019, §3.1) draw values of z beyond a threshold again
+//! instead.
 
 use anyhow::Result;
 use edgegen_runtime::Point;
 
 use super::Scene;
+use crate::cli::latents::{Truncated, draw_truncated};
 use crate::cli::source::points;
-use crate::cli::{Ending, grouped, latents};
+use crate::cli::{Ending, grouped};
 use crate::images;
 
 /// The extensions that it writes.
@@ -32,20 +34,20 @@ pub fn run(scene: &Scene<'_>) -> Result<Ending> {
     let columns = args.count.map_or(usual, |count| count as usize);
     scene.check_count(columns * PSI.len())?;
     let points: Vec<Point> = points(args.seed, columns, scene.class).collect();
-    let vectors = latents::truncated(source, &points, &PSI)?;
-    let (made, clamped) = latents::draw(source, &vectors, &points.repeat(PSI.len()), scene.picture)?;
+    let Truncated { images: made, clamped: [clamped, values], space } =
+        draw_truncated(source, &points, &PSI, scene.picture)?;
 
     match images::expect(&args.out, &FORMATS)? {
         "png" => {
-            let labels: Vec<String> = PSI.iter().map(|psi| format!("z × {psi:.2}")).collect();
+            let labels: Vec<String> = PSI.iter().map(|psi| format!("{space} × {psi:.2}")).collect();
             images::save_labelled(&args.out, &made, scene.shape, columns, &labels)?;
         }
         _ => images::save_npy(&args.out, &made, scene.shape)?,
     }
-    let values = vectors.iter().map(Vec::len).sum::<usize>();
     let value = serde_json::json!({
         "file": args.out,
         "psi": PSI,
+        "space": space,
         "count": columns,
         "seed": args.seed,
         "shape": scene.shape,
@@ -53,7 +55,8 @@ pub fn run(scene: &Scene<'_>) -> Result<Ending> {
     });
     scene.console.show(&value, || {
         let psi = PSI.map(|psi| psi.to_string()).join(", ");
-        let told = format!("{}: {columns} latent vectors, a row for each ψ of {psi}", args.out.display());
+        let what = if space == 'w' { "styles" } else { "latent vectors" };
+        let told = format!("{}: {columns} {what}, a row for each ψ of {psi}", args.out.display());
         match clamped {
             0 => told,
             _ => {

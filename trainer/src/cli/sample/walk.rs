@@ -1,8 +1,9 @@
-//! `sample --walk`: a film of the way from seed to seed, which ends where it begins.
+//! `sample --walk`: a film of the way from seed to seed, which ends where it begins; of a generator with styles from
+//! style to style (through W: Karras et al., 2019, §4.1).
 
 use anyhow::Result;
-use edgegen_runtime::latent::STEPS;
 use edgegen_runtime::latent::keyframes::LEG;
+use edgegen_runtime::latent::{Noise, STEPS, Style};
 use edgegen_runtime::{Model, Point};
 
 use super::{Scene, Words};
@@ -31,7 +32,11 @@ pub fn run(scene: &Scene<'_>, format: &str) -> Result<Ending> {
     };
     let points = match stations {
         Some(stations) => between_stations(stations, args.frames.unwrap_or(LEG)),
-        None => between_seeds(args.seed, args.count.map_or(SEEDS, u64::from), args.frames.unwrap_or(FRAMES)),
+        None => {
+            let (seeds, frames) = (args.count.map_or(SEEDS, u64::from), args.frames.unwrap_or(FRAMES));
+            let has_styles = scene.source.styles()? > 0;
+            between_seeds(args.seed, seeds, frames, if has_styles { between_styles } else { Point::walk })
+        }
     };
     let points: Vec<Point> =
         points.into_iter().map(|point| scene.class.map_or(point, |class| point.of_class(class))).collect();
@@ -59,13 +64,19 @@ pub fn run(scene: &Scene<'_>, format: &str) -> Result<Ending> {
     })
 }
 
+/// `step` of [`STEPS`] on the straight line from the style of one seed to that of another, without noise, which would
+/// hide how styles change.
+fn between_styles(from: u64, to: u64, step: u16) -> Point {
+    Point::seed(from).with_noise(Noise::Off).styled(Style::toward(to, step))
+}
+
 /// `frames` points on each of the ways from seed `first` to the next one, over `seeds` of them, and back to the first.
-fn between_seeds(first: u64, seeds: u64, frames: u16) -> Vec<Point> {
+fn between_seeds(first: u64, seeds: u64, frames: u16, way: fn(u64, u64, u16) -> Point) -> Vec<Point> {
     let seed = |number: u64| first.wrapping_add(number % seeds);
     // A seed alone goes nowhere.
     let frames = if seeds == 1 { 1 } else { frames };
     let ways = (0..seeds).map(|number| (seed(number), seed(number + 1)));
-    ways.flat_map(|(from, to)| parts(frames, STEPS).map(move |step| Point::walk(from, to, step))).collect()
+    ways.flat_map(|(from, to)| parts(frames, STEPS).map(move |step| way(from, to, step))).collect()
 }
 
 /// The same on the ways between the stations that a model brings along.
@@ -85,11 +96,13 @@ mod tests {
 
     #[test]
     fn the_way_closes() {
-        let points = between_seeds(u64::MAX, 3, 4);
+        let points = between_seeds(u64::MAX, 3, 4, Point::walk);
         assert_eq!(points.len(), 12);
         assert_eq!(points[..2], [Point::walk(u64::MAX, 0, 0), Point::walk(u64::MAX, 0, 16)]);
         assert_eq!(points[11], Point::walk(1, u64::MAX, 48), "a step before the first seed");
-        assert_eq!(between_seeds(7, 1, 16), [Point::walk(7, 7, 0)]);
+        assert_eq!(between_seeds(7, 1, 16, Point::walk), [Point::walk(7, 7, 0)]);
+        let styles = between_seeds(2, 2, 2, between_styles);
+        assert_eq!(styles[3], Point::seed(3).with_noise(Noise::Off).styled(Style::toward(2, 32)));
         let stations = between_stations(2, 8);
         assert_eq!((stations.len(), stations[15]), (16, Point::keyframe(1, 0, 7)));
     }

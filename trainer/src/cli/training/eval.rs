@@ -21,6 +21,7 @@ use serde::Serialize;
 use super::stacked;
 use crate::cli::export::CALIBRATION;
 use crate::cli::import::Assumptions;
+use crate::cli::latents;
 use crate::cli::source::{Source, project};
 use crate::cli::{Console, Ending, table};
 use crate::data::{self, Dataset, Split};
@@ -70,7 +71,7 @@ pub struct Args {
     picture: Option<PathBuf>,
     /// Latent vectors times each of these ψ in place of int8 beside float, so that what likelihood costs in variety
     /// shows
-    #[arg(long, value_name = "PSI", value_delimiter = ',', value_parser = truncation::psi)]
+    #[arg(long, value_name = "PSI", value_delimiter = ',', value_parser = latents::psi)]
     truncation: Vec<f32>,
     /// Also latent vectors for 50 images of its own and 50 test images (needs the float weights of a run)
     #[arg(long)]

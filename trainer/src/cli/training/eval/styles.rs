@@ -58,7 +58,7 @@ pub fn rows(source: &Source, judge: &Judge, seed: u64) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for part in ["coarse", "middle", "fine"] {
         let Ok([first, end]) = range(part, styles) else { continue };
-        let after = images(&|[seed, other]| own(seed).styled(Style { seed: other, first, end }))?;
+        let after = images(&|[seed, other]| own(seed).styled(Style::of(other, first, end)))?;
         rows.push(row(format!("{part} styles, layers {first}..{end}"), after));
     }
     rows.push(row("noise".into(), images(&|[seed, other]| Point::seed(seed).with_noise(Noise::Seed(other)))?));
