@@ -27,10 +27,13 @@ struct Args {
     /// The recipe; the layers are always those of fashion-dcgan
     #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../../trainer/recipes/fashion-dcgan.toml"))]
     recipe: PathBuf,
+    /// The recipe of a style-based generator
+    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../../trainer/recipes/faces-style.toml"))]
+    style: PathBuf,
     /// Python with PyTorch
     #[arg(long, default_value = "python3")]
     python: String,
-    /// Where both sides compute: flex (the CPU), or a GPU of this build, on which only the step is timed
+    /// Where both sides compute: flex (the CPU), or a GPU of this build, on which only the steps are timed
     #[arg(long, default_value = CPU)]
     device: String,
     /// Turns of each contender
@@ -68,11 +71,11 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<()> {
-    let recipe = Recipe::load(&args.recipe)?;
+    let [recipe, style] = [Recipe::load(&args.recipe)?, Recipe::load(&args.style)?];
     let rounds = usize::from(args.rounds);
     let device = device::open(&args.device)?;
     let place = if args.device == CPU { "cpu" } else { "cuda" };
-    let mut peer = Peer::start(&args.python, &recipe, place, args.threads, args.spin)?;
+    let mut peer = Peer::start(&args.python, [&recipe, &style], place, args.threads, args.spin)?;
     let mut record = Record::new(
         format!("{}, threads that {}", peer.version, if args.spin { "spin" } else { "sleep while they wait" }),
         args.device.clone(),
@@ -81,9 +84,9 @@ fn run(args: &Args) -> Result<()> {
         rounds,
     )?;
     println!("{}\n{HEAD}", record.peer);
-    let is_timed = |name: &&str| name.contains(&args.only) && (args.device == CPU || *name == ours::STEP);
+    let is_timed = |name: &&str| name.contains(&args.only) && (args.device == CPU || ours::STEPS.contains(name));
     for name in ours::names().into_iter().filter(is_timed) {
-        let (ours, burns) = ours::cases(name, &recipe, &device)?;
+        let (ours, burns) = ours::cases(name, [&recipe, &style], &device)?;
         let last = format!("{name} last");
         let mut contenders = vec![
             ("edgegen", Contender::Here(ours)),

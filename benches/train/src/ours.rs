@@ -122,22 +122,23 @@ const LAYERS: [LayerCase; 10] = [
     },
 ];
 
-/// The whole step.
-pub const STEP: &str = "step";
+/// The whole steps, of the recipe and of the style-based generator.
+pub const STEPS: [&str; 2] = ["step", "style step"];
 
-/// Names of all cases, the whole step first.
+/// Names of all cases, the whole steps first.
 pub fn names() -> Vec<&'static str> {
-    std::iter::once(STEP).chain(LAYERS.iter().map(|layer| layer.name)).collect()
+    STEPS.into_iter().chain(LAYERS.iter().map(|layer| layer.name)).collect()
 }
 
-/// Ours, and that of Burn's operations, which the step has not. The step is on `device`, layers are on the CPU.
+/// Ours, and that of Burn's operations, which the steps have not. Steps are on `device`, layers are on the CPU.
 ///
 /// # Errors
 ///
-/// For an unknown name, or a recipe that no system takes.
-pub fn cases(name: &str, recipe: &Recipe, device: &Device) -> Result<(Case, Option<Case>)> {
-    if name == STEP {
-        return Ok((step(recipe, device)?, None));
+/// For an unknown name, or recipes that no system takes.
+pub fn cases(name: &str, recipes: [&Recipe; 2], device: &Device) -> Result<(Case, Option<Case>)> {
+    let [recipe, _] = recipes;
+    if let Some(which) = STEPS.iter().position(|step| *step == name) {
+        return Ok((step(recipes[which], device)?, None));
     }
     let layer = LAYERS.iter().find(|layer| layer.name == name).with_context(|| format!("unknown case {name}"))?;
     let batch = recipe.train.batch;

@@ -26,7 +26,7 @@ impl Peer {
     /// # Errors
     ///
     /// When there is no such Python, no PyTorch in it, or no such device.
-    pub fn start(python: &str, recipe: &Recipe, place: &str, threads: usize, spin: bool) -> Result<Self> {
+    pub fn start(python: &str, [recipe, style]: [&Recipe; 2], place: &str, threads: usize, spin: bool) -> Result<Self> {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/peer.py");
         let mut command = Command::new(python);
         command.arg(script).stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -41,7 +41,10 @@ impl Peer {
         let mut peer = Self { process, requests, answers: BufReader::new(answers), version: String::new() };
         let recipe_table = json!({ "dcgan": recipe.settings });
         let batch = recipe.train.batch;
-        let load = json!({ "do": "load", "device": place, "threads": threads, "batch": batch, "recipe": recipe_table });
+        let style = json!({ "style": style.settings, "image": style.image(), "batch": style.train.batch });
+        let load = json!({
+            "do": "load", "device": place, "threads": threads, "batch": batch, "recipe": recipe_table, "style": style,
+        });
         peer.version = peer.ask(&load)?["version"].as_str().unwrap_or_default().to_owned();
         Ok(peer)
     }

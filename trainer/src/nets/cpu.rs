@@ -32,6 +32,7 @@ pub mod norm;
 pub mod patches;
 pub mod pointwise;
 pub mod spectral;
+pub mod style;
 pub mod update;
 
 /// The operations of this module, for tensors that [`suits`]; what it cannot do is left to Burn's.
@@ -69,8 +70,29 @@ impl Operations for OnFlex {
         pointwise::pointwise(kind, x)
     }
 
+    fn scale(&self, x: Tensor<4>, factors: Tensor<4>) -> Tensor<4> {
+        style::scale(x, factors)
+    }
+
+    fn add_noise(&self, x: Tensor<4>, noise: Tensor<4>, strength: Tensor<1>, bias: Tensor<1>) -> Tensor<4> {
+        // It would get no gradient here.
+        let is_constant = !noise.is_autodiff();
+        if is_constant { style::add_noise(x, noise, strength, bias) } else { Burn.add_noise(x, noise, strength, bias) }
+    }
+
+    fn scale_by_sign(&self, g: Tensor<4>, x: Tensor<4>, slope: f32) -> Tensor<4> {
+        pointwise::scale_by_sign(g, x, slope)
+    }
+
     fn add(&self, first: Tensor<4>, second: Tensor<4>, scales: [f32; 2]) -> Tensor<4> {
-        if first.dims() == second.dims() { join::add(first, second, scales) } else { Burn.add(first, second, scales) }
+        let (dims, [batch, channels, h, w]) = (first.dims(), second.dims());
+        if dims == second.dims() {
+            join::add(first, second, scales)
+        } else if scales == [1.0; 2] && dims[..2] == [batch, channels] && [h, w] == [1; 2] {
+            style::shift(first, second)
+        } else {
+            Burn.add(first, second, scales)
+        }
     }
 
     fn batch_norm(&self, x: Tensor<4>, gamma: Tensor<1>, beta: Tensor<1>, epsilon: f64) -> Tensor<4> {

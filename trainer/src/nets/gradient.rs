@@ -16,9 +16,9 @@
 //! (Gulrajani et al., "Improved Training of Wasserstein GANs", 2017, algorithm 1; Mescheder et al., "Which Training
 //! Methods for GANs do actually Converge?", 2018, eq. 9).
 
-use burn::tensor::module::{conv_transpose2d, conv2d};
-use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
-use burn::tensor::{Tensor, activation};
+use burn::tensor::Tensor;
+use burn::tensor::module::conv_transpose2d;
+use burn::tensor::ops::ConvTransposeOptions;
 use edgegen_export::layers::Window;
 
 use super::layer::{Join, JoinKind, Layer, PointwiseKind, Pool, PoolKind};
@@ -109,12 +109,18 @@ fn back(layer: &Layer, g: Tensor<4>, x: Tensor<4>) -> Tensor<4> {
                 let reached = dilation[axis] * (kernel[axis] - 1) + 1 + (g.dims()[2 + axis] - 1) * stride[axis];
                 shape[2 + axis] + 2 * padding[axis] - reached
             });
+            if missed == [0; 2] {
+                let none = Tensor::zeros([shape[1]], &weight.device());
+                let window = Window { channels: shape[1], ..conv.window };
+                return operations(&[&g, &weight]).conv_transpose2d(g, weight, none, &window);
+            }
             conv_transpose2d(g, weight, None, ConvTransposeOptions::new(stride, padding, missed, dilation, groups))
         }
         Layer::ConvTranspose(conv) => {
-            let Window { stride, padding, dilation, groups, .. } = conv.window;
-            let padding = padding.map(|[before, after]| (before, after));
-            conv2d(g, conv.normalized_weight(), None, ConvOptions { stride, padding, dilation, groups })
+            let weight = conv.normalized_weight();
+            let none = Tensor::zeros([shape[1]], &weight.device());
+            let window = Window { channels: shape[1], ..conv.window };
+            operations(&[&g, &weight]).conv2d(g, weight, none, &window)
         }
         Layer::Pointwise(pointwise) => {
             let slope = match pointwise.kind {
@@ -122,8 +128,8 @@ fn back(layer: &Layer, g: Tensor<4>, x: Tensor<4>) -> Tensor<4> {
                 PointwiseKind::LeakyRelu(slope) => slope,
                 kind => panic!("expected a critic of (leaky) ReLUs, found {kind:?}"),
             };
-            let positive = activation::relu(x.inner().sign());
-            g * positive.mul_scalar(1.0 - slope).add_scalar(slope)
+            let x = x.inner();
+            operations(&[&g, &x]).scale_by_sign(g, x, slope)
         }
         Layer::Pool(Pool { kind: PoolKind::Block(sides) }) => {
             operations(&[&g]).nearest(g, *sides).div_scalar((sides[0] * sides[1]) as f32)

@@ -96,6 +96,26 @@ pub trait Operations {
         }
     }
 
+    /// Each map of `x`, `[batch, C, H, W]`, times a factor of its own, `[batch, C, 1, 1]`.
+    fn scale(&self, x: Tensor<4>, factors: Tensor<4>) -> Tensor<4> {
+        x * factors
+    }
+
+    /// `x + strength · noise + bias`.
+    ///
+    /// # Shapes
+    ///   - `x`: `[batch, C, H, W]`, `noise`: `[batch, 1, H, W]`, `strength`: `[1]`, `bias`: `[C]`
+    fn add_noise(&self, x: Tensor<4>, noise: Tensor<4>, strength: Tensor<1>, bias: Tensor<1>) -> Tensor<4> {
+        let channels = x.dims()[1] as i32;
+        x + (noise * strength.reshape([1, 1, 1, 1]) + bias.reshape([1, channels, 1, 1]))
+    }
+
+    /// `g` where `x` is above 0, and `slope · g` elsewhere: through a leaky ReLU backwards. `x` has no gradient.
+    fn scale_by_sign(&self, g: Tensor<4>, x: Tensor<4>, slope: f32) -> Tensor<4> {
+        let positive = activation::relu(x.sign());
+        g * positive.mul_scalar(1.0 - slope).add_scalar(slope)
+    }
+
     /// `first` times the first scale plus `second` times the second; one of them may be broadcast.
     fn add(&self, first: Tensor<4>, second: Tensor<4>, scales: [f32; 2]) -> Tensor<4> {
         let scaled = |x: Tensor<4>, scale: f32| if scale == 1.0 { x } else { x.mul_scalar(scale) };

@@ -26,7 +26,7 @@ use edgegen_export::layers::{Input, PixelRange};
 use serde::{Deserialize, Serialize};
 
 use super::learner::{Average, Learner};
-use super::penalty::Penalty;
+use super::penalty::{Penalty, zero_centred};
 use super::tricks::{Bag, Tricks, classification};
 use super::{Batch, Generator, Losses, Step, System, Trained, latents, one_hot};
 use crate::nets::{Mode, Net};
@@ -196,19 +196,33 @@ impl Adversarial {
         let head = self.game.head(&labels);
 
         let critic = &self.critic.net;
-        let mut score = |images: Tensor<4>| critic.forward(images, &mut Mode::Train(step.rng));
-        let both = if self.game.apart {
-            [real.clone(), fake.clone()].map(&mut score)
+        // A penalty on slopes at the same images has them from the pass that scores.
+        let with_slopes = matches!(self.game.penalty, Penalty::ZeroCentred(_));
+        let mut look = |images: Tensor<4>, head: Tensor<4>| {
+            if with_slopes {
+                let (scores, slopes) = critic.score_and_gradient(images, head);
+                vec![scores, slopes]
+            } else {
+                vec![critic.forward(images, &mut Mode::Train(step.rng))]
+            }
+        };
+        let seen = if self.game.apart {
+            [real.clone(), fake.clone()].map(|images| look(images, head.clone()))
         } else {
             let batch = self.game.batch;
-            let scores = score(Tensor::cat(vec![real.clone(), fake.clone()], 0));
-            [0, batch].map(|start| scores.clone().narrow(0, start, batch))
+            let head = Tensor::cat(vec![head.clone(); 2], 0);
+            let seen = look(Tensor::cat(vec![real.clone(), fake.clone()], 0), head);
+            [0, batch].map(|start| seen.iter().map(|all| all.clone().narrow(0, start, batch)).collect())
         };
+        let both = seen.each_ref().map(|seen| seen[0].clone());
         let told = self.game.auxiliary.then(|| both.each_ref().map(|scores| self.game.told(scores, &labels)));
         let [of_real, of_fake] = both.map(|scores| select(scores, &head));
         let scores = [&of_real, &of_fake].map(|score| scalar(score.clone().mean()));
         let loss = self.bag.critic_loss(self.game.loss, of_real, of_fake, step.rng);
-        let penalty = self.game.penalty.of(critic, real, fake, &head, step.rng);
+        let penalty = match self.game.penalty {
+            Penalty::ZeroCentred(weight) => Some(zero_centred(weight, seen.map(|seen| seen[1].clone()))),
+            other => other.of(critic, real, fake, &head, step.rng),
+        };
         let values = [scalar(loss.clone()), scores[0], scores[1], penalty.clone().map_or(0.0, scalar)];
         let whole = told.into_iter().flatten().chain(penalty).fold(loss, |whole, part| whole + part);
         let mut gradients = whole.backward();

@@ -55,7 +55,7 @@ impl Penalty {
         head: &Tensor<4>,
         rng: &mut Rng,
     ) -> Option<Tensor<1>> {
-        let squares = |images: Tensor<4>| squared_norms(critic.score_and_gradient(images, head.clone()).1);
+        let slope = |images: Tensor<4>| critic.score_and_gradient(images, head.clone()).1;
         match self {
             Self::None => None,
             Self::Gradient(weight) => {
@@ -65,12 +65,18 @@ impl Penalty {
                 let share = Tensor::<4>::from_data(TensorData::new(shares, [batch, 1, 1, 1]), &device);
                 let between = fake.clone() + (real - fake) * share;
                 // A little inside the root: its slope at 0 is infinite.
-                let norm = squares(between).add_scalar(1e-12).sqrt();
+                let norm = squared_norms(slope(between)).add_scalar(1e-12).sqrt();
                 Some(norm.sub_scalar(1.0).square().mean().mul_scalar(weight))
             }
-            Self::ZeroCentred(weight) => Some((squares(real).mean() + squares(fake).mean()).mul_scalar(0.5 * weight)),
+            Self::ZeroCentred(weight) => Some(zero_centred(weight, [real, fake].map(slope))),
         }
     }
+}
+
+/// The zero-centred penalty with weight γ, of the gradients at real and at generated images `[batch, C, H, W]`.
+pub fn zero_centred(weight: f32, slopes: [Tensor<4>; 2]) -> Tensor<1> {
+    let [real, fake] = slopes.map(|slope| squared_norms(slope).mean());
+    (real + fake).mul_scalar(0.5 * weight)
 }
 
 /// |g|² of each image, `[batch, 1]`.

@@ -58,6 +58,40 @@ impl Backward<Flex, 1> for PointwiseKind {
     }
 }
 
+/// `g` where `x` is above 0, and `slope · g` elsewhere.
+pub fn scale_by_sign(g: Tensor<4>, x: Tensor<4>, slope: f32) -> Tensor<4> {
+    let x = bare(x);
+    if !any_autodiff(&[g.device()]) {
+        return Tensor::from_primitive::<Flex>(scaled(bare(g), &x, slope));
+    }
+    let (g, node) = tracked(g).into_parts();
+    record(BySign, [node], (x.clone(), slope), scaled(g, &x, slope))
+}
+
+/// [`scale_by_sign`] in the graph.
+#[derive(Debug)]
+struct BySign;
+
+impl Backward<Flex, 1> for BySign {
+    /// Whose signs count, and the slope where they are not positive.
+    type State = (FlexTensor, f32);
+
+    fn backward(self, ops: Ops<(FlexTensor, f32), 1>, gradients: &mut Gradients, _: &mut Checkpointer) {
+        let gradient = gradients.consume::<Flex>(&ops.node);
+        let [Some(node)] = ops.parents else { return };
+        let (x, slope) = ops.state;
+        gradients.register::<Flex>(node.id, scaled(gradient, &x, slope));
+    }
+}
+
+fn scaled(g: FlexTensor, x: &FlexTensor, slope: f32) -> FlexTensor {
+    let x = pixels(x);
+    change(g, |g| {
+        let pieces = g.par_chunks_mut(PIECE).zip(x.par_chunks(PIECE));
+        pieces.for_each(|(g, x)| multiply(g, x, |x| if x > 0.0 { 1.0 } else { slope }));
+    })
+}
+
 fn apply(values: &mut [f32], function: impl Fn(f32) -> f32) {
     Arch::new().dispatch(
         #[inline(always)]
@@ -65,7 +99,7 @@ fn apply(values: &mut [f32], function: impl Fn(f32) -> f32) {
     );
 }
 
-/// Multiplies a gradient by the derivative, which is a function of the output.
+/// Multiplies a gradient by the derivative, which is a function of another value, mostly the output.
 fn multiply(gradient: &mut [f32], y: &[f32], derivative: impl Fn(f32) -> f32) {
     Arch::new().dispatch(
         #[inline(always)]

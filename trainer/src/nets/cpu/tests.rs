@@ -142,6 +142,32 @@ fn results_do_not_depend_on_the_number_of_threads() {
     assert!(alone == three);
 }
 
+#[test]
+fn scaled_and_noisy_maps_are_burns() {
+    use crate::nets::operations::{Burn, Operations};
+    let mut rng = Rng::new(3, 0);
+    let x = random([5, 3, 4, 6], &mut rng);
+    let factors = random([5, 3, 1, 1], &mut rng);
+    let noise = random([5, 1, 4, 6], &mut rng).inner();
+    let (strength, bias) = (random([1], &mut rng), random([3], &mut rng));
+    for order in [|x: Tensor<4>| x, channels_last] {
+        let results = [&OnFlex as &dyn Operations, &Burn].map(|operations| {
+            let noisy = operations.add_noise(order(x.clone()), noise.clone(), strength.clone(), bias.clone());
+            let signed = operations.scale_by_sign(noisy, x.clone().inner(), 0.2);
+            let y = operations.scale(signed, factors.clone());
+            let y = operations.add(y, factors.clone(), [1.0; 2]);
+            let gradients = gradients_of(&y, 9);
+            let of = |tensor: &Tensor<4>| tensor.grad(&gradients).unwrap();
+            let of_vector = |tensor: &Tensor<1>| tensor.grad(&gradients).unwrap().reshape([1, 1, 1, -1]);
+            [y.inner(), of(&x), of(&factors), of_vector(&strength), of_vector(&bias)]
+        });
+        let [ours, burns] = results;
+        for ((name, ours), burns) in ["output", "x", "factors", "strength", "bias"].iter().zip(ours).zip(burns) {
+            same(name, ours, burns);
+        }
+    }
+}
+
 /// Gradients of a random sum of `y` with respect to `inputs`.
 fn gradients_of<const D: usize>(y: &Tensor<D>, seed: u64) -> burn::tensor::Gradients {
     let part = random(y.dims(), &mut Rng::new(seed, 1)).inner();

@@ -36,10 +36,8 @@ impl Noise {
     ///   - Reads the map `[batch, C, H, W]` and the noise `[batch, 1, H, W]`
     pub(super) fn forward(&self, reads: [Tensor<4>; 2]) -> Tensor<4> {
         let [x, noise] = reads;
-        let channels = x.dims()[1] as i32;
-        let bias = self.bias.val().reshape([1, channels, 1, 1]);
-        let added = noise * self.strength.val().reshape([1, 1, 1, 1]);
-        x + (added + bias)
+        let (strength, bias) = (self.strength.val(), self.bias.val());
+        operations(&[&x, &noise, &strength, &bias]).add_noise(x, noise, strength, bias)
     }
 }
 
@@ -69,7 +67,7 @@ impl Modulated {
         let [x, style] = reads;
         let weight = self.weight.val();
         let (device, out) = (weight.device(), self.window.channels);
-        let scaled = x * style.clone();
+        let scaled = operations(&[&x, &style]).scale(x, style.clone());
         let none = Tensor::zeros([out], &device);
         let y = if self.doubled {
             let operations = operations(&[&scaled, &weight]);
@@ -80,7 +78,8 @@ impl Modulated {
         let Some(epsilon) = self.epsilon else { return y };
         let [batch, channels, _, _] = style.dims();
         let norms = style.square().reshape([batch, channels]).matmul(self.squares().transpose());
-        y * norms.add_scalar(epsilon).sqrt().recip().reshape([batch, out, 1, 1])
+        let factors = norms.add_scalar(epsilon).sqrt().recip().reshape([batch, out, 1, 1]);
+        operations(&[&y, &factors]).scale(y, factors)
     }
 
     /// Σ w² over the kernel, `[out, in]`.
