@@ -32,6 +32,9 @@ const LEAST_FACTOR: f32 = 1e-4;
 /// The least value beside the greatest of which 1/√x is told apart, where no ε keeps it from 0.
 const LEAST_RATIO: f32 = 1e-6;
 
+/// Percent of a channel's sums, at either end, that do not count for the middle of them.
+const TAIL: usize = 2;
+
 /// An ε in units of a squared step at most, in a mean of squares.
 const EPSILON_LIMIT: f32 = (1 << 28) as f32;
 
@@ -311,15 +314,18 @@ fn factors(staged: &Staged, classes: &[Option<usize>], samples: &[Samples], widt
         let factors = &mut of_class[class];
         factors.resize(usize::from(stage.shape.c), 0.0);
         if stage.function.inverse_sqrt_epsilon().is_some() {
-            // The middle of the range by its ratio, as the table has the same ratio for all channels.
-            let mut ends = vec![[f32::INFINITY, 0.0f32]; factors.len()];
+            // The middle of the range by its ratio, as the table has the same ratio for all channels; of a range
+            // without its tails, or one value near 0 would move its channel to where the others have no codes.
+            let mut of_channels = vec![Vec::new(); factors.len()];
             for (&value, &channel) in samples.values.iter().zip(&samples.channels) {
-                let [least, most] = &mut ends[usize::from(channel)];
-                *least = least.min(value);
-                *most = most.max(value);
+                of_channels[usize::from(channel)].push(value);
             }
-            let middle = |[least, most]: [f32; 2]| (least.max(LEAST_RATIO * most) * most).sqrt().max(f32::MIN_POSITIVE);
-            factors.iter_mut().zip(ends).for_each(|(factor, ends)| *factor = middle(ends));
+            for (factor, mut values) in factors.iter_mut().zip(of_channels) {
+                values.sort_by(f32::total_cmp);
+                let at = |share: usize| values.get(values.len() * share / 100).copied().unwrap_or(0.0);
+                let [least, most] = [at(TAIL), at(100 - TAIL)];
+                *factor = (least.max(LEAST_RATIO * most) * most).sqrt().max(f32::MIN_POSITIVE);
+            }
         } else {
             // A clamp keeps what it makes, a table needs codes for what it reads.
             let is_clamp = clamp_of(&stage.function, width).is_some();
@@ -411,9 +417,9 @@ fn wide_codes(stage: &Stage, values: &[f32], factors: &[f32], least: f32) -> Sta
     let covering = |values: &[f32]| Code::int16(MARGIN * greatest(values));
     let with = |code| Codes { code, factors: factors.to_vec() };
     if stage.function.inverse_sqrt_epsilon().is_some() {
-        // As for int8, but the zero point lies in the middle of what is covered.
-        let ends = values.iter().fold([f32::INFINITY, f32::MIN_POSITIVE], |[low, high], &x| [low.min(x), high.max(x)]);
-        let [low, high] = [ends[0].clamp(LEAST_RATIO * ends[1], ends[1]) / MARGIN, ends[1] * MARGIN];
+        // What int8 covers, as the table has as many entries, but the zero point lies in the middle of it.
+        let (low, narrow, _) = best_inverse_sqrt(values);
+        let high = low + (MOST - LEAST) * narrow.scale;
         let outputs = factors.iter().map(|factor| factor.sqrt().recip()).collect();
         return StageCodes {
             sums: with(Code::int16((high - low) / 2.0)),

@@ -461,6 +461,30 @@ fn adaptive_normalization() {
     assert!(outcome.snr.last().unwrap() > &30.0, "{:?}", outcome.snr);
 }
 
+/// A norm that comes near 0, of one square alone, takes nothing from the norms beside it, which never do.
+#[test]
+fn a_norm_near_zero_spoils_no_other() {
+    let mut draft = Draft(Network { nodes: vec![], pixels: PixelRange::Symmetric });
+    let latent = draft.add(Layer::Input(Input::Latent(LatentInput::new(Prior::Gaussian, 8))), &[]);
+    let square = Function::binary(Binary::Mul, Function::X, Function::X);
+    let squares = draft.add(Layer::Activation(square), &[latent]);
+    let weight = (0..48).map(|at| if at < 8 { f32::from(u8::from(at == 0)) } else { 1.0 }).collect();
+    let sums = Layer::Dense { shape: Shape { h: 1, w: 1, c: 6 }, weight, bias: vec![0.0; 6] };
+    let sums = draft.add(sums, &[squares]);
+    let norms = draft.add(Layer::Activation(Function::inverse_sqrt(1e-8)), &[sums]);
+    // Pixels of the other five.
+    let weight =
+        Values(7).take(6 * 16).into_iter().enumerate().map(|(at, value)| if at % 6 == 0 { 0.0 } else { value });
+    let image = Layer::Dense { shape: Shape { h: 4, w: 4, c: 1 }, weight: weight.collect(), bias: vec![0.0; 16] };
+    draft.add(image, &[norms]);
+    let examples: Vec<_> = (1000..1256).map(|seed| draft.0.inputs_at(Point::seed(seed))).collect();
+    for (width, least) in [(Width::Int8, 42.0), (Width::Int16, 50.0)] {
+        let exported = export_as(&draft.0, &examples, Label { name: "test", metadata: &[] }, width).unwrap();
+        let found = compare(&draft.0, &exported, 64, 0).unwrap().psnr_db;
+        assert!(found >= least, "{width:?}: {found} dB");
+    }
+}
+
 #[test]
 fn clamps_need_no_table() {
     let six = Function::relu().min(0.5);
