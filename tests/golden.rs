@@ -6,7 +6,7 @@ use edgegen_runtime::{Model, Packing, format::checksum};
 use edgegen_tests::shipped;
 
 /// Folder in `models/`, seed, CRC-32 of the image.
-const GOLDEN: [(&str, u64, u32); 22] = [
+const GOLDEN: [(&str, u64, u32); 24] = [
     ("mnist-dcgan", 0, 0xf002dc63),
     ("mnist-dcgan", 1, 0x77f19c56),
     ("mnist-dcgan", 2, 0x2d9be206),
@@ -27,6 +27,8 @@ const GOLDEN: [(&str, u64, u32); 22] = [
     ("fashion-residual", 1, 0xaad7b51f),
     ("faces-words", 0, 0x2f278416),
     ("faces-words", 1, 0xb36f2827),
+    ("faces-style", 0, 0),
+    ("faces-style", 1, 0),
     ("icons", 0, 0xdd85f9c5),
     ("icons", 1, 0xad6612c6),
 ];
@@ -51,6 +53,7 @@ fn shipped_models_fit_their_budget() {
         ("fashion-residual", 170_000, 8192),
         ("emoji-dcgan", 300_000, 8192),
         ("faces-words", 190_000, 8192),
+        ("faces-style", 190_000, 18_432),
         ("icons", 16_384, 1024),
     ] {
         let file = shipped(name);
