@@ -31,6 +31,7 @@ macro_rules! same {
     };
 }
 
+mod depthwise;
 mod few;
 mod finish;
 mod gather;
@@ -46,7 +47,7 @@ use gather::gather;
 use super::blocked::{self, Tile};
 #[cfg(feature = "all-operators")]
 use super::wide::WideWindow;
-use super::{Channels, Kernel, Pair, Row, scalar};
+use super::{Channels, Kernel, Pair, Row};
 use crate::fixed::Output;
 use crate::packing::{Blocking, Matrix, Packing};
 
@@ -93,7 +94,7 @@ impl Kernel for Dsp {
     }
 
     fn channels(self, row: &mut Row<'_>) {
-        scalar::channels(self, row, simple::add_products);
+        depthwise::channels(self, row);
     }
 
     fn look_up(self, table: &[i8; 256], from: &[i8], to: &mut [i8]) {

@@ -194,7 +194,7 @@ fn check_simple<K: Kernel, const SCRATCH: usize>(
     bench: &mut Workbench<SCRATCH>,
     random: &mut Random,
 ) -> Result<u32, Difference> {
-    let Workbench { inputs, packed, bias, multiplier, table, pixels, .. } = bench;
+    let Workbench { inputs, packed, bias, multiplier, table, pixels, scratch } = bench;
     let mut count = 0;
     for length in 1..=67 {
         for variant in 0..4 {
@@ -297,7 +297,7 @@ fn check_simple<K: Kernel, const SCRATCH: usize>(
                 channels,
                 pixels: &mut room[FENCE..FENCE + 2 * stride + length],
                 stride,
-                scratch: &mut [],
+                scratch: &mut scratch[..K::PACKING.scratch_bytes(Matrix::Channels, length, lanes.len()) / 4],
             });
             compare(5, room, &|index| {
                 let (pixel, channel) = (index / stride, index % stride);
