@@ -94,7 +94,7 @@ impl Kernel for Dsp {
     }
 
     fn channels(self, row: &mut Row<'_>) {
-        depthwise::channels(self, row);
+        depthwise::channels(row);
     }
 
     fn look_up(self, table: &[i8; 256], from: &[i8], to: &mut [i8]) {

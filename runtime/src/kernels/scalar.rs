@@ -77,6 +77,31 @@ pub(crate) fn channels<K: Kernel>(kernel: K, row: &mut Row<'_>, add_products: Ad
     }
 }
 
+/// [`Kernel::channels`] value by value, for what a kernel that makes several channels at a time leaves over: small rather
+/// than fast.
+#[inline(never)]
+#[cfg_attr(
+    not(any(edgegen_isa = "dsp", edgegen_isa = "mve")),
+    expect(dead_code, reason = "of kernels that make several channels at a time")
+)]
+pub(crate) fn single_channels(row: &mut Row<'_>) {
+    let Row { window, weights, channels, pixels, stride, .. } = row.again();
+    let Window { values, lanes, run, step } = window;
+    for (n, pixel) in pixels.chunks_mut(stride.max(1)).enumerate() {
+        let parameters = channels.bias.iter().zip(channels.multiplier);
+        for (c, (value, (&bias, &multiplier))) in pixel.iter_mut().zip(parameters).enumerate() {
+            let (mut sum, mut place) = (bias, c);
+            for &lane in lanes {
+                let value = values.get(lane as usize + n * step + c).copied().unwrap_or(0);
+                let weight = weights.get(place).copied().unwrap_or(0);
+                sum = sum.wrapping_add(i32::from(value) * i32::from(weight));
+                place += run;
+            }
+            *value = channels.output.finish(sum, multiplier);
+        }
+    }
+}
+
 /// [`AddProducts`] in plain Rust.
 pub(crate) fn add_products(sums: &mut [i32], values: &[i8], lanes: &[u32], mut weights: &[i8], run: usize) {
     for &lane in lanes {

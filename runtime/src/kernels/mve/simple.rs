@@ -6,7 +6,7 @@
 use core::arch::naked_asm;
 
 use super::{Finish, Mve};
-use crate::kernels::{Channels, Pair, Row, TILE, Window, scalar};
+use crate::kernels::{Channels, Pair, TILE, scalar};
 
 /// [`Kernel::finish`](crate::kernels::Kernel::finish).
 #[inline(never)] // what it takes is taken once
@@ -342,98 +342,3 @@ macro_rules! join {
 
 join!(join_sum, "vmul.i32 q0, q0, r8" "vmla.i32 q0, q1, r9");
 join!(join_product, "vsub.i32 q0, q0, r8" "vsub.i32 q1, q1, r9" "vmul.i32 q0, q0, q1");
-
-/// [`Kernel::channels`](crate::kernels::Kernel::channels).
-#[inline(never)] // what it takes is taken once
-pub(super) fn channels(kernel: Mve, row: &mut Row<'_>) {
-    let Row { window, weights, channels, pixels, stride, .. } = row.again();
-    let Window { values, lanes, run, step } = window;
-    let stride = stride.max(1);
-    let count = super::count(pixels, &channels, stride);
-    let reach = count.saturating_sub(1).saturating_mul(step).saturating_add(run);
-    if !window.holds(reach) || lanes.len().saturating_mul(run) > weights.len() || run != channels.bias.len() {
-        return;
-    }
-    for (n, pixel) in pixels.chunks_mut(stride).enumerate().take(count) {
-        let mut first = 0;
-        for to in pixel.get_mut(..run).unwrap_or_default().chunks_mut(TILE) {
-            let part = channels.part(first, to.len());
-            let mut sums = [0; TILE];
-            sums.iter_mut().zip(part.bias).for_each(|(sum, &bias)| *sum = bias);
-            let values = values.as_ptr().wrapping_add(n * step + first);
-            let weights = weights.as_ptr().wrapping_add(first);
-            let core::ops::Range { start, end } = lanes.as_ptr_range();
-            // SAFETY: checked above: each lane has values for all channels, `to.len()` of them from `first` on, and so
-            // have weights, `run` bytes from lane to lane. The kernel proves that there are vectors.
-            unsafe { add_products(&mut sums, values, weights, start, end, run, to.len()) }
-            finish(kernel, &sums, &part, to);
-            first += TILE;
-        }
-    }
-}
-
-/// Adds products of up to 16 channels to their sums.
-///
-/// ```text
-/// for each lane
-///     q0 = values, q1 = weights                      16 of each; of channels that there are not, 0
-///     q2, q3 = products of even, of odd channels     16 bits each
-///     sums += their even parts, their odd parts      q4: 0, 4, 8, 12   q5: 1, 5, …   q6: 2, 6, …   q7: 3, 7, …
-/// ```
-///
-/// 19 instructions for 16 products.
-///
-/// # Safety
-///
-/// From the place in `values` that each lane, up to `end`, says on, and from `weights` on for each, `run` bytes apart,
-/// there are `count` bytes. There are vectors.
-#[unsafe(naked)]
-unsafe extern "C" fn add_products(
-    sums: &mut [i32; TILE],
-    values: *const i8,
-    weights: *const i8,
-    lanes: *const u32,
-    end: *const u32,
-    run: usize,
-    count: usize,
-) {
-    naked_asm!(
-        cpu!(),
-        "push {{r4, r5, r6, lr}}",
-        "vpush {{d8-d15}}",
-        "ldr r4, [sp, #80]",
-        "ldrd r5, r6, [sp, #84]",
-        "vctp.8 r6",
-        "vld40.32 {{q4, q5, q6, q7}}, [r0]",
-        "vld41.32 {{q4, q5, q6, q7}}, [r0]",
-        "vld42.32 {{q4, q5, q6, q7}}, [r0]",
-        "vld43.32 {{q4, q5, q6, q7}}, [r0]",
-        "b 3f",
-        "2:",
-        "ldr r6, [r3], #4",
-        "add r6, r1",
-        "vpstt",
-        "vldrbt.u8 q0, [r6]",
-        "vldrbt.u8 q1, [r2]",
-        "add r2, r5",
-        "vmullb.s8 q2, q0, q1",
-        "vmullt.s8 q3, q0, q1",
-        "vmovlb.s16 q0, q2",
-        "vmovlt.s16 q1, q2",
-        "vadd.i32 q4, q4, q0",
-        "vadd.i32 q6, q6, q1",
-        "vmovlb.s16 q0, q3",
-        "vmovlt.s16 q1, q3",
-        "vadd.i32 q5, q5, q0",
-        "vadd.i32 q7, q7, q1",
-        "3:",
-        "cmp r3, r4",
-        "bne 2b",
-        "vst40.32 {{q4, q5, q6, q7}}, [r0]",
-        "vst41.32 {{q4, q5, q6, q7}}, [r0]",
-        "vst42.32 {{q4, q5, q6, q7}}, [r0]",
-        "vst43.32 {{q4, q5, q6, q7}}, [r0]",
-        "vpop {{d8-d15}}",
-        "pop {{r4, r5, r6, pc}}",
-    )
-}
