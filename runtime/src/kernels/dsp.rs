@@ -35,6 +35,7 @@ mod depthwise;
 mod few;
 mod finish;
 mod gather;
+mod join;
 mod simple;
 #[cfg(feature = "all-operators")]
 mod wide;
@@ -90,7 +91,7 @@ impl Kernel for Dsp {
     }
 
     fn join(self, pair: &Pair<'_>, channels: &Channels<'_>, to: &mut [i8]) {
-        simple::join(pair, channels, to);
+        join::join(pair, channels, to);
     }
 
     fn channels(self, row: &mut Row<'_>) {

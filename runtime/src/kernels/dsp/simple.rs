@@ -3,7 +3,7 @@
 use core::arch::naked_asm;
 
 use super::Finish;
-use crate::kernels::{Channels, Pair, scalar};
+use crate::kernels::{Channels, scalar};
 
 /// [`Kernel::finish`](crate::kernels::Kernel::finish).
 #[inline(never)] // what it takes is taken once
@@ -96,103 +96,6 @@ unsafe extern "C" fn look_up_all(table: &[i8; 256], from: *const i8, to: *mut i8
         "bx lr",
     )
 }
-
-/// [`Kernel::join`](crate::kernels::Kernel::join).
-#[inline(never)] // what it takes is taken once
-pub(super) fn join(pair: &Pair<'_>, channels: &Channels<'_>, to: &mut [i8]) {
-    let count = channels.bias.len();
-    if count == 0 || count > channels.multiplier.len() {
-        return;
-    }
-    let (mut a, mut b) = (pair.a, pair.b);
-    let mut job = Join {
-        a: a.as_ptr(),
-        b: b.as_ptr(),
-        bias: channels.bias.as_ptr(),
-        multiplier: channels.multiplier.as_ptr(),
-        to: to.as_mut_ptr(),
-        factors: pair.factors,
-        finish: Finish::new(&channels.output, [0; 3]),
-    };
-    for pixel in to.chunks_exact_mut(count) {
-        if a.len() < count || b.len() < count {
-            return;
-        }
-        (job.a, job.b, job.to) = (a.as_ptr(), b.as_ptr(), pixel.as_mut_ptr());
-        // SAFETY: `count` of each, one at least. [`Finish`] does not leave its table.
-        unsafe {
-            if pair.multiply {
-                join_product(&job, count);
-            } else {
-                join_sum(&job, count);
-            }
-        }
-        a = a.get(pair.steps[0]..).unwrap_or(&[]);
-        b = b.get(pair.steps[1]..).unwrap_or(&[]);
-    }
-}
-
-/// What [`join_sum`] and [`join_product`] read, in this order.
-#[repr(C)]
-struct Join {
-    a: *const i8,
-    b: *const i8,
-    bias: *const i32,
-    multiplier: *const i32,
-    to: *mut i8,
-    factors: [i32; 2],
-    finish: Finish,
-}
-
-/// The functions that make a pixel of two operands: 13 instructions for a value, 14 for a product.
-///
-/// # Safety
-///
-/// There are `count` of each that the job points to, one at least.
-macro_rules! join {
-    ($name:ident, $($sum:literal)*) => {
-        /// See `join!`.
-        #[unsafe(naked)]
-        unsafe extern "C" fn $name(job: &Join, count: usize) {
-            macro_rules! value {
-                ($label:literal, $last:literal) => {
-                    concat!(
-                        $label, ":\n",
-                        "ldrsb r11, [r2], #1\n",
-                        "ldrsb r12, [r3], #1\n",
-                        "ldr lr, [r4], #4\n",
-                        $($sum, "\n",)*
-                        "ldr lr, [r5], #4\n",
-                        "smmlar r11, r11, lr, r9\n",
-                        "usat r11, #8, r11\n",
-                        "uqadd8 r11, r11, r10\n",
-                        $last, "\n",
-                        "subs r1, r1, #1\n",
-                        "strb r11, [r6], #1\n",
-                        "bne ", $label, "b\n",
-                    )
-                };
-            }
-            naked_asm!(
-                env!("EDGEGEN_CPU_DIRECTIVE"),
-                "push {{r4-r11, lr}}",
-                "ldm r0!, {{r2, r3, r4, r5, r6, r7, r8}}",
-                "ldm r0, {{r9, r10, r11, r12}}",
-                "uxtb r10, r10",
-                "mov r0, r11", // last
-                "cmp r12, #0",
-                "bne 30f",
-                value!("20", "add r11, r11, r0"),
-                "pop {{r4-r11, pc}}",
-                value!("30", "ldrb r11, [r0, r11]"),
-                "pop {{r4-r11, pc}}",
-            )
-        }
-    };
-}
-
-join!(join_sum, "mla r11, r11, r7, lr" "mla r11, r12, r8, r11");
-join!(join_product, "sub r11, r11, r7" "sub r12, r12, r8" "mla r11, r11, r12, lr");
 
 /// [`Kernel::add`](crate::kernels::Kernel::add).
 #[inline(never)] // what it takes is taken once
