@@ -102,6 +102,14 @@ pub(crate) fn depthwise_words(lanes: usize) -> usize {
     3 * lanes + 12
 }
 
+/// Lanes of a depthwise convolution that [`Packing::Armv6m`] meets in a round.
+pub(crate) const DEPTHWISE_LANES: usize = 3;
+
+/// As many lanes in whole rounds.
+pub(crate) fn depthwise_lanes(lanes: usize) -> usize {
+    lanes.div_ceil(DEPTHWISE_LANES) * DEPTHWISE_LANES
+}
+
 /// Alignment of a kernel's working memory in bytes; see [`Packing::scratch_bytes`].
 pub const SCRATCH_ALIGNMENT: usize = 16;
 
@@ -192,6 +200,7 @@ impl Packing {
     #[inline(never)]
     pub fn scratch_bytes(self, matrix: Matrix, channels: usize, depth: usize) -> usize {
         let words = match (self, self.blocking(matrix)) {
+            (Self::Armv6m, None) if matrix == Matrix::Channels => 2 * depthwise_lanes(depth),
             (Self::Dsp, None) if matrix == Matrix::Channels => depthwise_words(depth),
             (_, Some(blocking)) => blocking.strip_words(depth) + blocking.sums_words(channels),
             _ => 0,

@@ -46,11 +46,18 @@ pub struct Aim {
 }
 
 /// The rows of the table.
-pub const OPERATORS: [Operator; 8] = [
+pub const OPERATORS: [Operator; 9] = [
     Operator {
         name: "join: two maps added",
         units: VALUES,
         add: |stages| stages.join(false, 0),
+        width: Width::Int8,
+        aims: JOIN,
+    },
+    Operator {
+        name: "join: the same, all channels rounded alike",
+        units: VALUES,
+        add: Stages::residual,
         width: Width::Int8,
         aims: JOIN,
     },
@@ -215,6 +222,15 @@ impl Stages {
         self.push(MAP, Width::Int8, QuantizedOp::Join { multiply, factors, sums }, reads);
     }
 
+    /// Two maps added as a residual is: nothing differs from channel to channel.
+    fn residual(&mut self) {
+        self.join(false, 0);
+        if let Some(QuantizedOp::Join { sums, .. }) = self.list.last_mut().map(|stage| &mut stage.op) {
+            let first = sums.bias.first().copied().unwrap_or_default();
+            sums.bias.fill(first);
+        }
+    }
+
     fn reduce(&mut self, square: bool) {
         let rows = Axis { step: 0, dilation: 1, phases: Phases::one(0, MAP.h) };
         let sums = self.sums(if square { 1e-5 } else { 1e-3 });
@@ -284,6 +300,7 @@ mod tests {
     #[test]
     fn each_model_has_the_operator_and_draws_what_is_defined() {
         let named = [
+            "add",
             "add",
             "add",
             "multiply",

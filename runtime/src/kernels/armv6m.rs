@@ -29,6 +29,7 @@
 
 #![allow(unsafe_code)]
 
+mod depthwise;
 mod finish;
 mod simple;
 mod vector;
@@ -38,7 +39,7 @@ use core::arch::naked_asm;
 use finish::{Finish, finish_windows, finish_windows_table};
 
 use super::blocked::{self, Tile};
-use super::{Channels, Kernel, Pair, Row, scalar};
+use super::{Channels, Kernel, Pair, Row};
 use crate::fixed::Output;
 use crate::packing::{Blocking, Matrix, Packing};
 
@@ -78,7 +79,7 @@ impl Kernel for Armv6m {
     }
 
     fn channels(self, row: &mut Row<'_>) {
-        scalar::channels(self, row, simple::add_products);
+        depthwise::channels(row);
     }
 
     fn look_up(self, table: &[i8; 256], from: &[i8], to: &mut [i8]) {

@@ -6,14 +6,14 @@
 use core::arch::naked_asm;
 
 use super::Finish;
-use crate::kernels::{Channels, Pair};
+use crate::kernels::{Channels, Pair, scalar};
 
 /// [`Kernel::join`](crate::kernels::Kernel::join).
 #[inline(never)] // what it takes is taken once
 pub(super) fn join(pair: &Pair<'_>, channels: &Channels<'_>, to: &mut [i8]) {
     let count = channels.bias.len();
-    if channels.output.table.is_some() || !count.is_multiple_of(4) {
-        return join_singly(pair, channels, to);
+    if !count.is_multiple_of(4) {
+        return scalar::single_join(pair, channels, to);
     }
     let pixels = to.len().checked_div(count).unwrap_or(0);
     let reach = |step: usize| pixels.saturating_sub(1).saturating_mul(step).saturating_add(count);
@@ -35,10 +35,11 @@ pub(super) fn join(pair: &Pair<'_>, channels: &Channels<'_>, to: &mut [i8]) {
         factors: pair.factors.map(|factor| factor as i16),
         below_top: finish.below_top,
         last: finish.last,
+        table: finish.table,
         end: to.as_ptr().wrapping_add(count),
         above_low: finish.above_low,
-        on: pair.steps.map(|step| step.wrapping_sub(count)),
         count,
+        on: pair.steps.map(|step| step.wrapping_sub(count)),
         pixels,
     };
     // SAFETY: checked above: values of all pixels and channels, whole words and one at least, and places; a multiplier
@@ -63,16 +64,19 @@ struct Fours {
     factors: [i16; 2],
     below_top: u32,
     last: usize,
+    /// Whether `last` is a table.
+    table: usize,
     /// Of the first pixel.
     end: *const i8,
     above_low: i32,
+    count: usize,
     /// From the end of a pixel of each operand to the next.
     on: [usize; 2],
-    count: usize,
     pixels: usize,
 }
 
-/// The functions that make pixels of two operands: 33 instructions for 4 values, 37 for products, and 12 for each pixel.
+/// The functions that make pixels of two operands: 34 instructions for 4 values, 38 for products, 11 more with
+/// a table, and 11 for each pixel.
 ///
 /// # Safety
 ///
@@ -85,10 +89,10 @@ macro_rules! join_fours {
             naked_asm!(
                 env!("EDGEGEN_CPU_DIRECTIVE"),
                 "push {{r4-r11, lr}}",
-                "sub sp, #32",
+                "sub sp, #36",
                 "add r1, r0, #24",
-                "ldm r1, {{r5, r6, r7, r8, r9, r10, r11, r12}}", // below_top to pixels
-                "stm sp, {{r5, r6, r7, r8, r9, r10, r11, r12}}",
+                "ldm r1, {{r4, r5, r6, r7, r8, r9, r10, r11, r12}}", // below_top to pixels
+                "stm sp, {{r4, r5, r6, r7, r8, r9, r10, r11, r12}}",
                 "ldr lr, [r0, #20]", // factors
                 "ldm r0, {{r0, r1, r2, r3, r4}}", // a, b, to, bias, multiplier
                 "10:",
@@ -102,14 +106,14 @@ macro_rules! join_fours {
                 "sxtb16 r7, r8",
                 "sxtb16 r8, r8, ror #8",
                 $($sum,)*
-                "ldr r5, [sp, #12]", // above_low
+                "ldr r5, [sp, #16]", // above_low
                 "ldrd r6, r7, [r4], #8",
                 "smmlar r9, r9, r6, r5",
                 "smmlar r10, r10, r7, r5",
                 "ldrd r6, r7, [r4], #8",
                 "smmlar r11, r11, r6, r5",
                 "smmlar r12, r12, r7, r5",
-                "ldm sp, {{r5, r6, r7}}", // below_top, last, end
+                "ldm sp, {{r5, r6, r7, r8}}", // below_top, last, table, end
                 "usat r9, #8, r9",
                 "usat r10, #8, r10",
                 "usat r11, #8, r11",
@@ -118,23 +122,38 @@ macro_rules! join_fours {
                 "orr r11, r11, r12, lsl #8",
                 "orr r9, r9, r11, lsl #16",
                 "uqadd8 r9, r9, r5",
+                "cbnz r7, 30f",
                 "uadd8 r9, r9, r6",
+                "20:",
                 "str r9, [r2], #4",
-                "cmp r2, r7",
+                "cmp r2, r8",
                 "bne 10b",
-                "ldrd r5, r6, [sp, #16]", // on
-                "add r0, r0, r5",
-                "add r1, r1, r6",
-                "ldrd r5, r6, [sp, #24]", // count, pixels
-                "add r7, r7, r5",
+                "ldrd r5, r6, [sp, #20]", // count, the way of a
+                "ldrd r7, r9, [sp, #28]", // that of b, pixels
+                "add r0, r0, r6",
+                "add r1, r1, r7",
+                "add r8, r8, r5",
                 "sub r3, r3, r5, lsl #2",
                 "sub r4, r4, r5, lsl #2",
-                "str r7, [sp, #8]",
-                "subs r6, r6, #1",
-                "str r6, [sp, #28]",
+                "str r8, [sp, #12]",
+                "subs r9, r9, #1",
+                "str r9, [sp, #32]",
                 "bne 10b",
-                "add sp, #32",
+                "add sp, #36",
                 "pop {{r4-r11, pc}}",
+                "30:",
+                "uxtb r5, r9",
+                "ubfx r7, r9, #8, #8",
+                "ubfx r10, r9, #16, #8",
+                "lsr r9, r9, #24",
+                "ldrb r5, [r6, r5]",
+                "ldrb r7, [r6, r7]",
+                "ldrb r10, [r6, r10]",
+                "ldrb r9, [r6, r9]",
+                "orr r5, r5, r7, lsl #8",
+                "orr r5, r5, r10, lsl #16",
+                "orr r9, r5, r9, lsl #24",
+                "b 20b",
             )
         }
     };
@@ -158,100 +177,3 @@ join_fours!(
     "smlabt r11, r7, r7, r11"
     "smlabt r12, r8, r8, r12"
 );
-
-/// Pixels value by value.
-#[inline(never)] // what it takes is taken once
-fn join_singly(pair: &Pair<'_>, channels: &Channels<'_>, to: &mut [i8]) {
-    let count = channels.bias.len();
-    if count == 0 || count > channels.multiplier.len() {
-        return;
-    }
-    let (mut a, mut b) = (pair.a, pair.b);
-    let mut job = OnePixel {
-        a: a.as_ptr(),
-        b: b.as_ptr(),
-        bias: channels.bias.as_ptr(),
-        multiplier: channels.multiplier.as_ptr(),
-        to: to.as_mut_ptr(),
-        factors: pair.factors,
-        finish: Finish::new(&channels.output, [0; 3]),
-    };
-    for pixel in to.chunks_exact_mut(count) {
-        if a.len() < count || b.len() < count {
-            return;
-        }
-        (job.a, job.b, job.to) = (a.as_ptr(), b.as_ptr(), pixel.as_mut_ptr());
-        // SAFETY: `count` of each, one at least. [`Finish`] does not leave its table.
-        unsafe {
-            if pair.multiply {
-                join_product(&job, count);
-            } else {
-                join_sum(&job, count);
-            }
-        }
-        a = a.get(pair.steps[0]..).unwrap_or(&[]);
-        b = b.get(pair.steps[1]..).unwrap_or(&[]);
-    }
-}
-
-/// What [`join_sum`] and [`join_product`] read, in this order.
-#[repr(C)]
-struct OnePixel {
-    a: *const i8,
-    b: *const i8,
-    bias: *const i32,
-    multiplier: *const i32,
-    to: *mut i8,
-    factors: [i32; 2],
-    finish: Finish,
-}
-
-/// The functions that make a pixel of two operands: 13 instructions for a value, 14 for a product.
-///
-/// # Safety
-///
-/// There are `count` of each that the job points to, one at least.
-macro_rules! join {
-    ($name:ident, $($sum:literal)*) => {
-        /// See `join!`.
-        #[unsafe(naked)]
-        unsafe extern "C" fn $name(job: &OnePixel, count: usize) {
-            macro_rules! value {
-                ($label:literal, $last:literal) => {
-                    concat!(
-                        $label, ":\n",
-                        "ldrsb r11, [r2], #1\n",
-                        "ldrsb r12, [r3], #1\n",
-                        "ldr lr, [r4], #4\n",
-                        $($sum, "\n",)*
-                        "ldr lr, [r5], #4\n",
-                        "smmlar r11, r11, lr, r9\n",
-                        "usat r11, #8, r11\n",
-                        "uqadd8 r11, r11, r10\n",
-                        $last, "\n",
-                        "subs r1, r1, #1\n",
-                        "strb r11, [r6], #1\n",
-                        "bne ", $label, "b\n",
-                    )
-                };
-            }
-            naked_asm!(
-                env!("EDGEGEN_CPU_DIRECTIVE"),
-                "push {{r4-r11, lr}}",
-                "ldm r0!, {{r2, r3, r4, r5, r6, r7, r8}}",
-                "ldm r0, {{r9, r10, r11, r12}}",
-                "uxtb r10, r10",
-                "mov r0, r11", // last
-                "cmp r12, #0",
-                "bne 30f",
-                value!("20", "add r11, r11, r0"),
-                "pop {{r4-r11, pc}}",
-                value!("30", "ldrb r11, [r0, r11]"),
-                "pop {{r4-r11, pc}}",
-            )
-        }
-    };
-}
-
-join!(join_sum, "mla r11, r11, r7, lr" "mla r11, r12, r8, r11");
-join!(join_product, "sub r11, r11, r7" "sub r12, r12, r8" "mla r11, r11, r12, lr");

@@ -120,7 +120,7 @@ pub(super) fn add(values: &[i8], step: usize, zero_point: i8, square: bool, sums
         from = from.get(4..).unwrap_or(&[]);
     }
     if !rest.is_empty() {
-        scalar::add(from, step, zero_point, square, rest);
+        scalar::single_add(from, step, zero_point, square, rest);
     }
 }
 
