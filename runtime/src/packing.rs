@@ -96,8 +96,8 @@ fn rounded_up(count: usize, power: usize) -> usize {
     count.wrapping_add(mask) & !mask
 }
 
-/// Words of working memory in which [`Packing::Dsp`] pairs the weights of four channels in `lanes` lanes, with what else
-/// a pixel of a depthwise convolution needs.
+/// Words of working memory in which [`Packing::Dsp`] pairs the weights of four channels in `lanes` lanes, with what
+/// else a pixel of a depthwise convolution needs.
 pub(crate) fn depthwise_words(lanes: usize) -> usize {
     3 * lanes + 12
 }

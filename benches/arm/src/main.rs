@@ -1,8 +1,8 @@
 //! `just bench-arm`, `just size` and `just mca`.
 //!
-//! `edgegen-bench-arm [CPU…]` counts the instructions of layers and of a whole generator on emulated cores, prints the table
-//! and, unless only some cores were asked for, writes it into `benches/record/`. `edgegen-bench-arm operators CPU…` counts
-//! only the operators that these layers do not have.
+//! `edgegen-bench-arm [CPU…]` counts the instructions of layers and of a whole generator on emulated cores, prints
+//! the table and, unless only some cores were asked for, writes it into `benches/record/`. `edgegen-bench-arm
+//! operators CPU…` counts only the operators that these layers do not have.
 
 use std::path::Path;
 use std::process::Command;

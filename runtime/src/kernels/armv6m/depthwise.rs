@@ -1,6 +1,7 @@
 //! Depthwise convolutions, one channel of a whole row at a time, two pixels together.
 //!
-//! A list in the working memory has each lane's place and weight side by side, so that one LDM loads both for two pixels.
+//! A list in the working memory has each lane's place and weight side by side, so that one LDM loads both for two
+//! pixels.
 
 use core::arch::naked_asm;
 
@@ -58,8 +59,8 @@ pub(super) fn channels(row: &mut Row<'_>) {
             to: pixels.as_mut_ptr().wrapping_add(channel),
             pixels: count,
         };
-        // SAFETY: checked above: each lane has values of all channels and pixels, and there is a place for each; the list has
-        // whole rounds of lanes. [`Finish`] does not leave its table.
+        // SAFETY: checked above: each lane has values of all channels and pixels, and there is a place for each; the
+        // list has whole rounds of lanes. [`Finish`] does not leave its table.
         unsafe {
             if channels.output.table.is_some() {
                 make_channel_table(&job);
@@ -104,15 +105,15 @@ struct OneChannel {
 ///     round, clamp, store both                            see `finish_sum`
 /// ```
 ///
-/// 23 instructions for 6 products, 3.8 each; 71 more for each two pixels, 73 with a table.
+/// 23 instructions for 6 products, 3.8 each; 66 more for each two pixels, 68 with a table.
 ///
 /// On the stack, from `low` on, a copy of the job; r8 to r10 are as in [`finish_sum`], r11 = end, r12 = values.
 ///
 /// # Safety
 ///
-/// The list has three lanes for each round, one round at least; each lane has values at its place and `step` bytes further for each
-/// further pixel. There is a place for each of `pixels` pixels, one at least, `stride` bytes apart. One pixel has a step and
-/// a stride of 0.
+/// The list has three lanes for each round, one round at least; each lane has values at its place and `step` bytes
+/// further for each further pixel. There is a place for each of `pixels` pixels, one at least, `stride` bytes apart.
+/// One pixel has a step and a stride of 0.
 macro_rules! make_channel {
     ($name:ident, $table:literal) => {
         /// See `make_channel!`.

@@ -23,8 +23,8 @@ pub(super) fn add_products(window: &WideWindow<'_>, first: usize, weights: &[i8]
 ///             load the value, multiply, add           1 LDRSH, 1 MULS, 1 ADD
 /// ```
 ///
-/// Values lie at r0 … r3 + r4. The weight's address has the same r4 in it, which moves on by 2, and r7, which moves back by 1.
-/// So 15 instructions make 4 products, 62 make 16.
+/// Values lie at r0 … r3 + r4. The weight's address has the same r4 in it, which moves on by 2, and r7, which moves
+/// back by 1. So 15 instructions make 4 products, 62 make 16.
 ///
 /// # Safety
 ///

@@ -100,13 +100,15 @@ struct FourChannels {
 ///     round, clamp, store                             1 word
 /// ```
 ///
-/// 13 instructions for 8 products of two lanes, 1.63 each; 34 more for each pixel, 12 with a table.
+/// 13 instructions for 8 products of two lanes, 1.63 each; 27 more for each pixel, 12 on top of them with a table, 9
+/// for an odd lane.
 ///
 /// # Safety
 ///
 /// Everything that the job points to is there: for each lane, values of four channels at its place and `step` bytes
-/// further for each further pixel, and weights, `run` bytes after those of the lane before; four biases and multipliers; four places for
-/// each of `pixels` pixels, one at least, `stride` bytes apart; and [`depthwise_words`] of the list.
+/// further for each further pixel, and weights, `run` bytes after those of the lane before; four biases and
+/// multipliers; four places for each of `pixels` pixels, one at least, `stride` bytes apart; and [`depthwise_words`]
+/// of the list.
 #[unsafe(naked)]
 unsafe extern "C" fn make_channels(job: &FourChannels) {
     macro_rules! two_lanes {

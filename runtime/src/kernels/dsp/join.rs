@@ -1,7 +1,7 @@
 //! Two maps value by value, four values at a time where pixels are whole words.
 //!
-//! As in `depthwise.rs`, the words of both operands are put together by halves, so that one SXTB16 gives a value of each:
-//! with both factors in a register, SMLAD makes their sum.
+//! As in `depthwise.rs`, the words of both operands are put together by halves, so that one SXTB16 gives a value of
+//! each: with both factors in a register, SMLAD makes their sum.
 
 use core::arch::naked_asm;
 
@@ -80,7 +80,8 @@ struct Fours {
 ///
 /// # Safety
 ///
-/// Everything that the job points to is there, for all pixels, one at least, and channels, a multiple of four and not 0.
+/// Everything that the job points to is there, for all pixels, one at least, and channels, a multiple of four and not
+/// 0.
 macro_rules! join_fours {
     ($name:ident, $($sum:literal)*) => {
         /// See `join_fours!`.

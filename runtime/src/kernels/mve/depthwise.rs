@@ -1,7 +1,8 @@
 //! Depthwise convolutions, eight channels of a whole row at a time.
 //!
 //! Products have 16 bits, and of two lanes so has their sum: 2 · 127 · 128 < 2¹⁵. So two lanes take one widening of
-//! eight sums, by even and odd channels, and even and odd they are rounded and narrowed, which puts them in order again.
+//! eight sums, by even and odd channels, and even and odd they are rounded and narrowed, which puts them in order
+//! again.
 
 use core::arch::naked_asm;
 
@@ -84,14 +85,14 @@ struct EightChannels {
 ///     q2, q3 = sums                                       rounded, narrowed, clamped, through the table, stored
 /// ```
 ///
-/// 28 instructions for 32 products of two lanes, 0.88 each; 45 more for each two pixels, and 19 for an odd lane.
+/// 28 instructions for 32 products of two lanes, 0.88 each; 45 more for each two pixels, and 17 for an odd lane.
 ///
 /// # Safety
 ///
 /// Everything that the job points to is there: for each lane, values of eight channels at its place and `step` bytes
 /// further for each further pixel, and weights, `run` bytes after those of the lane before; eight biases and
-/// multipliers; eight places for each of `left` pixels, one at least, `stride` bytes apart. With a table, `low` and `high` are from
-/// 0 to 255. There are vectors.
+/// multipliers; eight places for each of `left` pixels, one at least, `stride` bytes apart. With a table, `low` and
+/// `high` are from 0 to 255. There are vectors.
 #[unsafe(naked)]
 unsafe extern "C" fn make_channels(job: &mut EightChannels) {
     // Products of a lane at r4 with weights in q0, of a pixel at `$base`.

@@ -251,8 +251,9 @@ pub(super) fn join(_: Mve, pair: &Pair<'_>, channels: &Channels<'_>, to: &mut [i
         pixels: if is_flat { 1 } else { pixels },
         output: Finish { channels: if is_flat { count * pixels } else { count }, ..Finish::new(channels) },
     };
-    // SAFETY: checked above: values of all pixels and channels, one at least, and places; a multiplier for each bias, or
-    // one for all. The codes are clamped to 0 … 255 where there is a table. The kernel proves that there are vectors.
+    // SAFETY: checked above: values of all pixels and channels, one at least, and places; a multiplier for each bias,
+    // or one for all. The codes are clamped to 0 … 255 where there is a table. The kernel proves that there are
+    // vectors.
     unsafe {
         match (pair.multiply, is_uniform) {
             (false, false) => join_sum(&mut job),
@@ -276,8 +277,8 @@ struct JoinJob {
     output: Finish,
 }
 
-/// A function that makes pixels of two operands, around `$start`, what stays in registers for all of them, and `$sum`, four sums
-/// in q0 from addresses r1 and r2, and what they are multiplied with in `$multiplier`.
+/// A function that makes pixels of two operands, around `$start`, what stays in registers for all of them, and
+/// `$sum`, four sums in q0 from addresses r1 and r2, and what they are multiplied with in `$multiplier`.
 ///
 /// # Safety
 ///
@@ -348,8 +349,8 @@ macro_rules! join {
     };
 }
 
-/// Of channels with biases and multipliers of their own: 12 or 13 instructions for 4 values, two more with a table, and 21 for each
-/// pixel.
+/// Of channels with biases and multipliers of their own: 12 or 13 instructions for 4 values, two more with a table,
+/// and 21 for each pixel.
 macro_rules! join_by_channel {
     ($name:ident, $($sum:literal)*) => {
         join!(
@@ -381,8 +382,8 @@ join_by_channel!(
     "vadd.i32 q0, q0, q1"
 );
 
-/// Of channels that all have the same: 10 or 11 instructions for 4 values, two more with a table, and 20 for each pixel, of
-/// which two maps have one.
+/// Of channels that all have the same: 10 or 11 instructions for 4 values, two more with a table, and 20 for each
+/// pixel, of which two maps have one.
 macro_rules! join_uniform {
     ($name:ident, $($sum:literal)*) => {
         join!(
