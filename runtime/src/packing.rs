@@ -96,6 +96,20 @@ fn rounded_up(count: usize, power: usize) -> usize {
     count.wrapping_add(mask) & !mask
 }
 
+/// Words of working memory in which [`Packing::Dsp`] pairs the weights of four channels in `lanes` lanes, with what
+/// else a pixel of a depthwise convolution needs.
+pub(crate) fn depthwise_words(lanes: usize) -> usize {
+    3 * lanes + 12
+}
+
+/// Lanes of a depthwise convolution that [`Packing::Armv6m`] meets in a round.
+pub(crate) const DEPTHWISE_LANES: usize = 3;
+
+/// As many lanes in whole rounds.
+pub(crate) fn depthwise_lanes(lanes: usize) -> usize {
+    lanes.div_ceil(DEPTHWISE_LANES) * DEPTHWISE_LANES
+}
+
 /// Alignment of a kernel's working memory in bytes; see [`Packing::scratch_bytes`].
 pub const SCRATCH_ALIGNMENT: usize = 16;
 
@@ -185,9 +199,13 @@ impl Packing {
     /// Bytes of working memory for a matrix: gathered values, then sums.
     #[inline(never)]
     pub fn scratch_bytes(self, matrix: Matrix, channels: usize, depth: usize) -> usize {
-        self.blocking(matrix).map_or(0, |blocking| {
-            (4 * (blocking.strip_words(depth) + blocking.sums_words(channels))).next_multiple_of(SCRATCH_ALIGNMENT)
-        })
+        let words = match (self, self.blocking(matrix)) {
+            (Self::Armv6m, None) if matrix == Matrix::Channels => 2 * depthwise_lanes(depth),
+            (Self::Dsp, None) if matrix == Matrix::Channels => depthwise_words(depth),
+            (_, Some(blocking)) => blocking.strip_words(depth) + blocking.sums_words(channels),
+            _ => 0,
+        };
+        (4 * words).next_multiple_of(SCRATCH_ALIGNMENT)
     }
 
     /// Packs a matrix of `channels` × `depth` weights from −127 to 127, where `weight(channel, index)` gives each.

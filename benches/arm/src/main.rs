@@ -1,7 +1,8 @@
 //! `just bench-arm`, `just size` and `just mca`.
 //!
-//! `edgegen-bench-arm [CPU…]` counts the instructions of layers and of a whole generator on emulated cores, prints the table
-//! and, unless only some cores were asked for, writes it into `benches/record/`.
+//! `edgegen-bench-arm [CPU…]` counts the instructions of layers and of a whole generator on emulated cores, prints
+//! the table and, unless only some cores were asked for, writes it into `benches/record/`. `edgegen-bench-arm
+//! operators CPU…` counts only the operators that these layers do not have.
 
 use std::path::Path;
 use std::process::Command;
@@ -32,17 +33,24 @@ fn main() -> Result<()> {
     match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["size"] => size::print().and_then(|()| boards::print()),
         ["mca"] => mca::print(),
+        ["operators", ref names @ ..] => cores(names)?.into_iter().try_for_each(|cpu| {
+            let bench = Bench::build(cpu)?;
+            operators(cpu, &bench).map(|_| ())
+        }),
         [] => {
             let record = record(&Cpu::CORTEX_M)?;
             println!("{}", record.markdown());
             record.write(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../record")))
         }
-        _ => {
-            let cores: Vec<Cpu> = words.iter().map(|word| word.parse()).collect::<Result<_>>()?;
-            println!("{}", record(&cores)?.markdown());
+        ref names => {
+            println!("{}", record(&cores(names)?)?.markdown());
             Ok(())
         }
     }
+}
+
+fn cores(names: &[&str]) -> Result<Vec<Cpu>> {
+    names.iter().map(|name| name.parse()).collect()
 }
 
 fn record(cores: &[Cpu]) -> Result<Record> {
@@ -82,19 +90,7 @@ fn core(cpu: Cpu) -> Result<Core> {
             goal: goals.map(|goals| goals[index]),
         });
     }
-    let mut operators = Vec::new();
-    for operator in &OPERATORS {
-        let instructions = operator.count(&bench, packing)?;
-        let per_unit = instructions as f64 / operator.units as f64;
-        eprintln!("{cpu}, {}: {per_unit:.3}", operator.name);
-        operators.push(OperatorCell {
-            operator: operator.name,
-            instructions,
-            per_unit,
-            aim: operator.aim(cpu).map(|aim| aim.most),
-            reason: operator.aim(cpu).map_or("", |aim| aim.reason),
-        });
-    }
+    let operators = operators(cpu, &bench)?;
     let (macs, counts, aliased) = WHOLE.whole(&bench, packing)?;
     let (_, portable, _) = WHOLE.whole(&bench, Packing::Portable)?;
     eprintln!("{cpu}, {}: {:.2} million", WHOLE.name, counts.images[0] as f64 / 1e6);
@@ -132,4 +128,21 @@ fn core(cpu: Cpu) -> Result<Core> {
         core.listing = Some(found.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
     }
     Ok(core)
+}
+
+fn operators(cpu: Cpu, bench: &Bench) -> Result<Vec<OperatorCell>> {
+    let cells = OPERATORS.iter().map(|operator| {
+        let instructions = operator.count(bench, cpu.packing())?;
+        let per_unit = instructions as f64 / operator.units as f64;
+        let aim = operator.aim(cpu);
+        eprintln!("{cpu}, {}: {per_unit:.3}", operator.name);
+        Ok(OperatorCell {
+            operator: operator.name,
+            instructions,
+            per_unit,
+            aim: aim.map(|aim| aim.most),
+            reason: aim.map_or("", |aim| aim.reason),
+        })
+    });
+    cells.collect()
 }

@@ -29,16 +29,21 @@
 
 #![allow(unsafe_code)]
 
+mod depthwise;
 mod finish;
 mod simple;
 mod vector;
+#[cfg(feature = "all-operators")]
+mod wide;
 
 use core::arch::naked_asm;
 
 use finish::{Finish, finish_windows, finish_windows_table};
 
 use super::blocked::{self, Tile};
-use super::{Channels, Kernel, Pair, Row, scalar};
+#[cfg(feature = "all-operators")]
+use super::wide::WideWindow;
+use super::{Channels, Kernel, Pair, Row};
 use crate::fixed::Output;
 use crate::packing::{Blocking, Matrix, Packing};
 
@@ -78,11 +83,16 @@ impl Kernel for Armv6m {
     }
 
     fn channels(self, row: &mut Row<'_>) {
-        scalar::channels(self, row, simple::add_products);
+        depthwise::channels(row);
     }
 
     fn look_up(self, table: &[i8; 256], from: &[i8], to: &mut [i8]) {
         simple::look_up(table, from, to);
+    }
+
+    #[cfg(feature = "all-operators")]
+    fn wide_products(self, window: &WideWindow<'_>, first: usize, weights: &[i8], sums: &mut [i32; 4]) {
+        wide::add_products(window, first, weights, sums);
     }
 }
 

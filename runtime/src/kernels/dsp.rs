@@ -31,9 +31,11 @@ macro_rules! same {
     };
 }
 
+mod depthwise;
 mod few;
 mod finish;
 mod gather;
+mod join;
 mod simple;
 #[cfg(feature = "all-operators")]
 mod wide;
@@ -46,7 +48,7 @@ use gather::gather;
 use super::blocked::{self, Tile};
 #[cfg(feature = "all-operators")]
 use super::wide::WideWindow;
-use super::{Channels, Kernel, Pair, Row, scalar};
+use super::{Channels, Kernel, Pair, Row};
 use crate::fixed::Output;
 use crate::packing::{Blocking, Matrix, Packing};
 
@@ -89,11 +91,11 @@ impl Kernel for Dsp {
     }
 
     fn join(self, pair: &Pair<'_>, channels: &Channels<'_>, to: &mut [i8]) {
-        simple::join(pair, channels, to);
+        join::join(pair, channels, to);
     }
 
     fn channels(self, row: &mut Row<'_>) {
-        scalar::channels(self, row, simple::add_products);
+        depthwise::channels(row);
     }
 
     fn look_up(self, table: &[i8; 256], from: &[i8], to: &mut [i8]) {

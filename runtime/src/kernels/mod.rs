@@ -110,7 +110,7 @@ pub trait Kernel: Copy {
     /// Makes the pixels of one phase of one row of a depthwise convolution: channel `c` reads place `c` of each lane,
     /// and its weights are `weights[lane · channels + c]`.
     fn channels(self, row: &mut Row<'_>) {
-        scalar::channels(self, row, scalar::add_products);
+        scalar::channels(self, row);
     }
 
     /// Makes a sum for each channel into codes; as many as all slices have.

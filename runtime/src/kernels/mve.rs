@@ -37,6 +37,7 @@ macro_rules! cpu {
     };
 }
 
+mod depthwise;
 mod simple;
 #[cfg(feature = "all-operators")]
 mod wide;
@@ -117,7 +118,7 @@ impl Kernel for Mve {
     }
 
     fn channels(self, row: &mut Row<'_>) {
-        simple::channels(self, row);
+        depthwise::channels(self, row);
     }
 
     fn look_up(self, table: &[i8; 256], from: &[i8], to: &mut [i8]) {

@@ -38,10 +38,6 @@ impl Kernel for Scalar {
     }
 }
 
-/// Adds, for each sum, the products of `values[lane]` and `weights`, one place further for each sum and `run` weights
-/// for each lane. There are as many.
-pub(crate) type AddProducts = fn(sums: &mut [i32], values: &[i8], lanes: &[u32], weights: &[i8], run: usize);
-
 /// [`Kernel::channels`] around the sums and their end.
 ///
 /// ```text
@@ -51,7 +47,7 @@ pub(crate) type AddProducts = fn(sums: &mut [i32], values: &[i8], lanes: &[u32],
 ///     pixel = output(sums)
 /// ```
 #[inline(never)]
-pub(crate) fn channels<K: Kernel>(kernel: K, row: &mut Row<'_>, add_products: AddProducts) {
+pub(crate) fn channels<K: Kernel>(kernel: K, row: &mut Row<'_>) {
     let Row { window, weights, channels, pixels, stride, .. } = row.again();
     let Window { values, lanes, run, step } = window;
     let (stride, all) = (stride.max(1), channels.bias.len());
@@ -77,8 +73,31 @@ pub(crate) fn channels<K: Kernel>(kernel: K, row: &mut Row<'_>, add_products: Ad
     }
 }
 
-/// [`AddProducts`] in plain Rust.
-pub(crate) fn add_products(sums: &mut [i32], values: &[i8], lanes: &[u32], mut weights: &[i8], run: usize) {
+/// [`Kernel::channels`] value by value, for what a kernel that makes several values at a time leaves over: small rather
+/// than fast.
+#[inline(never)]
+#[cfg(any(edgegen_isa = "armv6m", edgegen_isa = "dsp", edgegen_isa = "mve"))]
+pub(crate) fn single_channels(row: &mut Row<'_>) {
+    let Row { window, weights, channels, pixels, stride, .. } = row.again();
+    let Window { values, lanes, run, step } = window;
+    for (n, pixel) in pixels.chunks_mut(stride.max(1)).enumerate() {
+        let parameters = channels.bias.iter().zip(channels.multiplier);
+        for (c, (value, (&bias, &multiplier))) in pixel.iter_mut().zip(parameters).enumerate() {
+            let (mut sum, mut place) = (bias, c);
+            for &lane in lanes {
+                let value = values.get(lane as usize + n * step + c).copied().unwrap_or(0);
+                let weight = weights.get(place).copied().unwrap_or(0);
+                sum = sum.wrapping_add(i32::from(value) * i32::from(weight));
+                place += run;
+            }
+            *value = channels.output.finish(sum, multiplier);
+        }
+    }
+}
+
+/// Adds, for each sum, the products of `values[lane]` and `weights`, one place further for each sum and `run` weights
+/// for each lane. There are as many.
+fn add_products(sums: &mut [i32], values: &[i8], lanes: &[u32], mut weights: &[i8], run: usize) {
     for &lane in lanes {
         let values = values.get(lane as usize..).unwrap_or(&[]);
         for (sum, (&value, &weight)) in sums.iter_mut().zip(values.iter().zip(weights)) {
@@ -103,6 +122,18 @@ pub(crate) fn add(values: &[i8], step: usize, zero_point: i8, square: bool, sums
         add_terms(values, step, sums, |value| (i32::from(value) - zero_point) * (i32::from(value) - zero_point));
     } else {
         add_terms(values, step, sums, |value| i32::from(value) - zero_point);
+    }
+}
+
+/// [`Kernel::add`] value by value, as [`single_channels`].
+#[inline(never)]
+#[cfg(edgegen_isa = "dsp")]
+pub(crate) fn single_add(values: &[i8], step: usize, zero_point: i8, square: bool, sums: &mut [i32]) {
+    for (channel, sum) in sums.iter_mut().enumerate() {
+        for &value in values.get(channel..).unwrap_or(&[]).iter().step_by(step.max(1)) {
+            let value = i32::from(value) - i32::from(zero_point);
+            *sum = sum.wrapping_add(if square { value * value } else { value });
+        }
     }
 }
 
@@ -139,6 +170,24 @@ pub(crate) fn join(pair: &Pair<'_>, channels: &Channels<'_>, to: &mut [i8]) {
         join_by(a, b, steps, channels, to, |a, b| (a - a_factor) * (b - b_factor));
     } else {
         join_by(a, b, steps, channels, to, |a, b| a * a_factor + b * b_factor);
+    }
+}
+
+/// [`Kernel::join`] value by value, as [`single_channels`].
+#[inline(never)]
+#[cfg(edgegen_isa = "dsp")]
+pub(crate) fn single_join(pair: &Pair<'_>, channels: &Channels<'_>, to: &mut [i8]) {
+    let Pair { a, b, steps, multiply, factors: [p, q] } = *pair;
+    let mut places = [0; 2];
+    for pixel in to.chunks_mut(channels.bias.len().max(1)) {
+        let parameters = channels.bias.iter().zip(channels.multiplier);
+        for (c, (value, (&bias, &multiplier))) in pixel.iter_mut().zip(parameters).enumerate() {
+            let code = |codes: &[i8], place: usize| i32::from(codes.get(place + c).copied().unwrap_or(0));
+            let (x, y) = (code(a, places[0]), code(b, places[1]));
+            let sum = if multiply { (x - p) * (y - q) } else { x * p + y * q };
+            *value = channels.output.finish(sum.wrapping_add(bias), multiplier);
+        }
+        places = [places[0] + steps[0], places[1] + steps[1]];
     }
 }
 

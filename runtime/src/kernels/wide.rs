@@ -111,7 +111,7 @@ impl<'a> WideWindow<'a> {
 pub const PIXELS: usize = 4;
 
 /// A window as kernels in assembly take it.
-#[cfg(any(edgegen_isa = "dsp", edgegen_isa = "mve"))]
+#[cfg(any(edgegen_isa = "armv6m", edgegen_isa = "dsp", edgegen_isa = "mve"))]
 #[repr(C)]
 pub(crate) struct Job {
     lanes: *const u32,
@@ -121,7 +121,7 @@ pub(crate) struct Job {
     pixel: usize,
 }
 
-#[cfg(any(edgegen_isa = "dsp", edgegen_isa = "mve"))]
+#[cfg(any(edgegen_isa = "armv6m", edgegen_isa = "dsp", edgegen_isa = "mve"))]
 impl WideWindow<'_> {
     /// Where pixel `first` starts, and the rest; `None` where there are no four pixels or too few weights.
     pub(crate) fn job(&self, first: usize, weights: &[i8]) -> Option<(*const i16, Job)> {

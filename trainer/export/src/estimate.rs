@@ -1,11 +1,11 @@
 //! How many instructions an image takes, estimated from the shapes of a model without running it.
 //!
-//! Each product is counted as its kernel works: products of whole tiles, values gathered for each pixel, sums made into
-//! values, and calls of the kernel. What one of each costs was fitted to the record of `just bench-arm` in
+//! Each product is counted as its kernel works: products of whole tiles, values gathered for each pixel, sums made
+//! into values, and calls of the kernel. What one of each costs was fitted to the record of `just bench-arm` in
 //! `benches/record`, by least squares of the relative errors of its layers; `benches/arm/tests/estimate.rs` holds the
 //! formula to within 10 % of every layer and whole model of the newest record. The rates of joins, copies, means and
-//! depthwise convolutions are those that the record counts of each alone, of means half way between plain ones and those
-//! of squares, and so is that of products of int16 codes.
+//! depthwise convolutions are those that the record counts of each alone, of means half way between plain ones and
+//! those of squares, of joins that of residuals, and so is that of products of int16 codes.
 
 use edgegen_runtime::graph::{Axis, Kind, Node, Product};
 use edgegen_runtime::ops::product;
@@ -85,8 +85,8 @@ impl Rates {
                 dense_value: 0.0,
                 call: 1637.0,
                 latent: 96.6,
-                depthwise: 15.4,
-                wide: 8.21,
+                depthwise: 8.53,
+                wide: 4.28,
                 joined: 46.0,
                 copied: 5.31,
                 reduced: 6.64,
@@ -100,9 +100,9 @@ impl Rates {
                 dense_value: 42.06,
                 call: 912.5,
                 latent: 80.6,
-                depthwise: 7.29,
+                depthwise: 2.81,
                 wide: 1.306,
-                joined: 15.0,
+                joined: 9.71,
                 copied: 3.85,
                 reduced: 2.93,
             },
@@ -115,9 +115,9 @@ impl Rates {
                 dense_value: 0.5021,
                 call: 673.7,
                 latent: 75.6,
-                depthwise: 2.91,
+                depthwise: 1.36,
                 wide: 0.474,
-                joined: 4.58,
+                joined: 3.44,
                 copied: 0.88,
                 reduced: 1.04,
             },

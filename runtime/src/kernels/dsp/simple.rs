@@ -3,7 +3,7 @@
 use core::arch::naked_asm;
 
 use super::Finish;
-use crate::kernels::{Channels, Pair, scalar};
+use crate::kernels::{Channels, scalar};
 
 /// [`Kernel::finish`](crate::kernels::Kernel::finish).
 #[inline(never)] // what it takes is taken once
@@ -97,202 +97,6 @@ unsafe extern "C" fn look_up_all(table: &[i8; 256], from: *const i8, to: *mut i8
     )
 }
 
-/// [`AddProducts`](crate::kernels::scalar::AddProducts).
-#[inline(never)] // what it takes is taken once
-pub(super) fn add_products(sums: &mut [i32], values: &[i8], lanes: &[u32], weights: &[i8], run: usize) {
-    let ends = [lanes.as_ptr_range().end.cast(), sums.as_ptr_range().end];
-    if !lanes.is_empty() && !sums.is_empty() {
-        // SAFETY: who calls saw that each lane has a value and a weight for each sum; there is one of each at least.
-        unsafe { add_all(sums.as_mut_ptr(), values.as_ptr(), weights.as_ptr(), lanes.as_ptr(), run, &ends) }
-    }
-}
-
-/// Adds products of channels to their sums.
-///
-/// ```text
-/// for each four channels
-///     load 4 sums
-///     for each lane
-///         x, w = a word of values, of weights         5 instructions with the addresses
-///         even and odd bytes of both                  4 SXTB16
-///         4 sums += products                          2 SMLABB, 2 SMLATT
-///     store 4 sums
-/// the rest one by one
-/// ```
-///
-/// 15 instructions for 4 products; 9 for one of the rest.
-///
-/// # Safety
-///
-/// Each of `lanes` up to the first of `ends` has a value from its place on, and a weight, `run` after those of the lane
-/// before, for each of `sums` up to the second. There is one of each at least.
-#[unsafe(naked)]
-unsafe extern "C" fn add_all(
-    sums: *mut i32,
-    values: *const i8,
-    weights: *const i8,
-    lanes: *const u32,
-    run: usize,
-    ends: &[*const i32; 2],
-) {
-    naked_asm!(
-        env!("EDGEGEN_CPU_DIRECTIVE"),
-        "push {{r4-r11, lr}}",
-        "sub sp, sp, #12",
-        "strd r2, r3, [sp]", // weights, lanes
-        "ldr r4, [sp, #52]", // ends
-        "ldr lr, [r4]",
-        "10:",
-        "ldr r4, [sp, #52]",
-        "ldr r4, [r4, #4]",
-        "subs r4, r4, r0",
-        "beq 50f",
-        "ldrd r2, r3, [sp]",
-        "cmp r4, #16",
-        "blo 30f",
-        "ldm r0, {{r4, r5, r6, r7}}",
-        "20:",
-        "ldr r8, [r3], #4",
-        "ldr r9, [r2]",
-        "ldr r8, [r1, r8]",
-        "sxtb16 r10, r9",
-        "sxtb16 r9, r9, ror #8",
-        "sxtb16 r11, r8",
-        "sxtb16 r8, r8, ror #8",
-        "smlabb r4, r10, r11, r4",
-        "smlatt r6, r10, r11, r6",
-        "ldr r12, [sp, #48]", // run
-        "smlabb r5, r8, r9, r5",
-        "smlatt r7, r8, r9, r7",
-        "add r2, r2, r12",
-        "cmp r3, lr",
-        "bne 20b",
-        "stm r0!, {{r4, r5, r6, r7}}",
-        "add r1, r1, #4",
-        "ldr r2, [sp]",
-        "adds r2, r2, #4",
-        "str r2, [sp]",
-        "b 10b",
-        "30:", // one channel
-        "ldr r4, [r0]",
-        "ldr r12, [sp, #48]",
-        "40:",
-        "ldr r8, [r3], #4",
-        "ldrsb r9, [r2]",
-        "ldrsb r8, [r1, r8]",
-        "mla r4, r8, r9, r4",
-        "add r2, r2, r12",
-        "cmp r3, lr",
-        "bne 40b",
-        "str r4, [r0], #4",
-        "add r1, r1, #1",
-        "ldr r2, [sp]",
-        "adds r2, r2, #1",
-        "str r2, [sp]",
-        "b 10b",
-        "50:",
-        "add sp, sp, #12",
-        "pop {{r4-r11, pc}}",
-    )
-}
-
-/// [`Kernel::join`](crate::kernels::Kernel::join).
-#[inline(never)] // what it takes is taken once
-pub(super) fn join(pair: &Pair<'_>, channels: &Channels<'_>, to: &mut [i8]) {
-    let count = channels.bias.len();
-    if count == 0 || count > channels.multiplier.len() {
-        return;
-    }
-    let (mut a, mut b) = (pair.a, pair.b);
-    let mut job = Join {
-        a: a.as_ptr(),
-        b: b.as_ptr(),
-        bias: channels.bias.as_ptr(),
-        multiplier: channels.multiplier.as_ptr(),
-        to: to.as_mut_ptr(),
-        factors: pair.factors,
-        finish: Finish::new(&channels.output, [0; 3]),
-    };
-    for pixel in to.chunks_exact_mut(count) {
-        if a.len() < count || b.len() < count {
-            return;
-        }
-        (job.a, job.b, job.to) = (a.as_ptr(), b.as_ptr(), pixel.as_mut_ptr());
-        // SAFETY: `count` of each, one at least. [`Finish`] does not leave its table.
-        unsafe {
-            if pair.multiply {
-                join_product(&job, count);
-            } else {
-                join_sum(&job, count);
-            }
-        }
-        a = a.get(pair.steps[0]..).unwrap_or(&[]);
-        b = b.get(pair.steps[1]..).unwrap_or(&[]);
-    }
-}
-
-/// What [`join_sum`] and [`join_product`] read, in this order.
-#[repr(C)]
-struct Join {
-    a: *const i8,
-    b: *const i8,
-    bias: *const i32,
-    multiplier: *const i32,
-    to: *mut i8,
-    factors: [i32; 2],
-    finish: Finish,
-}
-
-/// The functions that make a pixel of two operands: 13 instructions for a value, 14 for a product.
-///
-/// # Safety
-///
-/// There are `count` of each that the job points to, one at least.
-macro_rules! join {
-    ($name:ident, $($sum:literal)*) => {
-        /// See `join!`.
-        #[unsafe(naked)]
-        unsafe extern "C" fn $name(job: &Join, count: usize) {
-            macro_rules! value {
-                ($label:literal, $last:literal) => {
-                    concat!(
-                        $label, ":\n",
-                        "ldrsb r11, [r2], #1\n",
-                        "ldrsb r12, [r3], #1\n",
-                        "ldr lr, [r4], #4\n",
-                        $($sum, "\n",)*
-                        "ldr lr, [r5], #4\n",
-                        "smmlar r11, r11, lr, r9\n",
-                        "usat r11, #8, r11\n",
-                        "uqadd8 r11, r11, r10\n",
-                        $last, "\n",
-                        "subs r1, r1, #1\n",
-                        "strb r11, [r6], #1\n",
-                        "bne ", $label, "b\n",
-                    )
-                };
-            }
-            naked_asm!(
-                env!("EDGEGEN_CPU_DIRECTIVE"),
-                "push {{r4-r11, lr}}",
-                "ldm r0!, {{r2, r3, r4, r5, r6, r7, r8}}",
-                "ldm r0, {{r9, r10, r11, r12}}",
-                "uxtb r10, r10",
-                "mov r0, r11", // last
-                "cmp r12, #0",
-                "bne 30f",
-                value!("20", "add r11, r11, r0"),
-                "pop {{r4-r11, pc}}",
-                value!("30", "ldrb r11, [r0, r11]"),
-                "pop {{r4-r11, pc}}",
-            )
-        }
-    };
-}
-
-join!(join_sum, "mla r11, r11, r7, lr" "mla r11, r12, r8, r11");
-join!(join_product, "sub r11, r11, r7" "sub r12, r12, r8" "mla r11, r11, r12, lr");
-
 /// [`Kernel::add`](crate::kernels::Kernel::add).
 #[inline(never)] // what it takes is taken once
 pub(super) fn add(values: &[i8], step: usize, zero_point: i8, square: bool, sums: &mut [i32]) {
@@ -316,7 +120,7 @@ pub(super) fn add(values: &[i8], step: usize, zero_point: i8, square: bool, sums
         from = from.get(4..).unwrap_or(&[]);
     }
     if !rest.is_empty() {
-        scalar::add(from, step, zero_point, square, rest);
+        scalar::single_add(from, step, zero_point, square, rest);
     }
 }
 

@@ -6,7 +6,7 @@
 use core::arch::naked_asm;
 
 use super::{Finish, Mve};
-use crate::kernels::{Channels, Pair, Row, TILE, Window, scalar};
+use crate::kernels::{Channels, Pair, TILE, scalar};
 
 /// [`Kernel::finish`](crate::kernels::Kernel::finish).
 #[inline(never)] // what it takes is taken once
@@ -233,6 +233,14 @@ pub(super) fn join(_: Mve, pair: &Pair<'_>, channels: &Channels<'_>, to: &mut [i
         return;
     }
     let [a_step, b_step] = pair.steps;
+    // No way out before the end, so that this is vectors, too.
+    let is_same = |words: &[i32]| {
+        let first = words.first().copied().unwrap_or_default();
+        words.iter().fold(0, |differing, word| differing | (word ^ first)) == 0
+    };
+    // Worth asking where there are many pixels.
+    let is_uniform = pixels >= 4 && is_same(channels.bias) && is_same(channels.multiplier);
+    let is_flat = is_uniform && pair.steps == [count; 2];
     let mut job = JoinJob {
         a: pair.a.as_ptr(),
         b: pair.b.as_ptr(),
@@ -240,21 +248,23 @@ pub(super) fn join(_: Mve, pair: &Pair<'_>, channels: &Channels<'_>, to: &mut [i
         a_step,
         b_step,
         factors: pair.factors,
-        pixels,
-        output: Finish::new(channels),
+        pixels: if is_flat { 1 } else { pixels },
+        output: Finish { channels: if is_flat { count * pixels } else { count }, ..Finish::new(channels) },
     };
-    // SAFETY: checked above: values of all pixels and channels, one at least, and places; a multiplier for each bias.
-    // The codes are clamped to 0 … 255 where there is a table. The kernel proves that there are vectors.
+    // SAFETY: checked above: values of all pixels and channels, one at least, and places; a multiplier for each bias,
+    // or one for all. The codes are clamped to 0 … 255 where there is a table. The kernel proves that there are
+    // vectors.
     unsafe {
-        if pair.multiply {
-            join_product(&mut job);
-        } else {
-            join_sum(&mut job);
+        match (pair.multiply, is_uniform) {
+            (false, false) => join_sum(&mut job),
+            (true, false) => join_product(&mut job),
+            (false, true) => join_sum_uniform(&mut job),
+            (true, true) => join_product_uniform(&mut job),
         }
     }
 }
 
-/// What [`join_sum`] and [`join_product`] read and move on, in this order.
+/// What the functions of `join!` and `join_uniform!` read and move on, in this order.
 #[repr(C)]
 struct JoinJob {
     a: *const i8,
@@ -267,28 +277,23 @@ struct JoinJob {
     output: Finish,
 }
 
-/// The functions that make pixels of two operands: 13 instructions for 4 values, two more with a table, and 22 for each
-/// pixel.
+/// A function that makes pixels of two operands, around `$start`, what stays in registers for all of them, and
+/// `$sum`, four sums in q0 from addresses r1 and r2, and what they are multiplied with in `$multiplier`.
 ///
 /// # Safety
 ///
 /// Everything that the job points to is there, for all pixels and channels; one of each at least. With a table, `low`
 /// and `high` are from 0 to 255. There are vectors.
 macro_rules! join {
-    ($name:ident, $($sum:literal)*) => {
+    ($name:ident, $multiplier:literal, [$($start:literal)*], [$($pixel:literal)*], [$($sum:literal)*]) => {
         /// See `join!`.
         #[unsafe(naked)]
         unsafe extern "C" fn $name(job: &mut JoinJob) {
             macro_rules! code {
                 () => {
                     concat!(
-                        "vldrb.s32 q0, [r1], #4\n",
-                        "vldrb.s32 q1, [r2], #4\n",
                         $($sum, "\n",)*
-                        "vldrw.u32 q1, [r4], #16\n",
-                        "vadd.i32 q0, q0, q1\n",
-                        "vldrw.u32 q1, [r5], #16\n",
-                        "vrmulh.s32 q0, q0, q1\n",
+                        "vrmulh.s32 q0, q0, ", $multiplier, "\n",
                         "vadd.i32 q0, q0, r10\n",
                         "vmax.s32 q0, q0, q2\n",
                         "vmin.s32 q0, q0, q3\n",
@@ -298,17 +303,20 @@ macro_rules! join {
             naked_asm!(
                 cpu!(),
                 "push {{r4, r5, r6, r7, r8, r9, r10, r11, r12, lr}}",
+                "vpush {{d8-d11}}",
                 "ldrd r8, r9, [r0, #20]", // factors
                 "ldrd r11, r10, [r0, #44]", // table, zero point
                 "ldrd r4, r5, [r0, #52]", // low, high
                 "vdup.32 q2, r4",
                 "vdup.32 q3, r5",
+                "ldrd r4, r5, [r0, #32]", // bias, multiplier
+                $($start,)*
                 "ldr r7, [r0, #40]", // channels
                 "2:", // each pixel
                 "ldrd r1, r2, [r0]",
                 "ldrd r3, r6, [r0, #8]", // to, the step of a
-                "ldrd r4, r5, [r0, #32]", // bias, multiplier
                 "ldr r12, [r0, #16]", // the step of b
+                $($pixel,)*
                 "add r6, r1",
                 "add r12, r2",
                 "strd r6, r12, [r0]",
@@ -334,106 +342,70 @@ macro_rules! join {
                 "subs r6, #1",
                 "str r6, [r0, #28]",
                 "bne.w 2b",
+                "vpop {{d8-d11}}",
                 "pop {{r4, r5, r6, r7, r8, r9, r10, r11, r12, pc}}",
             )
         }
     };
 }
 
-join!(join_sum, "vmul.i32 q0, q0, r8" "vmla.i32 q0, q1, r9");
-join!(join_product, "vsub.i32 q0, q0, r8" "vsub.i32 q1, q1, r9" "vmul.i32 q0, q0, q1");
-
-/// [`Kernel::channels`](crate::kernels::Kernel::channels).
-#[inline(never)] // what it takes is taken once
-pub(super) fn channels(kernel: Mve, row: &mut Row<'_>) {
-    let Row { window, weights, channels, pixels, stride, .. } = row.again();
-    let Window { values, lanes, run, step } = window;
-    let stride = stride.max(1);
-    let count = super::count(pixels, &channels, stride);
-    let reach = count.saturating_sub(1).saturating_mul(step).saturating_add(run);
-    if !window.holds(reach) || lanes.len().saturating_mul(run) > weights.len() || run != channels.bias.len() {
-        return;
-    }
-    for (n, pixel) in pixels.chunks_mut(stride).enumerate().take(count) {
-        let mut first = 0;
-        for to in pixel.get_mut(..run).unwrap_or_default().chunks_mut(TILE) {
-            let part = channels.part(first, to.len());
-            let mut sums = [0; TILE];
-            sums.iter_mut().zip(part.bias).for_each(|(sum, &bias)| *sum = bias);
-            let values = values.as_ptr().wrapping_add(n * step + first);
-            let weights = weights.as_ptr().wrapping_add(first);
-            let core::ops::Range { start, end } = lanes.as_ptr_range();
-            // SAFETY: checked above: each lane has values for all channels, `to.len()` of them from `first` on, and so
-            // have weights, `run` bytes from lane to lane. The kernel proves that there are vectors.
-            unsafe { add_products(&mut sums, values, weights, start, end, run, to.len()) }
-            finish(kernel, &sums, &part, to);
-            first += TILE;
-        }
-    }
+/// Of channels with biases and multipliers of their own: 12 or 13 instructions for 4 values, two more with a table,
+/// and 21 for each pixel.
+macro_rules! join_by_channel {
+    ($name:ident, $($sum:literal)*) => {
+        join!(
+            $name,
+            "q1",
+            [],
+            ["ldrd r4, r5, [r0, #32]"], // bias, multiplier
+            [$($sum)* "vldrw.u32 q1, [r5], #16"]
+        );
+    };
 }
 
-/// Adds products of up to 16 channels to their sums.
-///
-/// ```text
-/// for each lane
-///     q0 = values, q1 = weights                      16 of each; of channels that there are not, 0
-///     q2, q3 = products of even, of odd channels     16 bits each
-///     sums += their even parts, their odd parts      q4: 0, 4, 8, 12   q5: 1, 5, …   q6: 2, 6, …   q7: 3, 7, …
-/// ```
-///
-/// 19 instructions for 16 products.
-///
-/// # Safety
-///
-/// From the place in `values` that each lane, up to `end`, says on, and from `weights` on for each, `run` bytes apart,
-/// there are `count` bytes. There are vectors.
-#[unsafe(naked)]
-unsafe extern "C" fn add_products(
-    sums: &mut [i32; TILE],
-    values: *const i8,
-    weights: *const i8,
-    lanes: *const u32,
-    end: *const u32,
-    run: usize,
-    count: usize,
-) {
-    naked_asm!(
-        cpu!(),
-        "push {{r4, r5, r6, lr}}",
-        "vpush {{d8-d15}}",
-        "ldr r4, [sp, #80]",
-        "ldrd r5, r6, [sp, #84]",
-        "vctp.8 r6",
-        "vld40.32 {{q4, q5, q6, q7}}, [r0]",
-        "vld41.32 {{q4, q5, q6, q7}}, [r0]",
-        "vld42.32 {{q4, q5, q6, q7}}, [r0]",
-        "vld43.32 {{q4, q5, q6, q7}}, [r0]",
-        "b 3f",
-        "2:",
-        "ldr r6, [r3], #4",
-        "add r6, r1",
-        "vpstt",
-        "vldrbt.u8 q0, [r6]",
-        "vldrbt.u8 q1, [r2]",
-        "add r2, r5",
-        "vmullb.s8 q2, q0, q1",
-        "vmullt.s8 q3, q0, q1",
-        "vmovlb.s16 q0, q2",
-        "vmovlt.s16 q1, q2",
-        "vadd.i32 q4, q4, q0",
-        "vadd.i32 q6, q6, q1",
-        "vmovlb.s16 q0, q3",
-        "vmovlt.s16 q1, q3",
-        "vadd.i32 q5, q5, q0",
-        "vadd.i32 q7, q7, q1",
-        "3:",
-        "cmp r3, r4",
-        "bne 2b",
-        "vst40.32 {{q4, q5, q6, q7}}, [r0]",
-        "vst41.32 {{q4, q5, q6, q7}}, [r0]",
-        "vst42.32 {{q4, q5, q6, q7}}, [r0]",
-        "vst43.32 {{q4, q5, q6, q7}}, [r0]",
-        "vpop {{d8-d15}}",
-        "pop {{r4, r5, r6, pc}}",
-    )
+join_by_channel!(
+    join_sum,
+    "vldrw.u32 q0, [r4], #16"
+    "vldrb.s32 q1, [r1], #4"
+    "vmla.i32 q0, q1, r8"
+    "vldrb.s32 q1, [r2], #4"
+    "vmla.i32 q0, q1, r9"
+);
+join_by_channel!(
+    join_product,
+    "vldrb.s32 q0, [r1], #4"
+    "vsub.i32 q0, q0, r8"
+    "vldrb.s32 q1, [r2], #4"
+    "vsub.i32 q1, q1, r9"
+    "vmul.i32 q0, q0, q1"
+    "vldrw.u32 q1, [r4], #16"
+    "vadd.i32 q0, q0, q1"
+);
+
+/// Of channels that all have the same: 10 or 11 instructions for 4 values, two more with a table, and 20 for each
+/// pixel, of which two maps have one.
+macro_rules! join_uniform {
+    ($name:ident, $($sum:literal)*) => {
+        join!(
+            $name,
+            "q5",
+            ["vdup.32 q4, r8" "ldr r4, [r4]" "ldr r5, [r5]" "vdup.32 q5, r5"],
+            [],
+            ["vldrb.s32 q0, [r1], #4" $($sum)*]
+        );
+    };
 }
+
+join_uniform!(
+    join_sum_uniform,
+    "vldrb.s32 q1, [r2], #4"
+    "vmlas.i32 q0, q4, r4"
+    "vmla.i32 q0, q1, r9"
+);
+join_uniform!(
+    join_product_uniform,
+    "vsub.i32 q0, q0, r8"
+    "vldrb.s32 q1, [r2], #4"
+    "vsub.i32 q1, q1, r9"
+    "vmlas.i32 q0, q1, r4"
+);
