@@ -17,7 +17,7 @@ use edgegen_runtime::Packing;
 use edgegen_sim::{Cpu, toolchain};
 
 /// Models of `models/`.
-const SHIPPED: [&str; 8] = [
+const SHIPPED: [&str; 9] = [
     "mnist-dcgan",
     "mnist-cgan",
     "mnist-vae",
@@ -25,6 +25,7 @@ const SHIPPED: [&str; 8] = [
     "fashion-residual",
     "emoji-dcgan",
     "faces-words",
+    "faces-style",
     "icons",
 ];
 
