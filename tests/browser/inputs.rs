@@ -230,7 +230,7 @@ fn a_model_offers_the_pictures_that_it_brings_along() {
     page.assert_shows(&host(&file, "picture=1", spec, 1), "the next picture");
     // The show goes from one to the next.
     set(&mut page, "[name=mode][value=walk]", "walk");
-    page.settle(1);
+    page.browser.wait(&format!("{STATUS}.startsWith('seed 7 · picture 0 · ')")).unwrap();
     let images = page.hold();
     page.assert_shows(&host(&file, &format!("picture={}", (images - 1) % 3), spec, 1), "held");
     page.browser.value("document.getElementById('black').click()");
