@@ -122,7 +122,7 @@ export function takeInputs(act) {
     Object.assign(state, { first, share: program.shown_share() });
   }
   state.noise = [null, BigInt.asUintN(64, program.shown_noise()), "off"][program.shown_noise_from()];
-  state.ofShow = true;
+  state.ofShow = first >= 0 || state.noise !== null;
   if (act <= FIRST_PICTURE) state.picture = FIRST_PICTURE - act;
   showInputs();
 }
@@ -172,7 +172,11 @@ export function listen(choose, say) {
   $("any").addEventListener("click", () => { state.said.clear(); say(); });
   const styleSeed = () => (typeof state.style === "bigint" ? state.style : wrapped(state.seed + 1n));
   const styles = { own: () => null, seed: styleSeed, middle: () => "middle" };
-  $("styles").addEventListener("change", ({ target }) => choose({ style: styles[target.value]() }));
+  $("styles").addEventListener("change", ({ target }) => {
+    // How far, and from where on, the show went is no choice of a person.
+    const whole = state.ofShow ? { first: null, share: STEPS } : {};
+    choose({ style: styles[target.value](), ...whole });
+  });
   $("first").addEventListener("change", ({ target }) =>
     choose({ style: state.style ?? styleSeed(), first: Number(target.value) }));
   $("share").addEventListener("input", ({ target }) =>

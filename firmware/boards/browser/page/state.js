@@ -111,7 +111,8 @@ export function mixture() {
 
 /** Every layer has its own style, and noise is the image's. */
 export function forgetStyle() {
-  Object.assign(state, { style: null, noise: null, share: STEPS, ofShow: false });
+  const first = state.ofShow ? null : state.first;
+  Object.assign(state, { style: null, first, noise: null, share: STEPS, ofShow: false });
 }
 
 /** The first of the finer half of the layers, with which the board's mixtures begin. */
