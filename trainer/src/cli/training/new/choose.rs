@@ -18,8 +18,8 @@ const FEW: usize = 300;
 const SIDES: [usize; 9] = [64, 56, 48, 40, 32, 28, 24, 16, 8];
 /// Images with a smaller side, there is nothing to double for, are made by perceptrons.
 const LEAST_SIDE: usize = SIDES[SIDES.len() - 1];
-/// There is nothing to see on less.
-const LEAST_PERCEPTRON: usize = 3;
+/// The least `[data] size`.
+const LEAST_PERCEPTRON: usize = 4;
 /// Sizes of a network that are tried, in quarters.
 const QUARTERS: [usize; 4] = [4, 3, 2, 1];
 /// Widths of a perceptron's hidden layers; how it trains, as those of the shipped icons do.
@@ -323,12 +323,12 @@ mod tests {
 
     #[test]
     fn whatever_is_chosen_is_a_recipe() {
-        for side in [3, 5, 7, 8, 9, 16, 31, 48, 700] {
+        for side in [3, 4, 5, 7, 8, 9, 16, 31, 48, 700] {
             for classes in [&[][..], &[50, 50], &[3, 90]] {
                 for choice in Choice::all(&facts(100, classes, side)) {
                     let text = choice.commented("my \"pictures\"", true, 3_000, "A title.", &choice.reasons);
                     let recipe = Recipe::parse(&text).unwrap_or_else(|error| panic!("{error:#}\n{text}"));
-                    assert!(recipe.data.size.h <= side && recipe.data.name == "my \"pictures\"", "{text}");
+                    assert!(recipe.data.size.h <= side.max(4) && recipe.data.name == "my \"pictures\"", "{text}");
                     recipe.check().unwrap_or_else(|error| panic!("{error:#}\n{text}"));
                     let asks = recipe.settings.get("classes").and_then(toml::Value::as_integer).unwrap_or(0);
                     assert_eq!(asks, if classes == [50, 50] { 2 } else { 0 }, "{text}");
