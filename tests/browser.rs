@@ -5,6 +5,7 @@
 //! `./x test` installs them.
 
 mod chromium;
+mod inputs;
 mod page;
 
 use std::sync::LazyLock;
@@ -31,7 +32,11 @@ use crate::keyframes;
 use chromium::Chromium;
 use page::{Page, assert_readable, assert_same};
 
-const MODELS: [&str; 6] = ["emoji-dcgan", "fashion-dcgan", "icons", "mnist-cgan", "mnist-dcgan", "mnist-vae"];
+const MODELS: [&str; 7] =
+    ["emoji-dcgan", "faces-words", "fashion-dcgan", "icons", "mnist-cgan", "mnist-dcgan", "mnist-vae"];
+
+/// The sheet of samples of one of them; the others have none here.
+const ICONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../models/icons/samples.png");
 
 /// Page and program, without models, in bytes at most.
 const MOST_BYTES: usize = 300_000;
@@ -52,7 +57,8 @@ static PLAYGROUND: LazyLock<Result<Playground, String>> = LazyLock::new(|| {
             chip("large", 2_017_280, Some(0.039)),
             chip("new", 150_000, None),
         ];
-        Offer { name: name.into(), about: "A few words.".into(), portable, chips, file: packed.bytes().into() }
+        let sheet = (name == "icons").then(|| std::fs::read(ICONS).unwrap());
+        Offer { name: name.into(), about: "A few words.".into(), portable, chips, file: packed.bytes().into(), sheet }
     };
     let found = firmware::check(board().cpu).and_then(|()| Playground::build(&MODELS.map(offer)));
     found.map_err(|error| format!("{error:#}"))
@@ -304,7 +310,7 @@ fn the_keyboard_is_enough() {
     page.tab_to("#seed");
     page.browser.key("ArrowUp");
     page.browser.wait("document.getElementById('status').textContent.startsWith('seed 8')").unwrap();
-    let next = shipped(MODELS[4]);
+    let next = shipped("mnist-dcgan");
     page.assert_shows(&host(&next, "walk seed=8", panel("lcd"), 1), "the next model, panel and seed");
 
     page.show("#model=mnist-cgan&panel=greys&mode=one&seed=8&words=0", 1);
@@ -339,8 +345,12 @@ fn the_keyboard_is_enough() {
 fn on_a_phone_and_in_the_dark() {
     let Some(mut page) = page("#model=emoji-dcgan&panel=lcd&mode=one&seed=1") else { return };
     page.settle(1);
-    for (width, height) in [(360, 740), (1200, 900)] {
+    // Then with a list for each kind of words.
+    for (model, width, height) in
+        [("emoji-dcgan", 360, 740), ("emoji-dcgan", 1200, 900), ("faces-words", 1200, 900), ("faces-words", 360, 740)]
+    {
         page.browser.resize(width, height);
+        page.show(&format!("#model={model}&panel=lcd&mode=one&seed={width}"), 1);
         // But for a scroll bar.
         let wide = "document.documentElement.clientWidth";
         page.browser.wait(&format!("{wide} <= {width} && {wide} > {width} - 30")).unwrap();
@@ -376,11 +386,13 @@ fn page_and_program_are_small() {
     let boards = boards::all().unwrap();
     let studio = Playground::studio(&Studio { name: "digits", board: "pico", boards: &boards }).unwrap();
     for (what, files) in [("page", playground.files()), ("page with a studio", studio.files())] {
-        let own = files.iter().filter(|(name, _)| !name.ends_with(".egm"));
+        let own = files.iter().filter(|(name, _)| !name.ends_with(".egm") && !name.ends_with(".png"));
         let size: usize = own.map(|(_, bytes)| bytes.len()).sum();
         assert!((100_000..=MOST_BYTES).contains(&size), "{what} and program have {size} bytes");
     }
     // Nobody else has the studio's files, or is told of one.
     let list = String::from_utf8(playground.files()["playground.json"].clone()).unwrap();
     assert!(!list.contains("studio") && !playground.files().keys().any(|name| name.contains("studio")));
+    let sheets: Vec<_> = playground.files().keys().filter(|name| name.ends_with(".png")).collect();
+    assert_eq!(sheets, ["icons.png"]);
 }

@@ -10,10 +10,10 @@ use edgegen_runtime::{Model, Packing, Point, Shape};
 use edgegen_sim::{PanelColors, PanelSpec, stage};
 use edgegen_tests::{Graph, Values, codes, window};
 
-const LAYERS: u16 = 4;
+pub const LAYERS: u16 = 4;
 
 /// A constant that layer after layer is scaled by a style: `w + mix · (w₂ − w)`, noise behind the second.
-fn styled() -> (Network, ModelFile) {
+pub fn styled() -> (Network, ModelFile) {
     let mut graph = Graph { nodes: vec![], shapes: vec![], values: Values(8) };
     let prior = Prior::Gaussian;
     let vector = |c| Shape { h: 1, w: 1, c };

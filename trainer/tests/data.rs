@@ -180,3 +180,26 @@ fn a_folder_becomes_a_recipe_that_fits_a_board() {
     assert!(told.contains("large.toml: what this recipe trains would not fit the lm3s6965evb: "), "{told}");
     assert!(told.contains("of flash missing") && !at.join("runs").exists(), "{told}");
 }
+
+#[test]
+fn five_pixels_are_enough_for_a_perceptron() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    (0..20).for_each(|seed| picture(at, &format!("signs/{seed}.png"), seed));
+    let (out, _) = done(at, &["new", "signs", "--board", "microbit-v2", "--quiet", "--json"]);
+    let report: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(report["panel"], "leds");
+    assert!(report["flash"][0].as_u64() < report["flash"][1].as_u64(), "{report}");
+    let recipe = fs::read_to_string(at.join("signs.toml")).unwrap();
+    for part in ["system = \"gan\"", "size = 5", "channels = 1", "hidden = [80, 64]", "augment = [\"colour\"]"] {
+        assert!(recipe.contains(part), "{part}: {recipe}");
+    }
+    done(at, &["train", "signs.toml", "--steps", "2", "--quiet", "--board", "microbit-v2", "--out", "run"]);
+    done(at, &["export", "run", "-o", "signs.egm", "--quiet"]);
+    let (out, _) = done(at, &["inspect", "signs.egm", "--board", "microbit-v2", "--json"]);
+    let fit: Value = serde_json::from_str(&out).unwrap();
+    assert!(out.contains("\"fits\":true") || out.contains("\"fits\": true"), "{fit}");
+    let file = ModelFile::read(&at.join("signs.egm")).unwrap();
+    let shape = Model::parse(file.bytes()).unwrap().output();
+    assert_eq!((shape.h, shape.w, shape.c), (5, 5, 1));
+}

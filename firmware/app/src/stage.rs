@@ -198,8 +198,10 @@ impl<'a, P: Platform> Stage<'a, P> {
             caption.draw(screen.display(), area)?;
         }
         screen.flush()?;
+        // With the next image there may come another picture.
+        let act = self.act;
         self.advance(now, cells);
-        Ok(Frame::Drawn { act: self.act, point, placement })
+        Ok(Frame::Drawn { act, point, placement })
     }
 
     /// Draws the next points, which are quick to make, as dots beside those that are there.

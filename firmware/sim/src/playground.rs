@@ -6,6 +6,7 @@
 //! edgegen.wasm                      the program
 //! playground.json                   the panels of board.toml, and the models with their figures
 //! NAME.egm                          the models
+//! NAME.png                          a sheet of samples of each that has one
 //! ```
 //!
 //! The page of a studio has the files of `firmware/boards/browser/studio` besides, and no models: they come to be while
@@ -16,7 +17,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::boards::{self, Board, Panel};
 use crate::firmware;
@@ -39,6 +40,13 @@ pub struct Offer {
     /// The file, in a packing that the browser's kernel reads.
     #[serde(skip)]
     pub file: Vec<u8>,
+    /// A sheet of its samples, a PNG; the page is told whether there is one.
+    #[serde(serialize_with = "is_there")]
+    pub sheet: Option<Vec<u8>>,
+}
+
+fn is_there<S: Serializer>(sheet: &Option<Vec<u8>>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bool(sheet.is_some())
 }
 
 /// What a model comes to on a board.
@@ -113,7 +121,8 @@ impl Playground {
         files.insert("edgegen.wasm".to_owned(), read(&program)?);
         let list = List { panels: &board.panels, models, studio };
         files.insert("playground.json".to_owned(), serde_json::to_vec(&list)?);
-        for Offer { name, file, .. } in models {
+        for Offer { name, file, sheet, .. } in models {
+            files.extend(sheet.iter().map(|sheet| (format!("{name}.png"), sheet.clone())));
             let before = files.insert(format!("{name}.egm"), file.clone());
             ensure!(before.is_none(), "expected models of different names, found two called {name}: rename one");
         }

@@ -18,6 +18,9 @@ use super::source::{project, read_any_model};
 use super::{Console, Ending, bytes, training};
 use crate::files;
 
+/// The sheet of samples in the folder of a shipped model, which its card shows.
+const SHEET: &str = "samples.png";
+
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// A model file, or a folder with a model.egm, to begin with; the shipped models are there, too
@@ -140,6 +143,7 @@ pub fn offer(path: &Path, boards: &[Board]) -> Result<Offer> {
         portable: [file.bytes().len() as u64, model.arena_bytes() as u64],
         chips,
         file: packed.bytes().to_owned(),
+        sheet: sheet(path),
     })
 }
 
@@ -164,6 +168,11 @@ fn about(folder: &Path) -> String {
     paragraphs.next().unwrap_or_default().replace('\n', " ")
 }
 
+/// The sheet of samples beside a model.egm. Beside a file of another name there may be one of another model.
+fn sheet(path: &Path) -> Option<Vec<u8>> {
+    fs::read(path.parent()?.join(SHEET)).ok().filter(|_| path.file_name() == Some(OsStr::new("model.egm")))
+}
+
 /// Asks the desktop to show an address; whether there was a program to ask.
 fn open(address: &str) -> bool {
     let program = match std::env::consts::OS {
@@ -184,7 +193,8 @@ mod tests {
         let offers = offers(None).unwrap();
         assert_eq!(offers[0].name, "mnist-cgan");
         assert!(offers.len() >= 6);
-        for Offer { name, about, portable, chips, file } in &offers {
+        for Offer { name, about, portable, chips, file, sheet } in &offers {
+            assert!(sheet.as_ref().is_some_and(|sheet| sheet.starts_with(b"\x89PNG")), "{name}");
             assert!(about.ends_with('.') && !about.contains('#'), "{name}: {about}");
             assert!(portable[0] > 10_000 && portable[1] > 300, "{name}: {portable:?}");
             assert!(chips.iter().any(|chip| chip.milliseconds.is_some()), "{name}");
@@ -197,7 +207,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("icons.egm");
         fs::copy(project().join("models/mnist-vae/model.egm"), &path).unwrap();
-        let names: Vec<String> = offers(Some(&path)).unwrap().into_iter().map(|offer| offer.name).collect();
+        // Whose samples these are nobody knows.
+        fs::write(folder.path().join(SHEET), "of another model").unwrap();
+        let own = offers(Some(&path)).unwrap();
+        assert!(own[0].sheet.is_none() && own[1].sheet.is_some());
+        let names: Vec<String> = own.into_iter().map(|offer| offer.name).collect();
         assert_eq!(names[0], "icons");
         assert!(names.contains(&"icons-shipped".to_owned()), "{names:?}");
         // A folder of a shipped model is not offered twice.

@@ -40,8 +40,18 @@ impl Studio {
 
     /// Starts one of what these arguments say.
     fn of(at: &Path, args: &[&str]) -> Option<Self> {
+        Self::with(at, args, None)
+    }
+
+    /// The same with a folder of tools before all others, and of drives in place of those that are mounted.
+    fn with(at: &Path, args: &[&str], tools: Option<&Path>) -> Option<Self> {
         or_skip(firmware::check(Cpu::Wasm32), "the studio", "EDGEGEN_BROWSER")?;
         let mut command = command(at, &[&["play", "--no-open", "--train"], args].concat());
+        if let Some(tools) = tools {
+            let path = std::env::var_os("PATH").unwrap();
+            let path = [tools.to_owned()].into_iter().chain(std::env::split_paths(&path));
+            command.env("PATH", std::env::join_paths(path).unwrap()).env("EDGEGEN_MOUNTS", tools);
+        }
         let mut program = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut address = String::new();
         BufReader::new(program.stdout.take().unwrap()).read_line(&mut address).unwrap();
@@ -140,10 +150,16 @@ fn a_training_is_paused_resumed_and_exported() {
     assert!(all.starts_with(&metrics), "what was learned before the pause has changed");
 
     studio.act("export");
-    let exported = studio.wait("the model", |state| state["job"]["is_running"] == false);
-    assert!(exported["job"]["value"]["psnr_db"].as_f64().is_some_and(|psnr| psnr > 20.0), "{exported}");
+    let exported = studio.wait("the model", |state| state["job"]["is_running"] == false)["job"]["value"].clone();
+    assert!(exported["psnr_db"].as_f64().is_some_and(|psnr| psnr > 20.0), "{exported}");
     let fit: Value = serde_json::from_slice(&studio.ask("GET", "studio/fit?board=pico").1).unwrap();
     assert_eq!(fit["verdict"], "fits");
+    studio.act("export?codes=int16");
+    let finer = studio.wait("the finer model", |state| state["job"]["is_running"] == false)["job"]["value"].clone();
+    assert_eq!((&exported["codes"], &finer["codes"]), (&json!("int8"), &json!("int16")));
+    for figure in ["psnr_db", "ram"] {
+        assert!(finer[figure].as_f64() > exported[figure].as_f64(), "{finer} and {exported}");
+    }
 
     // What ends the studio lets the training save.
     studio.act("resume");
@@ -165,6 +181,38 @@ fn a_training_is_paused_resumed_and_exported() {
     // Nothing was written but the recipe, by this test, and the run.
     let names: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(names.iter().all(|name| name == "tiny.toml" || name == "runs") && names.len() == 2, "{names:?}");
+}
+
+#[test]
+fn the_model_goes_through_a_probe_to_a_board() {
+    if or_skip(firmware::check(Cpu::CortexM0), "flashing the pico", "EDGEGEN_BOARDS").is_none() {
+        return;
+    }
+    let [folder, tools] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let (at, tools) = (folder.path(), tools.path());
+    // A probe-rs that lists a probe, and writes down what it is asked for.
+    let script = "#!/bin/sh\necho \"$@\" >>\"${0%/*}/asked\"\n\
+        [ \"$1\" != list ] || printf 'The following debug probes were found:\\n[0]: Debug Probe (CMSIS-DAP)\\n'\n";
+    let probe_rs = write(tools, "probe-rs", script);
+    std::fs::set_permissions(&probe_rs, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    write(at, "tiny.toml", TINY);
+    let Some(studio) = Studio::with(at, &["tiny.toml"], Some(tools)) else { return };
+    studio.wait("the end", is_in("done"));
+    assert_eq!(studio.ask("POST", "studio/flash?board=pico").0, 409, "there is no model yet");
+    studio.act("export");
+    studio.wait("the model", |state| state["job"]["is_running"] == false);
+    studio.act("flash?board=pico&panel=ssd1306");
+    let flashed = studio.wait("the board", |state| state["job"]["is_running"] == false);
+    let (job, text) = (&flashed["job"], flashed["job"]["value"]["text"].as_str().unwrap_or_default());
+    assert!(job["what"] == "flash" && text.starts_with("flashed "), "{flashed}");
+    let asked = std::fs::read_to_string(tools.join("asked")).unwrap();
+    let asked: Vec<&str> = asked.lines().filter(|line| !matches!(*line, "--version" | "list")).collect();
+    let [download, reset] = asked[..] else { panic!("{asked:?}") };
+    assert!(download.starts_with("download --chip RP2040 ") && download.ends_with("firmware.elf"), "{download}");
+    assert_eq!(reset, "reset --chip RP2040");
+    // What does not fit, or is no panel of that board, is not begun.
+    let (status, said) = studio.ask("POST", "studio/flash?board=pico&panel=leds");
+    assert!(status == 409 && String::from_utf8_lossy(&said).contains("no panel leds"));
 }
 
 #[test]

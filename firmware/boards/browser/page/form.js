@@ -1,7 +1,7 @@
 // The form: fills it with what there is to choose, and shows what is chosen.
 
 import { codes, facts } from "./program.js";
-import { ANY, state } from "./state.js";
+import { ANY, className, state } from "./state.js";
 
 const MOST_SLIDERS = 256;
 const MOST_BUTTONS = 24;
@@ -39,17 +39,19 @@ export function fillModels() {
   $("model").replaceChildren(...list.models.map(({ name }) => new Option(name, name)));
 }
 
+/** By name, where the model says it. Combinations of words have a field of their own. */
 export function fillClasses() {
-  $("class-field").hidden = facts.classes === 0;
-  if (facts.classes <= MOST_BUTTONS) {
-    const numbers = Array.from({ length: facts.classes }, (_, index) => radio("class", index, index));
-    $("classes").replaceChildren(radio("class", ANY, "any", "The seed’s own class"), ...numbers);
+  const count = facts.parts.length ? 0 : facts.classes;
+  $("class-field").hidden = count === 0;
+  const names = Array.from({ length: count }, (_, index) => facts.names[index] || index);
+  if (count <= MOST_BUTTONS) {
+    const buttons = names.map((name, index) => radio("class", index, name, `Class ${index}`));
+    $("classes").replaceChildren(radio("class", ANY, "any", "The seed’s own class"), ...buttons);
     return;
   }
   const select = Object.assign(document.createElement("select"), { name: "class" });
   select.setAttribute("aria-label", "Class");
-  select.add(new Option("any", ANY));
-  for (let index = 0; index < facts.classes; index += 1) select.add(new Option(index, index));
+  select.append(new Option("any", ANY), ...names.map((name, index) => new Option(name, index)));
   $("classes").replaceChildren(select);
 }
 
@@ -102,16 +104,32 @@ export function showChoices() {
 /** What the canvas shows, for those who do not see it. */
 export function label() {
   const panel = list.panels.find(({ name }) => name === state.panel);
-  const what = { one: "one image", walk: "a walk through latent space", gallery: "a gallery" }[state.mode];
-  const kind = state.kind === ANY ? "" : ` of class ${state.kind}`;
+  const what = {
+    one: "one image",
+    walk: facts.pictures > 0 ? "one picture after another" : "a walk through latent space",
+    gallery: "a gallery",
+    mix: "mixtures of styles",
+    middle: "one image on its way to the middle of all styles",
+    noise: "one image with other noise each time",
+  }[state.mode];
+  const kind = state.drawn === ANY || !facts.ready ? "" : ` of ${className(state.drawn)}`;
   const model = facts.name ?? "no model";
   canvas.setAttribute("aria-label", `${panel.title}: ${what} of ${model}${kind}, from seed ${state.seed}`);
 }
 
-export function fillPicture() {
-  $("picture-field").hidden = facts.fedHeight === 0;
-  $("picture-hint").textContent = `Made ${facts.fedWidth}×${facts.fedHeight}; black until there is one.`;
+/** The sheet of samples of a model that is offered with one; it is fetched when somebody wants to see it. */
+export function fillSheet(offer) {
+  $("sheet-field").hidden = !offer?.sheet;
+  $("sheet-field").open = false;
+  $("model-sheet").removeAttribute("src");
+  if (!offer?.sheet) return;
+  $("sheet-link").href = `${encodeURIComponent(offer.name)}.png`;
+  $("model-sheet").alt = `Samples of ${offer.name}`;
 }
+
+$("sheet-field").addEventListener("toggle", ({ target }) => {
+  if (target.open) $("model-sheet").src = $("sheet-link").href;
+});
 
 // What is said.
 
@@ -161,6 +179,7 @@ export function refuse(reason) {
   $("status").textContent = "";
   $("figures").textContent = "";
   canvas.setAttribute("aria-label", `The panel: ${reason}`);
-  for (const id of ["class-field", "latent-field", "picture-field", "boards", "chips-hint"]) $(id).hidden = true;
+  const fields = ["class", "said", "style", "noise", "latent", "picture", "sheet"].map((name) => `${name}-field`);
+  for (const id of [...fields, "boards", "chips-hint"]) $(id).hidden = true;
   notice(reason);
 }

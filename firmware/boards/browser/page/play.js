@@ -2,14 +2,20 @@
 // people do into calls.
 
 import {
-  $, canvas, fillChoices, fillClasses, fillModels, fillPanels, fillPicture, fillSliders, label, list, notice, refuse,
-  showChoices, showFigures, showSliders,
+  $, canvas, fillChoices, fillClasses, fillModels, fillPanels, fillSheet, fillSliders, label, list, notice, refuse,
+  showChoices as showForm, showFigures, showSliders,
 } from "./form.js";
+import { fillInputs, listen, putInputs, seedBox, showInputs, takeInputs, tellInputs } from "./inputs.js";
 import { bytesAt, codes, dropModel, facts, load, program, putModel } from "./program.js";
-import { ANY, MOST_SEED, readAddress, state, writeAddress } from "./state.js";
+import {
+  ANY, STEPS, className, forgetClass, forgetStyle, readAddress, settleClass, state, writeAddress,
+} from "./state.js";
 
 const COLORS = ["binary", "gray4", "gray8", "rgb565", "rgb888"];
-const STEPS = 64;
+/** What the program calls each show, and the acts that it tells. */
+const SHOWS = { gallery: 0, walk: 1, mix: 3, noise: 4, middle: 5 };
+const ACTS = { "-2": "gallery", "-3": "mix", "-4": "noise", "-5": "middle" };
+const OF_CLASS = 2;
 
 const context = canvas.getContext("2d");
 
@@ -58,11 +64,13 @@ function turn() {
   measure(began);
   images += 1;
   const act = program.shown_act();
-  const mode = act === -2 ? "gallery" : "walk";
+  const mode = ACTS[act] ?? "walk";
   const kind = act < 0 ? ANY : act;
   // The button goes on to another act.
-  if (mode !== state.mode || (mode === "walk" && kind !== state.kind)) {
-    Object.assign(state, { mode, kind, moved: new Map() });
+  if (mode !== state.mode || (mode === "walk" && kind !== state.drawn)) {
+    forgetClass();
+    if (facts.parts.length === 0) state.kind = kind;
+    Object.assign(state, { mode, drawn: kind, moved: new Map() });
     images = 1;
     showChoices();
   }
@@ -70,10 +78,11 @@ function turn() {
   state.step = program.shown_step();
   const seed = BigInt.asUintN(64, program.shown_seed());
   // The gallery tells the seed of each cell, the box keeps the first; a way of its own has no seeds.
-  if (mode === "walk" && !state.keyed) state.seed = seed;
+  if (mode !== "gallery" && !state.keyed) state.seed = seed;
   state.shown = seed;
   if (document.activeElement !== $("seed")) $("seed").value = state.seed;
-  program.fill(seed, state.step, state.kind, state.keyed ? 1 : 0);
+  takeInputs(act);
+  program.fill(seed, state.step, state.drawn, state.keyed ? 1 : 0);
   showSliders();
   show();
 }
@@ -95,9 +104,24 @@ function show() {
   else if (state.moved.size) told.push("a latent vector of your own");
   else if (state.mode === "gallery") told.push(`seed ${state.shown}`);
   else told.push(state.step ? `step ${state.step} of ${STEPS} from seed ${state.seed}` : `seed ${state.seed}`);
-  if (state.kind !== ANY) told.push(`class ${state.kind}`);
+  if (state.drawn !== ANY) told.push(className(state.drawn));
+  // What a person can call it, of an image that is of one kind.
+  else if (state.step === 0 && !state.keyed) told.push(...ownName());
+  told.push(...tellInputs());
   if (millis) told.push(`made and drawn in ${millis.toFixed(millis < 10 ? 2 : 0)} ms here`);
   $("status").textContent = told.join(" · ");
+}
+
+/** What the seed's own class is called, if the model says it. */
+function ownName() {
+  if (facts.parts.length === 0 && facts.names.length === 0) return [];
+  return [className(program.own_class(state.mode === "gallery" ? state.shown : state.seed))];
+}
+
+/** Shows what is chosen. */
+function showChoices() {
+  showForm();
+  showInputs();
 }
 
 /** Begins what is chosen. */
@@ -111,10 +135,11 @@ function begin() {
   if (state.mode === "one") {
     drawOne();
   } else {
-    [state.step, state.keyed, state.moved] = [0, false, new Map()];
-    state.shown = state.seed;
-    const act = state.mode === "gallery" ? 0 : state.kind === ANY ? 1 : 2;
-    program.begin(act, Math.max(state.kind, 0), state.seed, state.words ? 1 : 0);
+    Object.assign(state, { step: 0, keyed: false, moved: new Map(), shown: state.seed });
+    forgetStyle();
+    const act = state.mode === "walk" && state.drawn !== ANY ? OF_CLASS : SHOWS[state.mode];
+    program.begin(act, Math.max(state.drawn, 0), state.seed, state.words ? 1 : 0);
+    showInputs();
   }
   label();
   writeAddress();
@@ -125,9 +150,9 @@ function drawOne() {
   fillCodes();
   const values = codes();
   for (const [index, code] of state.moved) values[index] = code;
-  const isSeed = state.step === 0 && !state.keyed && state.moved.size === 0;
+  const isSeed = putInputs() && state.step === 0 && !state.keyed && state.moved.size === 0;
   const began = performance.now();
-  program.still(state.keyed ? state.shown : state.seed, state.step, state.kind, state.keyed ? 1 : 0,
+  program.still(state.keyed ? state.shown : state.seed, state.step, state.drawn, state.keyed ? 1 : 0,
     state.words ? (isSeed ? 2 : 1) : 0);
   measure(began);
   images = 1;
@@ -136,7 +161,7 @@ function drawOne() {
 }
 
 function fillCodes() {
-  program.fill(state.keyed ? state.shown : state.seed, state.step, state.kind, state.keyed ? 1 : 0);
+  program.fill(state.keyed ? state.shown : state.seed, state.step, state.drawn, state.keyed ? 1 : 0);
 }
 
 // ---- Models.
@@ -174,12 +199,17 @@ function take(bytes, offer) {
     show();
     return refuse(`${offer ? offer.name : opened.name}: ${wrong}`);
   }
-  if (state.kind >= facts.classes) state.kind = ANY;
+  if (facts.parts.length === 0 && state.kind >= facts.classes) state.kind = ANY;
   [state.step, state.keyed, state.moved] = [0, false, new Map()];
+  delete canvas.dataset.fed;
   notice("");
   fillClasses();
   fillSliders();
-  fillPicture();
+  fillInputs();
+  fillSheet(offer);
+  // All other shows are of all classes.
+  if (state.mode !== "one" && state.mode !== "walk") forgetClass();
+  settleClass();
   showFigures(bytes, offer);
   showChoices();
   begin();
@@ -240,30 +270,36 @@ function fitPanel() {
 
 function chooseMode(mode) {
   state.mode = mode;
+  if (mode !== "one" && mode !== "walk") forgetClass();
   showChoices();
   begin();
 }
 
 function chooseSeed(seed) {
-  Object.assign(state, { seed: BigInt.asUintN(64, seed), step: 0, keyed: false, moved: new Map() });
+  Object.assign(state, { seed, step: 0, keyed: false, moved: new Map() });
+  // What the show has left belongs to its seed, what a person has chosen stays.
+  if (state.ofShow) forgetStyle();
   $("seed").value = state.seed;
+  settleClass();
+  showInputs();
   begin();
 }
 
-/** The number in the seed's box, or the seed as it is. */
-function seedTyped() {
-  const digits = $("seed").value.replace(/[\s_]/g, "");
-  if (!/^[0-9]+$/.test(digits)) return state.seed;
-  const seed = BigInt(digits);
-  return seed > MOST_SEED ? MOST_SEED : seed;
-}
-
-function chooseKind(kind) {
+/** Takes another class, or other words. */
+function chooseKind(kind = state.kind) {
   state.kind = kind;
-  // A gallery is of all classes.
-  if (state.mode === "gallery" && kind !== ANY) state.mode = "one";
+  settleClass();
+  // All other shows are of all classes.
+  if (state.mode !== "walk" && state.drawn !== ANY) state.mode = "one";
   showChoices();
   begin();
+}
+
+/** Takes another input of a still image. */
+function chooseInput(chosen) {
+  Object.assign(state, chosen, { ofShow: false });
+  if (chosen.picture !== undefined) delete canvas.dataset.fed;
+  chooseMode("one");
 }
 
 function move(index, code) {
@@ -298,6 +334,7 @@ async function openPicture(file) {
 function feed(bytes) {
   bytesAt(program.fed(), bytes.length).set(bytes);
   canvas.dataset.fed = "yes";
+  state.picture = null;
   notice("");
   chooseMode("one");
 }
@@ -317,19 +354,15 @@ $("panels").addEventListener("change", ({ target }) => { state.panel = target.va
 $("modes").addEventListener("change", ({ target }) => chooseMode(target.value));
 $("classes").addEventListener("change", ({ target }) => chooseKind(Number(target.value)));
 $("words").addEventListener("change", ({ target }) => { state.words = target.checked; begin(); });
-$("before").addEventListener("click", () => chooseSeed(state.seed - 1n));
-$("after").addEventListener("click", () => chooseSeed(state.seed + 1n));
+seedBox("seed", () => state.seed, chooseSeed);
 $("random").addEventListener("click", () => chooseSeed(BigInt(crypto.getRandomValues(new Uint32Array(1))[0])));
-$("seed").addEventListener("change", () => chooseSeed(seedTyped()));
-$("seed").addEventListener("keydown", (event) => {
-  const by = { ArrowUp: 1n, ArrowDown: -1n }[event.key];
-  if (by) chooseSeed(seedTyped() + by);
-  else if (event.key === "Enter") chooseSeed(seedTyped());
-  else return;
-  event.preventDefault();
-});
+listen(chooseInput, chooseKind);
 $("sliders").addEventListener("input", ({ target }) => move(Number(target.dataset.index), Number(target.value)));
-$("reset").addEventListener("click", () => { state.moved = new Map(); chooseMode("one"); });
+$("reset").addEventListener("click", () => {
+  state.moved = new Map();
+  if (state.ofShow) forgetStyle();
+  chooseMode("one");
+});
 $("zero").addEventListener("click", () => {
   state.moved = new Map(Array.from({ length: facts.dims }, (_, index) => [index, 0]));
   chooseMode("one");

@@ -1,7 +1,9 @@
 // The program, src/lib.rs: loads it, and reads what it leaves in its memory.
 
 const FACTS = ["height", "width", "channels", "dims", "steps", "least", "classes", "keyframes", "arena",
-  "fedHeight", "fedWidth", "fedChannels"];
+  "fedHeight", "fedWidth", "fedChannels", "pictures", "styles", "noise"];
+/** Inputs that a class is a combination of, at most: stride and values of each. */
+const MOST_PARTS = 16;
 
 const decoder = new TextDecoder();
 
@@ -29,10 +31,34 @@ export function putModel(bytes) {
   const isTaken = at !== 0 && program.load(bytes.length) === 1;
   const told = text(program.text(), program.text_len());
   if (!isTaken) return told;
-  const words = new Int32Array(program.memory.buffer, program.facts(), FACTS.length);
-  facts = Object.fromEntries(FACTS.map((name, index) => [name, words[index]]));
-  Object.assign(facts, { ready: true, name: told });
+  const numbers = new Int32Array(program.memory.buffer, program.facts(), FACTS.length + 2 * MOST_PARTS);
+  facts = Object.fromEntries(FACTS.map((name, index) => [name, numbers[index]]));
+  Object.assign(facts, { ready: true, name: told, names: fact(0), parts: parts(numbers.slice(FACTS.length)) });
+  if (facts.names.length !== facts.classes || facts.parts.length) facts.names = [];
   return null;
+}
+
+/** The lines of what a model says for people. */
+function fact(which) {
+  const at = program.fact(which);
+  return at === 0 ? [] : text(at, program.fact_len()).split("\n");
+}
+
+/** The inputs that a class is a combination of: name, stride and words of each; numbers where the model has no words. */
+function parts(numbers) {
+  const found = [];
+  for (let at = 0; numbers[at + 1] > 0; at += 2) found.push({ stride: numbers[at], count: numbers[at + 1] });
+  const told = fact(1).map((line) => {
+    const [name, words] = [line.slice(0, line.indexOf(": ")), line.slice(line.indexOf(": ") + 2).split(", ")];
+    return { name, words };
+  });
+  const isWhole = told.length === found.length && told.every(({ words }, index) => words.length === found[index].count);
+  return found.map((part, index) => ({
+    ...part,
+    ...(isWhole
+      ? told[index]
+      : { name: `input ${index + 1}`, words: Array.from({ length: part.count }, (_, value) => String(value)) }),
+  }));
 }
 
 /** The latent vector that was filled last. */

@@ -2,8 +2,8 @@
 
 use edgegen_app::caption::{self, Caption, Layout};
 use edgegen_app::scatter::{self, Plot};
-use edgegen_app::{Act, Frame, PanelColor, Placement, Show, Stage, fault};
-use edgegen_runtime::{Generator, GeneratorError, Model, Point};
+use edgegen_app::{Act, Frame, Pair, PanelColor, Placement, Show, Stage, fault};
+use edgegen_runtime::{Generator, GeneratorError, Model, Point, Shape};
 use embedded_graphics::draw_target::DrawTarget;
 use embedded_graphics::geometry::{Dimensions, Point as At, Size};
 use embedded_graphics::pixelcolor::{BinaryColor, Gray4, Gray8, Rgb565, Rgb888};
@@ -130,15 +130,18 @@ fn draw<C: PanelColor + Into<Rgb888>>(
     still: Still<'_>,
 ) {
     let mut canvas = Canvas::<C>::new(pixels, size);
-    let (panel, shape) = (canvas.bounding_box(), generator.model().output());
+    let (model, panel) = (generator.model(), canvas.bounding_box());
+    let pair = Pair::of(model, panel.size);
+    let (image, shape) = (model.output(), pair.shape());
     let (layout, placement) = match show.caption {
-        true if scatter::is_point(shape) => {
+        true if scatter::is_point(image) => {
             let layout = Layout::new(panel, |area| Plot::fit(area).side());
             (layout, Placement::centred(layout.picture, shape))
         }
         true => Layout::single(panel, shape),
         false => (Layout { picture: panel, caption: None }, Placement::centred(panel, shape)),
     };
+    let (beside, placement) = pair.split(placement);
     let began = page::now();
     let Ok(()) = canvas.clear(C::from_grey(0, At::zero()));
     let fed = |y: u16, row: &mut [u8]| {
@@ -148,16 +151,24 @@ fn draw<C: PanelColor + Into<Rgb888>>(
             None => row.fill(0),
         }
     };
-    let class = caption::name(generator.model(), show.act);
+    // What it reads stands beside what it makes, as in the show.
+    if let (Some(place), Some(Shape { h, w, c })) = (beside, model.fed()) {
+        let channels = usize::from(c);
+        let rows = still.fed.chunks_exact((usize::from(w) * channels).max(1)).take(h.into());
+        for (y, row) in (0..).zip(rows) {
+            let Ok(()) = place.draw_row(&mut canvas, y, row, channels);
+        }
+    }
+    let class = caption::name(model, show.act);
     let mut rows = generator.decode_at(still.point, codes, fed);
-    let plot = scatter::is_point(shape).then(|| Plot::fit(layout.picture));
+    let plot = scatter::is_point(image).then(|| Plot::fit(layout.picture));
     let mut y = 0;
     while let Some(row) = rows.next_row() {
         if let Some(plot) = plot {
             let Ok(_) = plot.draw(&mut canvas, row);
             continue;
         }
-        let Ok(()) = placement.draw_row(&mut canvas, y, row, usize::from(shape.c));
+        let Ok(()) = placement.draw_row(&mut canvas, y, row, usize::from(image.c));
         y += 1;
     }
     let micros = u64::from(page::now().wrapping_sub(began));

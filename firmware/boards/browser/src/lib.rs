@@ -10,6 +10,8 @@
 //! | takes another panel | [`panel`]; then reads [`pixels`] after each picture |
 //! | begins gallery, walk or class | [`begin`], and [`frame`] again and again; [`press`] is the board's button |
 //! | chooses a latent vector | [`fill`] writes that of a seed to [`codes`], the page changes it, [`still`] draws it |
+//! | chooses a style, or noise | [`style`] and [`noise`], which [`still`] takes up |
+//! | has a picture read | [`own`] for one of the model's, or [`fed`], writes the bytes there; then [`still`] |
 
 #![no_std]
 
@@ -19,10 +21,13 @@ mod page;
 
 use core::fmt::{Display, Write};
 use core::panic::PanicInfo;
+use core::ptr;
 
 use board::{Board, Codes, Colors, MOST_CODES, Still};
 use canvas::{MOST_PIXELS, Pixels};
 use edgegen_app::{Act, Show, Stage};
+use edgegen_runtime::graph::Source;
+use edgegen_runtime::latent::{Noise, Style, combination};
 use edgegen_runtime::{Arena, Generator, Model, Point, Shape};
 use embedded_graphics::geometry::Size;
 use heapless::String;
@@ -33,6 +38,8 @@ const FILE_BYTES: usize = 16 << 20;
 const ARENA_BYTES: usize = 8 << 20;
 /// Bytes of an image to read at most.
 const FED_BYTES: usize = 1 << 20;
+/// Inputs of a combination at most: sixteen of two values each are more than a class can number.
+const MOST_PARTS: usize = 16;
 
 /// What the page asks of a model: see [`facts`].
 #[derive(Clone, Copy)]
@@ -51,6 +58,14 @@ pub struct Facts {
     arena_bytes: u32,
     /// Height, width and channels of the image that it reads; zeros if it reads none.
     fed: [u32; 3],
+    /// Pictures that it brings along to read.
+    pictures: u32,
+    /// Layers whose style can be mixed.
+    styles: u32,
+    /// Whether it draws noise.
+    noise: u32,
+    /// Stride and values of each input that a class is a combination of; zeros behind the last.
+    parts: [[u32; 2]; MOST_PARTS],
 }
 
 impl Facts {
@@ -65,6 +80,10 @@ impl Facts {
         keyframes: 0,
         arena_bytes: 0,
         fed: [0; 3],
+        pictures: 0,
+        styles: 0,
+        noise: 0,
+        parts: [[0; 2]; MOST_PARTS],
     };
 
     fn new(model: &Model<'_>) -> Self {
@@ -78,13 +97,31 @@ impl Facts {
             dims: latent.map_or(0, |latent| latent.dims.into()),
             steps: latent.map_or(1, |latent| latent.prior.steps().into()),
             least: if unit { 0 } else { -127 },
-            // Combinations of words are too many for a list: those of the seed are drawn.
-            classes: if model.combines() { 0 } else { model.classes().into() },
+            classes: model.classes().into(),
             keyframes: model.keyframes().map_or(0, |keyframes| keyframes.count().into()),
             arena_bytes: model.arena_bytes() as u32,
             fed: model.fed().map_or([0; 3], |Shape { h, w, c }| [h, w, c].map(u32::from)),
+            pictures: model.pictures().map_or(0, |pictures| pictures.count().into()),
+            styles: model.styles().into(),
+            noise: model.has_noise().into(),
+            parts: parts(model),
         }
     }
+
+    /// Values behind those of the latent vector.
+    fn beside(&self) -> u32 {
+        if self.parts[0][0] == 0 { self.classes } else { 0 }
+    }
+}
+
+/// See [`Facts::parts`].
+fn parts(model: &Model<'_>) -> [[u32; 2]; MOST_PARTS] {
+    let mut parts = [[0; 2]; MOST_PARTS];
+    let inputs = model.inputs().filter(|(_, input)| input.source() == Some(Source::Class) && input.dims > 0);
+    for (part, (node, input)) in parts.iter_mut().zip(inputs) {
+        *part = [input.dims.into(), node.shape.c.into()];
+    }
+    parts
 }
 
 /// A model file where the runtime wants it.
@@ -106,8 +143,15 @@ struct Machine {
     stage: Option<Stage<'static, Page>>,
     board: Board,
     facts: Facts,
+    /// The second latent vector and the noise of a still image.
+    style: Option<Style>,
+    noise: Noise,
+    /// Number of the model's own picture that it reads.
+    own: Option<u16>,
     /// The model's name, or why it was refused.
     text: String<256>,
+    /// Bytes of what [`fact`] found.
+    fact_len: usize,
 }
 
 static mut MACHINE: Machine = Machine {
@@ -118,7 +162,11 @@ static mut MACHINE: Machine = Machine {
         unsafe { Board::new(&mut *pixels, &mut *codes) }
     },
     facts: Facts::NONE,
+    style: None,
+    noise: Noise::OfPoint,
+    own: None,
     text: String::new(),
+    fact_len: 0,
 };
 
 /// The machine, for one call of the page.
@@ -149,9 +197,24 @@ impl Machine {
     fn put(&mut self, model: Option<Model<'static>>) {
         self.stage = None;
         self.facts = model.as_ref().map_or(Facts::NONE, Facts::new);
+        (self.style, self.noise) = (None, Noise::OfPoint);
         let place = &raw mut MODEL;
         // SAFETY: nobody refers to it, since the stage has gone.
         unsafe { *place = model };
+    }
+
+    /// Has the model read one of the pictures that it brings along, or black.
+    fn read_own(&mut self, number: u32) {
+        let fed = &raw mut FED;
+        // SAFETY: nobody keeps a reference to it.
+        let fed = unsafe { &mut *fed };
+        fed.fill(0);
+        self.own = None;
+        if let Some(pictures) = self.model().and_then(Model::pictures) {
+            self.own = u16::try_from(number).ok();
+            let own = pictures.picture(number.into());
+            fed.iter_mut().zip(own.bytes()).for_each(|(to, &from)| *to = from);
+        }
     }
 
     fn refuse(&mut self, reason: &dyn Display) {
@@ -170,7 +233,7 @@ pub extern "C" fn file(len: usize) -> *mut u8 {
     machine.put(None);
     if len > FILE_BYTES {
         machine.refuse(&format_args!("expected a model file of at most {FILE_BYTES} bytes, found {len}"));
-        return core::ptr::null_mut();
+        return ptr::null_mut();
     }
     (&raw mut FILE).cast()
 }
@@ -192,7 +255,7 @@ pub extern "C" fn load(len: usize) -> u32 {
         }
     };
     let facts = Facts::new(&model);
-    let ([height, width, channels], codes) = (facts.fed, facts.dims + facts.classes);
+    let ([height, width, channels], codes) = (facts.fed, facts.dims + facts.beside());
     let fed = [height, width, channels].iter().map(|&side| side as usize).product::<usize>();
     if facts.arena_bytes as usize > ARENA_BYTES || codes as usize > MOST_CODES || fed > FED_BYTES {
         machine.refuse(&format_args!(
@@ -207,10 +270,8 @@ pub extern "C" fn load(len: usize) -> u32 {
     for letter in model.name().chars() {
         let _ = machine.text.push(letter);
     }
-    let fed = &raw mut FED;
-    // SAFETY: nobody keeps a reference to it.
-    unsafe { &mut *fed }.fill(0);
     machine.put(Some(model));
+    machine.read_own(0);
     1
 }
 
@@ -232,6 +293,36 @@ pub extern "C" fn text_len() -> usize {
     machine().text.len()
 }
 
+/// What the model says for people, in UTF-8: the names of its classes (0), or the words of each input of a combination
+/// (1), a line each. Null where it says nothing; else [`fact_len`] bytes.
+#[unsafe(no_mangle)]
+pub extern "C" fn fact(which: usize) -> *const u8 {
+    let machine = machine();
+    let key = ["classes", Model::WORDS].get(which);
+    let about = machine.model().map(Model::about);
+    let found = about.and_then(|about| about.metadata.into_iter().find(|(name, _)| Some(name) == key));
+    let Some((_, text)) = found else { return ptr::null() };
+    machine.fact_len = text.len();
+    text.as_ptr()
+}
+
+/// Bytes of what [`fact`] found last.
+#[unsafe(no_mangle)]
+pub extern "C" fn fact_len() -> usize {
+    machine().fact_len
+}
+
+/// The class that a seed draws: of a model whose classes are combinations one of those.
+#[unsafe(no_mangle)]
+pub extern "C" fn own_class(seed: u64) -> u32 {
+    let Facts { classes, parts, .. } = machine().facts;
+    match classes {
+        0 => 0,
+        _ if parts[0][0] > 0 => combination(seed, classes).map_or(0, u32::from),
+        _ => (seed % u64::from(classes)) as u32,
+    }
+}
+
 /// Takes a panel of so many pixels, with `colors` 0 to 4: two, 16 greys, 256 greys, 16 bits, 24 bits. 0 where it cannot
 /// be.
 #[unsafe(no_mangle)]
@@ -251,8 +342,8 @@ pub extern "C" fn pixels() -> *const [u8; 4] {
     machine().board.pixels.as_ptr()
 }
 
-/// Begins the show: gallery (0), walk (1) or the walk of a class (2), from a seed, perhaps with words beside the
-/// picture.
+/// Begins the show: gallery (0), walk (1), the walk of a class (2), mixtures of styles (3), noise (4) or the way to the
+/// middle of all styles (5), from a seed, perhaps with words beside the picture.
 #[unsafe(no_mangle)]
 pub extern "C" fn begin(act: u32, class: u16, seed: u64, caption: u32) {
     let machine = machine();
@@ -260,6 +351,9 @@ pub extern "C" fn begin(act: u32, class: u16, seed: u64, caption: u32) {
     let act = match act {
         0 => Act::Gallery,
         1 => Act::Walk,
+        3 => Act::Mix,
+        4 => Act::Noise,
+        5 => Act::Middle,
         _ => Act::Class(class),
     };
     // The page decides how long an act stays.
@@ -295,14 +389,61 @@ pub extern "C" fn shown_step() -> u32 {
     machine().board.shown.1.step.into()
 }
 
-/// Its act: −2 gallery, −1 walk, −3 and below a picture of the model's own, else the class.
+/// Its act: −2 gallery, −1 walk, −3 mixtures, −4 noise, −5 the middle, −6 and below a picture of the model's own, else
+/// the class.
 #[unsafe(no_mangle)]
 pub extern "C" fn shown_act() -> i32 {
     match machine().board.shown.0 {
         Act::Gallery => -2,
-        Act::Walk | Act::Mix | Act::Middle | Act::Noise => -1,
+        Act::Walk => -1,
+        Act::Mix => -3,
+        Act::Noise => -4,
+        Act::Middle => -5,
         Act::Class(class) => class.into(),
-        Act::Picture(number) => -3 - i32::from(number),
+        Act::Picture(number) => -6 - i32::from(number),
+    }
+}
+
+/// The first of its layers that follow a second style; −1 where none do.
+#[unsafe(no_mangle)]
+pub extern "C" fn shown_first() -> i32 {
+    machine().board.shown.1.style.map_or(-1, |style| style.first.into())
+}
+
+/// Whether that is the middle of all styles.
+#[unsafe(no_mangle)]
+pub extern "C" fn shown_middle() -> u32 {
+    machine().board.shown.1.style.is_some_and(|style| style.seed.is_none()).into()
+}
+
+/// Its seed, where it has one.
+#[unsafe(no_mangle)]
+pub extern "C" fn shown_style() -> u64 {
+    machine().board.shown.1.style.and_then(|style| style.seed).unwrap_or(0)
+}
+
+/// How far they follow it, of 64.
+#[unsafe(no_mangle)]
+pub extern "C" fn shown_share() -> u32 {
+    machine().board.shown.1.style.map_or(0, |style| style.share.into())
+}
+
+/// Where its noise comes from, as for [`noise`].
+#[unsafe(no_mangle)]
+pub extern "C" fn shown_noise_from() -> u32 {
+    match machine().board.shown.1.noise {
+        Noise::OfPoint => 0,
+        Noise::Seed(_) => 1,
+        Noise::Off => 2,
+    }
+}
+
+/// Seed of its noise, where that has one of its own.
+#[unsafe(no_mangle)]
+pub extern "C" fn shown_noise() -> u64 {
+    match machine().board.shown.1.noise {
+        Noise::Seed(seed) => seed,
+        Noise::OfPoint | Noise::Off => 0,
     }
 }
 
@@ -332,9 +473,35 @@ pub extern "C" fn fill(seed: u64, step: u16, class: i32, keyed: u32) {
     }
 }
 
+/// Has the layers of still images from `first` on follow the style of a seed, or with `middle` 1 that of the middle of
+/// all, `share` of 64 of the way; none with `first` −1.
+#[unsafe(no_mangle)]
+pub extern "C" fn style(seed: u64, first: i32, share: u16, middle: u32) {
+    let machine = machine();
+    let (seed, end) = (Some(seed).filter(|_| middle == 0), machine.facts.styles as u16);
+    machine.style = u16::try_from(first).ok().map(|first| Style { seed, first, end, share });
+}
+
+/// Where the noise of still images comes from: the image's seed (0), a seed of its own (1), nowhere (2).
+#[unsafe(no_mangle)]
+pub extern "C" fn noise(from: u32, seed: u64) {
+    machine().noise = match from {
+        0 => Noise::OfPoint,
+        1 => Noise::Seed(seed),
+        _ => Noise::Off,
+    };
+}
+
+/// Has the model read one of the pictures that it brings along, or black where it has none.
+#[unsafe(no_mangle)]
+pub extern "C" fn own(number: u32) {
+    machine().read_own(number);
+}
+
 /// Where to write the image that the model reads, row after row.
 #[unsafe(no_mangle)]
 pub extern "C" fn fed() -> *mut u8 {
+    machine().own = None;
     (&raw mut FED).cast()
 }
 
@@ -343,14 +510,19 @@ pub extern "C" fn fed() -> *mut u8 {
 pub extern "C" fn still(seed: u64, step: u16, class: i32, keyed: u32, caption: u32) {
     let machine = machine();
     let Some(model) = machine.model() else { return };
-    let act = u16::try_from(class).map_or(Act::Walk, Act::Class);
+    let act = match (machine.own, u16::try_from(class)) {
+        (Some(number), _) => Act::Picture(number),
+        (None, Ok(class)) => Act::Class(class),
+        (None, Err(_)) => Act::Walk,
+    };
     let show = Show { seed, act, caption: caption != 0, ..Show::default() };
-    let codes = (machine.facts.dims + machine.facts.classes) as usize;
+    let codes = (machine.facts.dims + machine.facts.beside()) as usize;
     let arena = machine.arena();
     let fed = &raw const FED;
     // SAFETY: nobody writes to it before this call is over.
     let fed: &[u8; FED_BYTES] = unsafe { &*fed };
-    let still = Still { point: point(seed, step, class, keyed), codes, fed, caption: caption == 2 };
+    let point = Point { style: machine.style, noise: machine.noise, ..point(seed, step, class, keyed) };
+    let still = Still { point, codes, fed, caption: caption == 2 };
     if let Err(error) = machine.board.still(model, arena, &show, still) {
         machine.refuse(&error);
     }

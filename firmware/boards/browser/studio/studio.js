@@ -47,7 +47,7 @@ export async function begin(told) {
   document.querySelector("main").hidden = true;
 
   onPress("toggle", () => act($("toggle").dataset.act, "run-notice"));
-  onPress("export", () => act("export", "ship-notice"));
+  onPress("export", () => act(`export?${new URLSearchParams({ codes: $("codes").value })}`, "ship-notice"));
   onPress("flash", () => {
     const chosen = new URLSearchParams({ board: $("board").value, panel: $("board-panel").value });
     act(`flash?${chosen}`, "ship-notice");
@@ -191,9 +191,12 @@ function showJob(job, { phase }) {
   if (begun || job?.error) tell("ship-notice", job?.error ?? "");
 }
 
-function exportText({ flash, ram, psnr_db: near, is_poor: isPoor, worst }) {
-  const text = `${kilobytes(flash)} of flash, ${kilobytes(ram)} of RAM; ${near.toFixed(1)} dB PSNR against the float network`;
-  return isPoor ? `${text}: less than it should be, most is lost in ${worst}` : `${text}.`;
+function exportText({ codes, flash, ram, psnr_db: near, is_poor: isPoor, worst }) {
+  const bits = codes === "int16" ? 16 : 8;
+  const text = `With ${bits} bits: ${kilobytes(flash)} of flash, ${kilobytes(ram)} of RAM; ` +
+    `${near.toFixed(1)} dB PSNR against the float network`;
+  if (!isPoor) return `${text}.`;
+  return `${text}: less than it should be, most is lost in ${worst}${bits === 8 ? "; try 16 bits" : ""}.`;
 }
 
 async function showModel(written) {

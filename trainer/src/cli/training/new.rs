@@ -40,12 +40,8 @@ pub struct Args {
 
 /// Side that pictures are looked at in.
 const LOOK: usize = 64;
-/// Steps whose time is taken; the sheet of samples at their end counts as well, so a step is rather over- than underestimated.
-const TIMED: u64 = 8;
 /// Share of the minutes that steps may take; sheets, checkpoints and a busy computer have the rest.
 const SHARE: f64 = 0.8;
-/// Steps that make as good as all there is to have.
-const MOST_STEPS: u64 = 12_000;
 /// With fewer nothing is learned: a smaller network is the better choice.
 const LEAST_STEPS: u64 = 2_000;
 
@@ -81,7 +77,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     let facts = Facts::new(&dataset, &account, panel)?;
 
     for choice in Choice::all(&facts) {
-        let text = choice.recipe(&name, args.skip_bad, MOST_STEPS);
+        let text = choice.recipe(&name, args.skip_bad, choice.most_steps());
         let mut recipe = Recipe::parse(&text).with_context(|| format!("the recipe made for {name}"))?;
         recipe.data.classes.clone_from(&dataset.class_names);
         let fit = room::fit(&recipe, &board)?;
@@ -89,8 +85,8 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
             console.say(&format!("{}: {}", choice.title(), fit.verdict()));
             continue;
         }
-        let seconds = time(&recipe, args.skip_bad)?;
-        let steps = ((60.0 * args.minutes as f64 * SHARE / seconds) as u64).min(MOST_STEPS) / 100 * 100;
+        let seconds = time(&recipe, choice.timed_steps(), args.skip_bad)?;
+        let steps = ((60.0 * args.minutes as f64 * SHARE / seconds) as u64).min(choice.most_steps()) / 100 * 100;
         if steps < LEAST_STEPS && !choice.is_least {
             console.say(&format!("{}: {seconds:.2} s a step is too slow for {} minutes", choice.title(), args.minutes));
             continue;
@@ -125,10 +121,11 @@ fn read(name: &str, size: Size, channels: usize, skip_bad: bool) -> Result<(Data
     data::read(&config, Split::Train, &|_, _| !interrupt::stop_flag().load(std::sync::atomic::Ordering::Relaxed))
 }
 
-/// Seconds that a step of `recipe` takes, by a few of them.
-fn time(recipe: &Recipe, skip_bad: bool) -> Result<f64> {
+/// Seconds that a step of `recipe` takes, by some of them; the sheet of samples at their end counts as well, so a step
+/// is rather over- than underestimated.
+fn time(recipe: &Recipe, steps: u64, skip_bad: bool) -> Result<f64> {
     let mut recipe = recipe.clone();
-    recipe.train.steps = TIMED;
+    recipe.train.steps = steps;
     recipe.data.skip_bad = skip_bad;
     let folder = tempfile::tempdir().context("could not make a temporary folder")?;
     let options = Options {
@@ -141,7 +138,7 @@ fn time(recipe: &Recipe, skip_bad: bool) -> Result<f64> {
     };
     let summary = train::train(&recipe, &options)?;
     ensure!(!summary.stopped, "stopped before a recipe was written");
-    Ok(summary.seconds / TIMED as f64)
+    Ok(summary.seconds / steps as f64)
 }
 
 fn text_of(report: &Report, fits: &str) -> String {

@@ -14,10 +14,20 @@ const LEAST: usize = 16;
 const LEAST_OF_CLASS: usize = 10;
 /// Up to so many pictures, augmentation that the gradient goes through pays (models/README.md).
 const FEW: usize = 300;
-/// Sides that are tried, the largest first: four to seven pixels, doubled once to four times.
+/// Sides that are tried of convolutional nets, the largest first: four to seven pixels, doubled once to four times.
 const SIDES: [usize; 9] = [64, 56, 48, 40, 32, 28, 24, 16, 8];
+/// Images with a smaller side, there is nothing to double for, are made by perceptrons.
+const LEAST_SIDE: usize = SIDES[SIDES.len() - 1];
+/// The least `[data] size`.
+const LEAST_PERCEPTRON: usize = 4;
 /// Sizes of a network that are tried, in quarters.
 const QUARTERS: [usize; 4] = [4, 3, 2, 1];
+/// Widths of a perceptron's hidden layers; how it trains, as those of the shipped icons do.
+const HIDDEN: [usize; 2] = [80, 64];
+const PERCEPTRON_RATES: &str =
+    "lr_generator = 1e-3\nlr_critic = 1e-3\nbeta1 = 0.0\nbeta2 = 0.99\nschedule = \"cosine\"\nema = 0.998\n";
+const PERCEPTRON_GAME: &str = "prior = \"gaussian\"\nmaxout_pieces = 0\nkeep_input = 1.0\nkeep_hidden = 1.0\n\
+                               loss = \"relativistic\"\npenalty = { zero-centred = 0.1 }\n";
 /// A channel of a pixel differs from another by more than this in a picture with colours.
 const COLOURED: u8 = 12;
 
@@ -39,7 +49,7 @@ impl Facts {
     ///
     /// # Errors
     ///
-    /// If there are fewer than [`LEAST`], or the panel has less than 8 pixels a side.
+    /// If there are fewer than [`LEAST`], or the panel has less than [`LEAST_PERCEPTRON`] pixels a side.
     pub fn new(dataset: &Dataset, account: &Account, panel: &Panel) -> Result<Self> {
         ensure!(
             dataset.len() >= LEAST,
@@ -49,9 +59,8 @@ impl Facts {
         );
         let panel_side = panel.width.min(panel.height) as usize;
         ensure!(
-            panel_side >= SIDES[SIDES.len() - 1],
-            "expected a panel of at least 8 pixels a side, found {}: choose another board or --panel, or write a recipe \
-             (trainer/recipes/icons.toml is one for 5×5)",
+            panel_side >= LEAST_PERCEPTRON,
+            "expected a panel of at least {LEAST_PERCEPTRON} pixels a side, found {}: choose another board or --panel",
             panel.title
         );
         let is_coloured = |pixel: &&[u8]| {
@@ -69,10 +78,10 @@ impl Facts {
         })
     }
 
-    /// The largest side of [`SIDES`] that pictures and panel have pixels for.
+    /// The largest side of [`SIDES`] that pictures and panel have pixels for, or what there is where that is less.
     fn largest(&self) -> usize {
-        let most = self.side.unwrap_or(28).min(self.panel_side);
-        SIDES.into_iter().find(|side| *side <= most).unwrap_or(SIDES[SIDES.len() - 1])
+        let most = self.side.unwrap_or(28).min(self.panel_side).max(LEAST_PERCEPTRON);
+        SIDES.into_iter().find(|side| *side <= most).unwrap_or(most)
     }
 }
 
@@ -86,7 +95,10 @@ pub struct Choice {
     batch: usize,
     shift: usize,
     is_augmented: bool,
+    /// The kind of augmentation.
+    augment: &'static str,
     latent: usize,
+    /// Channels of the generator's maps, or of a perceptron its hidden layers.
     widths: Vec<usize>,
     critic: Vec<usize>,
     /// Whether there is no smaller one.
@@ -99,11 +111,12 @@ impl Choice {
     /// All that might do, the best first: smaller networks before smaller pictures.
     pub fn all(facts: &Facts) -> Vec<Self> {
         let largest = facts.largest();
-        let mut all: Vec<Self> = SIDES
-            .into_iter()
-            .filter(|side| *side <= largest)
-            .flat_map(|side| QUARTERS.map(|quarters| Self::new(facts, side, quarters)))
-            .collect();
+        let sides = match largest {
+            ..LEAST_SIDE => vec![largest],
+            _ => SIDES.into_iter().filter(|side| *side <= largest).collect(),
+        };
+        let mut all: Vec<Self> =
+            sides.into_iter().flat_map(|side| QUARTERS.map(|quarters| Self::new(facts, side, quarters))).collect();
         if let Some(last) = all.last_mut() {
             last.is_least = true;
         }
@@ -115,17 +128,24 @@ impl Choice {
         let mut reasons: Vec<[String; 2]> = Vec::new();
         let mut say = |what: String, why: String| reasons.push([what, why]);
         let has_classes = classes.len() >= 2 && classes.iter().all(|count| *count >= LEAST_OF_CLASS);
-        let system = if has_classes { "cgan" } else { "dcgan" };
+        let is_perceptron = side < LEAST_SIDE;
+        let system = match has_classes {
+            _ if is_perceptron => "gan",
+            true => "cgan",
+            false => "dcgan",
+        };
+        let kinds = match classes.len() {
+            0 | 1 => "one kind of pictures: a generator without classes".to_owned(),
+            number if has_classes => {
+                format!("{number} folders of at least {LEAST_OF_CLASS} pictures: classes to ask for")
+            }
+            number => format!("of {number} folders one has fewer than {LEAST_OF_CLASS} pictures, too few to ask for"),
+        };
         say(
             format!("system = \"{system}\""),
-            match classes.len() {
-                0 | 1 => "one kind of pictures: a generator without classes".to_owned(),
-                number if has_classes => {
-                    format!("{number} folders of at least {LEAST_OF_CLASS} pictures: classes to ask for")
-                }
-                number => {
-                    format!("of {number} folders one has fewer than {LEAST_OF_CLASS} pictures, too few to ask for")
-                }
+            match is_perceptron {
+                true => format!("perceptrons, as {side}×{side} pixels are too few for convolutions; {kinds}"),
+                false => kinds,
             },
         );
         let is_pixel_art = facts.side == Some(side) && side <= 32;
@@ -156,33 +176,46 @@ impl Choice {
         say(format!("train.batch = {batch}"), format!("{count} pictures of {side}×{side}"));
         let is_augmented = *count < FEW;
         let shift = if is_augmented { side / 32 } else { 0 };
+        // One pixel to the side is a fifth of five.
+        let (augment, change) = if is_perceptron { ("colour", "lit otherwise") } else { ("translation", "moved") };
         let why = match is_augmented {
-            true => format!("{count} pictures are few: the critic would know them by heart, so both see them moved"),
+            true => format!("{count} pictures are few: the critic would know them by heart, so both see them {change}"),
             false => format!("{count} pictures are enough without"),
         };
-        say(format!("{system}.tricks.augment = {}", if is_augmented { "[\"translation\"]" } else { "[]" }), why);
+        let list = if is_augmented { format!("[\"{augment}\"]") } else { "[]".to_owned() };
+        say(format!("{system}.tricks.augment = {list}"), why);
         let doublings = match side {
             ..16 => 1,
             16..32 => 2,
             32..64 => 3,
             _ => 4,
         };
-        let first = [32, 64, 128, 128][doublings - 1] * quarters / 4;
-        let widths: Vec<usize> = (0..doublings).map(|at| (first >> at).next_multiple_of(4)).collect();
+        let widths: Vec<usize> = if is_perceptron {
+            HIDDEN.map(|width| width * quarters / 4).to_vec()
+        } else {
+            let first = [32, 64, 128, 128][doublings - 1] * quarters / 4;
+            (0..doublings).map(|at| (first >> at).next_multiple_of(4)).collect()
+        };
         say(
-            format!("{system}.channels = {widths:?}"),
+            format!("{system}.{} = {widths:?}", if is_perceptron { "hidden" } else { "channels" }),
             match quarters {
                 4 => "the full width, which fits".to_owned(),
                 _ => format!("{} % of the full width: more did not fit, or took too long", 25 * quarters),
             },
         );
         let critic = match doublings {
+            _ if is_perceptron => vec![256, 256],
             1 => vec![32, 64],
             2 => vec![32, 64, 64],
             3 => vec![32, 64, 96],
             _ => vec![24, 48, 96, 128],
         };
-        let (latent, classes) = (if doublings < 3 { 32 } else { 48 }, if has_classes { classes.len() } else { 0 });
+        let latent = match doublings {
+            _ if is_perceptron => 10,
+            ..3 => 32,
+            _ => 48,
+        };
+        let classes = if has_classes { classes.len() } else { 0 };
         Self {
             system,
             classes,
@@ -192,6 +225,7 @@ impl Choice {
             batch,
             shift,
             is_augmented,
+            augment,
             latent,
             widths,
             critic,
@@ -202,7 +236,22 @@ impl Choice {
 
     /// In few words.
     pub fn title(&self) -> String {
-        format!("{0}×{0} with channels {1:?}", self.side, self.widths)
+        let what = if self.is_perceptron() { "hidden layers" } else { "channels" };
+        format!("{0}×{0} with {what} {1:?}", self.side, self.widths)
+    }
+
+    fn is_perceptron(&self) -> bool {
+        self.side < LEAST_SIDE
+    }
+
+    /// Steps that make as good as all there is to have.
+    pub fn most_steps(&self) -> u64 {
+        if self.is_perceptron() { 60_000 } else { 12_000 }
+    }
+
+    /// Steps whose time is taken.
+    pub fn timed_steps(&self) -> u64 {
+        if self.is_perceptron() { 100 } else { 8 }
     }
 
     /// The recipe, bare.
@@ -231,20 +280,25 @@ impl Choice {
         let _ = write!(
             text,
             "\n[train]\n{}steps = {steps}\n{}batch = {batch}\n# true, where a mirrored picture is as good: not of letters\n\
-             flip = false\nshift = {shift}\nlr_generator = 5e-4\nlr_critic = 5e-4\nsample_every = {every}\n\
+             flip = false\nshift = {shift}\n{rates}sample_every = {every}\n\
              checkpoint_every = {every}\n\n[{system}]\n",
             why("train.steps"),
             why("train.batch"),
+            rates = if self.is_perceptron() { PERCEPTRON_RATES } else { "lr_generator = 5e-4\nlr_critic = 5e-4\n" },
             every = (steps / 20).max(50),
         );
         if self.classes > 0 {
             let _ = writeln!(text, "classes = {}", self.classes);
         }
-        let _ = writeln!(text, "latent = {latent}\n{}channels = {widths:?}", why(&format!("{system}.channels")));
-        let _ = writeln!(text, "critic_channels = {critic:?}");
-        let augment = format!("{system}.tricks.augment");
+        let layers = if self.is_perceptron() { "hidden" } else { "channels" };
+        let _ = writeln!(text, "latent = {latent}\n{}{layers} = {widths:?}", why(&format!("{system}.{layers}")));
+        let _ = writeln!(text, "critic_{layers} = {critic:?}");
+        if self.is_perceptron() {
+            text += PERCEPTRON_GAME;
+        }
         if self.is_augmented {
-            let _ = write!(text, "\n[{system}.tricks]\n{}augment = [\"translation\"]\n", why(&augment));
+            let augment = format!("{system}.tricks.augment");
+            let _ = write!(text, "\n[{system}.tricks]\n{}augment = [\"{}\"]\n", why(&augment), self.augment);
         }
         text
     }
@@ -269,13 +323,16 @@ mod tests {
 
     #[test]
     fn whatever_is_chosen_is_a_recipe() {
-        for side in [8, 9, 16, 31, 48, 700] {
+        for side in [3, 4, 5, 7, 8, 9, 16, 31, 48, 700] {
             for classes in [&[][..], &[50, 50], &[3, 90]] {
                 for choice in Choice::all(&facts(100, classes, side)) {
                     let text = choice.commented("my \"pictures\"", true, 3_000, "A title.", &choice.reasons);
                     let recipe = Recipe::parse(&text).unwrap_or_else(|error| panic!("{error:#}\n{text}"));
-                    assert!(recipe.data.size.h <= side && recipe.data.name == "my \"pictures\"", "{text}");
-                    assert_eq!(recipe.system == "cgan", classes == [50, 50]);
+                    assert!(recipe.data.size.h <= side.max(4) && recipe.data.name == "my \"pictures\"", "{text}");
+                    recipe.check().unwrap_or_else(|error| panic!("{error:#}\n{text}"));
+                    let asks = recipe.settings.get("classes").and_then(toml::Value::as_integer).unwrap_or(0);
+                    assert_eq!(asks, if classes == [50, 50] { 2 } else { 0 }, "{text}");
+                    assert_eq!(recipe.system == "gan", side < 8, "{text}");
                 }
             }
         }
@@ -294,6 +351,12 @@ mod tests {
             (48, 1, true, false)
         );
         assert_eq!(best(&Facts { coloured: 0.0, side: None, ..facts(120, &[], 50) }), (28, 1, true, false));
+        // A panel of five pixels, however large the pictures.
+        let leds = Facts { panel_side: 5, is_colour_panel: false, ..facts(120, &[60, 60], 700) };
+        assert_eq!(best(&leds), (5, 1, true, false));
+        let small = Choice::all(&leds);
+        assert!(small.iter().all(|choice| choice.system == "gan" && choice.classes == 2 && choice.shift == 0));
+        assert!(small.last().is_some_and(|last| last.is_least && last.widths == [20, 16]) && small.len() == 4);
         let all = Choice::all(&facts(120, &[], 28));
         assert!(all.last().is_some_and(|last| last.is_least && last.side == 8) && !all[0].is_least);
     }

@@ -8,11 +8,12 @@ use std::thread;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
+use clap::ValueEnum as _;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::child::{Child, lock};
-use crate::cli::export::POOR;
+use crate::cli::export::{Codes, POOR};
 
 /// Name of the exported model in a run folder.
 pub const MODEL: &str = "model.egm";
@@ -44,18 +45,20 @@ pub struct Status {
 }
 
 impl Jobs {
-    /// Makes a model file of the run's weights, beside them.
+    /// Makes a model file of the run's weights, beside them, with `codes` as `edgegen export --codes` has them.
     ///
     /// # Errors
     ///
-    /// If a job is under way.
-    pub fn export(self: &Arc<Self>, run: &Path, name: &str) -> Result<()> {
+    /// If there are no such codes, or a job is under way.
+    pub fn export(self: &Arc<Self>, run: &Path, name: &str, codes: &str) -> Result<()> {
+        ensure!(Codes::from_str(codes, false).is_ok(), "expected codes int8 or int16, found {codes}");
         let mut args: Vec<OsString> = vec!["export".into(), run.into(), "--out".into(), run.join(MODEL).into()];
-        args.extend(["--name".into(), name.into(), "--json".into()]);
+        args.extend(["--name".into(), name.into(), "--codes".into(), codes.into(), "--json".into()]);
         self.begin("export", args, |printed| {
             let report: Value = serde_json::from_str(printed).context("cannot read the export's report")?;
             let near = &report["float_vs_int8"];
             Ok(json!({
+                "codes": report["codes"],
                 "flash": report["cost"]["file_bytes"],
                 "ram": report["cost"]["arena_bytes"],
                 "psnr_db": near["psnr_db"],

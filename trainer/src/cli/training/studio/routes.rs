@@ -6,7 +6,8 @@
 //! GET  /TOKEN/studio/metrics?from=BYTE          lines of metrics.jsonl
 //! GET  /TOKEN/studio/samples/STEP.png           a sample sheet
 //! GET  /TOKEN/studio/report.html                the run's report
-//! POST /TOKEN/studio/pause, resume, export      202, or 409 with the reason
+//! POST /TOKEN/studio/pause, resume              202, or 409 with the reason
+//! POST /TOKEN/studio/export?codes=C             int8, or int16
 //! GET  /TOKEN/studio/model                      the exported model as the playground offers one
 //! GET  /TOKEN/NAME.egm                          its file
 //! GET  /TOKEN/studio/fit?board=B                how it fits a board
@@ -103,7 +104,10 @@ impl<F: Fn(&Request) -> Answer> Routes<F> {
         match path {
             "pause" => self.training.pause()?,
             "resume" => self.training.resume()?,
-            "export" => self.jobs.export(self.training.run(), &self.name)?,
+            "export" => {
+                let codes = request.query.get("codes").map_or("int8", String::as_str);
+                self.jobs.export(self.training.run(), &self.name, codes)?;
+            }
             "flash" => {
                 let board = boards::find(named(request, "board")?)?;
                 let panel = board.panel(request.query.get("panel").map(String::as_str))?;
@@ -125,7 +129,8 @@ impl<F: Fn(&Request) -> Answer> Routes<F> {
     }
 
     fn offer(&self) -> Result<Offer> {
-        Ok(Offer { name: self.name.clone(), ..play::offer(&self.model()?, &self.boards)? })
+        // A sheet is none of the files that are served here.
+        Ok(Offer { name: self.name.clone(), sheet: None, ..play::offer(&self.model()?, &self.boards)? })
     }
 }
 
@@ -233,6 +238,7 @@ mod tests {
             ("GET", "fit?board=pico", 409, "found none: export the run first"),
             ("GET", "fit?board=--out", 409, "there is no board --out"),
             ("POST", "flash?board=pico", 409, "found none: export the run first"),
+            ("POST", "export?codes=int4", 409, "expected codes int8 or int16, found int4"),
             ("POST", "delete", 404, "no such file"),
             ("GET", "export", 404, "no such file"),
             ("PUT", "state", 405, "expected GET"),
