@@ -228,6 +228,10 @@ photos:
     {{edgegen}} sim models/mnist-dcgan/model.egm --board pico --panel ssd1306 --seed 1 --photo docs/panel-pico-oled.png
     {{edgegen}} sim models/emoji-dcgan/model.egm --board pico --mode art --seed 7 --photo docs/art.png
     {{edgegen}} sim models/faces-words/model.egm --board pico --mode "class=red pigtails, sunglasses" --photo docs/panel-pico-words.png
+    {{edgegen}} mix models/faces-style/model.egm --rows 4 --columns 6 --seed 24 --out docs/mix.png
+    {{edgegen}} sim models/faces-style/model.egm --board pico --mode mix --seed 3 --photo docs/panel-pico-style.png
+    {{edgegen}} sim models/faces-style/model.egm --board raspi --seed 1 --photo docs/panel-raspi-style.png
+    {{edgegen}} sim models/faces-style/model.egm --board mps3-an547 --photo docs/mps3-an547-style.png
     {{edgegen}} sim models/emoji-dcgan/model.egm --board raspi --seed 1 --photo docs/panel-raspi.png
     {{edgegen}} sim models/emoji-dcgan/model.egm --board mps3-an547 --photo docs/mps3-an547.png
     {{edgegen}} sample models/emoji-dcgan/model.egm --seed 6 --count 1 --out out/face.png
