@@ -32,7 +32,7 @@ const LEAST_FACTOR: f32 = 1e-4;
 /// The least value beside the greatest of which 1/√x is told apart, where no ε keeps it from 0.
 const LEAST_RATIO: f32 = 1e-6;
 
-/// Percent of a channel's sums, at either end, that do not count for the middle of them.
+/// Percent of a channel's sums, the least, that do not count for the middle of them.
 const TAIL: usize = 2;
 
 /// An ε in units of a squared step at most, in a mean of squares.
@@ -315,15 +315,15 @@ fn factors(staged: &Staged, classes: &[Option<usize>], samples: &[Samples], widt
         factors.resize(usize::from(stage.shape.c), 0.0);
         if stage.function.inverse_sqrt_epsilon().is_some() {
             // The middle of the range by its ratio, as the table has the same ratio for all channels; of a range
-            // without its tails, or one value near 0 would move its channel to where the others have no codes.
+            // without its lower tail, or one value near 0 would move its channel to where the others have no codes.
             let mut of_channels = vec![Vec::new(); factors.len()];
             for (&value, &channel) in samples.values.iter().zip(&samples.channels) {
                 of_channels[usize::from(channel)].push(value);
             }
             for (factor, mut values) in factors.iter_mut().zip(of_channels) {
                 values.sort_by(f32::total_cmp);
-                let at = |share: usize| values.get(values.len() * share / 100).copied().unwrap_or(0.0);
-                let [least, most] = [at(TAIL), at(100 - TAIL)];
+                let least = values.get(values.len() * TAIL / 100).copied().unwrap_or(0.0);
+                let most = values.last().copied().unwrap_or(0.0);
                 *factor = (least.max(LEAST_RATIO * most) * most).sqrt().max(f32::MIN_POSITIVE);
             }
         } else {
