@@ -156,8 +156,8 @@ impl Record {
              round beginning with another. A ratio above 1 says that ours is faster: the median over the rounds of two turns of the \
              same round, that of the fastest turns, and the median of CPU time, which others on the machine disturb least, but which \
              also counts a thread that waits in a loop. \
-             `step` is the whole training step of recipes/fashion-dcgan.toml on images that lie ready, `style step` that of \
-             recipes/faces-style.toml with batches of its own; a layer is its forward and backward pass \
+             `step` is the whole training step of recipes/fashion-dcgan.toml on images that lie ready, `style step` \
+             that of recipes/faces-style.toml with batches of its own; a layer is its forward and backward pass \
              with the gradients of input, weights and bias. \"PyTorch\" keeps maps in its usual order of memory, \"PyTorch, channels last\" \
              in the other; \"Burn\" calls Burn's own operations.\n\n{HEAD}\n{cases}",
             self.date,

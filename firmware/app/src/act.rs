@@ -33,9 +33,9 @@ impl Show {
     /// Reads words such as `walk seed=7` or `class=3 pace=100 auto=0`, in any order; others (a program's name) are
     /// passed over.
     ///
-    /// `gallery`, `walk`, `mix`, `noise`, `middle`, `class=` and `picture=` (or `class` and `picture`, the first one) name the
-    /// first act; `seed=`, `pace=` (milliseconds) and `auto=` (seconds) are as the fields; `bare` leaves the captions
-    /// out. With the feature `art` there is also `art`.
+    /// `gallery`, `walk`, `mix`, `noise`, `middle`, `class=` and `picture=` (or `class` and `picture`, the first one)
+    /// name the first act; `seed=`, `pace=` (milliseconds) and `auto=` (seconds) are as the fields; `bare` leaves the
+    /// captions out. With the feature `art` there is also `art`.
     pub fn parse(line: &str) -> Self {
         let mut show = Self::default();
         for word in line.split_ascii_whitespace() {

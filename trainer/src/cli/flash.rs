@@ -26,8 +26,8 @@ pub struct Args {
     /// The panel, if the board can have another than its first
     #[arg(long)]
     panel: Option<String>,
-    /// What the board shows first: gallery, walk, mix, noise, middle, class, class=N, class=NAME, picture, picture=N, or art:
-    /// one picture in a frame, signed, which slowly becomes the next
+    /// What the board shows first: gallery, walk, mix, noise, middle, class, class=N, class=NAME, picture, picture=N,
+    /// or art: one picture in a frame, signed, which slowly becomes the next
     #[arg(long, value_parser = act)]
     mode: Option<String>,
     /// Seed of its first image

@@ -47,8 +47,8 @@ pub struct Args {
     #[arg(long, value_name = "FRAMES", requires = "walk", value_parser = clap::value_parser!(u16).range(1..=64))]
     frames: Option<u16>,
     /// A sheet of truncation: in each row the same latent vectors, nearer to the middle of the prior or farther, ψ · z
-    /// for ψ from 0 to 1.5; of a run with styles those, nearer to their mean. --count is how many [default: 8, or one of
-    /// each class]
+    /// for ψ from 0 to 1.5; of a run with styles those, nearer to their mean. --count is how many [default: 8, or one
+    /// of each class]
     #[arg(long, conflicts_with_all = ["latents", "grid", "walk"])]
     truncation: bool,
     /// How many images [default: 64, or ten of each class; of a picture one]

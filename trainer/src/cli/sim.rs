@@ -30,8 +30,8 @@ pub struct Args {
     /// Simulate the board's panel only, although the board has an emulator
     #[arg(long)]
     simulate: bool,
-    /// Act of the show to photograph: gallery, walk, mix, noise, middle, class, class=N or =NAME, picture, picture=N or art;
-    /// without it a plain gallery where there is one
+    /// Act of the show to photograph: gallery, walk, mix, noise, middle, class, class=N or =NAME, picture, picture=N or
+    /// art; without it a plain gallery where there is one
     #[arg(long, value_parser = act)]
     mode: Option<String>,
     /// Seed of the first image on the panel
