@@ -32,8 +32,17 @@ use crate::keyframes;
 use chromium::Chromium;
 use page::{Page, assert_readable, assert_same};
 
-const MODELS: [&str; 7] =
-    ["emoji-dcgan", "faces-words", "fashion-dcgan", "icons", "mnist-cgan", "mnist-dcgan", "mnist-vae"];
+const MODELS: [&str; 9] = [
+    "emoji-dcgan",
+    "faces-style",
+    "faces-words",
+    "fashion-dcgan",
+    "fashion-residual",
+    "icons",
+    "mnist-cgan",
+    "mnist-dcgan",
+    "mnist-vae",
+];
 
 /// The sheet of samples of one of them; the others have none here.
 const ICONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../models/icons/samples.png");
@@ -177,15 +186,22 @@ fn sliders_move_the_latent_vector() {
 fn decoded(model: &Model<'_>, codes: &[i8], spec: PanelSpec) -> RgbImage {
     let mut arena = vec![0; model.arena_bytes()];
     let mut generator = Generator::new(model, &mut arena).unwrap();
+    let mut rows = generator.decode(codes);
+    let mut image = Vec::new();
+    while let Some(row) = rows.next_row() {
+        image.extend_from_slice(row);
+    }
+    on_greys(&image, model, spec)
+}
+
+/// An image of a model, H × W × C bytes, in the middle of a panel of 16 greys.
+fn on_greys(image: &[u8], model: &Model<'_>, spec: PanelSpec) -> RgbImage {
+    let shape = model.output();
     let black = Gray4::from_grey(0, At::zero());
     let mut display = SimulatorDisplay::with_default_color(Size::new(spec.width, spec.height), black);
-    let placement = Placement::centred(display.bounding_box(), generator.shape());
-    let channels = usize::from(generator.shape().c);
-    let mut rows = generator.decode(codes);
-    let mut y = 0;
-    while let Some(row) = rows.next_row() {
-        placement.draw_row(&mut display, y, row, channels).unwrap();
-        y += 1;
+    let placement = Placement::centred(display.bounding_box(), shape);
+    for (y, row) in (0..).zip(image.chunks_exact(shape.row_len())) {
+        placement.draw_row(&mut display, y, row, shape.c.into()).unwrap();
     }
     RgbImage::from_fn(spec.width, spec.height, |x, y| {
         image::Rgb([display.get_pixel(At::new(x as i32, y as i32)).luma() * 17; 3])

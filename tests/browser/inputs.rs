@@ -2,20 +2,16 @@
 
 use std::path::Path;
 
-use edgegen_app::{PanelColor, Placement};
 use edgegen_export::layers::picture;
-use edgegen_export::{Label, ModelFile, export, with_pictures};
+use edgegen_export::{Label, ModelFile, export, image_at, with_pictures};
 use edgegen_runtime::latent::{Noise, Style, combination};
-use edgegen_runtime::{Generator, Model, Point};
+use edgegen_runtime::{Model, Point};
 use edgegen_sim::PanelSpec;
 use edgegen_tests::{every_input, shipped};
-use embedded_graphics::geometry::{Dimensions, Point as At, Size};
-use embedded_graphics::pixelcolor::{Gray4, GrayColor};
-use embedded_graphics_simulator::SimulatorDisplay;
 use image::RgbImage;
 
 use super::page::{Page, assert_same};
-use super::{ICONS, board, host, page};
+use super::{ICONS, board, host, on_greys, page};
 use crate::pictures::filter;
 use crate::styles::{LAYERS, styled};
 
@@ -44,21 +40,7 @@ fn set(page: &mut Page, selector: &str, value: &str) {
 
 /// The image at a point in the middle of a panel of 16 greys.
 fn drawn(model: &Model<'_>, point: Point, spec: PanelSpec) -> RgbImage {
-    let mut arena = vec![0; model.arena_bytes()];
-    let mut generator = Generator::new(model, &mut arena).unwrap();
-    let black = Gray4::from_grey(0, At::zero());
-    let mut display = SimulatorDisplay::with_default_color(Size::new(spec.width, spec.height), black);
-    let placement = Placement::centred(display.bounding_box(), model.output());
-    let channels = usize::from(model.output().c);
-    let mut rows = generator.sample_at(point);
-    let mut y = 0;
-    while let Some(row) = rows.next_row() {
-        placement.draw_row(&mut display, y, row, channels).unwrap();
-        y += 1;
-    }
-    RgbImage::from_fn(spec.width, spec.height, |x, y| {
-        image::Rgb([display.get_pixel(At::new(x as i32, y as i32)).luma() * 17; 3])
-    })
+    on_greys(&image_at(model, point), model, spec)
 }
 
 /// The class whose words are those of the seed's own but for these.

@@ -78,7 +78,7 @@ pub fn draw(source: &Source, latents: &[Vec<f32>], points: &[Point], picture: &[
 /// A factor of latent vectors or styles, as it is written on the command line.
 pub fn psi(text: &str) -> Result<f32, String> {
     let value = text.parse::<f32>().ok().filter(|psi| (0.0..=4.0).contains(psi));
-    value.ok_or_else(|| "expected a number from 0 to 4, and commas between several".to_owned())
+    value.ok_or_else(|| "expected a number from 0 to 4".to_owned())
 }
 
 /// Images of [`draw_truncated`].

@@ -32,7 +32,8 @@ pub(super) fn add(
 ) -> Result<([i16; 2], Sums, Codes), ExportError> {
     let [a, b] = [0, 1].map(|place| scales[place] * sources[place].codes.code.scale);
     let common = a.abs().max(b.abs()) / MOST;
-    let common = if common > 0.0 { common } else { 1.0 };
+    // Below the least normal number there are too few digits for a whole number; what is that small is 0.
+    let common = if common > 0.0 { common.max(f32::MIN_POSITIVE) } else { 1.0 };
     let wide = sources.iter().any(|source| source.codes.code.is_wide());
     // Beside int8 codes the factor of int16 codes is small, so it is made a whole number.
     let least = a.abs().min(b.abs());

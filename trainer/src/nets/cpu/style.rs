@@ -29,15 +29,20 @@ pub fn scale(x: Tensor<4>, factors: Tensor<4>) -> Tensor<4> {
 }
 
 fn scaled(x: FlexTensor, factors: &FlexTensor) -> FlexTensor {
+    by_channel(x, factors, |value, factor| *value *= factor)
+}
+
+/// Changes each value of `x` by what a vector, `[batch, C, 1, 1]`, has for its image and channel.
+fn by_channel(x: FlexTensor, vector: &FlexTensor, change_one: impl Fn(&mut f32, f32) + Sync) -> FlexTensor {
     let [_, c, h, w] = dims(&x);
-    let factors = pixels(factors);
+    let vector = pixels(vector);
     change(x, |x| {
-        x.par_chunks_mut(c * h * w).zip(factors.par_chunks(c)).for_each(|(image, factors)| {
+        x.par_chunks_mut(c * h * w).zip(vector.par_chunks(c)).for_each(|(image, vector)| {
             Arch::new().dispatch(
                 #[inline(always)]
                 || {
                     for pixel in image.chunks_exact_mut(c) {
-                        pixel.iter_mut().zip(factors).for_each(|(value, factor)| *value *= factor);
+                        pixel.iter_mut().zip(vector).for_each(|(value, &one)| change_one(value, one));
                     }
                 },
             );
@@ -82,20 +87,7 @@ pub fn shift(x: Tensor<4>, offsets: Tensor<4>) -> Tensor<4> {
 }
 
 fn shifted(x: FlexTensor, offsets: &FlexTensor) -> FlexTensor {
-    let [_, c, h, w] = dims(&x);
-    let offsets = pixels(offsets);
-    change(x, |x| {
-        x.par_chunks_mut(c * h * w).zip(offsets.par_chunks(c)).for_each(|(image, offsets)| {
-            Arch::new().dispatch(
-                #[inline(always)]
-                || {
-                    for pixel in image.chunks_exact_mut(c) {
-                        pixel.iter_mut().zip(offsets).for_each(|(value, offset)| *value += offset);
-                    }
-                },
-            );
-        });
-    })
+    by_channel(x, offsets, |value, offset| *value += offset)
 }
 
 impl Backward<Flex, 2> for Shift {
