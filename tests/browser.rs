@@ -13,7 +13,7 @@ use std::thread;
 
 use anyhow::Result;
 use edgegen_app::gallery::Grid;
-use edgegen_app::{PanelColor, Placement, RowSource, Show};
+use edgegen_app::{PanelColor, Placement, Show};
 use edgegen_export::{Label, ModelFile, export, repack};
 use edgegen_runtime::{Generator, Model, Packing, Point};
 use edgegen_sim::boards::{self, Board};
