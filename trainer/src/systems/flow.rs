@@ -223,13 +223,28 @@ pub fn sampler(net: &Net, space: Space, image: [usize; 3]) -> Generator {
     finished(layers, net.inputs[0], space, image)
 }
 
+/// A stack that says densities, of what [`sampler`] made of it: from data to noise. A sigmoid at the end is left out.
+///
+/// # Panics
+///
+/// If `net` has other layers than a sampler.
+pub fn undone(net: &Net) -> Net {
+    let layers = net.layers.iter().rev().filter(|layer| !matches!(layer, Layer::Pointwise(_)));
+    chained(layers.map(inverse).collect(), net.inputs[0], net.inputs[0])
+}
+
+/// Layers of which each reads the one before it.
+fn chained(layers: Vec<Layer>, input: [usize; 3], output: [usize; 3]) -> Net {
+    let reads = (0..layers.len()).map(|at| vec![at.checked_sub(1).map_or(Source::Input(0), Source::Layer)]);
+    Net { reads: reads.collect(), layers, inputs: vec![input], output }
+}
+
 /// A chain of layers that makes data, as a generator.
 pub fn finished(mut layers: Vec<Layer>, input: [usize; 3], space: Space, image: [usize; 3]) -> Generator {
     if matches!(space, Space::Logit(_)) {
         layers.push(Layer::Pointwise(Pointwise { kind: PointwiseKind::Sigmoid }));
     }
-    let reads = (0..layers.len()).map(|at| vec![at.checked_sub(1).map_or(Source::Input(0), Source::Layer)]);
-    let net = Net { reads: reads.collect(), layers, inputs: vec![input], output: image };
+    let net = chained(layers, input, image);
     let prior = if space == Space::Bits { Prior::Uniform } else { Prior::Gaussian };
     Generator { net, prior, classes: 0, pixels: space.pixels(), more: vec![] }
 }
@@ -359,10 +374,15 @@ impl Score {
         self.squares += log.iter().map(|&log| f64::from(log).powi(2)).sum::<f64>();
     }
 
+    /// Their mean and its standard error.
+    pub fn mean(self) -> [f64; 2] {
+        let mean = self.sum / self.count;
+        [mean, ((self.squares / self.count - mean * mean).max(0.0) / self.count).sqrt()]
+    }
+
     /// What to say of them.
     pub fn losses(self, units: f64, dims: usize) -> Losses {
-        let mean = self.sum / self.count;
-        let error = ((self.squares / self.count - mean * mean).max(0.0) / self.count).sqrt();
+        let [mean, error] = self.mean();
         let nats = mean + units;
         vec![
             ("test_log_likelihood", nats as f32),
@@ -381,4 +401,4 @@ pub fn chain(net: &Net) -> impl DoubleEndedIterator<Item = &Autoregressive> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

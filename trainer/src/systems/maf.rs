@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use toml::Table;
 
 use super::flow::{Density, Space, Stack, sampler};
-use super::{Kind, made};
+use super::{Generator, Kind, made};
 use crate::nets::layer::{Conditional, Way};
 use crate::recipe::Recipe;
 use crate::rng::Rng;
@@ -48,9 +48,8 @@ pub const KIND: Kind = Kind {
     about: "masked autoregressive flow: exact likelihood in one pass, samples in as many steps as values",
     normalize,
     generator: |recipe, device, rng| {
-        let (config, image): (Config, _) = (recipe.settings()?, recipe.image());
-        let net = config.stack().net(image.iter().product(), device, rng);
-        Ok(sampler(&net, Space::of(recipe, config.lambda), image))
+        let config: Config = recipe.settings()?;
+        Ok(config.sampler(recipe, device, rng))
     },
     build: |recipe, device, rng| Ok(build(recipe, device, rng)?),
 };
@@ -67,6 +66,13 @@ pub fn build(recipe: &Recipe, device: &Device, rng: &mut Rng) -> Result<Box<Dens
 }
 
 impl Config {
+    /// What draws, before it has learned.
+    pub(super) fn sampler(&self, recipe: &Recipe, device: &Device, rng: &mut Rng) -> Generator {
+        let image = recipe.image();
+        let net = self.stack().net(image.iter().product(), device, rng);
+        sampler(&net, Space::of(recipe, self.lambda), image)
+    }
+
     fn stack(&self) -> Stack<'_> {
         Stack {
             blocks: self.blocks,

@@ -32,6 +32,7 @@ pub mod gan;
 pub mod gaussian;
 pub mod gmm;
 pub mod growing;
+pub mod iaf;
 pub mod judge;
 pub mod kmeans;
 pub mod learner;
@@ -77,6 +78,7 @@ pub const SYSTEMS: &[&Kind] = &[
     &gmm::KIND,
     &made::KIND,
     &maf::KIND,
+    &iaf::KIND,
 ];
 
 /// Systems whose classes are parts that they found by themselves, not the classes of their data.

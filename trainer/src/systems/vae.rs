@@ -14,7 +14,8 @@
 //! `decoder = "gaussian"`: the output is the mean of N(·, deviation²).
 //!
 //! Knobs: `latent`, `channels` of the decoder and `encoder_channels` (no channels: perceptrons of `hidden` units, 784-400-20-400-784 by
-//! default), `decoder`, `deviation`, `kl_weight` (β of Higgins et al., 2017; 1 is the bound).
+//! default), `decoder`, `deviation`, `kl_weight` (β of Higgins et al., 2017; 1 is the bound), `couplings` and
+//! `prior_hidden` (a learned prior in place of N(0, I), see `vae/prior.rs`; the divergence is then that of one draw).
 
 use std::path::Path;
 
@@ -31,6 +32,8 @@ use super::{Generator, Kind, Losses, Step, System, Trained, latents};
 use crate::nets::{Init, Mode, Net, NetBuilder};
 use crate::recipe::{Prior, Recipe};
 use crate::rng::Rng;
+
+mod prior;
 
 /// p(x|z).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +57,10 @@ pub struct Config {
     pub deviation: f32,
     /// Weight of the KL divergence.
     pub kl_weight: f32,
+    /// Affine couplings of a learned prior; 0: the prior is N(0, I).
+    pub couplings: usize,
+    /// Units of the two hidden layers of each coupling.
+    pub prior_hidden: usize,
     /// Units of the hidden layer of both perceptrons.
     pub hidden: usize,
     /// Channels of the decoder's maps, from the smallest on; each next map is twice as large, the image twice the last. None: a perceptron.
@@ -69,6 +76,8 @@ impl Default for Config {
             decoder: Decoder::Bernoulli,
             deviation: 0.1,
             kl_weight: 1.0,
+            couplings: 0,
+            prior_hidden: 128,
             hidden: 400,
             channels: Vec::new(),
             encoder_channels: Vec::new(),
@@ -81,13 +90,26 @@ pub const KIND: Kind = Kind {
     name: "vae",
     about: "variational autoencoder with Bernoulli or Gaussian decoder, which ships",
     normalize,
-    generator: |recipe, device, rng| Ok(generator(decoder(&recipe.settings()?, recipe, device, rng))),
+    generator: |recipe, device, rng| {
+        let config: Config = recipe.settings()?;
+        let decoder = decoder(&config, recipe, device, rng);
+        let flow = (config.couplings > 0).then(|| prior::flow(&config, device, rng));
+        Ok(generator(flow, decoder))
+    },
     build: |recipe, device, rng| Ok(Box::new(Vae::new(recipe, device, rng)?)),
 };
 
 fn normalize(recipe: &Recipe) -> Result<Table> {
     let config: Config = recipe.settings()?;
-    ensure!(config.latent >= 1 && config.hidden >= 1, "[vae] latent and hidden must be at least 1: remove the 0");
+    ensure!(
+        config.latent >= 1 && config.hidden >= 1 && config.prior_hidden >= 1,
+        "[vae] latent, hidden and prior_hidden must be at least 1: remove the 0"
+    );
+    ensure!(
+        config.couplings == 0 || config.latent.is_multiple_of(2),
+        "[vae] couplings take a latent vector in halves: expected an even latent, found {}",
+        config.latent
+    );
     ensure!(config.deviation > 0.0, "[vae] deviation must be above 0, found {}", config.deviation);
     ensure!(config.kl_weight >= 0.0, "[vae] kl_weight must not be negative, found {}", config.kl_weight);
     ensure!(
@@ -108,7 +130,11 @@ fn normalize(recipe: &Recipe) -> Result<Table> {
     Ok(Table::try_from(config)?)
 }
 
-fn generator(net: Net) -> Generator {
+fn generator(flow: Option<Net>, decoder: Net) -> Generator {
+    let net = match flow {
+        Some(flow) => flow.then(decoder),
+        None => decoder,
+    };
     Generator { net, prior: Prior::Gaussian, classes: 0, pixels: PixelRange::Unit, more: vec![] }
 }
 
@@ -138,11 +164,12 @@ fn encoder(config: &Config, recipe: &Recipe, device: &Device, rng: &mut Rng) -> 
     net.linear([2 * config.latent, 1, 1]).build()
 }
 
-/// Both networks.
+/// All networks.
 struct Vae {
     encoder: Learner,
     decoder: Learner,
     average: Average,
+    prior: Option<LearnedPrior>,
     config: Config,
     /// Values of an image.
     pixels: usize,
@@ -150,11 +177,17 @@ struct Vae {
     device: Device,
 }
 
+/// The flow in front of the decoder.
+struct LearnedPrior {
+    flow: Learner,
+    average: Average,
+}
+
 /// The two parts of −ELBO of one batch, in nats an image.
 struct Bound {
     /// −E log p(x|z), by one draw of z.
     reconstruction: Tensor<1>,
-    /// KL(q(z|x) ‖ N(0, I)).
+    /// KL(q(z|x) ‖ p(z)); for a learned prior by the same draw of z.
     kl: Tensor<1>,
 }
 
@@ -163,7 +196,12 @@ impl Vae {
         let config: Config = recipe.settings()?;
         let decoder = decoder(&config, recipe, device, rng);
         let encoder = encoder(&config, recipe, device, rng);
+        let prior = (config.couplings > 0).then(|| {
+            let flow = prior::flow(&config, device, rng);
+            LearnedPrior { average: Average::of(&flow), flow: Learner::new("prior", flow, &recipe.train) }
+        });
         Ok(Self {
+            prior,
             average: Average::of(&decoder),
             encoder: Learner::new("encoder", encoder, &recipe.train),
             decoder: Learner::new("decoder", decoder, &recipe.train),
@@ -183,7 +221,15 @@ impl Vae {
         let mean = moments.clone().narrow(1, 0, latent);
         let log_variance = moments.narrow(1, latent, latent);
         let z = mean.clone() + log_variance.clone().mul_scalar(0.5).exp() * noise;
-        let kl = divergence(mean, log_variance).div_scalar(batch as f32);
+        let kl = match &self.prior {
+            None => divergence(mean, log_variance),
+            Some(prior) => {
+                let constant = 0.5 * (batch * latent) as f32 * (1.0 + std::f32::consts::TAU.ln());
+                let entropy = log_variance.sum().mul_scalar(0.5).add_scalar(constant);
+                (prior::log_density(&prior.flow.net, z.clone()).sum() + entropy).neg()
+            }
+        };
+        let kl = kl.div_scalar(batch as f32);
         // Before the last layer, a sigmoid: from these scores the log of both probabilities needs no logarithm of 0.
         let scores = self.decoder.net.before_last(z, &mut Mode::Eval);
         let reconstruction = match self.config.decoder {
@@ -231,16 +277,22 @@ impl System for Vae {
         let mut gradients = loss.backward();
         self.encoder.update(&mut gradients, step.lr_critic);
         self.decoder.update(&mut gradients, step.lr_generator);
+        if let Some(prior) = &mut self.prior {
+            prior.flow.update(&mut gradients, step.lr_generator);
+            prior.average.0.average(&prior.flow.net, step.ema);
+        }
         self.average.0.average(&self.decoder.net, step.ema);
         let [reconstruction, kl] = [reconstruction, kl].map(|value| value.into_scalar::<f32>());
         vec![("elbo", -reconstruction - kl), ("reconstruction", reconstruction), ("kl", kl)]
     }
 
     fn trained(&self) -> Trained {
-        Trained::Generator(generator(self.average.0.clone()))
+        let flow = self.prior.as_ref().map(|prior| prior.average.0.clone());
+        Trained::Generator(generator(flow, self.average.0.clone()))
     }
 
-    /// The ELBO of images that were not trained on, in nats an image and in bits for each pixel (of a Gaussian decoder, of its grey level), by one draw of z for each, with the raw weights of both networks.
+    /// The ELBO of images that were not trained on, in nats an image and in bits for each pixel (of a Gaussian decoder,
+    /// of its grey level), by one draw of z for each, with the raw weights of all networks.
     fn score(&self, test: &mut dyn FnMut() -> Option<Tensor<4>>) -> Losses {
         let (mut rng, mut sums, mut count) = (Rng::new(0, u64::MAX), [0.0f64; 2], 0.0);
         while let Some(images) = test() {
@@ -265,12 +317,20 @@ impl System for Vae {
     fn save(&self, folder: &Path) -> Result<()> {
         self.encoder.save(folder)?;
         self.decoder.save(folder)?;
+        if let Some(prior) = &self.prior {
+            prior.flow.save(folder)?;
+            prior.average.save_as(folder, "prior-average")?;
+        }
         self.average.save(folder)
     }
 
     fn load(&mut self, folder: &Path) -> Result<()> {
         self.encoder.load(folder)?;
         self.decoder.load(folder)?;
+        if let Some(prior) = &mut self.prior {
+            prior.flow.load(folder)?;
+            prior.average.load_as(folder, "prior-average")?;
+        }
         self.average.load(folder)
     }
 }
@@ -278,6 +338,8 @@ impl System for Vae {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nets::layer::Layer;
+    use crate::systems::flow::tests::{DIMS, log_gauss, numeric};
     use burn::module::Module;
 
     fn recipe(table: &str) -> Result<Recipe> {
@@ -332,8 +394,34 @@ mod tests {
     }
 
     #[test]
+    fn density_of_a_learned_prior_is_that_of_what_it_draws() {
+        let device = Device::flex();
+        let config = Config { latent: DIMS, couplings: 3, prior_hidden: 9, ..Config::default() };
+        let mut rng = Rng::new(11, 0);
+        let mut flow = prior::flow(&config, &device, &mut rng);
+        // Far from where it starts, the identity.
+        for layer in &mut flow.layers {
+            if let Layer::Linear(linear) = layer {
+                linear.weight = linear.weight.clone().map(|weight| weight.mul_scalar(8.0));
+            }
+        }
+        for _ in 0..5 {
+            let u: Vec<f32> = (0..DIMS).map(|_| rng.normal()).collect();
+            let (log_det, z) = numeric(|u| flow.forward(u, &mut Mode::Eval), &u);
+            let z = Tensor::from_data(TensorData::new(z, [1, DIMS, 1, 1]), &device);
+            let found = f64::from(value(prior::log_density(&flow, z).sum()));
+            assert!((found - (log_gauss(&u) - log_det)).abs() < 1e-2, "{found} {}", log_gauss(&u) - log_det);
+        }
+    }
+
+    #[test]
     fn every_form_has_the_shape_of_its_images() {
-        for table in ["", "channels = [6, 4]\nencoder_channels = [4, 6]", "decoder = \"gaussian\"\nchannels = [5]"] {
+        for table in [
+            "",
+            "channels = [6, 4]\nencoder_channels = [4, 6]",
+            "decoder = \"gaussian\"\nchannels = [5]",
+            "latent = 4\ncouplings = 2\nprior_hidden = 7",
+        ] {
             let mut vae = vae(table);
             let mut rng = Rng::new(3, 0);
             let mut images = || {
@@ -367,6 +455,7 @@ mod tests {
             ("latent = 0", "at least 1"),
             ("deviation = 0.0", "deviation must be above 0"),
             ("channels = [4, 4, 4, 4]", "multiple of 16, found 8"),
+            ("latent = 3\ncouplings = 2", "expected an even latent, found 3"),
         ] {
             let message = format!("{:#}", recipe(table).unwrap_err());
             assert!(message.contains(expected), "{message}");

@@ -34,6 +34,16 @@ fn judge_folder() -> &'static Path {
     FOLDER.path()
 }
 
+/// The run of a flow that says densities, for the one that learns from it.
+fn teacher() -> &'static Path {
+    static FOLDER: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
+        let folder = tempfile::tempdir().unwrap();
+        train_on(&recipe("maf", 1), &dataset(16), &options(folder.path())).unwrap();
+        folder
+    });
+    FOLDER.path()
+}
+
 /// The table of the first of two stages, and its run.
 const FIRST: &str = "latent = 5\nembedding = 4\nchannels = [6]\ncritic_channels = [4]";
 
@@ -53,7 +63,7 @@ fn stage_one() -> &'static Path {
 fn recipe(system: &str, steps: u64) -> Recipe {
     let table = match system {
         "gan" => "critic_hidden = [12]\nhidden = [16]\nlatent = 5",
-        "vae" => "channels = [6, 4]\nencoder_channels = [4]\nlatent = 5",
+        "vae" => "channels = [6, 4]\nencoder_channels = [4]\nlatent = 6\ncouplings = 2\nprior_hidden = 7",
         "began" => "channels = [6, 4]\nhidden = 5\nlatent = 5\nlambda = 0.5",
         "growing" => "channels = [6, 4, 4]\ncritic_channels = [4, 4, 6]\nlatent = 5\nphase = 3\nfade = 4",
         "biggan" => "channels = [6, 5, 4]\ncritic_channels = [4, 6]\nlatent = 6\nembedding = 3",
@@ -82,6 +92,10 @@ fn recipe(system: &str, steps: u64) -> Recipe {
         "gmm" => "components = 2\nlatent = 5",
         "made" => "hidden = [12]",
         "maf" => "blocks = 2\nhidden = [12]",
+        "iaf" => &format!(
+            "teacher = {:?}\nblocks = 2\nhidden = [12]\n[iaf.maf]\nblocks = 2\nhidden = [12]",
+            teacher()
+        ),
         _ => "head = \"conv3\"\nchannels = [8, 6, 4]\nlatent = 5\ncritic_channels = [6, 8]",
     };
     Recipe::parse(&format!(

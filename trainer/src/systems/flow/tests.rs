@@ -6,7 +6,7 @@ use crate::systems::latents;
 use edgegen_metrics::Features;
 use edgegen_metrics::baselines::normal::{Moments, Normal};
 
-const DIMS: usize = 4;
+pub(in crate::systems) const DIMS: usize = 4;
 
 /// A stack as if it had learned: every parameter and statistic moved by chance.
 fn stack(way: Way, batch_norm: bool) -> Net {
@@ -43,7 +43,7 @@ fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
 }
 
 /// ln |det ∂f/∂u| at u by central differences, and f(u).
-fn numeric(f: impl Fn(Tensor<4>) -> Tensor<4>, u: &[f32]) -> (f64, Vec<f32>) {
+pub(in crate::systems) fn numeric(f: impl Fn(Tensor<4>) -> Tensor<4>, u: &[f32]) -> (f64, Vec<f32>) {
     const STEP: f32 = 2e-3;
     let mut points = vec![u.to_vec()];
     for at in 0..DIMS {
@@ -77,7 +77,7 @@ fn numeric(f: impl Fn(Tensor<4>) -> Tensor<4>, u: &[f32]) -> (f64, Vec<f32>) {
     (log, row(0).to_vec())
 }
 
-fn log_gauss(u: &[f32]) -> f64 {
+pub(in crate::systems) fn log_gauss(u: &[f32]) -> f64 {
     u.iter().map(|&u| -0.5 * f64::from(u).powi(2) - 0.5 * TAU.ln()).sum()
 }
 
