@@ -268,7 +268,7 @@ photo-page features play size fragment picture:
 
 # Train the shipped models again (hours)
 train-models:
-    for name in mnist-dcgan mnist-cgan mnist-vae fashion-dcgan fashion-residual emoji-dcgan icons faces-words faces-style; do {{edgegen}} train trainer/recipes/$name.toml --out runs/$name $(test ! -d runs/$name/checkpoint || echo --resume) || exit 1; done
+    for name in mnist-dcgan mnist-cgan mnist-vae fashion-dcgan fashion-residual emoji-dcgan icons faces-words faces-style moons-maf moons-iaf; do {{edgegen}} train trainer/recipes/$name.toml --out runs/$name $(test ! -d runs/$name/checkpoint || echo --resume) || exit 1; done
 
 # Faces that grow and, in the same time, the same nets that do not; then both tables
 growing out="out/growing":
@@ -329,6 +329,12 @@ words out="out/words":
 stack:
     {{edgegen}} train trainer/recipes/faces-stack.toml --out out/words/stack $(test ! -d out/words/stack/checkpoint || echo --resume)
     {{edgegen}} eval out/words/stack
+
+# Two moons in one pass, learned from the densities of a flow that takes two: the divergence of both
+distil:
+    for name in moons-maf moons-iaf; do {{edgegen}} train trainer/recipes/$name.toml --out runs/$name $(test ! -d runs/$name/checkpoint || echo --resume) || exit 1; done
+    {{edgegen}} eval runs/moons-maf
+    {{edgegen}} eval runs/moons-iaf
 
 # A classifier of drawn digits, adapted to handwritten ones without labels, beside one that is not and one that has learned them
 adda out="out/adda":

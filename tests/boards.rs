@@ -166,8 +166,16 @@ fn cortex_m4_runs_portable_models_too() {
 fn draws_faces(cpu: Cpu, seed: u64) {
     same_as_host(FACES, cpu, cpu.packing(), seed);
     same_as_host(FACES, cpu, Packing::Portable, seed);
-    for model in ["mnist-cgan", "mnist-vae", "fashion-dcgan", "fashion-residual", "faces-words", "faces-style", "icons"]
-    {
+    for model in [
+        "mnist-cgan",
+        "mnist-vae",
+        "fashion-dcgan",
+        "fashion-residual",
+        "faces-words",
+        "faces-style",
+        "icons",
+        "moons-iaf",
+    ] {
         same_as_host((FACES.0, model), cpu, cpu.packing(), seed);
     }
 }

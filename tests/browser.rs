@@ -32,7 +32,7 @@ use crate::keyframes;
 use chromium::Chromium;
 use page::{Page, assert_readable, assert_same};
 
-const MODELS: [&str; 9] = [
+const MODELS: [&str; 10] = [
     "emoji-dcgan",
     "faces-style",
     "faces-words",
@@ -42,6 +42,7 @@ const MODELS: [&str; 9] = [
     "mnist-cgan",
     "mnist-dcgan",
     "mnist-vae",
+    "moons-iaf",
 ];
 
 /// The sheet of samples of one of them; the others have none here.

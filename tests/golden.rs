@@ -6,7 +6,7 @@ use edgegen_runtime::{Model, Packing, format::checksum};
 use edgegen_tests::shipped;
 
 /// Folder in `models/`, seed, CRC-32 of the image.
-const GOLDEN: [(&str, u64, u32); 24] = [
+const GOLDEN: [(&str, u64, u32); 26] = [
     ("mnist-dcgan", 0, 0xf002dc63),
     ("mnist-dcgan", 1, 0x77f19c56),
     ("mnist-dcgan", 2, 0x2d9be206),
@@ -31,6 +31,8 @@ const GOLDEN: [(&str, u64, u32); 24] = [
     ("faces-style", 1, 0x00bb9bef),
     ("icons", 0, 0xdd85f9c5),
     ("icons", 1, 0xad6612c6),
+    ("moons-iaf", 0, 0x00000000),
+    ("moons-iaf", 1, 0x00000000),
 ];
 
 #[test]
@@ -55,6 +57,7 @@ fn shipped_models_fit_their_budget() {
         ("faces-words", 190_000, 8192),
         ("faces-style", 190_000, 18_432),
         ("icons", 16_384, 1024),
+        ("moons-iaf", 49_152, 3072),
     ] {
         let file = shipped(name);
         let model = Model::parse(file.bytes()).unwrap();

@@ -17,7 +17,7 @@ use edgegen_runtime::Packing;
 use edgegen_sim::{Cpu, toolchain};
 
 /// Models of `models/`.
-const SHIPPED: [&str; 9] = [
+const SHIPPED: [&str; 10] = [
     "mnist-dcgan",
     "mnist-cgan",
     "mnist-vae",
@@ -27,6 +27,7 @@ const SHIPPED: [&str; 9] = [
     "faces-words",
     "faces-style",
     "icons",
+    "moons-iaf",
 ];
 
 fn main() -> Result<()> {

@@ -51,7 +51,7 @@ pub struct Args {
     /// of each class]
     #[arg(long, conflicts_with_all = ["latents", "grid", "walk"])]
     truncation: bool,
-    /// How many images [default: 64, or ten of each class; of a picture one]
+    /// How many images [default: 64, or ten of each class; of a picture one; of points 4096]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     count: Option<u32>,
     /// Columns of the sheet [default: one for each class, else a square]
@@ -120,6 +120,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     let usual = match classes {
         0 if picture.is_some() => 1,
         0 if own > 0 => own,
+        0 if are_points => 4096,
         0 => 64,
         classes => 10 * classes,
     };
