@@ -42,8 +42,8 @@ const CRATES: [(&str, &[&str]); 6] = [
     (
         "firmware/app/src",
         &[
-            "color", "image", "pair", "scatter", "gallery", "act", "caption", "art", "platform", "screen", "overlap",
-            "fault", "report", "stage", "show", "setup",
+            "color", "image", "pair", "scatter", "sound", "gallery", "act", "caption", "art", "drums", "platform", "screen",
+            "overlap", "fault", "report", "stage", "show", "setup",
         ],
     ),
     (
