@@ -197,7 +197,7 @@ impl Board {
     {
         let Some((width, font)) = self.names else { return Ok(()) };
         let style = MonoTextStyle::new(font, D::Color::from_grey(255, Point::zero()));
-        let pitch = self.pitch().height;
+        let pitch = self.pitch();
         let down = voice as u32 * pitch + pitch.saturating_sub(font.character_size.height) / 2;
         let at = self.area.top_left + Size::new(0, down) - Size::new(width, 0);
         let end = name.char_indices().nth(NAME_LETTERS as usize).map_or(name.len(), |(end, _)| end);
@@ -205,9 +205,9 @@ impl Board {
         Text::with_baseline(name, at, style, Baseline::Top).draw(display).map(|_| ())
     }
 
-    /// Of one step: from its left edge to that of the next one, and from one voice to the next.
-    fn pitch(&self) -> Size {
-        Size::new(self.area.size.width / STEPS, self.area.size.height.saturating_sub(self.mark()) / self.voices)
+    /// From one voice to the next.
+    fn pitch(&self) -> u32 {
+        self.area.size.height.saturating_sub(self.mark()) / self.voices
     }
 
     /// Height of the mark.
@@ -225,13 +225,14 @@ impl Board {
         D: DrawTarget,
         D::Color: PanelColor,
     {
-        let pitch = self.pitch();
-        let gap = |pitch: u32| (pitch / 8).clamp(u32::from(pitch > 1), 4);
-        let cell = Size::new(pitch.width - gap(pitch.width), pitch.height - gap(pitch.height));
-        let left = self.area.top_left + Size::new(step * pitch.width, 0);
+        let [left, right] = [step, step + 1].map(|step| step * self.area.size.width / STEPS);
+        // Nothing between cells that have no room for it.
+        let gapped = |side: u32| side - (side / 8).clamp(u32::from(side > 1), 4);
+        let (width, pitch) = (gapped((right - left).max(1)), self.pitch());
+        let left = self.area.top_left + Size::new(left, 0);
         for voice in 0..self.voices {
-            let cell = Rectangle::new(left + Size::new(0, voice * pitch.height), cell);
-            let grey = match (self.begins(pattern, voice, step), is_now) {
+            let cell = Rectangle::new(left + Size::new(0, voice * pitch), Size::new(width, gapped(pitch)));
+            let grey = match (pattern.begins(voice as usize, step), is_now) {
                 (false, _) => EMPTY,
                 (true, false) => BEAT,
                 (true, true) => NOW,
@@ -244,12 +245,8 @@ impl Board {
             }
         }
         let bottom = self.area.size.height.saturating_sub(self.mark());
-        let mark = Rectangle::new(left + Size::new(0, bottom), Size::new(cell.width, self.mark()));
+        let mark = Rectangle::new(left + Size::new(0, bottom), Size::new(width, self.mark()));
         fill(display, mark.intersection(&self.area), if is_now { NOW } else { 0 })
-    }
-
-    fn begins(&self, pattern: &Pattern, voice: u32, step: u32) -> bool {
-        pattern.begins(voice as usize, step)
     }
 }
 
@@ -346,7 +343,7 @@ mod tests {
     #[test]
     fn a_step_lies_in_its_column() {
         let pattern = Pattern { beats: [0b10, 0, 0, 0, 0, 0, 0, 0] };
-        for (width, height, voices) in [(64, 60, 4), (16, 9, 8), (5, 5, 4), (1, 1, 1)] {
+        for (width, height, voices) in [(64, 60, 4), (16, 9, 8), (5, 5, 4), (1, 1, 1), (0, 0, 2)] {
             let area = Rectangle::new(Point::zero(), Size::new(width, height));
             let board = Board::new(area, area, voices, core::iter::empty());
             let mut display = MockDisplay::<Gray8>::new();

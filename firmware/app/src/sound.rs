@@ -6,7 +6,7 @@
 
 use edgegen_runtime::Model;
 use embedded_graphics::draw_target::DrawTarget;
-use embedded_graphics::geometry::{Point, Size};
+use embedded_graphics::geometry::Size;
 use embedded_graphics::primitives::Rectangle;
 
 use crate::PanelColor;
@@ -139,6 +139,7 @@ fn line(sample: i16, height: u32) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use embedded_graphics::geometry::Point;
     use embedded_graphics::mock_display::MockDisplay;
     use embedded_graphics::pixelcolor::{BinaryColor, Gray8};
 
