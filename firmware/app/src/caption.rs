@@ -103,11 +103,11 @@ pub struct Caption {
     pub seed: u64,
     /// Whether it is on the model's own way.
     pub of_keyframes: bool,
-    /// Milliseconds that making and drawing the image took.
+    /// Milliseconds that making and drawing the image took, of a sound making it alone.
     pub millis: u64,
     /// Tenths of images a second.
     pub tenths_per_second: u64,
-    /// Of a sound in place of that: a tenth of how many times faster it was made and drawn than it lasts.
+    /// Of a sound in place of that: a tenth of how many times faster it was made than it lasts.
     #[cfg(feature = "sound")]
     pub tenths_of_real_time: Option<u64>,
 }

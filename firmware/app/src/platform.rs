@@ -23,7 +23,7 @@ pub trait Platform {
         false
     }
 
-    /// Feeds the watchdog. Called at least once a row, of sounds once every sixteen samples, and all the time while the
+    /// Feeds the watchdog. Called at least once a row, of sounds once every 64 samples, and all the time while the
     /// show waits: what lies between two calls is the making and sending of that, or the clearing of the panel.
     fn feed(&mut self) {}
 

@@ -76,7 +76,8 @@ impl Waves {
 pub struct Trace {
     area: Rectangle,
     samples: u32,
-    taken: u32,
+    /// What of the samples so far makes no column yet, a sample counted as the width.
+    spare: u32,
     column: u32,
     low: i16,
     high: i16,
@@ -85,7 +86,7 @@ pub struct Trace {
 impl Trace {
     /// A wave of so many samples in an area, −32767 at its bottom and 32767 at its top.
     pub fn new(area: Rectangle, samples: u32) -> Self {
-        Self { area, samples: samples.max(1), taken: 0, column: 0, low: 0, high: 0 }
+        Self { area, samples: samples.max(1), spare: 0, column: 0, low: 0, high: 0 }
     }
 
     /// Takes the next sample, and draws the columns that it completes.
@@ -99,10 +100,13 @@ impl Trace {
         D::Color: PanelColor,
     {
         (self.low, self.high) = (self.low.min(sample), self.high.max(sample));
-        self.taken += 1;
-        let end = (u64::from(self.taken) * u64::from(self.area.size.width) / u64::from(self.samples)) as u32;
-        while self.column < end.min(self.area.size.width) {
-            self.draw_column(display)?;
+        // As lines are drawn (Bresenham, 1965): a division for each sample would take longer than the sample.
+        self.spare += self.area.size.width;
+        while self.spare >= self.samples {
+            self.spare -= self.samples;
+            if self.column < self.area.size.width {
+                self.draw_column(display)?;
+            }
             self.column += 1;
             (self.low, self.high) = (sample, sample);
         }
@@ -131,9 +135,9 @@ impl Trace {
 
 /// On which line of `height` a sample lies, to the nearest.
 fn line(sample: i16, height: u32) -> u32 {
-    let below = (i64::from(i16::MAX) - i64::from(sample)).max(0) as u64;
-    let whole = 2 * i16::MAX as u64;
-    ((below * u64::from(height.saturating_sub(1)) + whole / 2) / whole) as u32
+    // Of 2¹⁶ in place of 65534, which are a shift.
+    let below = (i32::from(i16::MAX) - i32::from(sample)) as u32;
+    (below * height.saturating_sub(1).min(u16::MAX.into()) + (1 << 15)) >> 16
 }
 
 #[cfg(test)]

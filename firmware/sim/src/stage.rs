@@ -27,7 +27,7 @@ pub struct Recording {
 
 /// Runs the show of `model` on a panel until `images` images are drawn, or the error screen.
 ///
-/// Time is not real: each look at the clock, of which there is one a row, of sounds one every sixteen samples, takes a
+/// Time is not real: each look at the clock, of which there is one a row, of sounds three every 64 samples, takes a
 /// millisecond. So one show gives the same pictures each time, captions included. Sounds are heard to their end.
 pub fn record(model: &[u8], show: &Show, panel: PanelSpec, images: usize) -> Recording {
     match panel.colors {

@@ -98,26 +98,30 @@ impl Fit {
         if missing.is_empty() { "fits".to_owned() } else { missing.join(", ") }
     }
 
-    /// How many times faster than it lasts a sound is made.
-    pub fn real_time(&self) -> Option<f64> {
-        Some(1000.0 * self.sound_seconds? / self.milliseconds?)
-    }
-
     /// Bytes of flash and of RAM left; negative: missing.
     pub fn left(&self) -> [i64; 2] {
         [self.flash, self.ram].map(|[needed, room]| room as i64 - needed as i64)
     }
 
-    /// How long an image takes, in a word; of a sound also how many times faster that is than it lasts.
+    /// How long an image takes, in a word.
     pub fn time(&self) -> String {
-        let Some(time) = self.milliseconds else { return "–".to_owned() };
-        let time = match time {
+        self.milliseconds.map_or("–".to_owned(), |time| match time {
             ..1.0 => format!("≈ {time:.2} ms"),
             ..10.0 => format!("≈ {time:.1} ms"),
             _ => format!("≈ {time:.0} ms"),
-        };
-        match self.real_time() {
-            Some(factor) if factor < 10.0 => format!("{time}, {factor:.1}× real time"),
+        })
+    }
+
+    /// What it makes one of.
+    pub fn what(&self) -> &'static str {
+        if self.sound_seconds.is_some() { "a sound" } else { "an image" }
+    }
+
+    /// [`Fit::time`] of `what`, and of a sound how many times faster that is than it lasts.
+    pub fn pace(&self, what: &str) -> String {
+        let time = format!("{}{what}", self.time());
+        match self.sound_seconds.zip(self.milliseconds).map(|(seconds, time)| 1000.0 * seconds / time) {
+            Some(factor @ ..10.0) => format!("{time}, {factor:.1}× real time"),
             Some(factor) => format!("{time}, {factor:.0}× real time"),
             None => time,
         }

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::fit::{Fit, pack_for};
 use super::source::{emulate, read_any_model};
-use super::{Console, Ending, bytes, grouped, table};
+use super::{Console, Ending, bytes, classes, grouped, table};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -152,6 +152,7 @@ fn text(report: &Report<'_>) -> String {
             let names: Vec<&str> = value.lines().filter_map(|line| Some(line.split_once(": ")?.0)).collect();
             format!("words for {}", names.join(", "))
         }
+        (classes::FACT, _) => format!("{key} {}", value.lines().collect::<Vec<_>>().join(", ")),
         _ => format!("{key} {value}"),
     };
     let facts: Vec<String> = report.metadata.iter().map(fact).collect();
@@ -190,7 +191,7 @@ fn all(fits: &[Fit], what: &str) -> String {
     let rows = fits.iter().map(|fit| {
         let [flash, ram] = fit.left().map(|left| left.to_string());
         let packing = fit.packing.to_owned();
-        [fit.board.clone(), fit.cpu.to_owned(), packing, flash, ram, fit.time(), fit.verdict()]
+        [fit.board.clone(), fit.cpu.to_owned(), packing, flash, ram, fit.pace(""), fit.verdict()]
     });
     let head = ["board", "core", "packed as", "flash left", "RAM left", what, "verdict"];
     format!("{}\n{TIME}", table(head, rows))
@@ -207,13 +208,12 @@ fn one(fit: &Fit) -> String {
             if needed <= room { ("fits", room - needed, "left") } else { ("does not fit", needed - room, "missing") };
         format!("{name} {} of {} for a model: {}, {} {}", bytes(needed), bytes(room), rest.0, bytes(rest.1), rest.2)
     };
-    let what = if fit.sound_seconds.is_some() { "a sound" } else { "an image" };
     let how = if fit.counted { "counted in QEMU" } else { "estimated from its layers" };
     let time = match fit.instructions {
         Some(count) => format!(
-            "{} {what}: {} instructions, {how}, at one a cycle. This is an estimate: loads and branches of more \
+            "{}: {} instructions, {how}, at one a cycle. This is an estimate: loads and branches of more \
              cycles and waiting for flash add to it, and a core that does two at a time takes from it",
-            fit.time(),
+            fit.pace(&format!(" {}", fit.what())),
             grouped(count)
         ),
         None => format!("no estimate: nothing was counted for {} yet", fit.packing),

@@ -6,6 +6,7 @@
 //!      └► codes in memory ─► samples ─► speaker, at the right rate, while the show looks at the button and goes on
 //! ```
 
+use core::convert::Infallible;
 use core::fmt::Write;
 
 use edgegen_runtime::graph::Source;
@@ -25,7 +26,7 @@ use crate::screen::{ErrorOf, Screen};
 use crate::sound::{Trace, Waves, bytes};
 
 /// Samples that are made between two looks at speaker, button and watchdog.
-const AT_A_TIME: usize = 16;
+const AT_A_TIME: usize = 64;
 /// Samples that a speaker is handed at one look at most.
 const MOST_AT_ONCE: usize = 4096;
 /// Silence between two sounds.
@@ -116,27 +117,38 @@ impl Sounds<'_> {
     }
 }
 
-/// Makes a sound and hands its codes on, with looks at speaker and button; whether it was made to the end.
+/// Makes a sound and hands its codes on, some at a time with the number of the first, with looks at speaker and button
+/// in between. Returns the ticks that making it took, unless a press broke it off.
 fn make<P: Platform, E>(
     generator: &mut Generator<'_>,
     platform: &mut Watched<P>,
     sounds: &mut Sounds<'_>,
     point: latent::Point,
-    mut code: impl FnMut(&mut Sounds<'_>, usize, i8) -> Result<(), E>,
-) -> Result<bool, E> {
-    let mut rows = generator.sample_at(point);
-    for index in 0..sounds.samples {
-        if index % AT_A_TIME == 0 {
-            sounds.pump(platform);
-            if platform.is_pressed() {
-                // The rest of the sound is not waited for: the next frame sees to the press.
-                return Ok(false);
-            }
+    mut take: impl FnMut(&mut [i8], usize, &[i8]) -> Result<(), E>,
+) -> Result<Option<u64>, E> {
+    let (mut rows, mut ticks) = (generator.sample_at(point), 0);
+    for first in (0..sounds.samples).step_by(AT_A_TIME) {
+        sounds.pump(platform);
+        if platform.is_pressed() {
+            // The rest of the sound is not waited for: the next frame sees to the press.
+            return Ok(None);
         }
-        let byte = rows.next_row().and_then(|row| row.first().copied());
-        code(sounds, index, byte.map_or(0, Source::pixel_code))?;
+        let began = platform.turn();
+        let mut codes = [0; AT_A_TIME];
+        let count = AT_A_TIME.min(sounds.samples - first);
+        for code in codes.iter_mut().take(count) {
+            let byte = rows.next_row().and_then(|row| row.first().copied());
+            *code = byte.map_or(0, Source::pixel_code);
+        }
+        ticks += platform.turn() - began;
+        take(sounds.memory, first, codes.get(..count).unwrap_or(&[]))?;
     }
-    Ok(true)
+    Ok(Some(ticks))
+}
+
+/// Keeps codes at a place in memory, as many as there is room for.
+fn keep(memory: &mut [i8], start: usize, codes: &[i8]) {
+    memory.iter_mut().skip(start).zip(codes).for_each(|(place, &code)| *place = code);
 }
 
 impl<'a, P: Platform> Stage<'a, P> {
@@ -209,19 +221,16 @@ impl<'a, P: Platform> Stage<'a, P> {
         let point = self.point(stride * self.step);
         let mut trace = Trace::new(area, self.sounds.samples as u32);
         let Self { generator, platform, sounds, .. } = self;
-        let is_made = make(generator, platform, sounds, point, |sounds, index, code| {
-            if let Some(place) = sounds.memory.get_mut(index) {
-                *place = code;
-            }
-            trace.take(screen.display(), expand(code))
+        let ticks = make(generator, platform, sounds, point, |memory, first, codes| {
+            keep(memory, first, codes);
+            codes.iter().try_for_each(|&code| trace.take(screen.display(), expand(code)))
         })?;
-        if !is_made {
-            return Ok(Frame::Waiting);
-        }
+        let Some(ticks) = ticks else { return Ok(Frame::Waiting) };
         let caption = self.measure(now);
         if let Some(area) = layout.caption {
-            let real_time = Some(self.sounds.tenths_of_real_time(1, caption.millis));
-            Caption { tenths_of_real_time: real_time, ..caption }.draw(screen.display(), area)?;
+            let millis = self.platform.millis(ticks);
+            let tenths_of_real_time = Some(self.sounds.tenths_of_real_time(1, millis));
+            Caption { millis, tenths_of_real_time, ..caption }.draw(screen.display(), area)?;
         }
         screen.flush()?;
         let act = self.act;
@@ -280,27 +289,17 @@ impl<'a, P: Platform> Stage<'a, P> {
         let Some(bank) = bank.filter(|_| sounds.made < voices) else { return };
         let start = (bank * voices + sounds.made) * sounds.samples;
         let point = drums::point(generator.model(), *seed, bar, sounds.made);
-        let began = platform.turn();
-        let Ok::<_, core::convert::Infallible>(is_made) =
-            make(generator, platform, sounds, point, |sounds, index, code| {
-                if let Some(place) = sounds.memory.get_mut(start + index) {
-                    *place = code;
-                }
-                Ok(())
-            });
-        if !is_made {
-            return;
-        }
-        let now = platform.turn();
-        if sounds.made == 0 {
-            sounds.ticks = 0;
-        }
-        sounds.ticks += now - began;
+        let Ok::<_, Infallible>(ticks) = make(generator, platform, sounds, point, |memory, first, codes| {
+            keep(memory, start + first, codes);
+            Ok(())
+        });
+        let Some(ticks) = ticks else { return };
+        sounds.ticks = if sounds.made == 0 { ticks } else { sounds.ticks + ticks };
         sounds.made += 1;
         if sounds.made == voices && sounds.mixer.is_none() {
             sounds.mixer = Some(Mixer::new(pattern, voices, sounds.samples, sounds.rate));
             sounds.made = 0;
-            sounds.begin(now);
+            sounds.begin(platform.turn());
         }
     }
 
