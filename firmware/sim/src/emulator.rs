@@ -34,7 +34,8 @@ use crate::{qemu, raspi, rp2040, stage};
 pub struct Scene<'a> {
     /// Seed of the first image.
     pub seed: u64,
-    /// The act that the show begins with, `gallery`, `walk` or `class=3`; `None` for a gallery without captions, where there is one.
+    /// The act that the show begins with, `gallery`, `walk` or `class=3`; `None` for a gallery without captions, where there is one,
+    /// in which sounds are images of one column.
     pub act: Option<&'a str>,
 }
 
@@ -65,12 +66,6 @@ pub struct Heard {
 }
 
 impl Scene<'_> {
-    /// The same for a model: sounds are always shown, and heard, by the show.
-    fn of(self, model: &[u8]) -> Self {
-        let rate = Model::parse_any(panel::aligned(model, &mut Vec::new())).ok().and_then(|model| model.sample_rate());
-        if rate.is_some() { Self { act: self.act.or(Some("gallery")), ..self } } else { self }
-    }
-
     /// The words of this scene for [`Show::parse`]; the show then stays with its act until somebody presses the button.
     pub fn words(&self) -> String {
         format!("{} seed={} auto=0", self.act.unwrap_or("gallery"), self.seed)
@@ -116,7 +111,6 @@ pub fn has_act(board: &Board, act: Option<&str>) -> Result<()> {
 pub fn run(model: &Path, board: &Board, panel: &Panel, cpu: Cpu, scene: Scene<'_>) -> Result<Seen> {
     check(board, cpu)?;
     let bytes = fs::read(model).with_context(|| format!("there is no model at {}", model.display()))?;
-    let scene = scene.of(&bytes);
     let show = || Firmware::build_show(model, board, panel, cpu, &scene.words());
     match (board.emulator, cpu) {
         (Emulator::Qemu, Cpu::CortexA53) => on_raspi(&show()?),
@@ -240,7 +234,6 @@ fn images(model: &[u8], spec: PanelSpec, scene: Scene<'_>) -> Result<usize> {
 ///
 /// When the model cannot be run.
 pub fn simulate(model: &[u8], spec: PanelSpec, scene: Scene<'_>) -> Result<Seen> {
-    let scene = scene.of(model);
     if scene.act.is_none() {
         let photo = panel::photo(model, scene.seed, spec)?;
         if let Some(Ending::Fault(reason)) = &photo.report.ending {

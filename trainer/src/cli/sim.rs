@@ -85,6 +85,8 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         "expected a model that makes sound for --sound, found one of images in {}: leave --sound out",
         args.model.display()
     );
+    // The plain gallery knows of images alone.
+    let act = if parsed.sample_rate().is_some() { act.or(Some("gallery".to_owned())) } else { act };
     let is_scattered = scatter::is_point(parsed.output());
     let scene = Scene { seed: args.seed, act: act.as_deref() };
     let seen = if args.board == HOST {
