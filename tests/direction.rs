@@ -12,7 +12,7 @@ const CRATES: [(&str, &[&str]); 6] = [
         "runtime/src",
         &[
             "fixed", "packing", "graph", "error", "walk", "latent", "kernels", "format", "about", "arena", "weights",
-            "ops", "rules", "pictures", "model", "stream",
+            "ops", "rules", "pictures", "sound", "model", "stream",
         ],
     ),
     (
@@ -42,8 +42,8 @@ const CRATES: [(&str, &[&str]); 6] = [
     (
         "firmware/app/src",
         &[
-            "color", "image", "pair", "scatter", "gallery", "act", "caption", "art", "platform", "screen", "overlap",
-            "fault", "report", "stage", "show", "setup",
+            "color", "image", "pair", "scatter", "sound", "gallery", "act", "caption", "art", "drums", "platform",
+            "screen", "overlap", "fault", "report", "stage", "show", "setup",
         ],
     ),
     (
@@ -106,6 +106,7 @@ const CRATES: [(&str, &[&str]); 6] = [
             "markup",
             "device",
             "images",
+            "sounds",
             "nets",
             "checkpoint",
             "recipe",

@@ -21,6 +21,7 @@ mod raspi;
 mod raspi_linux;
 mod regressions;
 mod show;
+mod sound;
 mod styles;
 mod targets;
 mod toolchain;

@@ -19,6 +19,7 @@
 //! | [`fixed`] | the arithmetic, written down once |
 //! | [`latent`] | seed to latent vector and noise, and the way from one to the next |
 //! | [`pictures`] | images that a model brings along, to read |
+//! | [`sound`] | images of one column as samples of sound |
 
 #![no_std]
 #![deny(missing_docs, missing_debug_implementations, unsafe_code, rustdoc::broken_intra_doc_links)]
@@ -39,6 +40,7 @@ pub mod ops;
 pub mod packing;
 pub mod pictures;
 mod rules;
+pub mod sound;
 pub mod stream;
 pub mod walk;
 mod weights;

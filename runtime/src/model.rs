@@ -10,6 +10,7 @@ use crate::latent::{Keyframes, Seeds, keyframes};
 use crate::packing::Packing;
 use crate::pictures::Pictures;
 use crate::rules::{self, Needs};
+use crate::sound;
 use crate::weights::Weights;
 
 /// A checked model. It borrows the file and copies nothing of it.
@@ -134,6 +135,15 @@ impl<'a> Model<'a> {
         let (_, mut facts): (_, Facts<'a>) = about::find(self.about)?;
         let (_, names) = facts.find(|&(key, _)| key == "classes")?;
         names.split('\n').nth(class.into()).filter(|name| !name.is_empty())
+    }
+
+    /// Samples a second of a model that makes [`sound`]: one whose image is a column of grey pixels and whose file says
+    /// so, by the fact [`sound::RATE`].
+    pub fn sample_rate(&self) -> Option<u32> {
+        let (_, mut facts): (_, Facts<'a>) = about::find(self.about)?;
+        let (_, rate) = facts.find(|&(key, _)| key == sound::RATE)?;
+        let Shape { w: 1, c: 1, .. } = self.output() else { return None };
+        rate.parse().ok().filter(|&rate| rate > 0)
     }
 
     /// The fact that [`Model::words`] reads.

@@ -22,17 +22,19 @@
 //! | [`lab`] | what lectures claim, measured and drawn |
 //! | [`lower`](mod@lower) | Burn's layers → the exporter's float layers |
 //! | [`images`] | sample sheets, GIFs, NumPy arrays |
+//! | [`sounds`] | WAV files, and waves as pictures |
 //! | `markup` | what pages of HTML need: the report of a run, the lab |
 //! | [`cli`] | the `edgegen` command |
 //!
 //! The cargo feature `train`, a default, brings everything that only training needs, Burn above all. Without it there
-//! are `cli`, `files`, `images` and `morph`, and the command draws, inspects, exports, flashes and simulates what is
+//! are `cli`, `files`, `images`, `morph` and `sounds`, and the command draws, inspects, exports, flashes and simulates what is
 //! trained already.
 
 pub mod cli;
 pub mod files;
 pub mod images;
 pub mod morph;
+pub mod sounds;
 mod stderr;
 
 #[cfg(feature = "train")]

@@ -8,6 +8,7 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use edgegen_runtime::sound;
 use edgegen_sim::skip::or_skip;
 use edgegen_sim::{Cpu, firmware};
 
@@ -64,6 +65,60 @@ fn model_files_are_drawn_packed_and_described() {
     for picture in ["x.png", "panel.png", "walk.gif", "truncation.png"] {
         assert!(image::open(folder.path().join(picture)).unwrap().width() > 0, "{picture}");
     }
+}
+
+/// WAV files of a sound's samples, its waves, and one sentence where something is no sound.
+#[test]
+fn sounds_are_heard_drawn_and_described() {
+    let folder = tempfile::tempdir().unwrap();
+    let hits = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/sound/hits.egm");
+    let run = |args: &[&str]| {
+        let output = edgegen(folder.path(), args);
+        let [told, wrong] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+        assert!(output.status.success(), "{args:?}: {wrong}");
+        told
+    };
+    let heard = |name: &str| {
+        let mut reader = hound::WavReader::open(folder.path().join(name)).unwrap();
+        assert_eq!((reader.spec().sample_rate, reader.spec().channels, reader.spec().bits_per_sample), (8000, 1, 16));
+        reader.samples().collect::<Result<Vec<i16>, _>>().unwrap()
+    };
+    let told = run(&["sample", hits, "--class", "kick", "--seed", "3", "--count", "3", "--out", "kicks.wav"]);
+    assert_eq!(told, "kicks.wav: 3 sounds of 0.256 s at 8000 Hz\n");
+    run(&["sample", hits, "--class", "0", "--seed", "3", "--count", "3", "--out", "kicks.npy"]);
+    let bytes = std::fs::read(folder.path().join("kicks.npy")).unwrap();
+    let samples: Vec<i16> = bytes[bytes.len() - 3 * 2048..].iter().map(|&byte| sound::sample(byte)).collect();
+    // 200 ms between two of them.
+    assert_eq!(heard("kicks.wav"), samples.chunks(2048).collect::<Vec<_>>().join(&[0; 1600][..]));
+
+    run(&["sample", hits, "--out", "waves.png"]);
+    assert_eq!(image::open(folder.path().join("waves.png")).unwrap().width(), 4 * 504, "one of each class");
+    let told = run(&["sim", hits, "--mode", "class=snare", "--sound", "sim.wav", "--photo", "panel.png"]);
+    assert!(told.ends_with("sim.wav: 1.024 s at 8000 Hz\n"), "{told}");
+    run(&["sample", hits, "--class", "snare", "--count", "1", "--out", "snare.wav"]);
+    // On the panel a sample of silence follows each.
+    assert_eq!(heard("sim.wav")[..2049], [heard("snare.wav"), vec![0]].concat());
+    let told = run(&["inspect", hits]);
+    assert!(told.contains("sound of 2048 samples at 8000 Hz, 0.256 s") && told.contains("× real time"), "{told}");
+
+    let model = format!("{MODEL}/model.egm");
+    for (args, words) in [
+        (&["sample", &model, "--out", "a.wav"][..], "expected a model that makes sound for a.wav"),
+        (&["sample", hits, "--out", "a.gif"], "expected a file name that ends in .wav, .png or .npy"),
+        (
+            &["sample", hits, "--walk", "--out", "a.gif"],
+            "expected a generator of images for --walk, found one of sounds",
+        ),
+        (&["sim", &model, "--sound", "a.wav"], "expected a model that makes sound for --sound"),
+        (&["sim", &model, "--mode", "drums"], "expected a model that makes sound for drums"),
+        (&["sim", hits, "--board", "lm3s6965evb", "--sound", "a.wav"], "expected a board with a speaker"),
+    ] {
+        let output = edgegen(folder.path(), args);
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), message.trim_end().lines().count()), (Some(1), 1), "{args:?}: {message}");
+        assert!(message.contains(words), "{args:?}: {message}");
+    }
+    assert!(!folder.path().join("a.wav").exists() && !folder.path().join("a.gif").exists());
 }
 
 #[test]

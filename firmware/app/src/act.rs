@@ -35,7 +35,7 @@ impl Show {
     ///
     /// `gallery`, `walk`, `mix`, `noise`, `middle`, `class=` and `picture=` (or `class` and `picture`, the first one)
     /// name the first act; `seed=`, `pace=` (milliseconds) and `auto=` (seconds) are as the fields; `bare` leaves the
-    /// captions out. With the feature `art` there is also `art`.
+    /// captions out. With the feature `art` there is also `art`, with `sound` also `drums`.
     pub fn parse(line: &str) -> Self {
         let mut show = Self::default();
         for word in line.split_ascii_whitespace() {
@@ -50,6 +50,8 @@ impl Show {
                 "picture" => show.act = Act::Picture(value.parse().unwrap_or(0)),
                 #[cfg(feature = "art")]
                 "art" => show.act = Act::Art,
+                #[cfg(feature = "sound")]
+                "drums" => show.act = Act::Drums,
                 "seed" => show.seed = value.parse().unwrap_or(show.seed),
                 "pace" => show.pace_millis = value.parse().unwrap_or(show.pace_millis),
                 "auto" => show.auto_seconds = value.parse().unwrap_or(show.auto_seconds),
@@ -88,6 +90,10 @@ pub enum Act {
     /// press goes on.
     #[cfg(feature = "art")]
     Art,
+    /// A bar of sixteen steps, again and again, of a model that makes sound: which of its sounds begins on which step
+    /// follows from the seed, and each bar has new sounds.
+    #[cfg(feature = "sound")]
+    Drums,
 }
 
 /// What a model has that a person can turn.
@@ -103,10 +109,13 @@ pub struct Offer {
     pub styles: u16,
     /// Whether it draws noise.
     pub noise: bool,
+    /// Whether it makes sound, and there is memory for the sounds of two bars.
+    #[cfg(feature = "sound")]
+    pub drums: bool,
 }
 
 impl Offer {
-    /// That of a model.
+    /// That of a model; whether there is memory for more than its images, it does not know.
     pub fn of(model: &Model<'_>) -> Self {
         Self {
             classes: model.classes(),
@@ -114,6 +123,8 @@ impl Offer {
             pictures: model.pictures().map_or(0, |pictures| pictures.count()),
             styles: model.styles(),
             noise: model.has_noise(),
+            #[cfg(feature = "sound")]
+            drums: false,
         }
     }
 
@@ -129,7 +140,18 @@ impl Offer {
             Act::Walk => true,
             #[cfg(feature = "art")]
             Act::Art => true,
+            #[cfg(feature = "sound")]
+            Act::Drums => self.drums,
         }
+    }
+
+    /// The act behind the last class.
+    fn behind_classes(self) -> Act {
+        #[cfg(feature = "sound")]
+        if self.drums {
+            return Act::Drums;
+        }
+        Act::Gallery
     }
 }
 
@@ -144,19 +166,25 @@ impl Act {
                 Act::Walk => Act::Mix,
                 Act::Mix => Act::Middle,
                 Act::Middle => Act::Noise,
-                Act::Noise if offer.combines => Act::Gallery,
+                Act::Noise if offer.combines => offer.behind_classes(),
                 Act::Noise => Act::Class(0),
                 // Its button does something else.
                 #[cfg(feature = "art")]
                 Act::Art => return act,
-                Act::Class(class) => class.checked_add(1).filter(|_| !offer.combines).map_or(Act::Gallery, Act::Class),
+                #[cfg(feature = "sound")]
+                Act::Drums => Act::Gallery,
+                Act::Class(class) => {
+                    class.checked_add(1).filter(|_| !offer.combines).map_or(offer.behind_classes(), Act::Class)
+                }
                 Act::Picture(picture) => picture.checked_add(1).map_or(Act::Gallery, Act::Picture),
             };
             if offer.has(act) {
                 return act;
             }
-            if let Act::Class(_) | Act::Picture(_) = act {
-                return Act::Gallery;
+            match act {
+                Act::Class(_) => return offer.behind_classes(),
+                Act::Picture(_) => return Act::Gallery,
+                _ => {}
             }
         }
     }
@@ -176,6 +204,8 @@ impl Act {
             Act::Walk => true,
             #[cfg(feature = "art")]
             Act::Art => true,
+            #[cfg(feature = "sound")]
+            Act::Drums => false,
             Act::Gallery | Act::Mix | Act::Middle | Act::Noise | Act::Class(_) | Act::Picture(_) => false,
         }
     }
@@ -191,6 +221,8 @@ impl Display for Act {
             Act::Middle => f.write_str("middle"),
             #[cfg(feature = "art")]
             Act::Art => f.write_str("art"),
+            #[cfg(feature = "sound")]
+            Act::Drums => f.write_str("drums"),
             Act::Class(class) => write!(f, "class {class}"),
             Act::Picture(picture) => write!(f, "picture {picture}"),
         }

@@ -97,16 +97,19 @@ pub(crate) fn font(panel: Rectangle) -> &'static MonoFont<'static> {
 pub struct Caption {
     /// What is shown.
     pub act: Act,
-    /// What the class of [`Act::Class`] is called, if the model says it; see [`name`].
+    /// What the class of [`Act::Class`] is called, if the model says it, see [`name`]; of a drum machine its bar.
     pub class: Name,
     /// Seed of the picture, or of the first picture of the gallery; on the model's own way the keyframe that the picture comes from.
     pub seed: u64,
     /// Whether it is on the model's own way.
     pub of_keyframes: bool,
-    /// Milliseconds that making and drawing the image took.
+    /// Milliseconds that making and drawing the image took, of a sound making it alone.
     pub millis: u64,
     /// Tenths of images a second.
     pub tenths_per_second: u64,
+    /// Of a sound in place of that: a tenth of how many times faster it was made than it lasts.
+    #[cfg(feature = "sound")]
+    pub tenths_of_real_time: Option<u64>,
 }
 
 /// What the class of an act is called: its name, or its words with commas between, as many as fit. Nothing where the
@@ -174,9 +177,16 @@ impl Caption {
             Act::Mix => _ = class.push_str("mix"),
             Act::Noise => _ = class.push_str("noise"),
             Act::Middle => _ = class.push_str("middle"),
+            #[cfg(feature = "sound")]
+            Act::Drums => class.clone_from(&self.class),
             _ => {}
         }
         let _ = write!(time, "{} ms", self.millis);
+        #[cfg(feature = "sound")]
+        if let Some(tenths) = self.tenths_of_real_time {
+            let _ = write!(rate, "{}.{}x", tenths / 10, tenths % 10);
+            return words;
+        }
         let (whole, tenth) = (self.tenths_per_second / 10, self.tenths_per_second % 10);
         let _ = if whole < 100 { write!(rate, "{whole}.{tenth}/s") } else { write!(rate, "{whole}/s") };
         words
@@ -248,6 +258,8 @@ mod tests {
         of_keyframes: false,
         millis: 31,
         tenths_per_second: 123,
+        #[cfg(feature = "sound")]
+        tenths_of_real_time: None,
     };
 
     fn line(caption: Caption, columns: usize) -> String<MAX_LETTERS> {

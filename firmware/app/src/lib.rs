@@ -32,6 +32,8 @@
 //! | [`report`] | the text that a board sends to its host |
 //! | [`act`] | what the show shows, and how fast |
 //! | `art` | a frame around a picture, its signature and its plate (feature `art`) |
+//! | `sound` | a wave on the panel, and where its samples go (feature `sound`) |
+//! | `drums` | a bar of sixteen steps (feature `sound`) |
 //! | [`show`](mod@show) | the show that goes on for ever: button, faults |
 //! | [`stage`] | the show one frame at a time |
 //! | [`caption`] | the words beside a picture, and the room for them |
@@ -51,6 +53,8 @@ pub mod act;
 pub mod art;
 pub mod caption;
 pub mod color;
+#[cfg(feature = "sound")]
+pub mod drums;
 pub mod fault;
 pub mod gallery;
 pub mod image;
@@ -62,6 +66,8 @@ pub mod scatter;
 pub mod screen;
 pub mod setup;
 pub mod show;
+#[cfg(feature = "sound")]
+pub mod sound;
 pub mod stage;
 
 pub use act::{Act, Show};
@@ -70,11 +76,15 @@ pub use gallery::GalleryReport;
 pub use image::{Placement, RowSource};
 pub use overlap::{DoubleBuffered, Polled, RowBus};
 pub use pair::Pair;
+#[cfg(feature = "sound")]
+pub use platform::WithSpeaker;
 pub use platform::{Plain, Platform};
 pub use report::{Reporter, Request};
 pub use screen::{Buffered, Screen};
 pub use setup::PanelSetup;
 pub use show::{show, show_images, show_while};
+#[cfg(feature = "sound")]
+pub use sound::Speaker;
 pub use stage::{Frame, Stage};
 
 use core::fmt::{Display, Write};

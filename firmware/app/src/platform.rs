@@ -2,6 +2,9 @@
 
 use core::fmt;
 
+#[cfg(feature = "sound")]
+use crate::sound::Speaker;
+
 /// Clock, button, watchdog and a line to the host.
 ///
 /// Only the clock is required: a board without a button leaves [`Platform::pressed`] as it is, and the show goes on by itself
@@ -20,13 +23,19 @@ pub trait Platform {
         false
     }
 
-    /// Feeds the watchdog. Called at least once a row and all the time while the show waits: what lies between two calls is
-    /// the making and sending of one row, or the clearing of the panel.
+    /// Feeds the watchdog. Called at least once a row, of sounds once every 64 samples, and all the time while the
+    /// show waits: what lies between two calls is the making and sending of that, or the clearing of the panel.
     fn feed(&mut self) {}
 
     /// Tells the host a line, without its line break: the model, changes of mode, and what is wrong.
     fn report(&mut self, line: fmt::Arguments<'_>) {
         let _ = line;
+    }
+
+    /// Where sounds go; without a speaker their waves are on the panel for as long as they would last.
+    #[cfg(feature = "sound")]
+    fn speaker(&mut self) -> Option<&mut dyn Speaker> {
+        None
     }
 }
 
@@ -75,6 +84,48 @@ impl<P: Platform> Platform for &mut P {
 
     fn report(&mut self, line: fmt::Arguments<'_>) {
         (**self).report(line);
+    }
+
+    #[cfg(feature = "sound")]
+    fn speaker(&mut self) -> Option<&mut dyn Speaker> {
+        (**self).speaker()
+    }
+}
+
+/// A platform that is heard.
+#[cfg(feature = "sound")]
+#[derive(Debug)]
+pub struct WithSpeaker<P, S> {
+    /// All but the speaker.
+    pub platform: P,
+    /// The speaker.
+    pub speaker: S,
+}
+
+#[cfg(feature = "sound")]
+impl<P: Platform, S: Speaker> Platform for WithSpeaker<P, S> {
+    fn ticks(&mut self) -> u32 {
+        self.platform.ticks()
+    }
+
+    fn ticks_per_second(&self) -> u32 {
+        self.platform.ticks_per_second()
+    }
+
+    fn pressed(&mut self) -> bool {
+        self.platform.pressed()
+    }
+
+    fn feed(&mut self) {
+        self.platform.feed();
+    }
+
+    fn report(&mut self, line: fmt::Arguments<'_>) {
+        self.platform.report(line);
+    }
+
+    fn speaker(&mut self) -> Option<&mut dyn Speaker> {
+        Some(&mut self.speaker)
     }
 }
 
@@ -125,6 +176,11 @@ impl<P: Platform> Watched<P> {
 
     pub(crate) fn report(&mut self, line: fmt::Arguments<'_>) {
         self.platform.report(line);
+    }
+
+    #[cfg(feature = "sound")]
+    pub(crate) fn speaker(&mut self) -> Option<&mut dyn Speaker> {
+        self.platform.speaker()
     }
 }
 

@@ -7,6 +7,7 @@
 //! gallery ─► walk ─► gallery                               a model without classes
 //! gallery ─► walk ─► mix ─► noise ─► gallery               one with styles and noise
 //! gallery ─► picture 0 ─► picture 1 ─► … ─► gallery        a model that makes images of pictures
+//! gallery ─► walk ─► class 0 ─► … ─► drums ─► gallery      one that makes sound (feature `sound`)
 //! ```
 //!
 //! and where [`Show::auto_seconds`] says so, that time without a press is one. Nothing ends the show: a model that cannot be run
@@ -33,7 +34,8 @@ const FAULT_MILLIS: u64 = 10_000;
 ///
 /// * `screen`: any display, or [`Buffered`](crate::Buffered).
 /// * `model`: the bytes of an `.egm` file, 16-byte aligned.
-/// * `arena`: working memory, at least as many bytes as the model's `Model::arena_bytes` or `edgegen inspect` says.
+/// * `arena`: working memory, at least as many bytes as the model's `Model::arena_bytes` or `edgegen inspect` says;
+///   what is left of it holds sounds.
 pub fn show<S>(screen: &mut S, model: &[u8], arena: &mut [i8], show: &Show, platform: impl Platform) -> !
 where
     S: Screen,
@@ -61,11 +63,21 @@ pub fn show_while<S>(
     while more() {
         // The error screen is drawn with nothing borrowed from the model, which is read again afterwards.
         let reason = match Model::parse(model) {
-            Ok(model) => match (NoPictures::find(&model), Generator::new(&model, arena)) {
-                (Some(missing), _) => text(&missing),
-                (_, Ok(generator)) => return perform(screen, Stage::new(generator, show, platform), &mut more),
-                (_, Err(error)) => text(&error),
-            },
+            Ok(model) => {
+                #[cfg(feature = "sound")]
+                let (arena, rest) = arena.split_at_mut(model.arena_bytes().min(arena.len()));
+                match (NoPictures::find(&model), Generator::new(&model, arena)) {
+                    (Some(missing), _) => text(&missing),
+                    (_, Ok(generator)) => {
+                        #[cfg(feature = "sound")]
+                        let stage = Stage::with_memory(generator, show, platform, rest);
+                        #[cfg(not(feature = "sound"))]
+                        let stage = Stage::new(generator, show, platform);
+                        return perform(screen, stage, &mut more);
+                    }
+                    (_, Err(error)) => text(&error),
+                }
+            }
             Err(error) => text(&error),
         };
         platform.report(format_args!("fault {reason}"));

@@ -2,6 +2,8 @@
 
 #[cfg(feature = "art")]
 mod art;
+#[cfg(feature = "sound")]
+mod sound;
 
 use core::fmt;
 
@@ -74,24 +76,30 @@ pub struct Stage<'a, P> {
     began: Option<u64>,
     #[cfg(feature = "art")]
     exhibit: art::Exhibit,
+    #[cfg(feature = "sound")]
+    sounds: sound::Sounds<'a>,
 }
 
 impl<'a, P: Platform> Stage<'a, P> {
     pub(crate) fn new(generator: Generator<'a>, show: &Show, platform: Watched<P>) -> Self {
+        let mut stage = Self::build(generator, show, platform);
+        stage.begin();
+        stage
+    }
+
+    /// Before its first act.
+    fn build(generator: Generator<'a>, show: &Show, platform: Watched<P>) -> Self {
         let mut platform = platform;
         let model = generator.model();
         let Shape { h, w, c } = model.output();
         platform.report(format_args!("model {} {h}x{w}x{c} arena {}", model.name(), model.arena_bytes()));
         let offer = Offer::of(model);
-        let act = show.act.for_model(offer);
-        #[cfg(feature = "art")]
-        let act = if act == Act::Art && scatter::is_point(model.output()) { Act::Walk } else { act };
         let now = platform.turn();
-        let mut stage = Self {
+        Self {
             generator,
             platform,
             show: *show,
-            act,
+            act: show.act,
             seed: show.seed,
             keyframes: model.keyframes().map_or(0, |keyframes| keyframes.count()),
             keyframe: 0,
@@ -104,9 +112,17 @@ impl<'a, P: Platform> Stage<'a, P> {
             began: None,
             #[cfg(feature = "art")]
             exhibit: art::Exhibit::default(),
-        };
-        stage.enter(act, now);
-        stage
+            #[cfg(feature = "sound")]
+            sounds: sound::Sounds::default(),
+        }
+    }
+
+    /// Begins with the act that was asked for, or with what the model has in its place.
+    fn begin(&mut self) {
+        let act = self.show.act.for_model(self.offer);
+        #[cfg(feature = "art")]
+        let act = if act == Act::Art && !self.can_hang() { Act::Walk } else { act };
+        self.enter(act, self.due);
     }
 
     /// A stage for a generator.
@@ -138,6 +154,10 @@ impl<'a, P: Platform> Stage<'a, P> {
         if self.platform.take_press() || (auto > 0 && now - self.entered >= auto) {
             self.enter(self.act.next(self.offer), now);
         }
+        #[cfg(feature = "sound")]
+        if self.is_sound() && self.is_playing() {
+            return Ok(Frame::Waiting);
+        }
         if now < self.due {
             return Ok(Frame::Waiting);
         }
@@ -156,6 +176,8 @@ impl<'a, P: Platform> Stage<'a, P> {
     /// Starts an act.
     fn enter(&mut self, act: Act, now: u64) {
         (self.act, self.step, self.keyframe, self.fresh, self.began) = (act, 0, 0, true, None);
+        #[cfg(feature = "sound")]
+        self.sounds.stop();
         if self.is_keyed() {
             self.platform.report(format_args!("{act} through {} keyframes", self.keyframes));
         } else {
@@ -171,6 +193,12 @@ impl<'a, P: Platform> Stage<'a, P> {
         if self.fresh {
             screen.display().clear(<S::Display as DrawTarget>::Color::from_grey(0, Point::zero()))?;
             (self.fresh, self.dots) = (false, 0);
+            #[cfg(feature = "sound")]
+            self.sounds.wipe();
+        }
+        #[cfg(feature = "sound")]
+        if self.is_sound() {
+            return self.sound(screen, panel, now);
         }
         if scatter::is_point(shape) {
             return self.scatter(screen, panel, now);
@@ -262,6 +290,8 @@ impl<'a, P: Platform> Stage<'a, P> {
             Act::Walk | Act::Picture(_) => walk,
             #[cfg(feature = "art")]
             Act::Art => walk,
+            #[cfg(feature = "sound")]
+            Act::Drums => own,
         }
     }
 
@@ -314,7 +344,16 @@ impl<'a, P: Platform> Stage<'a, P> {
         let of_keyframes = self.is_keyed();
         let seed = if of_keyframes { self.keyframe.into() } else { self.seed };
         let class = caption::name(self.generator.model(), self.act);
-        Caption { act: self.act, class, seed, of_keyframes, millis, tenths_per_second: 10_000 / period }
+        Caption {
+            act: self.act,
+            class,
+            seed,
+            of_keyframes,
+            millis,
+            tenths_per_second: 10_000 / period,
+            #[cfg(feature = "sound")]
+            tenths_of_real_time: None,
+        }
     }
 
     /// On to the next image.
@@ -339,9 +378,11 @@ impl<'a, P: Platform> Stage<'a, P> {
                 }
             }
             Act::Walk | Act::Mix | Act::Middle | Act::Noise | Act::Class(_) => self.seed = self.seed.wrapping_add(1),
-            // It advances by itself.
+            // These advance by themselves.
             #[cfg(feature = "art")]
             Act::Art => {}
+            #[cfg(feature = "sound")]
+            Act::Drums => {}
             Act::Picture(number) => {
                 if images > 1 {
                     self.seed = self.seed.wrapping_add(1);

@@ -1,6 +1,6 @@
 // Runs firmware for the RP2040 in rp2040js and records what it sends to its panel.
 //
-//   node run.mjs ELF BUS [--quiet S] [--seconds S] [--press S] [--plugged S] [--stuck]
+//   node run.mjs ELF BUS [--pulses FILE] [--quiet S] [--seconds S] [--press S] [--plugged S] [--stuck]
 //
 // BUS is where the recording goes, as 16-bit little-endian words (firmware/sim/src/rp2040.rs reads them):
 //
@@ -9,12 +9,15 @@
 //   0x0200           a message to the panel on I2C0 begins
 //   0x0300 | byte    a byte of it
 //
+// FILE is where pulse widths of the speaker's pin go, whenever the program sets one while the pin runs: pairs of 64-bit
+// floats, the time in nanoseconds and the width in counts.
+//
 // Standard output is what the firmware writes to UART0. All times are the chip's. The run ends when nothing has gone to the panel for
 // --quiet (exit code 0), after --seconds (2), or when the watchdog or the program resets the chip (3); the last two lines on
 // standard error are the most bytes of stack that were in use, by what is no longer zero behind the variables, and the time then. At --press the button is held down for a tenth of a second. On the I2C bus no panel answers
 // before --plugged, and with --stuck somebody holds the clock line low for ever. The SPI bus has no answer to miss.
 //
-// Pins as in firmware/boards/pico/README.md: CS GP17, D/C GP16, button GP12.
+// Pins as in firmware/boards/pico/README.md: CS GP17, D/C GP16, button GP12, speaker GP22, which is output A of PWM slice 3.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -31,6 +34,7 @@ const HIGH = 1;
 const { values: options, positionals } = parseArgs({
     allowPositionals: true,
     options: {
+        pulses: { type: "string" },
         quiet: { type: "string", default: "Infinity" },
         seconds: { type: "string", default: "60" },
         press: { type: "string" },
@@ -99,6 +103,17 @@ i2c.onWriteByte = (byte) =>
         i2c.completeWrite(true);
     });
 
+// Counter compare register of the speaker's slice (RP2040 data sheet, 4.5.3); its lower half is output A.
+const SLICE = 3;
+const COMPARE = 0x14 * SLICE + 0x0c;
+const ENABLED = 1;
+const pulses = [];
+const writePwm = chip.pwm.writeUint32.bind(chip.pwm);
+chip.pwm.writeUint32 = (offset, value) => {
+    if (offset === COMPARE && chip.pwm.channels[SLICE].csr & ENABLED) pulses.push(chip.clock.nanos, value & 0xffff);
+    writePwm(offset, value);
+};
+
 const text = [];
 chip.uart[0].onByte = (byte) => text.push(byte);
 
@@ -143,6 +158,7 @@ while (!done && !reset && clock.nanos < end) {
 }
 
 writeFileSync(bus, new Uint8Array(Uint16Array.from(words).buffer));
+if (options.pulses !== undefined) writeFileSync(options.pulses, new Uint8Array(Float64Array.from(pulses).buffer));
 process.stdout.write(Buffer.from(text));
 const lowest = chip.sram.findIndex((byte, at) => at >= variablesEnd - RAM && byte !== 0);
 console.error(chip.readUint32(VECTORS) - RAM - lowest);

@@ -47,6 +47,9 @@ pub struct Board {
     /// Panels that the firmware can be built for; the first unless told otherwise.
     #[serde(rename = "panel")]
     pub panels: Vec<Panel>,
+    /// Pin of the speaker, pin of the board, where the firmware can play sounds: its crate's feature `sound` does it.
+    #[serde(default)]
+    pub speaker: Vec<[String; 2]>,
     /// How a program gets onto the board.
     #[serde(default)]
     pub flash_by: FlashBy,

@@ -9,7 +9,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use edgegen_app::caption::Layout;
 use edgegen_app::image::most_images;
-use edgegen_app::{Act, Pair, PanelSetup, Show, scatter};
+use edgegen_app::sound::Waves;
+use edgegen_app::{Act, Pair, PanelSetup, Show, drums, scatter};
 use edgegen_runtime::Model;
 use embedded_graphics::geometry::{Point, Size};
 use embedded_graphics::primitives::Rectangle;
@@ -33,7 +34,8 @@ use crate::{qemu, raspi, rp2040, stage};
 pub struct Scene<'a> {
     /// Seed of the first image.
     pub seed: u64,
-    /// The act that the show begins with, `gallery`, `walk` or `class=3`; `None` for a gallery without captions, where there is one.
+    /// The act that the show begins with, `gallery`, `walk` or `class=3`; `None` for a gallery without captions, where there is one,
+    /// in which sounds are images of one column.
     pub act: Option<&'a str>,
 }
 
@@ -50,6 +52,17 @@ pub struct Seen {
     pub stack_bytes: Option<u32>,
     /// Lines of text from the show.
     pub text: String,
+    /// What came out of the speaker, of a model that makes sound on a board that has one.
+    pub heard: Option<Heard>,
+}
+
+/// A recording.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Heard {
+    /// Samples a second.
+    pub rate: u32,
+    /// −32767 … 32767.
+    pub samples: Vec<i16>,
 }
 
 impl Scene<'_> {
@@ -97,12 +110,12 @@ pub fn has_act(board: &Board, act: Option<&str>) -> Result<()> {
 /// Those of [`check`], [`Firmware::build`] and the emulator; a model that the board refuses is one too.
 pub fn run(model: &Path, board: &Board, panel: &Panel, cpu: Cpu, scene: Scene<'_>) -> Result<Seen> {
     check(board, cpu)?;
+    let bytes = fs::read(model).with_context(|| format!("there is no model at {}", model.display()))?;
     let show = || Firmware::build_show(model, board, panel, cpu, &scene.words());
     match (board.emulator, cpu) {
         (Emulator::Qemu, Cpu::CortexA53) => on_raspi(&show()?),
         (Emulator::Qemu, _) => {
             let (words, mut place) = (scene.words(), Vec::new());
-            let bytes = fs::read(model).with_context(|| format!("there is no model at {}", model.display()))?;
             let show = match scene.act {
                 Some(_) => Some((words.as_str(), images(panel::aligned(&bytes, &mut place), panel.spec(), scene)?)),
                 None => None,
@@ -115,6 +128,7 @@ pub fn run(model: &Path, board: &Board, panel: &Panel, cpu: Cpu, scene: Scene<'_
                     instructions: Vec::new(),
                     stack_bytes: Some(shot.stack_bytes),
                     text: shot.text,
+                    heard: None,
                 });
             }
             Ok(Seen {
@@ -123,15 +137,18 @@ pub fn run(model: &Path, board: &Board, panel: &Panel, cpu: Cpu, scene: Scene<'_
                 instructions: shot.instructions,
                 stack_bytes: Some(shot.stack_bytes),
                 text: String::new(),
+                heard: None,
             })
         }
-        (Emulator::Rp2040js, _) => on_rp2040(&show()?, panel, scene),
+        (Emulator::Rp2040js, _) => on_rp2040(&show()?, panel, scene, &bytes),
         (Emulator::QemuUser | Emulator::Chromium | Emulator::None, _) => bail!("nothing here boots the {}", board.name),
     }
 }
 
-/// Until the gallery is complete and stays, or for three seconds of an act that never rests.
-fn on_rp2040(firmware: &Firmware, panel: &Panel, scene: Scene<'_>) -> Result<Seen> {
+/// Until the gallery is complete and stays, or for three seconds of an act that never rests, two bars of a drum
+/// machine.
+fn on_rp2040(firmware: &Firmware, panel: &Panel, scene: Scene<'_>, model: &[u8]) -> Result<Seen> {
+    let mut place = Vec::new();
     let on_board = match panel.colors {
         PanelColors::Binary => {
             let controller = if panel.name == "sh1106" { Controller::Sh1106 } else { Controller::Ssd1306 };
@@ -140,12 +157,17 @@ fn on_rp2040(firmware: &Firmware, panel: &Panel, scene: Scene<'_>) -> Result<See
         _ if panel.name == "st7735" => rp2040::Panel::St7735(glass(Glass::SMALL, &panel.setup)),
         _ => rp2040::Panel::St7789(glass(Glass::LANDSCAPE, &panel.setup)),
     };
-    let rests = matches!(Show::parse(&scene.words()).act, Act::Gallery | Act::Picture(_) | Act::Art);
     // A complete gallery stays for five seconds; one image takes less than two.
-    let (quiet, seconds) = if rests { (Some(3.0), 60.0) } else { (None, 3.0) };
+    let (quiet, seconds) = match Show::parse(&scene.words()).act {
+        Act::Gallery | Act::Picture(_) | Act::Art => (Some(3.0), 60.0),
+        Act::Drums => (None, 5.0),
+        _ => (None, 3.0),
+    };
     let boot = rp2040::Boot { panel: on_board, press: None, quiet, seconds };
     let shot = rp2040::boot(&firmware.elf(), boot)?;
-    Ok(Seen { stack_bytes: Some(shot.stack_bytes), ..seen(&shot.picture, shot.text)? })
+    let model = Model::parse_any(panel::aligned(model, &mut place))?;
+    let heard = model.sample_rate().map(|rate| Heard { rate, samples: shot.samples(rate) });
+    Ok(Seen { stack_bytes: Some(shot.stack_bytes), heard, ..seen(&shot.picture, shot.text)? })
 }
 
 /// The panel in place of `own` that a setup is right for, as a person holds it who built it in that way.
@@ -178,7 +200,7 @@ fn seen(picture: &RgbImage, text: String) -> Result<Seen> {
     if let Some(reason) = text.lines().find_map(|line| line.strip_prefix("fault ")) {
         bail!("the board refused the model: {reason}");
     }
-    Ok(Seen { png: to_png(picture)?, report: None, instructions: Vec::new(), stack_bytes: None, text })
+    Ok(Seen { png: to_png(picture)?, report: None, instructions: Vec::new(), stack_bytes: None, text, heard: None })
 }
 
 /// After how many images of the show to look at a panel.
@@ -187,6 +209,10 @@ fn images(model: &[u8], spec: PanelSpec, scene: Scene<'_>) -> Result<usize> {
         Act::Gallery => {
             let area = Rectangle::new(Point::zero(), Size::new(spec.width, spec.height));
             let model = Model::parse_any(model)?;
+            if model.sample_rate().is_some() {
+                let layout = Layout::new(area, |_| ());
+                return Ok(Waves::fit(layout.picture).cells() as usize);
+            }
             if scatter::is_point(model.output()) {
                 return Ok((scatter::DOTS / scatter::AT_A_TIME) as usize);
             }
@@ -195,6 +221,8 @@ fn images(model: &[u8], spec: PanelSpec, scene: Scene<'_>) -> Result<usize> {
         }
         // Before it goes on to the next one.
         Act::Picture(_) | Act::Art => Ok(1),
+        // The board, then two bars.
+        Act::Drums => Ok(1 + 2 * drums::STEPS as usize),
         // Far enough that it has left the first seed.
         _ => Ok(4),
     }
@@ -216,9 +244,11 @@ pub fn simulate(model: &[u8], spec: PanelSpec, scene: Scene<'_>) -> Result<Seen>
     let show = Show::parse(&scene.words());
     let images = images(model, spec, scene)?;
     let mut recording = stage::record(model, &show, spec, images);
+    let rate = Model::parse_any(panel::aligned(model, &mut Vec::new())).ok().and_then(|model| model.sample_rate());
+    let heard = rate.map(|rate| Heard { rate, samples: core::mem::take(&mut recording.samples) });
     let text = recording.lines.join("\n") + "\n";
     match recording.pictures.pop() {
-        Some(picture) => seen(&picture, text),
+        Some(picture) => Ok(Seen { heard, ..seen(&picture, text)? }),
         None => bail!("a panel of {}×{} has no room for an image", spec.width, spec.height),
     }
 }

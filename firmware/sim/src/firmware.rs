@@ -8,12 +8,14 @@ use std::process::Output;
 
 use anyhow::{Context, Result, bail, ensure};
 use edgegen_app::{Act, Show};
+use edgegen_runtime::Model;
 use tempfile::TempDir;
 
 use crate::binary::sizes;
 use crate::boards::{Board, Panel};
 use crate::cpu::Cpu;
 use crate::folder::{lock, root};
+use crate::panel::aligned;
 use crate::spec::PanelSpec;
 
 /// A firmware image, in a folder of its own that goes when it goes.
@@ -47,7 +49,7 @@ impl Firmware {
 
     /// [`Firmware::build`] for a board that runs the show, with words for `edgegen_app::Show::parse`: what it shows first.
     /// The panel may be one that was [fitted](Panel::fitted). Frames are in the program only where the words ask for
-    /// `art`.
+    /// `art`, waves and what plays them only where the model makes sound.
     ///
     /// # Errors
     ///
@@ -76,6 +78,11 @@ impl Firmware {
         }
         if Show::parse(show).act == Act::Art {
             build.args(["--features", "edgegen-app/art"]);
+        }
+        // A damaged model is for the board to refuse.
+        let rate = Model::parse_any(aligned(&bytes, &mut Vec::new())).ok().and_then(|model| model.sample_rate());
+        if rate.is_some() {
+            build.args(["--features", if board.speaker.is_empty() { "edgegen-app/sound" } else { "sound" }]);
         }
         let output = build.output().context("could not start firmware/arm")?;
         if !output.status.success() {

@@ -74,6 +74,31 @@ pub struct Shot {
     pub picture: RgbImage,
     /// What came out of its serial port.
     pub text: String,
+    /// What the pin of its speaker was told: when, in seconds of the chip's time, and the pulse width, 0 …
+    /// [`LEVELS`] − 1.
+    pub pulses: Vec<(f64, u16)>,
+}
+
+/// Pulse widths of the speaker's pin, from always low on.
+pub const LEVELS: u16 = 2048;
+
+/// The pulse width of a sample.
+pub fn pulse(sample: i16) -> u16 {
+    ((i32::from(sample) + 32768) / (65536 / i32::from(LEVELS))) as u16
+}
+
+impl Shot {
+    /// What is heard at so many samples a second: each pulse width as its sample, for as long as it stood, from the
+    /// first one to the last.
+    pub fn samples(&self, rate: u32) -> Vec<i16> {
+        let ends = self.pulses.iter().skip(1).map(|(time, _)| Some(*time)).chain([None]);
+        let heard = self.pulses.iter().zip(ends).flat_map(|(&(time, pulse), end)| {
+            let sample = (i32::from(pulse) - i32::from(LEVELS) / 2) * (65536 / i32::from(LEVELS));
+            let count = end.map_or(1.0, |end| ((end - time) * f64::from(rate)).round().max(1.0));
+            std::iter::repeat_n(sample as i16, count as usize)
+        });
+        heard.collect()
+    }
 }
 
 /// Whether Node and the emulator are here.
@@ -106,7 +131,8 @@ pub fn boot(elf: &Path, boot: Boot) -> Result<Shot> {
     let bus = folder.path().join("bus");
     let mut command = Command::new(NODE);
     command.arg(self::folder()?.join("run.mjs")).arg(elf).arg(&bus);
-    command.args(["--seconds", &boot.seconds.to_string()]);
+    let pulses = folder.path().join("pulses");
+    command.arg("--pulses").arg(&pulses).args(["--seconds", &boot.seconds.to_string()]);
     for (option, value) in [("--quiet", boot.quiet), ("--press", boot.press)] {
         command.args(value.into_iter().flat_map(|seconds| [option.to_owned(), seconds.to_string()]));
     }
@@ -127,6 +153,7 @@ pub fn boot(elf: &Path, boot: Boot) -> Result<Shot> {
     let seconds = last.next().and_then(|line| line.parse().ok());
     let stack_bytes = last.next().and_then(|line| line.parse().ok());
     let bytes = fs::read(&bus).context("the emulator left no recording")?;
+    let pulses = fs::read(&pulses).context("the emulator left no recording of the speaker")?;
     let words = bytes.chunks_exact(2).map(|word| u16::from_le_bytes([word[0], word[1]]));
     Ok(Shot {
         outcome,
@@ -134,7 +161,14 @@ pub fn boot(elf: &Path, boot: Boot) -> Result<Shot> {
         stack_bytes: stack_bytes.context("the emulator did not tell the stack")?,
         picture: picture(boot.panel, words),
         text: String::from_utf8_lossy(&output.stdout).into_owned(),
+        pulses: pulses.chunks_exact(16).map(to_pulse).collect(),
     })
+}
+
+/// A time in nanoseconds and a pulse width, both as 64-bit floats.
+fn to_pulse(record: &[u8]) -> (f64, u16) {
+    let [nanos, pulse] = [0, 8].map(|at| f64::from_le_bytes(std::array::from_fn(|byte| record[at + byte])));
+    (nanos / 1e9, pulse as u16)
 }
 
 /// What a person sees on the panel after what was recorded; `run.mjs` says how.
@@ -162,4 +196,25 @@ fn picture(panel: Panel, words: impl Iterator<Item = u16>) -> RgbImage {
 /// Where the script and the emulator are.
 fn folder() -> Result<PathBuf> {
     Ok(root()?.join("sim/rp2040"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pulses_are_samples_for_as_long_as_they_stand() {
+        let pulses =
+            [(0.5, -32767), (0.625, 0), (0.75, 32767), (1.25, 100)].map(|(time, sample)| (time, pulse(sample)));
+        assert_eq!(pulses.map(|(_, pulse)| pulse), [0, 1024, 2047, 1027]);
+        let shot = Shot {
+            outcome: Outcome::Time,
+            seconds: 2.0,
+            stack_bytes: 0,
+            picture: RgbImage::new(1, 1),
+            text: String::new(),
+            pulses: pulses.to_vec(),
+        };
+        assert_eq!(shot.samples(8), [-32768, 0, 32736, 32736, 32736, 32736, 96]);
+    }
 }

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::convert::Infallible;
 use std::fmt;
 
-use edgegen_app::{PanelColor, Platform, Screen, Show, show_while};
+use edgegen_app::{PanelColor, Platform, Screen, Show, Speaker, drums, show_while, sound};
 use edgegen_runtime::Model;
 use embedded_graphics::geometry::{Point, Size};
 use embedded_graphics::pixelcolor::{BinaryColor, Gray4, Gray8, Rgb565, Rgb888};
@@ -21,12 +21,14 @@ pub struct Recording {
     pub pictures: Vec<RgbImage>,
     /// What it told its host.
     pub lines: Vec<String>,
+    /// What went to its speaker, of a model that makes sound.
+    pub samples: Vec<i16>,
 }
 
 /// Runs the show of `model` on a panel until `images` images are drawn, or the error screen.
 ///
-/// Time is not real: each look at the clock, of which there is one a row, takes a millisecond. So one show gives the same
-/// pictures each time, captions included.
+/// Time is not real: each look at the clock, of which there is one a row, of sounds three every 64 samples, takes a
+/// millisecond. So one show gives the same pictures each time, captions included. Sounds are heard to their end.
 pub fn record(model: &[u8], show: &Show, panel: PanelSpec, images: usize) -> Recording {
     match panel.colors {
         PanelColors::Gray4 => run::<Gray4>(model, show, panel, images),
@@ -40,16 +42,20 @@ pub fn record(model: &[u8], show: &Show, panel: PanelSpec, images: usize) -> Rec
 fn run<C: PanelColor + Into<Rgb888>>(model: &[u8], show: &Show, panel: PanelSpec, images: usize) -> Recording {
     let mut words = Vec::new();
     let model = aligned(model, &mut words);
-    let parsed = Model::parse(model).ok().map(|model| model.arena_bytes());
+    let parsed = Model::parse(model).ok();
+    let is_sound = parsed.as_ref().is_some_and(|model| model.sample_rate().is_some());
+    let arena_bytes = |model: &Model<'_>| model.arena_bytes() + sound::bytes(model).max(drums::bytes(model));
     let taken = Cell::new(0);
     let black = C::from_grey(0, Point::zero());
     let display = SimulatorDisplay::with_default_color(Size::new(panel.width, panel.height), black);
     let mut camera = Camera { display, pictures: Vec::new(), taken: &taken };
     let mut clock = Clock::default();
-    let wanted = if parsed.is_some() { images } else { images.min(1) };
-    let mut arena = vec![0; parsed.unwrap_or(0)];
+    // What is heard follows what is seen, so that it is over when the next image is there.
+    let wanted = if parsed.is_some() { images + usize::from(is_sound && images > 0) } else { images.min(1) };
+    let mut arena = vec![0; parsed.as_ref().map_or(0, arena_bytes)];
     show_while(&mut camera, model, &mut arena, show, &mut clock, || taken.get() < wanted);
-    Recording { pictures: camera.pictures, lines: clock.lines }
+    camera.pictures.truncate(images);
+    Recording { pictures: camera.pictures, lines: clock.lines, samples: clock.samples }
 }
 
 /// A panel that is photographed whenever it shows something.
@@ -73,11 +79,18 @@ impl<C: PanelColor + Into<Rgb888>> Screen for Camera<'_, C> {
     }
 }
 
-/// A clock that goes on by a millisecond whenever it is looked at.
+/// Samples that the speaker keeps, as many as that of the Pico.
+const QUEUE: u64 = 512;
+
+/// A clock that goes on by a millisecond whenever it is looked at, with a speaker that plays by it.
 #[derive(Default)]
 struct Clock {
     millis: u32,
     lines: Vec<String>,
+    samples: Vec<i16>,
+    rate: u32,
+    /// How many samples after the start the speaker has played all that it was given.
+    silent_from: u64,
 }
 
 impl Platform for Clock {
@@ -92,6 +105,26 @@ impl Platform for Clock {
 
     fn report(&mut self, line: fmt::Arguments<'_>) {
         self.lines.push(line.to_string());
+    }
+
+    fn speaker(&mut self) -> Option<&mut dyn Speaker> {
+        Some(self)
+    }
+}
+
+impl Speaker for Clock {
+    fn start(&mut self, rate: u32) {
+        self.rate = rate;
+    }
+
+    fn take(&mut self, sample: i16) -> bool {
+        let now = u64::from(self.millis) * u64::from(self.rate) / 1000;
+        if self.silent_from >= now + QUEUE {
+            return false;
+        }
+        self.silent_from = self.silent_from.max(now) + 1;
+        self.samples.push(sample);
+        true
     }
 }
 

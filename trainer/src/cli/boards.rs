@@ -62,6 +62,10 @@ fn one(board: &Board) -> String {
             text += &table(["panel's pin", "board's pin"], panel.wiring.iter().cloned());
         }
     }
+    if !board.speaker.is_empty() {
+        text += "\nspeaker, of models that make sound\n";
+        text += &table(["speaker's pin", "board's pin"], board.speaker.iter().cloned());
+    }
     text
 }
 

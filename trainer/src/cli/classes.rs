@@ -1,6 +1,6 @@
 //! Classes by their names: what folders were called when a generator learned, in its run and in its model file.
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use edgegen_runtime::Model;
 
 use super::source::{Source, check_class};
@@ -61,6 +61,10 @@ pub fn act(model: &Model<'_>, act: Option<&str>) -> Result<Option<String>> {
             _ => format!("class={}", number(&names(model), classes, text)?),
         },
         None => {
+            ensure!(
+                act != "drums" || model.sample_rate().is_some(),
+                "expected a model that makes sound for drums, found one of images: choose another --mode"
+            );
             check_class((act == "class").then_some(0), classes)?;
             act.to_owned()
         }

@@ -33,7 +33,8 @@ pub struct Fit {
     pub packing: &'static str,
     /// Bytes of flash that the model takes, and that the program leaves it.
     pub flash: [u64; 2],
-    /// Bytes of RAM that the model's arena takes, and that the firmware has set aside for it.
+    /// Bytes of RAM that the model's arena takes, with a sound that waits to be played if it makes sound, and that the
+    /// firmware has set aside for it.
     pub ram: [u64; 2],
     pub fits: bool,
     /// Instructions of an image: counted in an emulator, or estimated; `None` where neither is possible.
@@ -41,6 +42,8 @@ pub struct Fit {
     pub counted: bool,
     /// How long these take at one a cycle of the board's clock.
     pub milliseconds: Option<f64>,
+    /// How long a sound lasts, in seconds, if it makes sound.
+    pub sound_seconds: Option<f64>,
     /// What to do when it does not fit.
     pub advice: Vec<String>,
 }
@@ -51,7 +54,9 @@ impl Fit {
         let model = Model::parse_any(packed.bytes())?;
         let cost = cost::cost(&model);
         let flash = [cost.file_bytes, u64::from(board.flash - board.program_flash)];
-        let ram = [cost.arena_bytes as u64, u64::from(board.arena)];
+        let samples = model.output().h;
+        let rate = model.sample_rate();
+        let ram = [cost.arena_bytes as u64 + rate.map_or(0, |_| samples.into()), u64::from(board.arena)];
         let mut advice = Vec::new();
         if over(flash) > 0 {
             advice.extend(shrink(&cost, "flash", |op| op.weight_bytes + op.channel_bytes));
@@ -70,6 +75,7 @@ impl Fit {
             instructions: None,
             counted: false,
             milliseconds: None,
+            sound_seconds: rate.map(|rate| f64::from(samples) / f64::from(rate)),
             advice,
         };
         Ok(fit.with_instructions(board, instructions(&model), false))
@@ -104,6 +110,21 @@ impl Fit {
             ..10.0 => format!("≈ {time:.1} ms"),
             _ => format!("≈ {time:.0} ms"),
         })
+    }
+
+    /// What it makes one of.
+    pub fn what(&self) -> &'static str {
+        if self.sound_seconds.is_some() { "a sound" } else { "an image" }
+    }
+
+    /// [`Fit::time`] of `what`, and of a sound how many times faster that is than it lasts.
+    pub fn pace(&self, what: &str) -> String {
+        let time = format!("{}{what}", self.time());
+        match self.sound_seconds.zip(self.milliseconds).map(|(seconds, time)| 1000.0 * seconds / time) {
+            Some(factor @ ..10.0) => format!("{time}, {factor:.1}× real time"),
+            Some(factor) => format!("{time}, {factor:.0}× real time"),
+            None => time,
+        }
     }
 }
 

@@ -27,7 +27,7 @@ pub struct Args {
     #[arg(long)]
     panel: Option<String>,
     /// What the board shows first: gallery, walk, mix, noise, middle, class, class=N, class=NAME, picture, picture=N,
-    /// or art: one picture in a frame, signed, which slowly becomes the next
+    /// art: one picture in a frame, signed, which slowly becomes the next; or drums, of a model that makes sound
     #[arg(long, value_parser = act)]
     mode: Option<String>,
     /// Seed of its first image
@@ -126,7 +126,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
             bytes(board.flash.into()),
             bytes(program.ram_bytes.into()),
             bytes(board.ram.into()),
-            fit.milliseconds.map_or(String::new(), |_| format!("; an image takes {}", fit.time())),
+            fit.milliseconds.map_or(String::new(), |_| format!("; {} takes {}", fit.what(), fit.pace(""))),
         )
     })
 }

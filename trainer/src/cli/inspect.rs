@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::fit::{Fit, pack_for};
 use super::source::{emulate, read_any_model};
-use super::{Console, Ending, bytes, grouped, table};
+use super::{Console, Ending, bytes, classes, grouped, table};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -40,6 +40,10 @@ struct Report<'a> {
     image: String,
     /// Whether that is a point of the plane, which has two channels.
     of_points: bool,
+    /// Samples a second, if the image is a sound.
+    rate: Option<u32>,
+    /// Its rows, which then are samples.
+    rows: u16,
     cost: Cost,
     boards: Vec<Fit>,
 }
@@ -75,13 +79,34 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         reads: reads(&model),
         image: model.output().to_string(),
         of_points: scatter::is_point(model.output()),
+        rate: model.sample_rate(),
+        rows: model.output().h,
         boards: fits,
         cost,
     };
     console.show(&report, || match (&args.board, &report.boards[..]) {
         (Some(_), [fit]) => format!("{}\n{}", text(&report), one(fit)),
-        _ => format!("{}\n{}", text(&report), all(&report.boards)),
+        _ => format!("{}\n{}", text(&report), all(&report.boards, report.what())),
     })
+}
+
+impl Report<'_> {
+    /// What it makes one of.
+    fn what(&self) -> &'static str {
+        if self.rate.is_some() { "a sound" } else { "an image" }
+    }
+
+    /// What it makes, with its size.
+    fn made(&self) -> String {
+        match self.rate {
+            Some(rate) => {
+                let seconds = f64::from(self.rows) / f64::from(rate);
+                format!("sound of {} samples at {rate} Hz, {seconds:.3} s", self.rows)
+            }
+            None if self.of_points => POINT.to_owned(),
+            None => format!("image of {}", self.image),
+        }
+    }
 }
 
 /// What a model makes that makes no images.
@@ -127,21 +152,23 @@ fn text(report: &Report<'_>) -> String {
             let names: Vec<&str> = value.lines().filter_map(|line| Some(line.split_once(": ")?.0)).collect();
             format!("words for {}", names.join(", "))
         }
+        (classes::FACT, _) => format!("{key} {}", value.lines().collect::<Vec<_>>().join(", ")),
         _ => format!("{key} {value}"),
     };
     let facts: Vec<String> = report.metadata.iter().map(fact).collect();
     format!(
         "{} ({}), packed as {}: {} → {}\n{}\n\
-         {} products an image, {} weights\n\
+         {} products {}, {} weights\n\
          flash {}\n\
          RAM   {}; whole maps would take {}",
         report.name,
         facts.join(", "),
         report.packing,
         report.reads,
-        if report.of_points { POINT.to_owned() } else { format!("image of {}", report.image) },
+        report.made(),
         table(["operator", "output", "products", "weights", "channel bytes", "ring rows × bytes"], rows),
         grouped(*macs),
+        report.what(),
         grouped(*weight_bytes),
         bytes(*file_bytes),
         bytes(*arena_bytes as u64),
@@ -160,13 +187,13 @@ fn count(file: &ModelFile, cpu: Cpu) -> Result<u64> {
 }
 
 /// All boards in a table.
-fn all(fits: &[Fit]) -> String {
+fn all(fits: &[Fit], what: &str) -> String {
     let rows = fits.iter().map(|fit| {
         let [flash, ram] = fit.left().map(|left| left.to_string());
         let packing = fit.packing.to_owned();
-        [fit.board.clone(), fit.cpu.to_owned(), packing, flash, ram, fit.time(), fit.verdict()]
+        [fit.board.clone(), fit.cpu.to_owned(), packing, flash, ram, fit.pace(""), fit.verdict()]
     });
-    let head = ["board", "core", "packed as", "flash left", "RAM left", "an image", "verdict"];
+    let head = ["board", "core", "packed as", "flash left", "RAM left", what, "verdict"];
     format!("{}\n{TIME}", table(head, rows))
 }
 
@@ -184,9 +211,9 @@ fn one(fit: &Fit) -> String {
     let how = if fit.counted { "counted in QEMU" } else { "estimated from its layers" };
     let time = match fit.instructions {
         Some(count) => format!(
-            "{} an image: {} instructions, {how}, at one a cycle. This is an estimate: loads and branches of more \
+            "{}: {} instructions, {how}, at one a cycle. This is an estimate: loads and branches of more \
              cycles and waiting for flash add to it, and a core that does two at a time takes from it",
-            fit.time(),
+            fit.pace(&format!(" {}", fit.what())),
             grouped(count)
         ),
         None => format!("no estimate: nothing was counted for {} yet", fit.packing),
@@ -197,5 +224,8 @@ fn one(fit: &Fit) -> String {
         memory("RAM  ", fit.ram),
         format!("time  {time}"),
     ];
-    lines.into_iter().chain(fit.advice.iter().cloned()).collect::<Vec<_>>().join("\n")
+    // Whether it is fast enough or not, the speaker gets its samples at its own pace.
+    let played =
+        fit.sound_seconds.map(|_| "sound is made first, into memory beside the arena, and then played".to_owned());
+    lines.into_iter().chain(played).chain(fit.advice.iter().cloned()).collect::<Vec<_>>().join("\n")
 }

@@ -1,5 +1,6 @@
 //! `edgegen sample RUN|ONNX|MODEL`.
 
+mod sound;
 mod truncation;
 mod walk;
 
@@ -51,20 +52,23 @@ pub struct Args {
     /// of each class]
     #[arg(long, conflicts_with_all = ["latents", "grid", "walk"])]
     truncation: bool,
-    /// How many images [default: 64, or ten of each class; of a picture one; of points 4096]
+    /// How many images [default: 64, or ten of each class; of a picture one; of points 4096; of sounds one of each class,
+    /// or one]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     count: Option<u32>,
     /// Columns of the sheet [default: one for each class, else a square]
     #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u32).range(1..))]
     grid: Option<u32>,
-    /// Where to: .png is a sheet, or of points of the plane a picture of them, .gif one image after the other, .npy
-    /// uint8 [N, H, W, C]
+    /// Where to: .png is a sheet, of points of the plane a picture of them, of sounds their waves; .gif one image after
+    /// the other; .wav sounds, one after the other; .npy uint8 [N, H, W, C]
     #[arg(long, default_value = "samples.png")]
     out: PathBuf,
     #[command(flatten)]
     assume: Assumptions,
 }
 
+/// The extensions of `--out`.
+const FORMATS: [&str; 4] = ["png", "gif", "npy", "wav"];
 /// Bytes of pixels that are kept in memory for a sheet or an animation.
 const MAX_BYTES: u64 = 1 << 28;
 /// Images of an array that are made at a time.
@@ -81,7 +85,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     let formats: &[&str] = match (args.walk, args.truncation) {
         (true, _) => &images::FILMS,
         (_, true) => &truncation::FORMATS,
-        _ => &images::FORMATS,
+        _ => &FORMATS,
     };
     let format = images::expect(&args.out, formats)?;
     let read = [("the source", Some(&*args.source)), ("--image", args.image.as_deref())];
@@ -112,6 +116,19 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         let option = if args.walk { "--walk" } else { "--truncation" };
         let scene = Scene::new(&source, args, option, class, picture.as_deref().unwrap_or(&[]), console)?;
         return if args.walk { walk::run(&scene, format) } else { truncation::run(&scene) };
+    }
+    match (source.sample_rate()?, format) {
+        (Some(_), "gif") => bail!(
+            "expected a file name that ends in .wav, .png or .npy for a model that makes sound, found {}: change the name",
+            args.out.display()
+        ),
+        (None, "wav") => bail!(
+            "expected a model that makes sound for {}, found one of images in {}: write .png, .gif or .npy",
+            args.out.display(),
+            args.source.display()
+        ),
+        (Some(rate), "png" | "wav") => return sound::run(&source, args, &asked, rate, format, console),
+        _ => {}
     }
     let are_points = source.shape()? == POINT;
     // Seed after seed the classes come in turn.
@@ -250,6 +267,10 @@ impl<'a> Scene<'a> {
         ensure!(
             shape != POINT,
             "expected a generator of images for {option}, found one of points of the plane in {what}: leave {option} out"
+        );
+        ensure!(
+            source.sample_rate()?.is_none(),
+            "expected a generator of images for {option}, found one of sounds in {what}: leave {option} out"
         );
         check_class(class, source.classes()?)?;
         Ok(Self { source, args, class, picture, shape, console })

@@ -11,7 +11,7 @@ use super::pictures::Pictures;
 use super::setup::Setup;
 use super::source::{emulate, read_any_model, read_model};
 use super::{Console, Ending, bytes, classes, grouped, table};
-use crate::{files, images};
+use crate::{files, images, sounds};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -30,8 +30,8 @@ pub struct Args {
     /// Simulate the board's panel only, although the board has an emulator
     #[arg(long)]
     simulate: bool,
-    /// Act of the show to photograph: gallery, walk, mix, noise, middle, class, class=N or =NAME, picture, picture=N or
-    /// art; without it a plain gallery where there is one
+    /// Act of the show to photograph: gallery, walk, mix, noise, middle, class, class=N or =NAME, picture, picture=N,
+    /// art or drums; without it a plain gallery where there is one
     #[arg(long, value_parser = act)]
     mode: Option<String>,
     /// Seed of the first image on the panel
@@ -40,6 +40,9 @@ pub struct Args {
     /// Write a photo of the panel there
     #[arg(long, value_name = "PNG")]
     photo: Option<PathBuf>,
+    /// Write what its speaker plays there, as a WAV file, of a model that makes sound
+    #[arg(long, value_name = "WAV")]
+    sound: Option<PathBuf>,
     #[command(flatten)]
     pictures: Pictures,
     #[command(flatten)]
@@ -58,9 +61,9 @@ pub fn act(text: &str) -> Result<String, String> {
     // The model knows whether it has a class of a name.
     let named = || text.strip_prefix("class=").filter(|name| !name.is_empty()).map(|_| text.to_owned());
     match text {
-        "gallery" | "walk" | "mix" | "noise" | "middle" | "class" | "picture" | "art" => Ok(text.to_owned()),
+        "gallery" | "walk" | "mix" | "noise" | "middle" | "class" | "picture" | "art" | "drums" => Ok(text.to_owned()),
         _ => numbered("class").or_else(|| numbered("picture")).or_else(named).ok_or_else(|| {
-            "expected gallery, walk, mix, noise, middle, class, class=N, class=NAME, picture, picture=N or art"
+            "expected gallery, walk, mix, noise, middle, class, class=N, class=NAME, picture, picture=N, art or drums"
                 .to_owned()
         }),
     }
@@ -71,9 +74,19 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     if let Some(photo) = &args.photo {
         images::expect(photo, &["png"])?;
     }
+    if let Some(sound) = &args.sound {
+        images::expect(sound, &["wav"])?;
+    }
     let model = read_any_model(&args.model)?;
     let parsed = Model::parse_any(model.bytes())?;
     let act = classes::act(&parsed, args.mode.as_deref())?;
+    ensure!(
+        args.sound.is_none() || parsed.sample_rate().is_some(),
+        "expected a model that makes sound for --sound, found one of images in {}: leave --sound out",
+        args.model.display()
+    );
+    // The plain gallery knows of images alone.
+    let act = if parsed.sample_rate().is_some() { act.or(Some("gallery".to_owned())) } else { act };
     let is_scattered = scatter::is_point(parsed.output());
     let scene = Scene { seed: args.seed, act: act.as_deref() };
     let seen = if args.board == HOST {
@@ -87,7 +100,13 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         let board = boards::find(&args.board)?;
         let panel = &board.panel(args.panel.as_deref())?.fitted(args.setup.panel())?;
         let cpu = board.cpu(args.cpu)?;
-        if args.simulate || !board.emulator.boots() {
+        let is_simulated = args.simulate || !board.emulator.boots();
+        ensure!(
+            args.sound.is_none() || is_simulated || !board.speaker.is_empty(),
+            "expected a board with a speaker for --sound, found the {}, which has none: add --simulate, or take another one",
+            board.name
+        );
+        if is_simulated {
             console.say(&format!("the app on a simulated panel, {}", panel.title));
             simulate(file(read_model(&args.model)?)?.bytes(), panel.spec(), scene)?
         } else {
@@ -99,9 +118,13 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
             emulate(&file(model)?, &board, panel, cpu, scene)?
         }
     };
-    let Seen { png, report, instructions, stack_bytes, text } = seen;
+    let Seen { png, report, instructions, stack_bytes, text, heard } = seen;
     if let Some(path) = &args.photo {
         files::replace_bytes(path, &png)?;
+    }
+    let heard = heard.unwrap_or_default();
+    if let Some(path) = &args.sound {
+        sounds::save_wav(path, &heard.samples, heard.rate)?;
     }
     let images: Vec<_> = report
         .iter()
@@ -115,8 +138,15 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
             |(seed, crc, instructions)| serde_json::json!({ "seed": seed, "crc32": crc, "instructions": instructions }),
         )
         .collect();
-    let value = serde_json::json!({ "images": value, "stack_bytes": stack_bytes, "text": text, "photo": args.photo });
+    let value = serde_json::json!({
+        "images": value, "stack_bytes": stack_bytes, "text": text, "photo": args.photo, "sound": args.sound,
+        "samples": heard.samples.len()
+    });
     console.show(&value, || {
+        if let Some(path) = &args.sound {
+            let seconds = heard.samples.len() as f64 / f64::from(heard.rate.max(1));
+            return format!("{}\n{}: {seconds:.3} s at {} Hz", text.trim_end(), path.display(), heard.rate);
+        }
         if report.is_none() {
             return text.trim_end().to_owned();
         }

@@ -58,6 +58,14 @@ impl Source {
         })
     }
 
+    /// Samples a second of a model file that makes sound, and of nothing else.
+    pub fn sample_rate(&self) -> Result<Option<u32>> {
+        Ok(match self {
+            Self::Model(file) => Model::parse_any(file.bytes())?.sample_rate(),
+            Self::Run(_) | Self::Onnx(_) => None,
+        })
+    }
+
     /// How many classes can be asked for, 0 for none.
     pub fn classes(&self) -> Result<usize> {
         Ok(match self {

@@ -11,13 +11,13 @@ use embedded_graphics::text::{Baseline, Text};
 use embedded_graphics::{Drawable, Pixel};
 
 /// Width of a letter and height of a line, in pixels.
-pub(super) const LETTER: [usize; 2] = [10, 20];
+pub(crate) const LETTER: [usize; 2] = [10, 20];
 /// Grey of the letters, on every channel.
 const INK: u8 = 235;
 
 /// Writes a line of Latin-1 text with its top left corner at `(x, y)` of a canvas of `width` pixels and `channels`
 /// channels; what lies outside is left out.
-pub(super) fn write(canvas: &mut [u8], width: usize, channels: usize, text: &str, (x, y): (usize, usize)) {
+pub(crate) fn write(canvas: &mut [u8], width: usize, channels: usize, text: &str, (x, y): (usize, usize)) {
     let style = MonoTextStyle::new(&FONT_10X20, BinaryColor::On);
     let mut canvas = Canvas { pixels: canvas, width, channels };
     let place = Point::new(x as i32, y as i32);

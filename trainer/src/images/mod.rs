@@ -17,6 +17,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 pub use film::{FILMS, save_film};
 pub use gif::save_gif;
+pub(crate) use label::{LETTER, write as write_label};
 pub use mp4::encoder as mp4_encoder;
 pub use npy::{load_npy, save_npy, stream_npy};
 pub use scatter::{SIDE as SCATTER, scatter};

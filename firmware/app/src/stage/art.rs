@@ -13,6 +13,7 @@ use embedded_graphics::geometry::Dimensions;
 use super::{Frame, RETRY_MILLIS, Stage};
 use crate::art::{Hanging, Line, PLATE_LINES};
 use crate::platform::Platform;
+use crate::scatter;
 use crate::screen::{ErrorOf, Screen};
 
 /// Least time from one step of the walk to the next: ten seconds from picture to picture.
@@ -30,6 +31,15 @@ pub(super) struct Exhibit {
 }
 
 impl<P: Platform> Stage<'_, P> {
+    /// Whether there are pictures to hang: points of the plane and sounds are none.
+    pub(super) fn can_hang(&self) -> bool {
+        #[cfg(feature = "sound")]
+        if self.is_sound() {
+            return false;
+        }
+        !scatter::is_point(self.generator.model().output())
+    }
+
     /// [`Stage::frame`] of this act.
     pub(super) fn art_frame<S: Screen>(&mut self, screen: &mut S) -> Result<Frame, ErrorOf<S>> {
         let now = self.platform.turn();

@@ -7,6 +7,8 @@ mod chip;
 #[cfg_attr(any(feature = "st7789", feature = "st7735"), path = "st7789.rs")]
 #[cfg_attr(not(any(feature = "st7789", feature = "st7735")), path = "ssd1306.rs")]
 mod panel;
+#[cfg(feature = "sound")]
+mod speaker;
 
 use core::hint::black_box;
 
@@ -51,5 +53,10 @@ fn main() -> ! {
     // Seen through, the compiler would check parts of the model at build time, and leave out a model that fails.
     let model = black_box(embed_model!(env!("EDGEGEN_MODEL_FILE")));
     let board = Board::new(Micros, || button.is_low(), || watchdog.feed(PATIENCE)).with_host(host);
+    #[cfg(feature = "sound")]
+    let board = edgegen_app::WithSpeaker {
+        platform: board,
+        speaker: speaker::Pin::new(p.PIN_22, p.PWM_SLICE3, p.PWM_SLICE4),
+    };
     panel::run(wires, model, &mut arena.0, board)
 }
