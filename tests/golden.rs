@@ -31,8 +31,8 @@ const GOLDEN: [(&str, u64, u32); 26] = [
     ("faces-style", 1, 0x00bb9bef),
     ("icons", 0, 0xdd85f9c5),
     ("icons", 1, 0xad6612c6),
-    ("moons-iaf", 0, 0x00000000),
-    ("moons-iaf", 1, 0x00000000),
+    ("moons-iaf", 0, 0x49872ccf),
+    ("moons-iaf", 1, 0x94ff3aa5),
 ];
 
 #[test]
