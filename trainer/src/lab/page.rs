@@ -30,7 +30,7 @@ const STYLE: &str = "\
 @media (prefers-color-scheme: dark) { :root { --ink: #eaeaea; --paper: #16181b; --card: #202327; --line: #40454b; --soft: #b0b5bb; --good: #4fd0a5; --bad: #ff9a5c; } }
 * { box-sizing: border-box; }
 body { margin: 0 auto; padding: 1rem; max-width: 72rem; font: 1.05rem/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); }
-nav ol { columns: 18rem; padding-left: 1.4rem; }
+nav ol { columns: 16rem; column-gap: 3rem; padding-left: 1.4rem; }
 a { color: inherit; }
 article { margin: 2rem 0; padding: 1rem clamp(0.8rem, 3vw, 2rem); background: var(--card); border: 1px solid var(--line); border-radius: 0.5rem; }
 h2 { margin: 0.2rem 0; } .source, figcaption, footer { color: var(--soft); font-size: 0.92rem; }
