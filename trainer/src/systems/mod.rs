@@ -50,6 +50,7 @@ pub mod tricks;
 pub mod unpaired;
 pub mod unrolled;
 pub mod vae;
+pub mod wavegan;
 pub mod words;
 
 /// All systems.
@@ -57,6 +58,7 @@ pub const SYSTEMS: &[&Kind] = &[
     &gan::KIND,
     &dcgan::KIND,
     &cgan::KIND,
+    &wavegan::KIND,
     &style::KIND,
     &biggan::KIND,
     &growing::KIND,
