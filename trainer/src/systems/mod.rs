@@ -51,6 +51,7 @@ pub mod unpaired;
 pub mod unrolled;
 pub mod vae;
 pub mod wavegan;
+pub mod wavenet;
 pub mod words;
 
 /// All systems.
@@ -79,6 +80,7 @@ pub const SYSTEMS: &[&Kind] = &[
     &gmm::KIND,
     &made::KIND,
     &maf::KIND,
+    &wavenet::KIND,
 ];
 
 /// Systems whose classes are parts that they found by themselves, not the classes of their data.
