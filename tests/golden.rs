@@ -6,7 +6,7 @@ use edgegen_runtime::{Model, Packing, format::checksum};
 use edgegen_tests::shipped;
 
 /// Folder in `models/`, seed, CRC-32 of the image.
-const GOLDEN: [(&str, u64, u32); 24] = [
+const GOLDEN: [(&str, u64, u32); 26] = [
     ("mnist-dcgan", 0, 0xf002dc63),
     ("mnist-dcgan", 1, 0x77f19c56),
     ("mnist-dcgan", 2, 0x2d9be206),
@@ -29,6 +29,8 @@ const GOLDEN: [(&str, u64, u32); 24] = [
     ("faces-words", 1, 0xb36f2827),
     ("faces-style", 0, 0x95c1eed6),
     ("faces-style", 1, 0x00bb9bef),
+    ("drums", 0, 0x86bc4706),
+    ("drums", 1, 0x27d4a8a7),
     ("icons", 0, 0xdd85f9c5),
     ("icons", 1, 0xad6612c6),
 ];
@@ -54,6 +56,7 @@ fn shipped_models_fit_their_budget() {
         ("emoji-dcgan", 300_000, 8192),
         ("faces-words", 190_000, 8192),
         ("faces-style", 190_000, 18_432),
+        ("drums", 170_000, 2048),
         ("icons", 16_384, 1024),
     ] {
         let file = shipped(name);
