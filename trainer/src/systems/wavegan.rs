@@ -15,9 +15,8 @@
 //!
 //! Where there are classes, both players know them as in a [`cgan`](super::cgan). The paper's game is WGAN-GP,
 //! `loss = "wasserstein"` with `penalty = { gradient = 10.0 }` and five steps of the critic for one of the generator;
-//! the default is hinge with a spectrally normalized critic (Miyato et al., 2018), which needs one. Its phase shuffle
-//! is left out: the kernels of 24 samples overlap six times, and the critic here has nothing of the size of 16 384
-//! samples to learn phases by.
+//! the default is hinge with a spectrally normalized critic (Miyato et al., 2018), which needs one. Its phase shuffle,
+//! random shifts inside of the critic that hide the phase of artefacts, is left out.
 //!
 //! Knobs: `channels`, `kernel`, `critic_channels`, `classes`, `norm`, `loss`, `penalty`, `spectral_norm`, `tricks`.
 
