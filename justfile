@@ -268,7 +268,7 @@ photo-page features play size fragment picture:
 
 # Train the shipped models again (hours)
 train-models:
-    for name in mnist-dcgan mnist-cgan mnist-vae fashion-dcgan fashion-residual emoji-dcgan icons faces-words faces-style moons-maf moons-iaf; do {{edgegen}} train trainer/recipes/$name.toml --out runs/$name $(test ! -d runs/$name/checkpoint || echo --resume) || exit 1; done
+    for name in mnist-dcgan mnist-cgan mnist-vae fashion-dcgan fashion-residual emoji-dcgan icons faces-words faces-style moons-maf moons-iaf drums; do {{edgegen}} train trainer/recipes/$name.toml --out runs/$name $(test ! -d runs/$name/checkpoint || echo --resume) || exit 1; done
 
 # Faces that grow and, in the same time, the same nets that do not; then both tables
 growing out="out/growing":
@@ -304,6 +304,11 @@ cogan out="out/cogan":
     {{edgegen}} data fetch mnist
     for name in mnist-negative-judge mnist-negative-cogan; do {{edgegen}} train trainer/recipes/$name.toml --out {{out}}/$name $(test ! -d {{out}}/$name/checkpoint || echo --resume) || exit 1; done
     {{edgegen}} eval {{out}}/mnist-negative-cogan --judge {{out}}/mnist-negative-judge --picture {{out}}/pairs.png
+
+# A WaveNet on drum hits, and how many bits a sample takes by it and by how frequent each level is
+wavenet out="out/wavenet":
+    {{edgegen}} train trainer/recipes/drums-wavenet.toml --out {{out}} $(test ! -d {{out}}/checkpoint || echo --resume)
+    {{edgegen}} eval {{out}} --count 500
 
 # What a linear classifier with 1000 labels reads out of a critic, beside pixels and an untrained critic
 probe out="out/probe":

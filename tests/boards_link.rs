@@ -65,6 +65,10 @@ fn links(board: &Board) {
         let taken = link(board, panel, model);
         (flash, ram) = (flash.max(taken.0), ram.max(taken.1 + STACK_BYTES));
     }
+    if !board.speaker.is_empty() {
+        let taken = link(board, &board.panels[0], &repack(&crate::sound::hits(), board.cpu.packing()).unwrap());
+        (flash, ram) = (flash.max(taken.0), ram.max(taken.1 + STACK_BYTES));
+    }
     let name = &board.name;
     assert!(flash <= board.program_flash, "{name}: program_flash is {}, found {flash}", board.program_flash);
     assert!(ram <= board.program_ram, "{name}: program_ram is {}, found {ram}", board.program_ram);
@@ -91,7 +95,7 @@ fn readmes_tell_every_pin_of_board_toml() {
     for board in boards::all().unwrap() {
         let readme = std::fs::read_to_string(folder.join(&board.name).join("README.md"));
         let readme = readme.unwrap_or_else(|error| panic!("firmware/boards/{}/README.md: {error}", board.name));
-        for [_, pin] in board.panels.iter().flat_map(|panel| &panel.wiring) {
+        for [_, pin] in board.panels.iter().flat_map(|panel| &panel.wiring).chain(&board.speaker) {
             assert!(readme.contains(pin.as_str()), "the README of {} does not tell of {pin}", board.name);
         }
     }

@@ -79,6 +79,7 @@ const CRATES: [(&str, &[&str]); 6] = [
         "trainer/data/src",
         &[
             "natural",
+            "sound",
             "attribute",
             "dataset",
             "jpeg",
@@ -86,6 +87,7 @@ const CRATES: [(&str, &[&str]); 6] = [
             "resample",
             "fit",
             "decode",
+            "wav",
             "idx",
             "array",
             "account",

@@ -29,6 +29,8 @@ const GOLDEN: [(&str, u64, u32); 26] = [
     ("faces-words", 1, 0xb36f2827),
     ("faces-style", 0, 0x95c1eed6),
     ("faces-style", 1, 0x00bb9bef),
+    ("drums", 0, 0x86bc4706),
+    ("drums", 1, 0x27d4a8a7),
     ("icons", 0, 0xdd85f9c5),
     ("icons", 1, 0xad6612c6),
     ("moons-iaf", 0, 0x49872ccf),
@@ -56,6 +58,7 @@ fn shipped_models_fit_their_budget() {
         ("emoji-dcgan", 300_000, 8192),
         ("faces-words", 190_000, 8192),
         ("faces-style", 190_000, 18_432),
+        ("drums", 170_000, 2048),
         ("icons", 16_384, 1024),
         ("moons-iaf", 49_152, 3072),
     ] {

@@ -55,7 +55,7 @@ fn network() -> Network {
 }
 
 /// [`network`] as `tests/sound/hits.egm`.
-fn hits() -> ModelFile {
+pub fn hits() -> ModelFile {
     ModelFile::read(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/sound/hits.egm"))).unwrap()
 }
 

@@ -197,6 +197,11 @@ fn lower_layer(layer: &Layer, read: Shape) -> Result<Option<layers::Layer>> {
         Layer::Autoregressive(_) | Layer::Noise(_) | Layer::Modulated(_) | Layer::Constant(_) | Layer::Again(_) => {
             unreachable!("they become other nodes than one that reads a map")
         }
+        Layer::Wavenet(_) => {
+            bail!(
+                "expected layers that a device can run, found a WaveNet: it draws on this computer alone; train a wavegan for a board"
+            )
+        }
         Layer::Maxout(_) => {
             bail!("expected layers that a device can run, found maxout: only generators can be exported")
         }

@@ -3,12 +3,14 @@
 //!
 //! They stand apart from [`recipe`](crate::recipe), which data and systems read.
 
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use toml::{Table, Value};
 
 use crate::data::plane::{self, Plane};
+use crate::data::usual_sounds;
 use crate::recipe::{DataConfig, Recipe, TrainConfig, section};
 use crate::systems;
 
@@ -55,6 +57,11 @@ impl Recipe {
             data.entry("size").or_insert(size);
             data.entry("channels").or_insert(channels);
         }
+        if let Some((rate, size)) = data.get("name").and_then(Value::as_str).and_then(usual_sounds) {
+            data.entry("size")
+                .or_insert(Value::Array([size.h, size.w].map(|side| Value::Integer(side as i64)).to_vec()));
+            data.entry("rate").or_insert(Value::Integer(rate.into()));
+        }
         let train = sub_table(&mut table, "train")?;
         let seed = match table.remove("seed") {
             Some(Value::Integer(seed)) if seed >= 0 => seed.unsigned_abs(),
@@ -93,6 +100,16 @@ impl Recipe {
             ensure!(
                 [size.h, size.w, channels] == plane::SHAPE && limit.is_none() && !train.flip && train.shift == 0,
                 "[data] {name} has endless points of size 1 and 2 channels, found size {size}, {channels} channels, or a limit, flip or shift: leave all of them out"
+            );
+        } else if let Some(rate) = self.data.rate {
+            ensure!(RATES.contains(&rate), "[data] rate must be 1000 to 48000 Hz, found {rate}");
+            ensure!(
+                SAMPLES.contains(&size.h) && size.w == 1 && channels == 1,
+                "[data] size of sounds must be [samples, 1], 64 to 32768 samples, with channels = 1, found {size} with {channels}"
+            );
+            ensure!(
+                !train.flip && train.shift == 0,
+                "[train] flip and shift are for images, found [data] rate: leave them out"
             );
         } else {
             ensure!(
@@ -148,6 +165,10 @@ impl Recipe {
     }
 }
 
+/// Samples a second of sounds.
+const RATES: RangeInclusive<u32> = 1_000..=48_000;
+/// Samples of a sound.
+const SAMPLES: RangeInclusive<usize> = 64..=32_768;
 /// Images in a batch, at most.
 const MAX_BATCH: usize = 1 << 16;
 /// Values of all images of a batch, at most: 1 GiB.
@@ -304,6 +325,15 @@ mod tests {
                 "system = \"gan\"\n[data]\nname = \"x\"\n[gan]\nhidden = [9000, 9000]",
                 "line 5: [gan] hidden must multiply to at most",
             ),
+            (
+                "system = \"wavegan\"\n[data]\nname = \"x\"\nsize = 32\nrate = 8000",
+                "line 4: [data] size of sounds must be",
+            ),
+            (
+                "system = \"wavegan\"\n[data]\nname = \"x\"\nsize = [2048, 1]\nrate = 9",
+                "line 5: [data] rate must be 1000 to",
+            ),
+            ("system = \"wavegan\"\n[data]\nname = \"drums\"\n[train]\nflip = true", "flip and shift are for images"),
             ("system = \"gan\"\n[data]\nname = \"ring\"\nsize = 28", "leave all of them out"),
             ("system = \"gan\"\n[data]\nname = \"ring\"\n[train]\nflip = true", "leave all of them out"),
         ] {

@@ -81,6 +81,11 @@ impl Run {
         self.generator.fed().map(|[c, h, w]| Shape { h: narrow(h), w: narrow(w), c: narrow(c) })
     }
 
+    /// Samples a second, if it makes sounds.
+    pub fn sample_rate(&self) -> Option<u32> {
+        self.recipe.data.rate
+    }
+
     /// Names of the classes that can be asked for, in the order of their numbers; empty where they have none, or the
     /// system found its classes by itself.
     pub fn class_names(&self) -> &[String] {

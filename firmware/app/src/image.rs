@@ -56,8 +56,16 @@ impl RowSource for Generator<'_> {
     }
 }
 
+/// Sounds of a plain gallery, which shows them as images: a panel has room for hundreds of columns.
+#[cfg(feature = "sound")]
+const SOUNDS: u32 = 2;
+
 /// How many different images a model can show at most: as many as it brings pictures along where it reads nothing else.
 pub fn most_images(model: &Model<'_>) -> u32 {
+    #[cfg(feature = "sound")]
+    if model.sample_rate().is_some() {
+        return SOUNDS;
+    }
     let varies = |source: Option<Source>| !matches!(source, Some(Source::Fed | Source::Constant));
     match model.pictures() {
         Some(pictures) if !model.inputs().any(|(_, input)| varies(input.source())) => pictures.count().into(),

@@ -22,12 +22,18 @@ pub struct Account {
     pub available: usize,
     /// `[H, W, C]` that they were brought to.
     pub shape: [usize; 3],
+    /// Samples a second, of sounds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<u32>,
     /// Classes in the order of their numbers; empty without labels.
     pub classes: Vec<ClassCount>,
     /// Images by the format of their file.
     pub formats: BTreeMap<String, usize>,
     /// Heights and widths of the files, smallest and largest by area; nothing where all sources are arrays.
     pub sizes: Option<[[usize; 2]; 2]>,
+    /// Seconds of the shortest and the longest file, of sounds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<[f64; 2]>,
     /// What shows through transparent pixels, if there are any.
     pub background: Option<String>,
     /// What was left out, by reason.
@@ -66,8 +72,14 @@ impl Account {
     /// The account in lines of at most 80 letters, but for long paths.
     pub fn text(&self) -> String {
         let [h, w, c] = self.shape;
-        let colour = if c == 1 { "grey" } else { "colour" };
-        let mut text = format!("data: {}: {} {} images, {h}×{w} {colour}", self.source, self.images, self.part);
+        let form = match (self.rate, c) {
+            (Some(rate), _) => {
+                format!("sounds, {h} samples at {rate} Hz ({:.3} s)", h as f64 / f64::from(rate))
+            }
+            (None, 1) => format!("images, {h}×{w} grey"),
+            (None, _) => format!("images, {h}×{w} colour"),
+        };
+        let mut text = format!("data: {}: {} {} {form}", self.source, self.images, self.part);
         if self.available > self.images {
             let _ = write!(text, " of {}", self.available);
         }
@@ -89,6 +101,9 @@ impl Account {
             } else {
                 format!(", from {h}×{w} to {most_h}×{most_w}")
             };
+        }
+        if let Some([shortest, longest]) = self.seconds {
+            files += &format!(", {shortest:.2} to {longest:.2} seconds");
         }
         line("files", files);
         line("background", self.background.clone().unwrap_or_default());

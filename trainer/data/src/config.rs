@@ -28,6 +28,10 @@ pub struct Config {
     /// 1 for grey, 3 for colour; 2 for points of the plane.
     #[serde(default = "defaults::channels")]
     pub channels: usize,
+    /// For sounds: samples a second. A sound is an image of 1 channel and 1 column with a row for each sample, so
+    /// `size = [2048, 1]` says how long they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<u32>,
     /// Take only so many images: at random, always the same ones, with every class in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
@@ -66,6 +70,7 @@ impl Config {
             reverse: false,
             size: size.into(),
             channels,
+            rate: None,
             limit: None,
             fit: Fit::default(),
             resize: Resize::default(),

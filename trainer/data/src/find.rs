@@ -1,4 +1,4 @@
-//! Walks a folder: every file that may be an image, and what was left out.
+//! Walks a folder: every file that may be an image or a sound, and what was left out.
 
 use std::fs;
 use std::io::Read;
@@ -9,11 +9,21 @@ use anyhow::{Context, Result, ensure};
 
 use crate::account::Skips;
 use crate::natural::natural_path;
+use crate::wav::is_wav;
 
 /// Deeper folders are a mistake.
 const MAX_DEPTH: usize = 32;
 
-/// A file that may be an image.
+/// What is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Pictures.
+    Pictures,
+    /// WAV files.
+    Sounds,
+}
+
+/// A file that may be an image or a sound.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct File {
     /// Below the root.
@@ -33,22 +43,22 @@ pub struct Found {
     pub folders: Vec<PathBuf>,
     /// What was left out.
     pub skips: Skips,
-    /// Files that should be images and cannot be read, with the reason.
+    /// Files that should be images or sounds and cannot be read, with the reason.
     pub bad: Vec<(PathBuf, String)>,
 }
 
-/// Lists all that lies below `root`. Links are followed; a link to a folder that it lies in is left out.
-pub fn find(root: &Path) -> Result<Found> {
+/// Lists all of `kind` that lies below `root`. Links are followed; a link to a folder that it lies in is left out.
+pub fn find(root: &Path, kind: Kind) -> Result<Found> {
     let mut found = Found::default();
     let real = root.canonicalize().with_context(|| format!("cannot open the folder {}", root.display()))?;
-    walk(root, Path::new(""), &mut vec![real], &mut found)?;
+    walk(root, Path::new(""), kind, &mut vec![real], &mut found)?;
     found.files.sort_by(|a, b| natural_path(&a.path, &b.path));
     found.folders.sort_by(|a, b| natural_path(a, b));
     Ok(found)
 }
 
 /// `above` are the real paths of `folder` and of those that it lies in.
-fn walk(root: &Path, folder: &Path, above: &mut Vec<PathBuf>, found: &mut Found) -> Result<()> {
+fn walk(root: &Path, folder: &Path, kind: Kind, above: &mut Vec<PathBuf>, found: &mut Found) -> Result<()> {
     let here = root.join(folder);
     ensure!(above.len() <= MAX_DEPTH, "expected at most {MAX_DEPTH} nested folders, found more at {}", here.display());
     let own_run = is_run(&here);
@@ -85,12 +95,15 @@ fn walk(root: &Path, folder: &Path, above: &mut Vec<PathBuf>, found: &mut Found)
             }
             found.folders.push(path.clone());
             above.push(real);
-            walk(root, &path, above, found)?;
+            walk(root, &path, kind, above, found)?;
             above.pop();
         } else if metadata.is_file() {
             let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
             let file = File { bytes: metadata.len(), modified: modified.map_or(0, |time| time.as_nanos()), path };
-            take(&full, file, found);
+            match kind {
+                Kind::Pictures => take(&full, file, found),
+                Kind::Sounds => take_sound(&full, file, found),
+            }
         } else {
             found.skips.add("no file", &path);
         }
@@ -139,9 +152,31 @@ fn take(full: &Path, file: File, found: &mut Found) {
                     "a HEIC or AVIF picture, which edgegen cannot read: convert it to PNG or JPEG".into(),
                 ));
             }
+            Ok(_) if is_wav(&start) => found.skips.add("a sound, which [data] rate asks for", &file.path),
             Ok(_) => found.skips.add("no image", &file.path),
             // What cannot be opened and has no picture's name is none of ours.
             Err(_) => found.skips.add("no image, and not readable", &file.path),
+        }
+    }
+}
+
+/// Names of sounds that cannot be read.
+const UNREAD_SOUNDS: [&str; 13] =
+    ["mp3", "flac", "ogg", "oga", "opus", "m4a", "aac", "wma", "aif", "aiff", "aifc", "au", "caf"];
+
+/// As [`take`], of sounds.
+fn take_sound(full: &Path, file: File, found: &mut Found) {
+    let extension = file.path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    if ["wav", "wave"].contains(&&*extension) {
+        found.files.push(file);
+    } else if UNREAD_SOUNDS.contains(&&*extension) {
+        let reason = format!("a sound of the kind .{extension}, which edgegen cannot read: convert it to WAV");
+        found.bad.push((file.path, reason));
+    } else {
+        let mut start = Vec::new();
+        match fs::File::open(full).and_then(|file| file.take(16).read_to_end(&mut start)) {
+            Ok(_) if is_wav(&start) => found.files.push(file),
+            _ => found.skips.add("no sound", &file.path),
         }
     }
 }
@@ -189,12 +224,28 @@ mod tests {
         write(folder.path(), "2/download", b"\xff\xd8\xff\xe0 and so on");
         write(folder.path(), "raw.heic", b"");
         write(folder.path(), "BMW", b"BM and P5 may begin a text");
-        let found = find(folder.path()).unwrap();
+        let found = find(folder.path(), Kind::Pictures).unwrap();
         assert_eq!(names(&found), ["2/b9.webp", "2/b10.JFIF", "2/download", "10/a.png"]);
         assert_eq!(found.bad.len(), 1);
         assert!(found.bad[0].1.contains("heic"));
         let counts: Vec<_> = found.skips.list().iter().map(|skip| (skip.reason.clone(), skip.count)).collect();
         assert_eq!(counts, [("hidden".to_owned(), 2), ("no image".to_owned(), 2)]);
+    }
+
+    #[test]
+    fn sounds_are_looked_for_where_they_are_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), "kick/1.WAV", b"");
+        write(folder.path(), "kick/tape", b"RIFF\x24\x08\0\0WAVEfmt ");
+        write(folder.path(), "kick/cover.png", b"");
+        write(folder.path(), "song.mp3", b"");
+        let found = find(folder.path(), Kind::Sounds).unwrap();
+        assert_eq!(names(&found), ["kick/1.WAV", "kick/tape"]);
+        assert!(found.bad[0].1.contains(".mp3"), "{:?}", found.bad);
+        assert_eq!(found.skips.list()[0].reason, "no sound");
+        let found = find(folder.path(), Kind::Pictures).unwrap();
+        assert_eq!(names(&found), ["kick/cover.png"]);
+        assert!(found.skips.list().iter().any(|skip| skip.reason.contains("[data] rate") && skip.count == 1));
     }
 
     #[cfg(unix)]
@@ -207,7 +258,7 @@ mod tests {
         symlink(elsewhere.path(), folder.path().join("cat")).unwrap();
         symlink(folder.path(), folder.path().join("dog/all")).unwrap();
         symlink("nowhere.png", folder.path().join("dog/2.png")).unwrap();
-        let found = find(folder.path()).unwrap();
+        let found = find(folder.path(), Kind::Pictures).unwrap();
         assert_eq!(names(&found), ["cat/1.png", "dog/1.png"]);
         assert!(found.skips.list()[0].reason.contains("link to a folder that it lies in"));
         assert!(found.bad[0].1.contains("nowhere.png"), "{:?}", found.bad);
@@ -219,11 +270,11 @@ mod tests {
         write(folder.path(), "cat/1.png", b"");
         write(folder.path(), "run/recipe.toml", b"");
         write(folder.path(), "run/samples/step-9.png", b"");
-        assert_eq!(names(&find(folder.path()).unwrap()), ["cat/1.png"]);
+        assert_eq!(names(&find(folder.path(), Kind::Pictures).unwrap()), ["cat/1.png"]);
         // The folder itself as --out.
         write(folder.path(), "recipe.toml", b"");
         write(folder.path(), "samples/step-9.png", b"");
-        let found = find(folder.path()).unwrap();
+        let found = find(folder.path(), Kind::Pictures).unwrap();
         assert_eq!(names(&found), ["cat/1.png"]);
         assert!(found.skips.list().iter().any(|skip| skip.reason.contains("run folder") && skip.count == 2));
     }

@@ -1,5 +1,5 @@
-//! Pictures to train on: from folders and arrays as people have them to one block of images of one size, with an
-//! account of everything that was found.
+//! Pictures and sounds to train on: from folders and arrays as people have them to one block of images of one size,
+//! with an account of everything that was found.
 //!
 //! ```text
 //! folder ─► find ─► decide ─► decode ─► fit ─► check ─► cache ─► Dataset, Account
@@ -17,9 +17,10 @@
 //! | `check.rs` | what is odd about a set: constant images, copies, few images, uneven classes |
 //! | `cache.rs` | fitted images on disk, so that the next start is at once |
 //! | `account.rs` | what was read, what was not and why |
-//! | `pipeline.rs` | these stages in a row, over all cores |
+//! | `pipeline.rs` | these stages in a row, over all cores; `sounds.rs` of it for WAV files |
 //! | `idx.rs`, `array.rs` | IDX files, NumPy's `.npy` and `.npz` |
 //! | `sheet.rs` | a contact sheet |
+//! | `sound.rs`, `wav.rs` | sounds as images: the μ-law, WAV files |
 
 mod account;
 mod array;
@@ -38,6 +39,8 @@ mod natural;
 mod pipeline;
 mod resample;
 mod sheet;
+pub mod sound;
+mod wav;
 
 pub use account::{Account, ClassCount, Skipped};
 pub use attribute::Attribute;
@@ -46,7 +49,7 @@ pub use config::{Background, Config, Fit, Resize, Size};
 pub use dataset::{Dataset, Split};
 pub use decide::part;
 pub use decode::{Picture, open, over};
-pub use find::{File, Found, find};
+pub use find::{File, Found, Kind, find};
 pub use fit::{fit_dataset, fit_image, select};
 pub use natural::natural;
 pub use pipeline::{Interrupted, Prepared, Progress, load_picture, prepare};

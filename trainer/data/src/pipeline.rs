@@ -11,9 +11,11 @@ use crate::account::ClassCount;
 use crate::dataset::{Dataset, Split};
 use crate::decide::Plan;
 use crate::decode::{self, Picture, over_raw};
-use crate::find::find;
+use crate::find::{Kind, find};
 use crate::fit::{self, cropped, fit_dataset, fit_over, select};
 use crate::{Account, Background, Config, Fit, array, cache, check, decide, idx};
+
+mod sounds;
 
 /// Bytes of files from which on a cache is worth its place: below, decoding takes less than a second.
 const CACHED_FROM: u64 = 1 << 20;
@@ -73,8 +75,10 @@ impl Prepared {
             let there =
                 if skipped.is_empty() { "none".to_owned() } else { format!("none; left out: {}", skipped.join("; ")) };
             bail!(
-                "expected IDX files or images in {}, found {there}: give a folder that holds some, or the path of a .npy or .npz",
-                account.source
+                "expected {} in {}, found {there}: give a folder that holds some{}",
+                if config.rate.is_some() { "WAV files" } else { "IDX files or images" },
+                account.source,
+                if config.rate.is_some() { "" } else { ", or the path of a .npy or .npz" }
             );
         }
         Ok((dataset, account))
@@ -97,6 +101,11 @@ pub fn prepare(
     if path.is_dir() && !idx::is_idx_folder(path) {
         return folder(path, split, config, cache.map(|cache| (cache, CACHED_FROM)), progress);
     }
+    ensure!(
+        config.rate.is_none(),
+        "expected a folder of WAV files for [data] rate, found images in {}: leave rate out, or give another path",
+        path.display()
+    );
     let (dataset, notes, format) = if path.is_dir() {
         (idx::load_folder(path, split)?, Vec::new(), "IDX")
     } else if array::is_array(path) {
@@ -160,7 +169,12 @@ fn folder(
     cache: Option<(&Path, u64)>,
     progress: Progress<'_>,
 ) -> Result<Prepared> {
-    let mut plan = decide::decide(root, find(root)?, split, &config.classes)?;
+    let mut plan = decide::decide(
+        root,
+        find(root, config.rate.map_or(Kind::Pictures, |_| Kind::Sounds))?,
+        split,
+        &config.classes,
+    )?;
     let available = plan.files.len();
     let kept = select(available, config.limit, plan.labels.as_deref());
     plan.files = kept.iter().map(|&index| plan.files[index].clone()).collect();
@@ -209,52 +223,93 @@ fn decoded(
     available: usize,
     progress: Progress<'_>,
 ) -> Result<Prepared> {
-    let Plan { files, labels, classes, mut notes, skips, bad } = plan;
-    let (total, done) = (files.len(), AtomicUsize::new(0));
-    let outcomes: Option<Vec<Result<Fitted>>> = files
-        .par_iter()
-        .map(|file| {
-            let fitted = decode::picture(&root.join(&file.path), 16).map(|picture| fitted(picture, config));
-            progress(done.fetch_add(1, Ordering::Relaxed) + 1, total).then_some(fitted)
-        })
-        .collect();
-    let outcomes = outcomes.ok_or(Interrupted)?;
-
-    let mut bad: Vec<[String; 2]> =
-        bad.into_iter().map(|(path, reason)| [path.display().to_string(), reason]).collect();
-    let mut read: Vec<(usize, Fitted)> = Vec::with_capacity(total);
-    for (index, outcome) in outcomes.into_iter().enumerate() {
-        match outcome {
-            Ok(fitted) => read.push((index, fitted)),
-            Err(reason) => bad.push([files[index].path.display().to_string(), format!("{reason:#}")]),
-        }
+    let account = Account {
+        source: root.display().to_string(),
+        part: split.name().into(),
+        available,
+        shape: [config.size.h, config.size.w, config.channels],
+        rate: config.rate,
+        skipped: plan.skips.list(),
+        bad: plan.bad.iter().map(|(path, reason)| [path.display().to_string(), reason.clone()]).collect(),
+        notes: plan.notes.clone(),
+        ..Account::default()
+    };
+    let reading = Reading { root, plan, account };
+    match config.rate {
+        Some(rate) => sounds::heard(reading, config, rate, progress),
+        None => seen(reading, config, progress),
     }
-    notes.extend(fewer_bits(root, &files, &mut read, config));
-    let background = background(config, &read);
-    let white = background.as_deref() == Some("white");
+}
 
-    let mut account =
-        Account { available, part: split.name().into(), skipped: skips.list(), bad, ..Account::default() };
-    let mut images = Vec::with_capacity(read.len() * config.size.h * config.size.w * config.channels);
+/// The files of a set on their way to images or sounds, and what is known of them so far.
+struct Reading<'a> {
+    root: &'a Path,
+    plan: Plan,
+    account: Account,
+}
+
+impl Reading<'_> {
+    /// What `open` makes of each file, with its number, over all cores; the account has those that cannot be read.
+    fn all<T: Send>(
+        &mut self,
+        progress: Progress<'_>,
+        open: impl Fn(&Path) -> Result<T> + Sync,
+    ) -> Result<Vec<(usize, T)>> {
+        let files = &self.plan.files;
+        let (total, done) = (files.len(), AtomicUsize::new(0));
+        let outcomes: Option<Vec<Result<T>>> = files
+            .par_iter()
+            .map(|file| {
+                let opened = open(&self.root.join(&file.path));
+                progress(done.fetch_add(1, Ordering::Relaxed) + 1, total).then_some(opened)
+            })
+            .collect();
+        let mut read = Vec::with_capacity(total);
+        for (index, outcome) in outcomes.ok_or(Interrupted)?.into_iter().enumerate() {
+            match outcome {
+                Ok(opened) => read.push((index, opened)),
+                Err(reason) => {
+                    self.account.bad.push([files[index].path.display().to_string(), format!("{reason:#}")]);
+                }
+            }
+        }
+        Ok(read)
+    }
+
+    /// The set of the images of what was read, one behind the other.
+    fn finish<T>(self, read: &[(usize, T)], images: Vec<u8>) -> Prepared {
+        let Self { plan: Plan { files, labels, classes, .. }, mut account, .. } = self;
+        let labels = labels.map(|labels| read.iter().map(|&(index, _)| labels[index]).collect());
+        let name = account.source.clone();
+        let dataset = Dataset { name, images, labels, class_names: classes, shape: account.shape };
+        account.images = dataset.len();
+        account.classes = counts(&dataset);
+        let name = |index: usize| files[read[index].0].path.display().to_string();
+        account.warnings = check::check(&dataset, &account.classes, name);
+        Prepared { dataset, account }
+    }
+}
+
+/// Reads pictures.
+fn seen(mut reading: Reading<'_>, config: &Config, progress: Progress<'_>) -> Result<Prepared> {
+    let mut read = reading.all(progress, |path| decode::picture(path, 16).map(|picture| fitted(picture, config)))?;
+    let bits = fewer_bits(reading.root, &reading.plan.files, &mut read, config);
+    let account = &mut reading.account;
+    account.notes.extend(bits);
+    account.background = background(config, &read);
+    let white = account.background.as_deref() == Some("white");
+    let mut images = Vec::with_capacity(read.len() * account.shape.iter().product::<usize>());
     for (_, Fitted { image, over_white, picture, .. }) in &mut read {
         images.append(over_white.as_mut().filter(|_| white).unwrap_or(image));
         *account.formats.entry(picture.format.to_owned()).or_default() += 1;
     }
-    let labels = labels.map(|labels| read.iter().map(|&(index, _)| labels[index]).collect());
-    let shape = [config.size.h, config.size.w, config.channels];
-    let dataset = Dataset { name: root.display().to_string(), images, labels, class_names: classes, shape };
     let pictures: Vec<&Picture> = read.iter().map(|(_, fitted)| &fitted.picture).collect();
-    notes.extend(shapes(&pictures, config));
+    account.notes.extend(shapes(&pictures, config));
     let area = |picture: &&&Picture| picture.shape[0] * picture.shape[1];
     let sides = |picture: &&Picture| [picture.shape[0], picture.shape[1]];
     account.sizes =
         pictures.iter().min_by_key(area).zip(pictures.iter().max_by_key(area)).map(|(a, b)| [sides(a), sides(b)]);
-    account.classes = counts(&dataset);
-    let name = |index: usize| files[read[index].0].path.display().to_string();
-    account.warnings = check::check(&dataset, &account.classes, name);
-    let source = dataset.name.clone();
-    let account = Account { source, images: dataset.len(), shape, background, notes, ..account };
-    Ok(Prepared { dataset, account })
+    Ok(reading.finish(&read, images))
 }
 
 fn fitted(mut picture: Picture, config: &Config) -> Fitted {

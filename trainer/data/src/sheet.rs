@@ -1,6 +1,7 @@
 //! A contact sheet: what a set looks like at a glance.
 
 use crate::dataset::Dataset;
+use crate::sound::compress;
 
 /// Images in a row, at most.
 const COLUMNS: usize = 12;
@@ -8,7 +9,7 @@ const COLUMNS: usize = 12;
 const ROWS: usize = 24;
 
 /// Images for a sheet, and its columns: a row for each class, or without classes a few rows of all. They are spread
-/// evenly over the set; places that a class cannot fill are black.
+/// evenly over the set; places that a class cannot fill are black, or of sounds, whose images have one column, silent.
 pub fn contact_sheet(dataset: &Dataset) -> (Vec<Vec<u8>>, usize) {
     let spread = |indices: &[usize], count: usize| -> Vec<usize> {
         let count = count.min(indices.len());
@@ -19,7 +20,7 @@ pub fn contact_sheet(dataset: &Dataset) -> (Vec<Vec<u8>>, usize) {
         let chosen = spread(&all, COLUMNS * 8);
         return (chosen.iter().map(|&index| dataset.image(index).to_vec()).collect(), COLUMNS.min(chosen.len()));
     };
-    let blank = vec![0; dataset.shape.iter().product()];
+    let blank = vec![if dataset.shape[1] == 1 { compress(0.0) } else { 0 }; dataset.shape.iter().product()];
     let mut images = Vec::new();
     for class in 0..dataset.classes().min(ROWS) {
         let members: Vec<usize> = all.iter().copied().filter(|&index| usize::from(labels[index]) == class).collect();
@@ -44,7 +45,7 @@ mod tests {
         assert_eq!((sheet.len(), columns), (24, 12));
         assert_eq!(
             (&sheet[0][..], &sheet[11][..], &sheet[12][..], &sheet[14][..]),
-            (&[0][..], &[25][..], &[28][..], &[0][..])
+            (&[0][..], &[25][..], &[28][..], &[128][..])
         );
         let flat = Dataset { labels: None, ..set };
         assert_eq!(contact_sheet(&flat).0.len(), 30);

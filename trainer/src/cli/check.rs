@@ -15,12 +15,15 @@ pub struct Args {
     /// A folder of images, an IDX file or a folder of such, .npy or .npz, or a name of `edgegen data list`
     #[arg(value_name = "NAME|PATH")]
     data: String,
-    /// Pixels of a side, or height and width like 135x240, as [data] size
-    #[arg(long, default_value = "28")]
-    size: Size,
-    /// 1 for grey, 3 for colour
-    #[arg(long, default_value_t = 3, value_parser = channels)]
-    channels: usize,
+    /// Pixels of a side, or height and width like 135x240, as [data] size [default: 28; of sounds 2048x1, samples and 1]
+    #[arg(long)]
+    size: Option<Size>,
+    /// 1 for grey, 3 for colour [default: 3]
+    #[arg(long, value_parser = channels, conflicts_with = "rate")]
+    channels: Option<usize>,
+    /// Look for sounds, and bring them to so many samples a second, as [data] rate
+    #[arg(long, value_name = "HZ")]
+    rate: Option<u32>,
     /// How images of another shape are fitted: crop, pad or stretch
     #[arg(long, default_value = "crop", value_parser = word::<Fit>)]
     fit: Fit,
@@ -33,7 +36,7 @@ pub struct Args {
     /// Go on without files that cannot be read
     #[arg(long)]
     skip_bad: bool,
-    /// Write a contact sheet there: a row for each class
+    /// Write a contact sheet there: a row for each class; of sounds their waves and spectrograms
     #[arg(long, value_name = "PNG")]
     sheet: Option<PathBuf>,
 }
@@ -66,18 +69,36 @@ struct Report {
     refused: Option<String>,
 }
 
-/// Looks at both parts; `prepare` reads one.
+impl Args {
+    /// The name or path of the data.
+    pub fn data(&self) -> &str {
+        &self.data
+    }
+}
+
+/// Samples of a sound where nobody says how many.
+const SAMPLES: usize = 2_048;
+
+/// Looks at both parts; `prepare` reads one. `rate` is that of a set of sounds that has one of its own.
 ///
 /// # Errors
 ///
 /// If `train` would refuse it; the report is printed before.
-pub fn run(args: &Args, prepare: impl Fn(&Config, Split) -> Result<Prepared>, console: Console) -> Result<Ending> {
+pub fn run(
+    args: &Args,
+    rate: Option<u32>,
+    prepare: impl Fn(&Config, Split) -> Result<Prepared>,
+    console: Console,
+) -> Result<Ending> {
+    let rate = args.rate.or(rate);
+    let (size, channels) = if rate.is_some() { ([SAMPLES, 1].into(), 1) } else { (28.into(), 3) };
     let config = Config {
+        rate,
         fit: args.fit,
         resize: args.resize,
         background: args.background,
         skip_bad: args.skip_bad,
-        ..Config::new(&args.data, args.size, args.channels)
+        ..Config::new(&args.data, args.size.unwrap_or(size), args.channels.unwrap_or(channels))
     };
     if let Some(sheet) = &args.sheet {
         ensure!(
@@ -93,7 +114,11 @@ pub fn run(args: &Args, prepare: impl Fn(&Config, Split) -> Result<Prepared>, co
     let shared = tested.as_ref().map_or(0, |tested| shared_images(&dataset, &tested.dataset));
     if let Some(sheet) = args.sheet.as_ref().filter(|_| !dataset.is_empty()) {
         let (pictures, columns) = contact_sheet(&dataset);
-        images::save(sheet, &pictures, dataset.shape, columns)?;
+        if rate.is_some() {
+            images::save(sheet, &images::sounds(&pictures), images::SOUND, columns)?;
+        } else {
+            images::save(sheet, &pictures, dataset.shape, columns)?;
+        }
     }
     let prepared = Prepared { dataset, account: training };
     let refused = prepared.clone().accept(&config).err().map(|error| format!("{error:#}"));

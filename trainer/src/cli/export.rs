@@ -10,6 +10,7 @@ use edgegen_export::{COMPARED, Exported, Label, ModelFile, onnx, repack};
 use edgegen_runtime::Point;
 use edgegen_runtime::format::MAGIC;
 use edgegen_runtime::graph::Width;
+use edgegen_runtime::sound::RATE;
 use edgegen_runtime::{Model, Packing};
 use serde::Serialize;
 
@@ -241,6 +242,8 @@ pub fn export(run: &Run, name: &str, more: &[(&str, &str)], form: Form, out: &Pa
     if !words.is_empty() {
         metadata.push((Model::WORDS, &words));
     }
+    let rate = run.sample_rate().map(|rate| rate.to_string());
+    metadata.extend(rate.as_ref().map(|rate| (RATE, &**rate)));
     let label = Label { name, metadata: &metadata };
     if run.fed().is_some() {
         let [examples, others] = run.examples(CALIBRATION, COMPARED_PICTURES)?;

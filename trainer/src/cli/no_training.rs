@@ -49,7 +49,7 @@ pub mod data {
                 let read = |config: &Config, split| {
                     edgegen_data::prepare(Path::new(&config.name), split, config, None, &|_, _| true)
                 };
-                check::run(args, read, console)
+                check::run(args, None, read, console)
             }
             Command::Other(_) => Err(missing()),
         }
@@ -113,6 +113,10 @@ impl Run {
     }
 
     pub fn fed(&self) -> Option<Shape> {
+        match *self {}
+    }
+
+    pub fn sample_rate(&self) -> Option<u32> {
         match *self {}
     }
 

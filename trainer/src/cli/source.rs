@@ -58,11 +58,12 @@ impl Source {
         })
     }
 
-    /// Samples a second of a model file that makes sound, and of nothing else.
+    /// Samples a second of what makes sound, and of nothing else.
     pub fn sample_rate(&self) -> Result<Option<u32>> {
         Ok(match self {
             Self::Model(file) => Model::parse_any(file.bytes())?.sample_rate(),
-            Self::Run(_) | Self::Onnx(_) => None,
+            Self::Run(run) => run.sample_rate(),
+            Self::Onnx(_) => None,
         })
     }
 

@@ -7,7 +7,9 @@ use anyhow::{Result, bail};
 use serde::Serialize;
 
 use super::source::Source;
-use super::{Dataset, Plane, Split, avatars, digits, emoji, glyphs, icons, idx, pairs, patches, stacked, unpaired};
+use super::{
+    Dataset, Plane, Split, avatars, digits, drums, emoji, glyphs, icons, idx, pairs, patches, stacked, unpaired,
+};
 use crate::recipe::DataConfig;
 
 /// One file of a data set as it lies in the cache: unpacked.
@@ -34,6 +36,9 @@ pub struct DatasetInfo {
     pub count: [usize; 2],
     /// `[H, W, C]`.
     pub shape: [usize; 3],
+    /// Samples a second, of sounds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate: Option<u32>,
     /// Number of classes.
     pub classes: usize,
     /// Bytes in the cache, unpacked.
@@ -265,7 +270,7 @@ pub(super) fn find(name: &str) -> Option<&'static Known> {
 /// Every data set with a name: those that can be fetched, what is drawn from them, what needs nothing.
 pub fn list() -> Vec<DatasetInfo> {
     let pairs = pairs::MADE.iter().map(pairs::Made::info).chain(unpaired::KINDS.iter().map(unpaired::Kinds::info));
-    let drawn = [glyphs::info(), icons::info()];
+    let drawn = [glyphs::info(), icons::info(), drums::info()];
     KNOWN
         .iter()
         .map(info)
@@ -284,6 +289,7 @@ pub(super) fn info(known: &Known) -> DatasetInfo {
         licence: known.licence,
         count: known.count,
         shape: known.shape,
+        rate: None,
         classes: known.classes,
         bytes: known.files.iter().map(|file| file.bytes).sum(),
         sources: known.sources.iter().map(ToString::to_string).collect(),
@@ -341,6 +347,7 @@ mod tests {
                 "bags-shoes",
                 "glyphs",
                 "icons",
+                "drums",
                 "ring",
                 "grid",
                 "moons",

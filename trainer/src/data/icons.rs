@@ -34,6 +34,7 @@ pub(super) fn info() -> DatasetInfo {
         licence: "MIT OR Apache-2.0",
         count: [count(Split::Train), count(Split::Test)],
         shape: [SIDE, SIDE, 1],
+        rate: None,
         classes: FAMILIES.len(),
         bytes: 0,
         sources: Vec::new(),

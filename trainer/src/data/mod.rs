@@ -16,6 +16,7 @@
 //! | `stacked.rs` | three digits of `mnist` in one colour image, for counting modes |
 //! | `patches.rs` | digits of `mnist` over patches of `emoji`, for adaptation |
 //! | `glyphs.rs` | digits drawn by the program itself, for a machine without sources |
+//! | `drums.rs` | drum hits synthesized by the program itself |
 //! | `icons.rs` | icons of 5 × 5 pixels drawn by the program itself |
 //! | `plane.rs` | points of the plane, drawn while training |
 //! | `unpaired.rs` | images of two kinds without pairs: bags and shoes, two sets, folders `a` and `b` |
@@ -25,6 +26,7 @@ mod attributes;
 mod avatars;
 mod catalogue;
 mod digits;
+mod drums;
 mod emoji;
 mod fetch;
 mod glyphs;
@@ -41,7 +43,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail, ensure};
 use edgegen_data::{ClassCount, fit_dataset, idx};
 
-use crate::recipe::DataConfig;
+use crate::recipe::{DataConfig, Size};
 
 pub use attributes::{Attributes, NONE, UNSEEN, is_held_out};
 pub use catalogue::{DatasetInfo, RawFile, cache_folder, list};
@@ -70,6 +72,12 @@ pub fn has_pairs(name: &str) -> bool {
 /// The known set that `name` means here; none where it is a path, also one of the same name.
 pub fn own_set(name: &str) -> Option<&str> {
     (name.starts_with(SET) || !Path::new(name).exists()).then(|| plain_name(name))
+}
+
+/// Rate and size of the known set of sounds that `name` means here, where it is one.
+pub fn usual_sounds(name: &str) -> Option<(u32, Size)> {
+    let info = own_set(name).filter(|&name| name == drums::NAME).map(|_| drums::info())?;
+    Some((info.rate?, [info.shape[0], info.shape[1]].into()))
 }
 
 /// Loads the training images that `config` tells of, fitted to its size and channels, at most `limit` of them.
@@ -118,7 +126,7 @@ pub fn prepare(config: &DataConfig, split: Split, progress: Progress<'_>) -> Res
     };
     let dataset = named(known, config, split)?;
     let source = format!("{known} (edgegen's own set of that name)");
-    Ok(account(dataset, source, split))
+    Ok(account(dataset, source, split, config.rate))
 }
 
 /// What [`prepare`] would find, or for a named set of pairs each of them side by side in an image twice as wide.
@@ -134,7 +142,7 @@ pub fn look(config: &DataConfig, split: Split, progress: Progress<'_>) -> Result
     let rows = inputs.images.chunks_exact(w * c).zip(targets.images.chunks_exact(w * c));
     let images = rows.flat_map(|(input, target)| [input, target].concat()).collect();
     let source = format!("{name} (edgegen's own pairs of that name, side by side)");
-    Ok(account(Dataset { images, shape: [h, 2 * w, c], ..targets }, source, split))
+    Ok(account(Dataset { images, shape: [h, 2 * w, c], ..targets }, source, split, None))
 }
 
 /// Refuses sizes and channels that no image has.
@@ -152,7 +160,7 @@ fn check_config(config: &DataConfig) -> Result<()> {
 }
 
 /// A set of our own with an account of it.
-fn account(dataset: Dataset, source: String, split: Split) -> edgegen_data::Prepared {
+fn account(dataset: Dataset, source: String, split: Split, rate: Option<u32>) -> edgegen_data::Prepared {
     let class_names = &dataset.class_names;
     let called = |class: usize| class_names.get(class).cloned().unwrap_or_else(|| class.to_string());
     let classes = dataset.labels.iter().flat_map(|labels| {
@@ -165,6 +173,7 @@ fn account(dataset: Dataset, source: String, split: Split) -> edgegen_data::Prep
         images: dataset.len(),
         available: dataset.len(),
         shape: dataset.shape,
+        rate,
         classes: classes.map(|(class, count)| ClassCount { name: called(class), count }).collect(),
         ..Account::default()
     };
@@ -186,12 +195,18 @@ fn named(name: &str, config: &DataConfig, split: Split) -> Result<Dataset> {
         return Ok(load_pairs(&DataConfig { name: name.to_owned(), ..config.clone() }, split)?.targets);
     }
     let whole = DataConfig { limit: None, ..config.clone() };
+    ensure!(
+        config.rate.is_none() || name == drums::NAME,
+        "expected a set of sounds for [data] rate, found {name}, which has images: leave rate out, or choose another data.name"
+    );
     let mut dataset = if name == glyphs::NAME {
         let count = glyphs::count(split).min(config.limit.unwrap_or(usize::MAX));
         // Drawn at the shorter side, so that nothing is cut.
         fit_dataset(glyphs(count, glyphs::seed(split), config.size.h.min(config.size.w)), &whole)
     } else if name == icons::NAME {
         fit_dataset(icons::icons(icons::count(split), icons::seed(split)), config)
+    } else if name == drums::NAME {
+        drums::load(split, config)?
     } else if name == stacked::NAME {
         let source = catalogue::find(stacked::SOURCE).expect("the catalogue has it");
         fit_dataset(stacked::load(&here(source)?, split)?, config)
@@ -312,7 +327,7 @@ mod tests {
     fn a_name_that_is_nothing_says_what_there_is() {
         let error = load(&config("mnits")).unwrap_err().to_string();
         for part in [
-            "mnist, fashion-mnist, emoji, avatars, fun-emoji, digits, stacked-mnist, mnist-patches, fashion-edges, mnist-negative, emoji-pairs, bags-shoes, glyphs, icons, ring, grid, moons, circles",
+            "mnist, fashion-mnist, emoji, avatars, fun-emoji, digits, stacked-mnist, mnist-patches, fashion-edges, mnist-negative, emoji-pairs, bags-shoes, glyphs, icons, drums, ring, grid, moons, circles",
             "'mnits'",
             "[data]",
         ] {

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use edgegen_data::{find, fit_image, over, part, select};
+use edgegen_data::{Kind, find, fit_image, over, part, select};
 
 use super::{Dataset, Split, check_config};
 use crate::recipe::DataConfig;
@@ -181,7 +181,7 @@ type Decoded = (Vec<u8>, [usize; 3]);
 
 /// The images below a folder, in natural order.
 fn images_of(folder: &Path) -> Result<Vec<PathBuf>> {
-    let found = find(folder)?;
+    let found = find(folder, Kind::Pictures)?;
     if let Some((path, reason)) = found.bad.first() {
         bail!("expected images in {}, found {}, {reason}", folder.display(), path.display());
     }

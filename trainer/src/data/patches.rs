@@ -29,6 +29,7 @@ pub(super) fn info() -> DatasetInfo {
         what: "digits of mnist over patches of emoji",
         licence: "as mnist and emoji",
         shape: [28, 28, 3],
+        rate: None,
         bytes: digits.bytes + patches.bytes,
         sources: Vec::new(),
         present: digits.present && patches.present,

@@ -77,6 +77,7 @@ impl Plane {
             licence: "MIT OR Apache-2.0",
             count: [0, 0],
             shape: SHAPE,
+            rate: None,
             classes: self.mixture.centres.len(),
             bytes: 0,
             sources: Vec::new(),

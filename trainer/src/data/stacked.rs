@@ -26,6 +26,7 @@ pub(super) fn info() -> DatasetInfo {
         what: "three digits of mnist, one a colour channel",
         count: COUNT,
         shape: [28, 28, 3],
+        rate: None,
         classes: 0,
         sources: Vec::new(),
         ..source

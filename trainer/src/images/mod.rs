@@ -1,4 +1,4 @@
-//! Pixels to files: sheets, animations and arrays; points to pixels.
+//! Pixels to files: sheets, animations and arrays; points and sounds to pixels.
 //!
 //! Images are byte vectors of `H·W·C`, row-major, channels innermost, `C` = 1 (grey) or 3 (RGB), 0 = black. Every file appears by rename.
 
@@ -10,6 +10,7 @@ mod mp4;
 mod npy;
 mod scatter;
 mod sheet;
+mod sound;
 
 use std::path::Path;
 
@@ -22,6 +23,7 @@ pub use mp4::encoder as mp4_encoder;
 pub use npy::{load_npy, save_npy, stream_npy};
 pub use scatter::{SIDE as SCATTER, scatter};
 pub use sheet::{save_grid, save_labelled};
+pub use sound::{SHAPE as SOUND, sound, sounds};
 
 /// Delay between two frames when [`save`] writes a GIF, in milliseconds.
 pub const GIF_DELAY_MS: u32 = 80;

@@ -15,10 +15,12 @@ mod autoregressive;
 mod graph;
 mod orthogonal;
 mod style;
+mod wavenet;
 
 pub use autoregressive::Chain;
 pub use graph::Mark;
 use orthogonal::orthogonal;
+pub use wavenet::Waves;
 
 /// Builds a [`Net`] layer by layer; each call names only what the shape so far does not tell.
 #[derive(Debug)]

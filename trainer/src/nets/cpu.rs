@@ -21,6 +21,7 @@ use rayon::prelude::*;
 
 use super::layer::PointwiseKind;
 use super::operations::{Burn, Operations};
+use patches::Geometry;
 
 pub mod conv;
 pub mod dense;
@@ -45,16 +46,18 @@ impl Operations for OnFlex {
     }
 
     fn conv2d(&self, x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>, window: &Window) -> Tensor<4> {
-        match even(window) {
-            Some([stride, padding]) => conv::conv2d(x, weight, bias, stride, padding),
-            None => Burn.conv2d(x, weight, bias, window),
+        if Geometry::suits(window) {
+            conv::conv2d(x, weight, bias, window)
+        } else {
+            Burn.conv2d(x, weight, bias, window)
         }
     }
 
     fn conv_transpose2d(&self, x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>, window: &Window) -> Tensor<4> {
-        match even(window) {
-            Some([stride, padding]) => conv::conv_transpose2d(x, weight, bias, stride, padding),
-            None => Burn.conv_transpose2d(x, weight, bias, window),
+        if Geometry::suits(window) {
+            conv::conv_transpose2d(x, weight, bias, window)
+        } else {
+            Burn.conv_transpose2d(x, weight, bias, window)
         }
     }
 
@@ -117,13 +120,6 @@ impl Operations for OnFlex {
     fn blend(&self, mean: Tensor<1>, source: Tensor<1>, decay: f64) -> Tensor<1> {
         if mean.is_autodiff() { Burn.blend(mean, source, decay) } else { update::blend(mean, source, decay) }
     }
-}
-
-/// Step and border of a window where they are the same on all sides and nothing else is asked for.
-fn even(window: &Window) -> Option<[usize; 2]> {
-    let Window { stride: [stride, _], padding: [[padding, _], _], .. } = *window;
-    let plain = Window { stride: [stride; 2], padding: [[padding; 2]; 2], dilation: [1; 2], groups: 1, ..*window };
-    (plain == *window).then_some([stride, padding])
 }
 
 /// A tensor with its place in the graph.

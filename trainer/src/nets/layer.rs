@@ -8,6 +8,7 @@
 //! | `join`, `fade` | what reads several maps |
 //! | `map` | parts, borders and means of a map |
 //! | `autoregressive` | values by conditionals, each on those before it |
+//! | `wavenet` | samples of a sound, each by those before it |
 //! | `style` | a learned constant, noise, modulated weights |
 //! | `spectral` | weights over their largest singular value |
 
@@ -25,6 +26,7 @@ mod map;
 mod norm;
 mod spectral;
 mod style;
+mod wavenet;
 
 pub use autoregressive::{
     Autoregressive, BOUND, Conditional, Conditionals, Masked, Way, bounded, hidden_degrees, mask,
@@ -36,6 +38,7 @@ pub use map::{Pad, Part, Pool, PoolKind};
 pub use norm::{BatchNorm, Normalize, NormalizeKind};
 use spectral::{iterate, normalized};
 pub use style::{Constant, Modulated, Noise, Truncation};
+pub use wavenet::{Block, Wavenet};
 
 /// One layer; see [`NetBuilder`](super::NetBuilder) for what each does.
 #[derive(Module, Debug)]
@@ -75,6 +78,8 @@ pub enum Layer {
     Pool(Pool),
     /// Values by conditionals, each on those before it.
     Autoregressive(Autoregressive),
+    /// Samples of a sound, each by a distribution that depends on those before it.
+    Wavenet(Wavenet),
     /// A learned map.
     Constant(Constant),
     /// Noise and a bias added.
@@ -132,6 +137,7 @@ impl Layer {
             Self::Pad(layer) => layer.forward(x),
             Self::Pool(layer) => layer.forward(x),
             Self::Autoregressive(layer) => layer.forward(x),
+            Self::Wavenet(layer) => layer.forward(x),
             Self::Constant(layer) => layer.forward(&x),
             Self::Truncation(layer) => layer.forward(x),
             Self::Join(_) | Self::Fade(_) | Self::Noise(_) | Self::Modulated(_) => unreachable!("see above"),

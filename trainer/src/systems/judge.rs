@@ -12,6 +12,8 @@
 //! words, instead of the scores of classes, all on the same features; L is their mean. What an image does not show,
 //! such as the colour of hair that is not there, counts nowhere.
 //!
+//! Of sounds, images of one column, a convolution sees nine samples and has stride 4.
+//!
 //! Its weights ship in `trainer/judges/` and are frozen: a figure can be compared with another only if both were taken through
 //! the same judge, which is why every figure is printed with the hash of its weights.
 //!
@@ -21,6 +23,7 @@ use std::path::Path;
 
 use anyhow::{Result, bail, ensure};
 use burn::tensor::{Device, Int, Tensor, TensorData, activation};
+use edgegen_export::layers::Window;
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
@@ -36,7 +39,7 @@ use crate::rng::Rng;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Channels of the convolutions; each halves both sides.
+    /// Channels of the convolutions; each halves both sides, of sounds makes a quarter.
     pub channels: Vec<usize>,
     /// Units of the hidden layer.
     pub features: usize,
@@ -98,19 +101,19 @@ impl Config {
             !channels.contains(&0) && self.features >= 1,
             "[{table}] layers must have at least 1 unit: remove the 0"
         );
-        let least = 1 << channels.len();
-        let side = size.h.min(size.w);
+        let (side, stride) = if recipe.data.rate.is_some() { (size.h, 4usize) } else { (size.h.min(size.w), 2) };
+        let least = stride.saturating_pow(channels.len() as u32);
         ensure!(
             side >= least,
-            "[{table}] {} channels, convolutions of stride 2, need [data] size of at least {least}, found {} with channels = {channels:?}: {}",
+            "[{table}] {} channels, convolutions of stride {stride}, need [data] size of at least {least}, found {} with channels = {channels:?}: {}",
             channels.len(),
             written(size),
             advice(
                 "channels",
                 channels,
-                Some(side.ilog2() as usize),
+                Some(side.ilog(stride) as usize),
                 size,
-                Size { h: size.h.max(least), w: size.w.max(least) }
+                Size { h: size.h.max(least), w: if stride == 4 { size.w } else { size.w.max(least) } }
             )
         );
         ensure!(self.classes >= 2, "[{table}] classes must be at least 2, found {}", self.classes);
@@ -122,7 +125,17 @@ impl Config {
     pub fn net(&self, recipe: &Recipe, device: &Device, rng: &mut Rng) -> Net {
         let mut net = NetBuilder::new(recipe.image(), Init::He, device, rng);
         for &channels in &self.channels {
-            net = net.conv(channels, 3, 2, 1).relu();
+            let window = if recipe.data.rate.is_some() {
+                Window {
+                    kernel: [9, 1],
+                    stride: [4, 1],
+                    padding: [[4; 2], [0; 2]],
+                    ..Window::square(channels, 1, 1, 0)
+                }
+            } else {
+                Window::square(channels, 3, 2, 1)
+            };
+            net = net.conv_with(window).relu();
         }
         let words: usize = recipe.data.attributes.iter().map(|attribute| attribute.words.len()).sum();
         let outputs = if words > 0 { words } else { self.classes };

@@ -51,6 +51,8 @@ pub mod tricks;
 pub mod unpaired;
 pub mod unrolled;
 pub mod vae;
+pub mod wavegan;
+pub mod wavenet;
 pub mod words;
 
 /// All systems.
@@ -58,6 +60,7 @@ pub const SYSTEMS: &[&Kind] = &[
     &gan::KIND,
     &dcgan::KIND,
     &cgan::KIND,
+    &wavegan::KIND,
     &style::KIND,
     &biggan::KIND,
     &growing::KIND,
@@ -79,6 +82,7 @@ pub const SYSTEMS: &[&Kind] = &[
     &made::KIND,
     &maf::KIND,
     &iaf::KIND,
+    &wavenet::KIND,
 ];
 
 /// Systems whose classes are parts that they found by themselves, not the classes of their data.

@@ -396,7 +396,11 @@ impl<'a> Session<'a> {
             }
             Data::Images(..) | Data::Pairs(_) => {
                 let sheet: Vec<Vec<u8>> = outputs.iter().map(pixels).collect();
-                images::save_grid(&path, &sheet, [h, w, c], GRID)?;
+                if self.recipe.data.rate.is_some() {
+                    images::save_grid(&path, &images::sounds(&sheet), images::SOUND, GRID)?;
+                } else {
+                    images::save_grid(&path, &sheet, [h, w, c], GRID)?;
+                }
                 sheet.iter().map(|image| levels(image)).collect()
             }
             Data::Points(plane) => {

@@ -193,3 +193,61 @@ fn progress_comes_to_its_end() {
     let error = prepare(folder.path(), Split::Train, &config(1, 1), None, &|done, _| done < 2).unwrap_err();
     assert!(error.is::<Interrupted>() && error.to_string().contains("interrupted"), "{error}");
 }
+
+/// A WAV file of `seconds` of a square wave.
+fn wav(folder: &Path, name: &str, rate: u32, seconds: f32) -> PathBuf {
+    let path = folder.join(name);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let spec =
+        hound::WavSpec { channels: 2, sample_rate: rate, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
+    let mut writer = hound::WavWriter::create(&path, spec).unwrap();
+    for at in 0..2 * (seconds * rate as f32) as u32 {
+        writer.write_sample(if at / 40 % 2 == 0 { 9_000i16 } else { -9_000 }).unwrap();
+    }
+    writer.finalize().unwrap();
+    path
+}
+
+#[test]
+fn folders_of_sounds_have_classes_and_an_account() {
+    let folder = tempfile::tempdir().unwrap();
+    wav(folder.path(), "kick/1.wav", 44_100, 0.5);
+    wav(folder.path(), "kick/2.WAV", 8_000, 0.05);
+    let cut = wav(folder.path(), "snare/1.wav", 22_050, 0.1);
+    wav(folder.path(), "snare/2.wav", 22_050, 0.1);
+    grey(folder.path(), "snare/cover.png", 9);
+    fs::write(folder.path().join("snare/song.mp3"), "ID3").unwrap();
+    fs::write(&cut, &fs::read(&cut).unwrap()[..900]).unwrap();
+    let sounds = Config { rate: Some(8_000), ..Config::new("", [1024, 1], 1) };
+    let refused = format!("{:#}", load(folder.path(), Split::Train, &sounds).unwrap_err());
+    for part in ["found 2 that cannot", "snare/song.mp3: a sound of the kind .mp3", "snare/1.wav: it is damaged or cut"]
+    {
+        assert!(refused.contains(part), "{part}: {refused}");
+    }
+    let lenient = Config { skip_bad: true, ..sounds.clone() };
+    let (dataset, account) = load(folder.path(), Split::Train, &lenient).unwrap();
+    assert_eq!((dataset.len(), dataset.shape, account.rate), (3, [1024, 1, 1], Some(8_000)));
+    assert_eq!(
+        (dataset.labels.as_deref(), &*dataset.class_names),
+        (Some(&[0, 0, 1][..]), &["kick", "snare"].map(str::to_owned)[..])
+    );
+    assert_eq!(account.formats["16-bit WAV at 44100 Hz"], 1);
+    let text = account.text();
+    for part in [
+        "3 training sounds, 1024 samples at 8000 Hz (0.128 s)",
+        "0.05 to 0.50 seconds",
+        "1 of 3 sounds go on after the 0.128 seconds",
+        "2 of 3 sounds are shorter",
+        "3 of 3 sounds have several channels",
+        "1 (no sound): snare/cover.png",
+    ] {
+        // The account breaks long lines.
+        assert!(text.split_whitespace().collect::<Vec<_>>().join(" ").contains(part), "{part}: {text}");
+    }
+    let (pictures, account) = load(folder.path(), Split::Train, &config(4, 1)).unwrap();
+    assert_eq!(pictures.len(), 1);
+    assert!(account.text().contains("[data] rate asks"), "{}", account.text());
+    let none = tempfile::tempdir().unwrap();
+    grey(none.path(), "a.png", 9);
+    assert!(format!("{:#}", load(none.path(), Split::Train, &sounds).unwrap_err()).contains("expected WAV files in"));
+}

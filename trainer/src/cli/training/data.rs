@@ -30,7 +30,10 @@ enum Command {
 
 pub fn run(args: &Args, console: Console) -> Result<Ending> {
     match &args.command {
-        Command::Check(args) => check::run(args, |config, split| data::look(config, split, &|_, _| true), console),
+        Command::Check(args) => {
+            let rate = data::usual_sounds(args.data()).map(|(rate, _)| rate);
+            check::run(args, rate, |config, split| data::look(config, split, &|_, _| true), console)
+        }
         Command::Fetch { name, from } => {
             let options = FetchOptions {
                 from: from.clone(),

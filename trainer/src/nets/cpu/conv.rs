@@ -18,6 +18,7 @@ use burn_autodiff::checkpoint::base::Checkpointer;
 use burn_autodiff::grads::Gradients;
 use burn_autodiff::ops::{Backward, Ops};
 use burn_flex::FlexTensor;
+use edgegen_export::layers::Window;
 use rayon::prelude::*;
 
 use super::gemm::{Matrix, Threads, Write, product};
@@ -42,24 +43,28 @@ enum Direction {
     Transposed,
 }
 
-/// Convolution of `x` `[batch, in, H, W]` with `weight` `[out, in, ky, kx]`.
-pub fn conv2d(x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>, stride: usize, padding: usize) -> Tensor<4> {
+/// Convolution of `x` `[batch, in, H, W]` with `weight` `[out, in, ky, kx]` by a window that [`Geometry::suits`] tells.
+///
+/// # Panics
+///
+/// If the window does not fit the map.
+pub fn conv2d(x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>, window: &Window) -> Tensor<4> {
     let [batch, c, h, w] = x.dims();
-    let [out, _, ky, kx] = weight.dims();
-    let side = |n: usize, kernel: usize| (n + 2 * padding - kernel) / stride + 1;
-    let small = [out, side(h, ky), side(w, kx)];
-    let geometry = Geometry { batch, large: [c, h, w], small, kernel: [ky, kx], stride, padding };
-    forward(Direction::Straight, geometry, x, weight, bias)
+    let side = |axis: usize, n: usize| window.conv_size(axis, n).expect("a window that fits the map");
+    let small = [weight.dims()[0], side(0, h), side(1, w)];
+    forward(Direction::Straight, Geometry::new(batch, [c, h, w], small, window), x, weight, bias)
 }
 
-/// Transposed convolution of `x` `[batch, in, H, W]` with `weight` `[in, out, ky, kx]`.
-pub fn conv_transpose2d(x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>, stride: usize, padding: usize) -> Tensor<4> {
+/// Transposed convolution of `x` `[batch, in, H, W]` with `weight` `[in, out, ky, kx]` by such a window.
+pub fn conv_transpose2d(x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>, window: &Window) -> Tensor<4> {
     let [batch, c, h, w] = x.dims();
-    let [_, out, ky, kx] = weight.dims();
-    let side = |n: usize, kernel: usize| (n - 1) * stride + kernel - 2 * padding;
-    let large = [out, side(h, ky), side(w, kx)];
-    let geometry = Geometry { batch, large, small: [c, h, w], kernel: [ky, kx], stride, padding };
-    forward(Direction::Transposed, geometry, x, weight, bias)
+    let Window { kernel, stride, padding, dilation, .. } = *window;
+    let side = |axis: usize, n: usize| {
+        let [before, after] = padding[axis];
+        (n - 1) * stride[axis] + dilation[axis] * (kernel[axis] - 1) + 1 - before - after
+    };
+    let large = [weight.dims()[1], side(0, h), side(1, w)];
+    forward(Direction::Transposed, Geometry::new(batch, large, [c, h, w], window), x, weight, bias)
 }
 
 fn forward(direction: Direction, geometry: Geometry, x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>) -> Tensor<4> {
@@ -164,7 +169,7 @@ fn turned(matrix: &[f32], rows: usize) -> Vec<f32> {
 
 /// P(large) · Wᵀ + bias.
 fn shrink(geometry: &Geometry, large: &[f32], weight: &FlexTensor, bias: Option<&[f32]>) -> FlexTensor {
-    let [channels, height, width] = geometry.small;
+    let [channels, _, width] = geometry.small;
     let patch = geometry.patch();
     let weight = turned(&matrix(geometry, weight), channels);
     let weight = Matrix::new(&weight, patch, channels);
@@ -190,13 +195,13 @@ fn shrink(geometry: &Geometry, large: &[f32], weight: &FlexTensor, bias: Option<
             });
         },
     );
-    map(small, [geometry.batch, channels, height, width])
+    map(small, geometry.small_map())
 }
 
 /// P*(small · W) + bias.
 fn grow(geometry: &Geometry, small: &[f32], weight: &FlexTensor, bias: Option<&[f32]>) -> FlexTensor {
     let [small_channels, _, small_width] = geometry.small;
-    let [channels, height, width] = geometry.large;
+    let channels = geometry.large[0];
     let patch = geometry.patch();
     let weight = matrix(geometry, weight);
     let weight = Matrix::new(&weight, small_channels, patch);
@@ -220,13 +225,12 @@ fn grow(geometry: &Geometry, small: &[f32], weight: &FlexTensor, bias: Option<&[
             });
         },
     );
-    map(large, [geometry.batch, channels, height, width])
+    map(large, geometry.large_map())
 }
 
 /// smallᵀ · P(large), as weights `[small C, large C, ky, kx]`.
 fn weigh(geometry: &Geometry, large: &[f32], small: &[f32]) -> FlexTensor {
     let [small_channels, _, width] = geometry.small;
-    let [ky, kx] = geometry.kernel;
     let (channels, patch) = (geometry.large[0], geometry.patch());
     let group = group(geometry);
     let sums: Vec<Vec<f32>> = large
@@ -248,7 +252,7 @@ fn weigh(geometry: &Geometry, large: &[f32], small: &[f32]) -> FlexTensor {
         })
         .collect();
     let sum = super::add_up(sums);
-    let inside = ky * kx;
+    let inside = geometry.kernel[0] * geometry.kernel[1];
     let mut out = vec![0.0; sum.len()];
     for (out, sum) in out.chunks_mut(patch).zip(sum.chunks(patch)) {
         for (channel, out) in out.chunks_mut(inside).enumerate() {
@@ -257,7 +261,7 @@ fn weigh(geometry: &Geometry, large: &[f32], small: &[f32]) -> FlexTensor {
             }
         }
     }
-    plain(out, [small_channels, channels, ky, kx])
+    plain(out, geometry.weights())
 }
 
 /// The sum over all pixels, `[C]`.

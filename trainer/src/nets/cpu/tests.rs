@@ -1,7 +1,6 @@
 //! Every operation here against Burn's own, forward and backward.
 
 use burn::tensor::module;
-use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 use burn::tensor::{Tensor, TensorData};
 
 use super::*;
@@ -32,47 +31,63 @@ fn same<const D: usize>(what: &str, ours: Tensor<D>, burn: Tensor<D>) {
     }
 }
 
-/// Kernel, stride, padding, batch, channels in and out, height and width.
-type Shape = ([usize; 2], usize, usize, usize, [usize; 2], [usize; 2]);
+/// Window, batch, channels in, height and width.
+type Shape = (Window, usize, usize, [usize; 2]);
 
-const SHAPES: &[Shape] = &[
-    ([4, 4], 2, 1, 9, [3, 5], [14, 14]),
-    ([4, 4], 2, 1, 3, [1, 8], [28, 28]),
-    ([3, 3], 1, 1, 17, [6, 4], [7, 7]),
-    ([3, 3], 2, 1, 4, [2, 3], [7, 9]),
-    ([1, 1], 1, 0, 5, [7, 3], [5, 3]),
-    ([5, 3], 1, 2, 2, [2, 2], [6, 5]),
-    ([5, 5], 3, 0, 2, [3, 2], [11, 8]),
-    ([2, 2], 2, 0, 1, [16, 17], [4, 6]),
-    ([4, 4], 2, 3, 2, [2, 3], [6, 6]),
-];
+/// Windows of all kinds that do not depend on the direction, each with a map that it fits.
+fn shapes() -> Vec<Shape> {
+    let square = Window::square;
+    let along = |channels, kernel, stride, padding| Window {
+        channels,
+        kernel: [kernel, 1],
+        stride: [stride, 1],
+        padding: [[padding; 2], [0; 2]],
+        ..square(channels, 1, 1, 0)
+    };
+    vec![
+        (square(5, 4, 2, 1), 9, 3, [14, 14]),
+        (square(8, 4, 2, 1), 3, 1, [28, 28]),
+        (square(4, 3, 1, 1), 17, 6, [7, 7]),
+        (square(3, 3, 2, 1), 4, 2, [7, 9]),
+        (square(3, 1, 1, 0), 5, 7, [5, 3]),
+        (Window { kernel: [5, 3], ..square(2, 5, 1, 2) }, 2, 2, [6, 5]),
+        (square(2, 5, 3, 0), 2, 3, [11, 8]),
+        (square(17, 2, 2, 0), 1, 16, [4, 6]),
+        (square(3, 4, 2, 3), 2, 2, [6, 6]),
+        // Along time, of maps of one column and of more.
+        (along(3, 8, 4, 2), 3, 2, [32, 1]),
+        (along(2, 8, 4, 2), 2, 5, [16, 3]),
+        (Window { dilation: [4, 1], padding: [[4; 2], [0; 2]], ..along(3, 3, 1, 0) }, 2, 4, [19, 1]),
+        (Window { dilation: [2, 1], padding: [[2; 2], [1; 2]], ..square(3, 3, 2, 1) }, 2, 2, [9, 7]),
+    ]
+}
 
-type Convolution = fn(Tensor<4>, Tensor<4>, Tensor<1>, usize, usize) -> Tensor<4>;
+type Convolution = fn(Tensor<4>, Tensor<4>, Tensor<1>, &Window) -> Tensor<4>;
 
 /// Output and the gradients of a random sum of it with respect to all three inputs.
 fn run(
     convolution: Convolution,
     [x, weight]: [&Tensor<4>; 2],
     bias: &Tensor<1>,
-    stride: usize,
-    padding: usize,
+    window: &Window,
     seed: u64,
 ) -> (Tensor<4>, [Tensor<4>; 2], Tensor<1>) {
-    let y = convolution(channels_last(x.clone()), weight.clone(), bias.clone(), stride, padding);
+    let y = convolution(channels_last(x.clone()), weight.clone(), bias.clone(), window);
     let part = random(y.dims(), &mut Rng::new(seed, 1)).inner();
     let gradients = (y.clone() * Tensor::from_inner(part)).sum().backward();
     (y.inner(), [x, weight].map(|tensor| tensor.grad(&gradients).unwrap()), bias.grad(&gradients).unwrap())
 }
 
-fn check(ours: Convolution, burns: Convolution, transposed: bool) {
-    for (seed, &([ky, kx], stride, padding, batch, [c, out], [h, w])) in SHAPES.iter().enumerate() {
-        let what = format!("kernel {ky}×{kx}, stride {stride}, padding {padding}, {batch}×{c}×{h}×{w} to {out}");
+fn check(ours: Convolution, burns: Convolution, transposed: bool, shapes: &[Shape]) {
+    for (seed, &(window, batch, c, [h, w])) in shapes.iter().enumerate() {
+        let what = format!("{window:?}, {batch}×{c}×{h}×{w}");
+        let (out, [ky, kx]) = (window.channels, window.kernel);
         let mut rng = Rng::new(seed as u64, 0);
         let x = random([batch, c, h, w], &mut rng);
         let weight = random(if transposed { [c, out, ky, kx] } else { [out, c, ky, kx] }, &mut rng);
         let bias = random([out], &mut rng);
-        let ours = run(ours, [&x, &weight], &bias, stride, padding, seed as u64);
-        let burns = run(burns, [&x, &weight], &bias, stride, padding, seed as u64);
+        let ours = run(ours, [&x, &weight], &bias, &window, seed as u64);
+        let burns = run(burns, [&x, &weight], &bias, &window, seed as u64);
         same(&format!("output, {what}"), ours.0, burns.0);
         for (name, (ours, burns)) in ["input", "weight"].iter().zip(ours.1.into_iter().zip(burns.1)) {
             same(&format!("gradient of {name}, {what}"), ours, burns);
@@ -83,38 +98,34 @@ fn check(ours: Convolution, burns: Convolution, transposed: bool) {
 
 #[test]
 fn convolution_is_burns() {
-    let burns: Convolution = |x, weight, bias, stride, padding| {
-        module::conv2d(x, weight, Some(bias), ConvOptions::new([stride; 2], [padding; 2], [1; 2], 1))
-    };
-    check(conv::conv2d, burns, false);
+    let burns: Convolution = |x, weight, bias, window| Burn.conv2d(x, weight, bias, window);
+    let causal = [(Window::causal(3, 2, 4), 2, 4, [11, 1]), (Window::causal(2, 3, 1), 3, 2, [8, 1])];
+    check(conv::conv2d, burns, false, &[shapes(), causal.to_vec()].concat());
 }
 
 #[test]
 fn transposed_convolution_is_burns() {
-    let burns: Convolution = |x, weight, bias, stride, padding| {
-        let options = ConvTransposeOptions::new([stride; 2], [padding; 2], [0; 2], [1; 2], 1);
-        module::conv_transpose2d(x, weight, Some(bias), options)
-    };
-    check(conv::conv_transpose2d, burns, true);
+    let burns: Convolution = |x, weight, bias, window| Burn.conv_transpose2d(x, weight, bias, window);
+    check(conv::conv_transpose2d, burns, true, &shapes());
 }
 
 #[test]
 fn constants_get_no_gradient() {
-    let mut rng = Rng::new(1, 0);
+    let (mut rng, window) = (Rng::new(1, 0), Window::square(4, 3, 1, 1));
     let x = random([2, 3, 6, 6], &mut rng);
     let weight = random([4, 3, 3, 3], &mut rng);
     let bias = random([4], &mut rng);
     // A real batch without autodiff: only the weights learn.
-    let y = conv::conv2d(x.clone().inner(), weight.clone(), bias.clone(), 1, 1);
+    let y = conv::conv2d(x.clone().inner(), weight.clone(), bias.clone(), &window);
     let gradients = y.sum().backward();
     assert!(x.grad(&gradients).is_none() && weight.grad(&gradients).is_some());
     // A fixed net: only the input gets a gradient.
     let fixed = |x: Tensor<4>| x.detach();
-    let y = conv::conv2d(x.clone(), fixed(weight.clone()), bias.clone().detach(), 1, 1);
+    let y = conv::conv2d(x.clone(), fixed(weight.clone()), bias.clone().detach(), &window);
     let gradients = y.sum().backward();
     assert!(x.grad(&gradients).is_some() && weight.grad(&gradients).is_none());
     // Nothing on an autodiff device: a plain tensor.
-    assert!(!conv::conv2d(x.inner(), weight.inner(), bias.inner(), 1, 1).is_autodiff());
+    assert!(!conv::conv2d(x.inner(), weight.inner(), bias.inner(), &window).is_autodiff());
 }
 
 #[test]
@@ -126,9 +137,9 @@ fn results_do_not_depend_on_the_number_of_threads() {
         let [first, second] = [[8, 3, 4, 4], [8, 2, 4, 4]].map(|shape| random(shape, &mut rng));
         let [bias, gamma, beta] = [(); 3].map(|()| random([8], &mut rng));
         let (bias_2, weight_3, bias_3) = (random([2], &mut rng), random([9, 392], &mut rng), random([9], &mut rng));
-        let y = conv::conv2d(x.clone(), first.clone(), bias, 2, 1);
+        let y = conv::conv2d(x.clone(), first.clone(), bias, &Window::square(8, 4, 2, 1));
         let y = norm::batch_norm(y, gamma.clone(), beta, 1e-5);
-        let y = conv::conv_transpose2d(y, second.clone(), bias_2, 2, 1);
+        let y = conv::conv_transpose2d(y, second.clone(), bias_2, &Window::square(2, 4, 2, 1));
         let y = dense::dense(y, weight_3.clone(), bias_3.clone(), [9, 1, 1]);
         let gradients = gradients_of(&y, 5);
         let mut results = vec![y.into_data()];

@@ -56,7 +56,7 @@ fn score(source: &Path, mut batches: impl Iterator<Item = TensorData>, device: &
 pub fn text(own: &Own) -> String {
     let line = |(name, value): (&&str, &f32)| {
         let unit = match *name {
-            "bits_per_dimension" => " bits",
+            "bits_per_dimension" | "bits_of_order_0" => " bits",
             "test_inertia" => "",
             _ => " nats",
         };
