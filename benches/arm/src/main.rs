@@ -17,7 +17,7 @@ use edgegen_runtime::Packing;
 use edgegen_sim::{Cpu, toolchain};
 
 /// Models of `models/`.
-const SHIPPED: [&str; 10] = [
+const SHIPPED: [&str; 11] = [
     "mnist-dcgan",
     "mnist-cgan",
     "mnist-vae",
@@ -28,6 +28,7 @@ const SHIPPED: [&str; 10] = [
     "faces-style",
     "icons",
     "moons-iaf",
+    "drums",
 ];
 
 fn main() -> Result<()> {
