@@ -173,7 +173,7 @@ fn keep(memory: &mut [i8], start: usize, codes: &[i8]) {
 
 impl<'a, P: Platform> Stage<'a, P> {
     /// As [`Stage::open`], with memory for sounds: what is left of the arena. [`sound::bytes`](crate::sound::bytes) of
-    /// it are enough to play what a model makes, [`drums::bytes`](crate::drums::bytes) for the drum machine.
+    /// it are enough to play what a model makes, [`drums::bytes`] for the drum machine.
     pub fn open_with(generator: Generator<'a>, show: &Show, platform: P, memory: &'a mut [i8]) -> Self {
         Self::new(generator, show, Watched::new(platform), memory)
     }
