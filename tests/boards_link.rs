@@ -7,7 +7,7 @@ use edgegen_export::{ModelFile, repack};
 use edgegen_runtime::Model;
 use edgegen_sim::Cpu;
 use edgegen_sim::binary;
-use edgegen_sim::boards::{self, Board, Panel};
+use edgegen_sim::boards::{self, Board, Panel, SOUND_FLASH};
 use edgegen_sim::firmware::{self, Firmware};
 use edgegen_sim::skip::or_skip;
 use edgegen_tests::shipped;
@@ -67,7 +67,14 @@ fn links(board: &Board) {
     }
     if !board.speaker.is_empty() {
         let taken = link(board, &board.panels[0], &repack(&crate::sound::hits(), board.cpu.packing()).unwrap());
-        (flash, ram) = (flash.max(taken.0), ram.max(taken.1 + STACK_BYTES));
+        let (plain, least) = (flash, SOUND_FLASH / 2);
+        assert!(
+            (plain + least..=plain + SOUND_FLASH).contains(&taken.0),
+            "{}: {} with sound, {plain} without",
+            board.name,
+            taken.0
+        );
+        ram = ram.max(taken.1 + STACK_BYTES);
     }
     let name = &board.name;
     assert!(flash <= board.program_flash, "{name}: program_flash is {}, found {flash}", board.program_flash);

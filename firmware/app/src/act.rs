@@ -181,10 +181,12 @@ impl Act {
             if offer.has(act) {
                 return act;
             }
-            match act {
-                Act::Class(_) => return offer.behind_classes(),
-                Act::Picture(_) => return Act::Gallery,
-                _ => {}
+            #[cfg(feature = "sound")]
+            if let Act::Class(_) = act {
+                return offer.behind_classes();
+            }
+            if let Act::Class(_) | Act::Picture(_) = act {
+                return Act::Gallery;
             }
         }
     }

@@ -70,7 +70,7 @@ pub fn show_while<S>(
                     (Some(missing), _) => text(&missing),
                     (_, Ok(generator)) => {
                         #[cfg(feature = "sound")]
-                        let stage = Stage::with_memory(generator, show, platform, rest);
+                        let stage = Stage::new(generator, show, platform, rest);
                         #[cfg(not(feature = "sound"))]
                         let stage = Stage::new(generator, show, platform);
                         return perform(screen, stage, &mut more);

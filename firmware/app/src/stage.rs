@@ -81,25 +81,29 @@ pub struct Stage<'a, P> {
 }
 
 impl<'a, P: Platform> Stage<'a, P> {
-    pub(crate) fn new(generator: Generator<'a>, show: &Show, platform: Watched<P>) -> Self {
-        let mut stage = Self::build(generator, show, platform);
-        stage.begin();
-        stage
-    }
-
-    /// Before its first act.
-    fn build(generator: Generator<'a>, show: &Show, platform: Watched<P>) -> Self {
+    /// With the feature `sound` memory for sounds goes with it.
+    pub(crate) fn new(
+        generator: Generator<'a>,
+        show: &Show,
+        platform: Watched<P>,
+        #[cfg(feature = "sound")] memory: &'a mut [i8],
+    ) -> Self {
         let mut platform = platform;
         let model = generator.model();
         let Shape { h, w, c } = model.output();
         platform.report(format_args!("model {} {h}x{w}x{c} arena {}", model.name(), model.arena_bytes()));
         let offer = Offer::of(model);
+        #[cfg(feature = "sound")]
+        let (sounds, offer) = sound::Sounds::new(model, memory, &mut platform, offer);
+        let act = show.act.for_model(offer);
+        #[cfg(feature = "art")]
+        let act = if act == Act::Art && !art::can_hang(model) { Act::Walk } else { act };
         let now = platform.turn();
-        Self {
+        let mut stage = Self {
             generator,
             platform,
             show: *show,
-            act: show.act,
+            act,
             seed: show.seed,
             keyframes: model.keyframes().map_or(0, |keyframes| keyframes.count()),
             keyframe: 0,
@@ -113,21 +117,19 @@ impl<'a, P: Platform> Stage<'a, P> {
             #[cfg(feature = "art")]
             exhibit: art::Exhibit::default(),
             #[cfg(feature = "sound")]
-            sounds: sound::Sounds::default(),
-        }
-    }
-
-    /// Begins with the act that was asked for, or with what the model has in its place.
-    fn begin(&mut self) {
-        let act = self.show.act.for_model(self.offer);
-        #[cfg(feature = "art")]
-        let act = if act == Act::Art && !self.can_hang() { Act::Walk } else { act };
-        self.enter(act, self.due);
+            sounds,
+        };
+        stage.enter(act, now);
+        stage
     }
 
     /// A stage for a generator.
     pub fn open(generator: Generator<'a>, show: &Show, platform: P) -> Self {
-        Self::new(generator, show, Watched::new(platform))
+        let platform = Watched::new(platform);
+        #[cfg(feature = "sound")]
+        return Self::new(generator, show, platform, &mut []);
+        #[cfg(not(feature = "sound"))]
+        Self::new(generator, show, platform)
     }
 
     /// What is on the panel.

@@ -55,6 +55,9 @@ pub struct Board {
     pub flash_by: FlashBy,
 }
 
+/// Bytes of flash that showing and playing sounds takes besides [`Board::program_flash`], at most.
+pub const SOUND_FLASH: u32 = 16 * 1024;
+
 /// What emulates a board.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]

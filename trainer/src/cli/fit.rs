@@ -5,6 +5,7 @@ use edgegen_export::cost::{self, Cost, OpCost};
 use edgegen_export::estimate::instructions;
 use edgegen_export::{ExportError, ModelFile, repack};
 use edgegen_runtime::Model;
+use edgegen_sim::boards::SOUND_FLASH;
 use edgegen_sim::{Board, Cpu};
 use serde::Serialize;
 
@@ -53,9 +54,10 @@ impl Fit {
     pub fn new(board: &Board, cpu: Cpu, packed: &ModelFile) -> Result<Self> {
         let model = Model::parse_any(packed.bytes())?;
         let cost = cost::cost(&model);
-        let flash = [cost.file_bytes, u64::from(board.flash - board.program_flash)];
         let samples = model.output().h;
         let rate = model.sample_rate();
+        let program_flash = board.program_flash + rate.map_or(0, |_| SOUND_FLASH);
+        let flash = [cost.file_bytes, board.flash.saturating_sub(program_flash).into()];
         let ram = [cost.arena_bytes as u64 + rate.map_or(0, |_| samples.into()), u64::from(board.arena)];
         let mut advice = Vec::new();
         if over(flash) > 0 {

@@ -7,7 +7,7 @@
 
 use core::fmt::Write;
 
-use edgegen_runtime::Still;
+use edgegen_runtime::{Model, Still};
 use embedded_graphics::geometry::Dimensions;
 
 use super::{Frame, RETRY_MILLIS, Stage};
@@ -30,16 +30,13 @@ pub(super) struct Exhibit {
     signed: bool,
 }
 
-impl<P: Platform> Stage<'_, P> {
-    /// Whether there are pictures to hang: points of the plane and sounds are none.
-    pub(super) fn can_hang(&self) -> bool {
-        #[cfg(feature = "sound")]
-        if self.is_sound() {
-            return false;
-        }
-        !scatter::is_point(self.generator.model().output())
-    }
+/// Whether a model makes pictures to hang: points of the plane and sounds are none.
+pub(super) fn can_hang(model: &Model<'_>) -> bool {
+    let is_sound = cfg!(feature = "sound") && model.sample_rate().is_some();
+    !is_sound && !scatter::is_point(model.output())
+}
 
+impl<P: Platform> Stage<'_, P> {
     /// [`Stage::frame`] of this act.
     pub(super) fn art_frame<S: Screen>(&mut self, screen: &mut S) -> Result<Frame, ErrorOf<S>> {
         let now = self.platform.turn();

@@ -12,12 +12,12 @@ use core::fmt::Write;
 use edgegen_runtime::graph::Source;
 use edgegen_runtime::latent::STEPS;
 use edgegen_runtime::sound::expand;
-use edgegen_runtime::{Generator, latent};
+use edgegen_runtime::{Generator, Model, latent};
 use embedded_graphics::geometry::Dimensions;
 use embedded_graphics::primitives::Rectangle;
 
 use super::{Frame, Stage};
-use crate::act::{Act, Show};
+use crate::act::{Act, Offer, Show};
 use crate::caption::{Caption, Layout, Name};
 use crate::drums::{self, Board, Mixer, Pattern};
 use crate::image::Placement;
@@ -59,7 +59,27 @@ pub(super) struct Sounds<'a> {
     mark: Option<(u64, u32)>,
 }
 
-impl Sounds<'_> {
+impl<'a> Sounds<'a> {
+    /// Those of a model, if it makes some, and what it offers with so much memory.
+    pub(super) fn new<P: Platform>(
+        model: &Model<'_>,
+        memory: &'a mut [i8],
+        platform: &mut Watched<P>,
+        offer: Offer,
+    ) -> (Self, Offer) {
+        let Some(rate) = model.sample_rate() else { return (Self::default(), offer) };
+        if let Some(speaker) = platform.speaker() {
+            speaker.start(rate);
+        }
+        let (needed, found) = (bytes(model), memory.len());
+        if found < needed {
+            platform.report(format_args!("no sound: expected {needed} bytes more of arena, found {found}"));
+        }
+        let drums = found >= drums::bytes(model);
+        let sounds = Self { rate, samples: model.output().h.into(), memory, ..Self::default() };
+        (sounds, Offer { drums, ..offer })
+    }
+
     /// Ends what plays; the speaker comes to rest at silence.
     pub(super) fn stop(&mut self) {
         if self.playing.is_some() || self.mixer.is_some() || self.waiting.is_some() {
@@ -153,32 +173,9 @@ fn keep(memory: &mut [i8], start: usize, codes: &[i8]) {
 
 impl<'a, P: Platform> Stage<'a, P> {
     /// As [`Stage::open`], with memory for sounds: what is left of the arena. [`sound::bytes`](crate::sound::bytes) of
-    /// it are enough to play what a model makes, [`drums::bytes`](crate::drums::bytes) for the drum machine.
+    /// it are enough to play what a model makes, [`drums::bytes`] for the drum machine.
     pub fn open_with(generator: Generator<'a>, show: &Show, platform: P, memory: &'a mut [i8]) -> Self {
-        Self::with_memory(generator, show, Watched::new(platform), memory)
-    }
-
-    pub(crate) fn with_memory(
-        generator: Generator<'a>,
-        show: &Show,
-        platform: Watched<P>,
-        memory: &'a mut [i8],
-    ) -> Self {
-        let mut stage = Self::build(generator, show, platform);
-        let model = stage.generator.model();
-        if let Some(rate) = model.sample_rate() {
-            let (needed, found) = (bytes(model), memory.len());
-            stage.offer.drums = found >= drums::bytes(model);
-            stage.sounds = Sounds { rate, samples: model.output().h.into(), memory, ..Sounds::default() };
-            if let Some(speaker) = stage.platform.speaker() {
-                speaker.start(rate);
-            }
-            if found < needed {
-                stage.report(format_args!("no sound: expected {needed} bytes more of arena, found {found}"));
-            }
-        }
-        stage.begin();
-        stage
+        Self::new(generator, show, Watched::new(platform), memory)
     }
 
     /// Whether there are sounds to show.

@@ -54,9 +54,7 @@ fn main() -> ! {
     let model = black_box(embed_model!(env!("EDGEGEN_MODEL_FILE")));
     let board = Board::new(Micros, || button.is_low(), || watchdog.feed(PATIENCE)).with_host(host);
     #[cfg(feature = "sound")]
-    let board = edgegen_app::WithSpeaker {
-        platform: board,
-        speaker: speaker::Pin::new(p.PIN_22, p.PWM_SLICE3, p.PWM_SLICE4),
-    };
+    let board =
+        edgegen_app::WithSpeaker { platform: board, speaker: speaker::Pin::new(p.PIN_22, p.PWM_SLICE3, p.PWM_SLICE4) };
     panel::run(wires, model, &mut arena.0, board)
 }
