@@ -95,10 +95,7 @@ fn recipe(system: &str, steps: u64) -> Recipe {
         "gmm" => "components = 2\nlatent = 5",
         "made" => "hidden = [12]",
         "maf" => "blocks = 2\nhidden = [12]",
-        "iaf" => &format!(
-            "teacher = {:?}\nblocks = 2\nhidden = [12]\n[iaf.maf]\nblocks = 2\nhidden = [12]",
-            teacher()
-        ),
+        "iaf" => &format!("teacher = {:?}\nblocks = 2\nhidden = [12]\n[iaf.maf]\nblocks = 2\nhidden = [12]", teacher()),
         "wavegan" => "channels = [6, 4]\nlatent = 5\nkernel = 8\ncritic_channels = [4, 6]",
         "wavenet" => "channels = 4\nskips = 5\ndilations = [1, 2]\nstacks = 1\ncomponents = 2",
         _ => "head = \"conv3\"\nchannels = [8, 6, 4]\nlatent = 5\ncritic_channels = [6, 8]",
