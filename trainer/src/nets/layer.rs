@@ -42,7 +42,6 @@ pub use wavenet::{Block, Wavenet};
 
 /// One layer; see [`NetBuilder`](super::NetBuilder) for what each does.
 #[derive(Module, Debug)]
-#[expect(clippy::large_enum_variant, reason = "a net has a few layers, and Burn's modules want no boxes")]
 pub enum Layer {
     /// Fully connected.
     Linear(Linear),
