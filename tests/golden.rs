@@ -56,7 +56,7 @@ fn shipped_models_fit_their_budget() {
         ("emoji-dcgan", 300_000, 8192),
         ("faces-words", 190_000, 8192),
         ("faces-style", 190_000, 18_432),
-        ("drums", 170_000, 2048),
+        ("drums", 170_000, 4352),
         ("icons", 16_384, 1024),
     ] {
         let file = shipped(name);
