@@ -245,7 +245,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let whole = fs::read(file(folder.path(), spec(1, RATE, 16), 0.2)).unwrap();
         let path = folder.path().join("bad.wav");
-        let mut reason = |bytes: &[u8]| {
+        let reason = |bytes: &[u8]| {
             fs::write(&path, bytes).unwrap();
             let error = format!("{:#}", open(&path, &config(64), RATE).unwrap_err());
             assert!(!error.contains('\n') && !error.contains("bad.wav"), "{error}");

@@ -229,7 +229,7 @@ mod tests {
         let labels: Vec<u8> = (0..8).map(|index| index % 2).collect();
         for &label in &labels {
             let (half, phase) = (2 << label, rng.below(8));
-            let level = |at: usize| if (at + phase) / half % 2 == 0 { 40.0 } else { 215.0 };
+            let level = |at: usize| if ((at + phase) / half).is_multiple_of(2) { 40.0 } else { 215.0 };
             values.extend((0..64).map(|at| level(at) / 127.5 - 1.0));
         }
         (values, labels)
