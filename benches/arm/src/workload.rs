@@ -5,7 +5,7 @@ use edgegen_export::function::Function;
 use edgegen_export::layers::{Input, LatentInput, Layer, Network, PixelRange, Window};
 use edgegen_export::{Label, ModelFile, cost, export, image, pack, plan, repack};
 use edgegen_runtime::format::ALIGNMENT;
-use edgegen_runtime::graph::{Padding, Product, Rounding};
+use edgegen_runtime::graph::{Copy, Kind, Padding, Product, Rounding};
 use edgegen_runtime::{Model, Packing, Prior, Shape};
 use edgegen_tests::{Values, rgb64};
 
@@ -138,9 +138,22 @@ fn relocate(file: &ModelFile, aliased: bool) -> Result<ModelFile> {
     let (largest, size) = products.max_by_key(|(_, cost)| cost.weight_bytes).context("no product")?;
     let shared = aliased.then(|| append(largest.weights, size.weight_bytes));
     for (node, cost) in nodes.iter_mut().zip(&cost.ops) {
-        let Some(mut product) = node.parameters::<Product>().copied() else { continue };
-        product.weights = shared.unwrap_or_else(|| append(product.weights, cost.weight_bytes));
-        node.set_parameters(&product);
+        if let Some(mut product) = node.parameters::<Product>().copied() {
+            product.weights = shared.unwrap_or_else(|| append(product.weights, cost.weight_bytes));
+            node.set_parameters(&product);
+        }
+        if let Some(mut copy) = node.parameters::<Copy>().copied() {
+            let is_there = |table: &u32| *table != Rounding::NO_TABLE;
+            // One as long as the other.
+            let each = cost.channel_bytes / copy.tables.iter().filter(|table| is_there(table)).count().max(1) as u64;
+            for table in copy.tables.iter_mut().filter(|table| is_there(table)) {
+                *table = append(*table, each);
+            }
+            node.set_parameters(&copy);
+        }
+        if !matches!(node.kind(), Some(Kind::Product | Kind::Join | Kind::Reduce)) {
+            continue;
+        }
         let rounding = &mut node.rounding;
         let table = if rounding.table().is_some() { 256 } else { 0 };
         rounding.channels = append(rounding.channels, cost.channel_bytes - table);
