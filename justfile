@@ -223,7 +223,7 @@ photos:
     {{edgegen}} sample models/mnist-dcgan/model.egm --count 40 --grid 10 --out docs/samples.png
     {{edgegen}} data fetch mnist
     mkdir -p out && {{edgegen}} morph mnist:7 mnist:4 --out out/morph.png && cp out/morph.png docs/
-    {{edgegen}} sim models/mnist-dcgan/model.egm --board lm3s6965evb --cpu cortex-m4 --seed 32 --photo docs/panel.png
+    {{edgegen}} sim models/mnist-dcgan/model.egm --board lm3s6965evb --cpu cortex-m4 --seed 40 --photo docs/panel.png
     {{edgegen}} sim models/emoji-dcgan/model.egm --board pico --seed 1 --photo docs/panel-pico.png
     {{edgegen}} sim models/mnist-dcgan/model.egm --board pico --panel ssd1306 --seed 1 --photo docs/panel-pico-oled.png
     {{edgegen}} sim models/emoji-dcgan/model.egm --board pico --mode art --seed 7 --photo docs/art.png
