@@ -28,7 +28,7 @@ const GOLDEN: [(&str, u64, u32); 28] = [
     ("faces-words", 0, 0x2f278416),
     ("faces-words", 1, 0xb36f2827),
     ("faces-style", 0, 0x95c1eed6),
-    ("faces-style", 1, 0x00bb9bef),
+    ("faces-style", 1, 0xc809ff84),
     ("drums", 0, 0x86bc4706),
     ("drums", 1, 0x27d4a8a7),
     ("icons", 0, 0xdd85f9c5),

@@ -221,6 +221,27 @@ impl Net {
         Self { output: next.output, ..self }
     }
 
+    /// Its first `count` layers, the last of which makes `[C, H, W]` = `between`, and the others, which read that alone:
+    /// what [`Net::then`] put together. They share their parameters with it.
+    ///
+    /// # Panics
+    ///
+    /// If a layer behind them reads anything else that is before them.
+    pub fn split(&self, count: usize, between: [usize; 3]) -> [Net; 2] {
+        let moved = |source: &Source| match *source {
+            Source::Layer(layer) if layer >= count => Source::Layer(layer - count),
+            Source::Layer(layer) if layer + 1 == count => Source::Input(0),
+            Source::Input(_) if count == 0 => *source,
+            source => panic!("expected layers that read those from {count} on, found one that reads {source:?}"),
+        };
+        let [first, second] = [&self.layers[..count], &self.layers[count..]].map(<[Layer]>::to_vec);
+        let reads = self.reads[count..].iter().map(|reads| reads.iter().map(moved).collect());
+        [
+            Net { layers: first, reads: self.reads[..count].to_vec(), inputs: self.inputs.clone(), output: between },
+            Net { layers: second, reads: reads.collect(), inputs: vec![between], output: self.output },
+        ]
+    }
+
     /// Itself without its last layer, which reads `[C, H, W]` = `shape`: the features of a classifier.
     ///
     /// # Panics

@@ -1,7 +1,6 @@
 //! What styles act on, in plain layers: modulated weights are two products of maps by vectors around a convolution.
 
 use anyhow::Result;
-use burn::tensor::Tensor;
 use edgegen_export::function::{Binary, Function};
 use edgegen_export::layers::{Input, Layer};
 use edgegen_runtime::graph::Shape;
@@ -42,7 +41,7 @@ pub(super) fn lower_modulated(layer: &Modulated, reads: Vec<usize>, nodes: &mut 
     let channels = layer.window.channels;
     let dense = Layer::Dense {
         shape: Shape { h: 1, w: 1, c: narrow(channels)? },
-        weight: numbers(layer.squares()),
+        weight: square_sums(layer),
         bias: vec![0.0; channels],
     };
     let norm = nodes.push(dense, vec![squares])?;
@@ -50,6 +49,10 @@ pub(super) fn lower_modulated(layer: &Modulated, reads: Vec<usize>, nodes: &mut 
     nodes.push(Layer::Mul, vec![place, inverse])
 }
 
-fn numbers(tensor: Tensor<2>) -> Vec<f32> {
-    tensor.into_data().try_to_vec().expect("networks compute in 32-bit floats")
+/// Σ w² over the kernel, as [`Modulated::squares`], but added up in one order on every computer: a library's order is that
+/// of the vectors that the computer has, and models are exported again byte for byte.
+fn square_sums(layer: &Modulated) -> Vec<f32> {
+    let taps = layer.window.kernel.iter().product();
+    let sum = |kernel: &[f32]| kernel.iter().map(|&weight| f64::from(weight).powi(2)).sum::<f64>() as f32;
+    values(&layer.weight).chunks(taps).map(sum).collect()
 }

@@ -94,7 +94,7 @@ pub const KIND: Kind = Kind {
         let config: Config = recipe.settings()?;
         let decoder = decoder(&config, recipe, device, rng);
         let flow = (config.couplings > 0).then(|| prior::flow(&config, device, rng));
-        Ok(generator(flow, decoder))
+        Ok(generator(behind(flow, decoder)))
     },
     build: |recipe, device, rng| Ok(Box::new(Vae::new(recipe, device, rng)?)),
 };
@@ -130,11 +130,15 @@ fn normalize(recipe: &Recipe) -> Result<Table> {
     Ok(Table::try_from(config)?)
 }
 
-fn generator(flow: Option<Net>, decoder: Net) -> Generator {
-    let net = match flow {
+/// The decoder behind the flow that is its prior, if one is.
+fn behind(flow: Option<Net>, decoder: Net) -> Net {
+    match flow {
         Some(flow) => flow.then(decoder),
         None => decoder,
-    };
+    }
+}
+
+fn generator(net: Net) -> Generator {
     Generator { net, prior: Prior::Gaussian, classes: 0, pixels: PixelRange::Unit, more: vec![] }
 }
 
@@ -169,18 +173,13 @@ struct Vae {
     encoder: Learner,
     decoder: Learner,
     average: Average,
-    prior: Option<LearnedPrior>,
+    /// Layers of the decoder's learner that are the prior's.
+    prior: usize,
     config: Config,
     /// Values of an image.
     pixels: usize,
     unit: Unit,
     device: Device,
-}
-
-/// The flow in front of the decoder.
-struct LearnedPrior {
-    flow: Learner,
-    average: Average,
 }
 
 /// The two parts of −ELBO of one batch, in nats an image.
@@ -196,10 +195,9 @@ impl Vae {
         let config: Config = recipe.settings()?;
         let decoder = decoder(&config, recipe, device, rng);
         let encoder = encoder(&config, recipe, device, rng);
-        let prior = (config.couplings > 0).then(|| {
-            let flow = prior::flow(&config, device, rng);
-            LearnedPrior { average: Average::of(&flow), flow: Learner::new("prior", flow, &recipe.train) }
-        });
+        let flow = (config.couplings > 0).then(|| prior::flow(&config, device, rng));
+        let prior = flow.as_ref().map_or(0, |flow| flow.layers.len());
+        let decoder = behind(flow, decoder);
         Ok(Self {
             prior,
             average: Average::of(&decoder),
@@ -221,17 +219,17 @@ impl Vae {
         let mean = moments.clone().narrow(1, 0, latent);
         let log_variance = moments.narrow(1, latent, latent);
         let z = mean.clone() + log_variance.clone().mul_scalar(0.5).exp() * noise;
-        let kl = match &self.prior {
-            None => divergence(mean, log_variance),
-            Some(prior) => {
-                let constant = 0.5 * (batch * latent) as f32 * (1.0 + std::f32::consts::TAU.ln());
-                let entropy = log_variance.sum().mul_scalar(0.5).add_scalar(constant);
-                (prior::log_density(&prior.flow.net, z.clone()).sum() + entropy).neg()
-            }
+        let [flow, decoder] = self.decoder.net.split(self.prior, [latent, 1, 1]);
+        let kl = if self.prior == 0 {
+            divergence(mean, log_variance)
+        } else {
+            let constant = 0.5 * (batch * latent) as f32 * (1.0 + std::f32::consts::TAU.ln());
+            let entropy = log_variance.sum().mul_scalar(0.5).add_scalar(constant);
+            (prior::log_density(&flow, z.clone()).sum() + entropy).neg()
         };
         let kl = kl.div_scalar(batch as f32);
         // Before the last layer, a sigmoid: from these scores the log of both probabilities needs no logarithm of 0.
-        let scores = self.decoder.net.before_last(z, &mut Mode::Eval);
+        let scores = decoder.before_last(z, &mut Mode::Eval);
         let reconstruction = match self.config.decoder {
             // −x log σ(s) − (1 − x) log(1 − σ(s)) = −log σ(s) + (1 − x) s
             Decoder::Bernoulli => {
@@ -277,18 +275,13 @@ impl System for Vae {
         let mut gradients = loss.backward();
         self.encoder.update(&mut gradients, step.lr_critic);
         self.decoder.update(&mut gradients, step.lr_generator);
-        if let Some(prior) = &mut self.prior {
-            prior.flow.update(&mut gradients, step.lr_generator);
-            prior.average.0.average(&prior.flow.net, step.ema);
-        }
         self.average.0.average(&self.decoder.net, step.ema);
         let [reconstruction, kl] = [reconstruction, kl].map(|value| value.into_scalar::<f32>());
         vec![("elbo", -reconstruction - kl), ("reconstruction", reconstruction), ("kl", kl)]
     }
 
     fn trained(&self) -> Trained {
-        let flow = self.prior.as_ref().map(|prior| prior.average.0.clone());
-        Trained::Generator(generator(flow, self.average.0.clone()))
+        Trained::Generator(generator(self.average.0.clone()))
     }
 
     /// The ELBO of images that were not trained on, in nats an image and in bits for each pixel (of a Gaussian decoder,
@@ -317,20 +310,12 @@ impl System for Vae {
     fn save(&self, folder: &Path) -> Result<()> {
         self.encoder.save(folder)?;
         self.decoder.save(folder)?;
-        if let Some(prior) = &self.prior {
-            prior.flow.save(folder)?;
-            prior.average.save_as(folder, "prior-average")?;
-        }
         self.average.save(folder)
     }
 
     fn load(&mut self, folder: &Path) -> Result<()> {
         self.encoder.load(folder)?;
         self.decoder.load(folder)?;
-        if let Some(prior) = &mut self.prior {
-            prior.flow.load(folder)?;
-            prior.average.load_as(folder, "prior-average")?;
-        }
         self.average.load(folder)
     }
 }

@@ -239,7 +239,7 @@ fn a_mistake_is_told_with_the_way_out() {
         (&["flash", &classes, "--board", "pico", "--mode", "class=12"], "expected a class from 0 to 9"),
         (&["inspect", &run], "edgegen export "),
         (&["sim", &digits, "--photo", "p.jpg"], "ends in .png, found p.jpg"),
-        (&["sample", &digits, "--out", "p.bmp"], "ends in .png, .gif or .npy"),
+        (&["sample", &digits, "--out", "p.bmp"], "ends in .png, .gif, .npy or .wav"),
         (&["export", &run, "-o", "same", "--onnx", "./same"], "expected --onnx to be another file than --out"),
         (&["export", &digits, "--target", "dsp", "-o", &digits], "another file than the source"),
     ];
