@@ -74,6 +74,12 @@ impl<'a> NetBuilder<'a> {
         self
     }
 
+    /// Draws the weights of all following layers as `init` says.
+    pub fn init(mut self, init: Init) -> Self {
+        self.init = init;
+        self
+    }
+
     /// Fully connected from everything so far (read in C, H, W order) to a map of `shape` = `[C, H, W]`.
     pub fn linear(self, shape: [usize; 3]) -> Self {
         self.dense(shape, 0.0)

@@ -92,9 +92,7 @@ pub const KIND: Kind = Kind {
     normalize,
     generator: |recipe, device, rng| {
         let config: Config = recipe.settings()?;
-        let decoder = decoder(&config, recipe, device, rng);
-        let flow = (config.couplings > 0).then(|| prior::flow(&config, device, rng));
-        Ok(generator(behind(flow, decoder)))
+        Ok(generator(decoder(&config, recipe, device, rng)))
     },
     build: |recipe, device, rng| Ok(Box::new(Vae::new(recipe, device, rng)?)),
 };
@@ -130,21 +128,14 @@ fn normalize(recipe: &Recipe) -> Result<Table> {
     Ok(Table::try_from(config)?)
 }
 
-/// The decoder behind the flow that is its prior, if one is.
-fn behind(flow: Option<Net>, decoder: Net) -> Net {
-    match flow {
-        Some(flow) => flow.then(decoder),
-        None => decoder,
-    }
-}
-
 fn generator(net: Net) -> Generator {
     Generator { net, prior: Prior::Gaussian, classes: 0, pixels: PixelRange::Unit, more: vec![] }
 }
 
+/// The decoder behind the flow that is its prior, if one is.
 fn decoder(config: &Config, recipe: &Recipe, device: &Device, rng: &mut Rng) -> Net {
     let image @ [channels, ..] = recipe.image();
-    let net = NetBuilder::new([config.latent, 1, 1], Init::He, device, rng);
+    let net = prior::flow(config, NetBuilder::new([config.latent, 1, 1], Init::He, device, rng)).init(Init::He);
     let Some((&first, others)) = config.channels.split_first() else {
         return net.linear([config.hidden, 1, 1]).relu().linear(image).sigmoid().build();
     };
@@ -195,11 +186,8 @@ impl Vae {
         let config: Config = recipe.settings()?;
         let decoder = decoder(&config, recipe, device, rng);
         let encoder = encoder(&config, recipe, device, rng);
-        let flow = (config.couplings > 0).then(|| prior::flow(&config, device, rng));
-        let prior = flow.as_ref().map_or(0, |flow| flow.layers.len());
-        let decoder = behind(flow, decoder);
         Ok(Self {
-            prior,
+            prior: prior::layers(&config),
             average: Average::of(&decoder),
             encoder: Learner::new("encoder", encoder, &recipe.train),
             decoder: Learner::new("decoder", decoder, &recipe.train),
@@ -383,7 +371,8 @@ mod tests {
         let device = Device::flex();
         let config = Config { latent: DIMS, couplings: 3, prior_hidden: 9, ..Config::default() };
         let mut rng = Rng::new(11, 0);
-        let mut flow = prior::flow(&config, &device, &mut rng);
+        let net = NetBuilder::new([DIMS, 1, 1], Init::He, &device, &mut rng);
+        let mut flow = prior::flow(&config, net).build();
         // Far from where it starts, the identity.
         for layer in &mut flow.layers {
             if let Layer::Linear(linear) = layer {

@@ -12,22 +12,21 @@
 //! in place of an exponential; as a prior: Xu et al., "On the Necessity and Effectiveness of Learning the Prior of
 //! Variational Auto-Encoder" (2019). s and m are perceptrons with two hidden layers.
 
-use burn::tensor::{Device, Tensor, activation};
+use burn::tensor::{Tensor, activation};
 
 use super::Config;
 use crate::nets::{Init, Mode, Net, NetBuilder};
-use crate::rng::Rng;
 use crate::systems::flow::log_normal;
 
 /// Layers of one coupling in [`flow`], and which of them make s and m.
 const COUPLING: usize = 13;
 const PERCEPTRON: std::ops::Range<usize> = 2..7;
 
-/// From u to z, `[latent, 1, 1]` both.
-pub(super) fn flow(config: &Config, device: &Device, rng: &mut Rng) -> Net {
+/// From u to z, `[latent, 1, 1]` both; nothing where the prior is N(0, I).
+pub(super) fn flow<'a>(config: &Config, net: NetBuilder<'a>) -> NetBuilder<'a> {
     let (hidden, half) = (config.prior_hidden, config.latent / 2);
     // From small weights the flow starts near the identity; undoing a random one overflows.
-    let mut net = NetBuilder::new([config.latent, 1, 1], Init::Normal(0.05), device, rng);
+    let mut net = net.init(Init::Normal(0.05));
     for _ in 0..config.couplings {
         let here = net.mark();
         net = net.part(half, half);
@@ -40,7 +39,12 @@ pub(super) fn flow(config: &Config, device: &Device, rng: &mut Rng) -> Net {
         let location = net.mark();
         net = net.at(both).part(0, half).sigmoid().multiply(b).add_scaled(location, [2.0, 1.0]).concat(a);
     }
-    net.build()
+    net
+}
+
+/// How many layers it has.
+pub(super) fn layers(config: &Config) -> usize {
+    config.couplings * COUPLING
 }
 
 /// log p(z) of each vector, `[batch, 1, 1, 1]`, by the couplings of `flow`, last one first.
