@@ -220,13 +220,14 @@ ship run name:
 
 # Photograph the panels of all emulated boards for the README
 photos:
-    {{edgegen}} sample models/mnist-dcgan/model.egm --count 40 --grid 10 --out docs/samples.png
+    {{edgegen}} sample models/mnist-dcgan/model.egm --count 48 --grid 12 --out docs/samples.png
     {{edgegen}} data fetch mnist
     mkdir -p out && {{edgegen}} morph mnist:7 mnist:4 --out out/morph.png && cp out/morph.png docs/
     {{edgegen}} sim models/mnist-dcgan/model.egm --board lm3s6965evb --cpu cortex-m4 --seed 40 --photo docs/panel.png
     {{edgegen}} sim models/emoji-dcgan/model.egm --board pico --seed 1 --photo docs/panel-pico.png
     {{edgegen}} sim models/mnist-dcgan/model.egm --board pico --panel ssd1306 --seed 1 --photo docs/panel-pico-oled.png
     {{edgegen}} sim models/emoji-dcgan/model.egm --board pico --mode art --seed 7 --photo docs/art.png
+    {{edgegen}} sim models/drums/model.egm --board pico --mode drums --seed 3 --photo docs/panel-pico-drums.png
     {{edgegen}} sim models/faces-words/model.egm --board pico --mode "class=red pigtails, sunglasses" --photo docs/panel-pico-words.png
     {{edgegen}} mix models/faces-style/model.egm --rows 4 --columns 6 --seed 24 --out docs/mix.png
     {{edgegen}} sim models/faces-style/model.egm --board pico --mode mix --seed 3 --photo docs/panel-pico-style.png
