@@ -1,14 +1,15 @@
 //! Sound: an image of one column whose rows are samples, from first to last.
 //!
-//! Its values are samples companded by the μ-law, as WaveNet (van den Oord et al., 2016, section 2.2) and G.711 do, so that
-//! 8 bits are enough; with μ = [`MU`] and x, y in −1 … 1:
+//! Its values are samples companded by the μ-law, as WaveNet (van den Oord et al., 2016, section 2.2) and G.711 do, so
+//! that 8 bits are enough; with μ = [`MU`] and x, y in −1 … 1:
 //!
 //! ```text
 //! y = sgn(x) · ln(1 + μ·|x|) / ln(1 + μ)            companded, what a model makes
 //! x = sgn(y) · ((1 + μ)^|y| − 1) / μ                expanded, what a speaker plays
 //! ```
 //!
-//! How many samples a second has is a fact in the file, [`RATE`]: see [`Model::sample_rate`](crate::Model::sample_rate).
+//! How many samples a second has is a fact in the file, [`RATE`]: see
+//! [`Model::sample_rate`](crate::Model::sample_rate).
 
 use crate::graph::Source;
 

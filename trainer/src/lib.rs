@@ -27,8 +27,8 @@
 //! | [`cli`] | the `edgegen` command |
 //!
 //! The cargo feature `train`, a default, brings everything that only training needs, Burn above all. Without it there
-//! are `cli`, `files`, `images`, `morph` and `sounds`, and the command draws, inspects, exports, flashes and simulates what is
-//! trained already.
+//! are `cli`, `files`, `images`, `morph` and `sounds`, and the command draws, inspects, exports, flashes and simulates
+//! what is trained already.
 
 pub mod cli;
 pub mod files;

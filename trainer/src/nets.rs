@@ -221,8 +221,8 @@ impl Net {
         Self { output: next.output, ..self }
     }
 
-    /// Its first `count` layers, the last of which makes `[C, H, W]` = `between`, and the others, which read that alone:
-    /// what [`Net::then`] put together. They share their parameters with it.
+    /// Its first `count` layers, the last of which makes `[C, H, W]` = `between`, and the others, which read that
+    /// alone: the opposite of [`Net::then`]. They share their parameters with it.
     ///
     /// # Panics
     ///

@@ -34,8 +34,8 @@ use crate::{qemu, raspi, rp2040, stage};
 pub struct Scene<'a> {
     /// Seed of the first image.
     pub seed: u64,
-    /// The act that the show begins with, `gallery`, `walk` or `class=3`; `None` for a gallery without captions, where there is one,
-    /// in which sounds are images of one column.
+    /// The act that the show begins with, `gallery`, `walk` or `class=3`; `None` for a gallery without captions, where
+    /// there is one, in which sounds are images of one column.
     pub act: Option<&'a str>,
 }
 

@@ -4,8 +4,9 @@
 //! y = sgn(x) · ln(1 + μ|x|) / ln(1 + μ),  μ = 255        level = (y + 1) · 127.5
 //! ```
 //!
-//! Quiet samples so have finer steps than loud ones, and 256 levels do where evenly spaced ones would hiss (ITU-T G.711; van den Oord et al.,
-//! "WaveNet: A Generative Model for Raw Audio", 2016, §2.2). Silence lies between two levels, 80 dB under a full one.
+//! Quiet samples so have finer steps than loud ones, and 256 levels do where evenly spaced ones would hiss (ITU-T
+//! G.711; van den Oord et al., "WaveNet: A Generative Model for Raw Audio", 2016, §2.2). Silence lies between two
+//! levels, 80 dB under a full one.
 
 /// The μ of the law.
 const MU: f32 = 255.0;

@@ -1,9 +1,9 @@
 //! One WAV file to a sound of the rate and length of the set, or refused in one sentence.
 //!
 //! Channels are averaged, another rate is brought to that of the set by a windowed sinc, and the sound starts where it
-//! begins to be heard: 2 ms before the first sample that is at most 40 dB below the loudest, so that no hit is a silence
-//! with something behind it. What is longer is cut there and fades out in its last 5 ms; behind what is shorter there is
-//! silence. Loudness stays as it is.
+//! begins to be heard: 2 ms before the first sample that is at most 40 dB below the loudest, so that no hit is a
+//! silence with something behind it. What is longer is cut there and fades out in its last 5 ms; behind what is shorter
+//! there is silence. Loudness stays as it is.
 
 use std::fs;
 use std::io::Cursor;

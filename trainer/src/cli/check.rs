@@ -15,7 +15,8 @@ pub struct Args {
     /// A folder of images, an IDX file or a folder of such, .npy or .npz, or a name of `edgegen data list`
     #[arg(value_name = "NAME|PATH")]
     data: String,
-    /// Pixels of a side, or height and width like 135x240, as [data] size [default: 28; of sounds 2048x1, samples and 1]
+    /// Pixels of a side, or height and width like 135x240, as [data] size [default: 28; of sounds 2048x1, samples and
+    /// 1]
     #[arg(long)]
     size: Option<Size>,
     /// 1 for grey, 3 for colour [default: 3]

@@ -52,8 +52,8 @@ pub struct Args {
     /// of each class]
     #[arg(long, conflicts_with_all = ["latents", "grid", "walk"])]
     truncation: bool,
-    /// How many images [default: 64, or ten of each class; of a picture one; of points 4096; of sounds one of each class,
-    /// or one]
+    /// How many images [default: 64, or ten of each class; of a picture one; of points 4096; of sounds one of each
+    /// class, or one]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     count: Option<u32>,
     /// Columns of the sheet [default: one for each class, else a square]

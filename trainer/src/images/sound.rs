@@ -56,7 +56,8 @@ fn draw_wave(samples: &[f32], picture: &mut RgbImage) {
 fn draw_spectrogram(samples: &[f32], picture: &mut RgbImage) {
     let hann: Vec<f32> = (0..WINDOW).map(|at| 0.5 - 0.5 * (TAU * (at as f32 + 0.5) / WINDOW as f32).cos()).collect();
     let total: f32 = hann.iter().sum();
-    // A row's frequency is an odd multiple of one in 4 · HEIGHT of the rate, so a table of as many turns has all phases.
+    // A row's frequency is an odd multiple of one in 4 · HEIGHT of the rate, so a table of as many turns has all
+    // phases.
     let turns: Vec<(f32, f32)> = (0..4 * HEIGHT).map(|at| (TAU * at as f32 / (4 * HEIGHT) as f32).sin_cos()).collect();
     for column in 0..WIDTH {
         let first = (column * samples.len() / WIDTH) as isize - (WINDOW / 2) as isize;

@@ -49,8 +49,8 @@ pub(super) fn lower_modulated(layer: &Modulated, reads: Vec<usize>, nodes: &mut 
     nodes.push(Layer::Mul, vec![place, inverse])
 }
 
-/// Σ w² over the kernel, as [`Modulated::squares`], but added up in one order on every computer: a library's order is that
-/// of the vectors that the computer has, and models are exported again byte for byte.
+/// Σ w² over the kernel, as [`Modulated::squares`], but added up in one order on every computer: a library's order is
+/// that of the vectors that the computer has, and models are exported again byte for byte.
 fn square_sums(layer: &Modulated) -> Vec<f32> {
     let taps = layer.window.kernel.iter().product();
     let sum = |kernel: &[f32]| kernel.iter().map(|&weight| f64::from(weight).powi(2)).sum::<f64>() as f32;

@@ -9,12 +9,13 @@
 //! KL(s ‖ t) = E_u [log s(x) − log t(x)],  log s(x) = log N(u; 0, I) − Σ α_i
 //! ```
 //!
-//! Kingma et al., "Improving Variational Inference with Inverse Autoregressive Flow" (2016), eq. 10 and 11; van den Oord
-//! et al., "Parallel WaveNet: Fast High-Fidelity Speech Synthesis" (2018), §3. This divergence asks that the student
-//! draws nothing that the teacher would not; it is 0 only where both are the same.
+//! Kingma et al., "Improving Variational Inference with Inverse Autoregressive Flow" (2016), eq. 10 and 11; van den
+//! Oord et al., "Parallel WaveNet: Fast High-Fidelity Speech Synthesis" (2018), §3. This divergence asks that the
+//! student draws nothing that the teacher would not; it is 0 only where both are the same.
 //!
-//! A sample far from all data can have a density by the teacher of e^−1000, whose slope outweighs those of all others in
-//! the batch: of what a sample falls short, log s − log t, only `reach` nats count in full, the rest by its logarithm.
+//! A sample far from all data can have a density by the teacher of e^−1000, whose slope outweighs those of all others
+//! in the batch: of what a sample falls short, log s − log t, only `reach` nats count in full, the rest by its
+//! logarithm.
 //!
 //! Knobs: `teacher`, the folder of the run, and `maf`, its `[maf]` table; `blocks` and `hidden` as in `maf`; `reach`.
 

@@ -172,8 +172,8 @@ impl System for Training {
         Trained::Generator(finished(self.average.0.clone(), self.classes))
     }
 
-    /// The log-likelihood by the averaged weights in nats, its standard error, and bits for each sample; and the bits that
-    /// a sample takes of who knows nothing but how frequent each level is: the entropy of order 0.
+    /// The log-likelihood by the averaged weights in nats, its standard error, and bits for each sample; and the bits
+    /// that a sample takes of who knows nothing but how frequent each level is: the entropy of order 0.
     fn score(&self, test: &mut dyn FnMut() -> Option<Tensor<4>>) -> Losses {
         let net = only(&self.average.0);
         let mut score = Score::default();

@@ -1,7 +1,7 @@
 //! A speaker on GP22: the width of its pulses is the sample.
 //!
-//! PWM slice 3 makes the pulses, 61 000 a second of 2048 widths each, far above hearing. Slice 4, which has no pin, wraps
-//! once a sample; its interrupt takes the next one from a queue, into which the show puts them.
+//! PWM slice 3 makes the pulses, 61 000 a second of 2048 widths each, far above hearing. Slice 4, which has no pin,
+//! wraps once a sample; its interrupt takes the next one from a queue, into which the show puts them.
 
 use core::cell::RefCell;
 

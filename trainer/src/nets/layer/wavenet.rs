@@ -1,4 +1,5 @@
-//! The chain rule along time: a sample has a distribution that depends on those before it, by causal dilated convolutions.
+//! The chain rule along time: a sample has a distribution that depends on those before it, by causal dilated
+//! convolutions.
 //!
 //! ```text
 //! z = tanh(F ∗ h + V_f y) ⊙ σ(G ∗ h + V_g y)        h ← h + R z        skip ← skip + S z

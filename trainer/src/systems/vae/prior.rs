@@ -8,8 +8,8 @@
 //! (a, b) ─► (2σ(s(a)) ⊙ b + m(a), a)        log p(z) = log N(u; 0, I) − Σ log 2σ(s)
 //! ```
 //!
-//! Dinh, Sohl-Dickstein and Bengio, "Density Estimation using Real NVP" (2017), eq. 7 and 8, with scales between 0 and 2
-//! in place of an exponential; as a prior: Xu et al., "On the Necessity and Effectiveness of Learning the Prior of
+//! Dinh, Sohl-Dickstein and Bengio, "Density Estimation using Real NVP" (2017), eq. 7 and 8, with scales between 0 and
+//! 2 in place of an exponential; as a prior: Xu et al., "On the Necessity and Effectiveness of Learning the Prior of
 //! Variational Auto-Encoder" (2019). s and m are perceptrons with two hidden layers.
 
 use burn::tensor::{Tensor, activation};
