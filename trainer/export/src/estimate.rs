@@ -6,7 +6,9 @@
 //! formula to within 10 % of every layer and whole model of the newest record. The rates of joins, copies, means and
 //! depthwise convolutions are those that the record counts of each alone, of means half way between plain ones and
 //! those of squares, of joins that of residuals, and so is that of products of int16 codes. That of joins with a vector
-//! is on Cortex-M55 fitted to `faces-style`, whose maps have 12 to 64 channels; with 32 channels it takes half as many.
+//! is on Cortex-M55 fitted to `faces-style`, whose maps have 12 to 64 channels; with 32 channels it takes less. What a
+//! row of such a node costs beside its values is fitted to `moons-iaf`, whose rows have two values; what a convolution of
+//! a map one pixel wide costs beside the rest to `drums`.
 
 use edgegen_runtime::graph::{Axis, Kind, Node, Product};
 use edgegen_runtime::ops::product;
@@ -46,6 +48,10 @@ pub struct Rates {
     pub copied: f64,
     /// For a value that goes into a mean.
     pub reduced: f64,
+    /// For a row of a join, a copy or a mean, beside what its values take.
+    pub row: f64,
+    /// For a row of a convolution whose map is one pixel wide, beside the rest.
+    pub narrow: f64,
 }
 
 /// The work of a model in the units of [`Rates`].
@@ -75,6 +81,10 @@ pub struct Work {
     pub copied: u64,
     /// Values that go into means.
     pub reduced: u64,
+    /// Rows of joins, copies and means.
+    pub rows: u64,
+    /// Rows of convolutions that are one pixel wide.
+    pub narrow: u64,
 }
 
 impl Rates {
@@ -96,6 +106,8 @@ impl Rates {
                 shared: 46.0,
                 copied: 5.31,
                 reduced: 6.64,
+                row: 2600.0,
+                narrow: 3050.0,
             },
             Packing::Dsp => Self {
                 pixels: 4,
@@ -112,6 +124,8 @@ impl Rates {
                 shared: 10.72,
                 copied: 3.85,
                 reduced: 2.93,
+                row: 1236.0,
+                narrow: 730.0,
             },
             Packing::Mve => Self {
                 pixels: 2,
@@ -125,9 +139,11 @@ impl Rates {
                 depthwise: 1.36,
                 wide: 0.474,
                 joined: 3.44,
-                shared: 10.9,
+                shared: 7.4,
                 copied: 0.88,
                 reduced: 1.04,
+                row: 1977.0,
+                narrow: 853.0,
             },
             _ => return None,
         })
@@ -144,7 +160,9 @@ impl Rates {
             + self.joined * work.joined as f64
             + self.shared * work.shared as f64
             + self.copied * work.copied as f64
-            + self.reduced * work.reduced as f64;
+            + self.reduced * work.reduced as f64
+            + self.row * work.rows as f64
+            + self.narrow * work.narrow as f64;
         (convolutions + dense + others + self.call * work.calls as f64) as u64
     }
 }
@@ -165,21 +183,21 @@ pub fn instructions(model: &Model<'_>) -> Option<u64> {
 pub fn work(model: &Model<'_>, node: usize, rates: &Rates) -> Work {
     let nodes = model.nodes();
     let Some(node) = nodes.get(node) else { return Work::default() };
-    let values = node.shape.len() as u64;
+    let (values, rows) = (node.shape.len() as u64, u64::from(node.shape.h));
     match node.kind() {
         Some(Kind::Product) => products(model, node, rates),
         Some(Kind::Join) => {
             let is_shared = node.reads().iter().any(|read| nodes[usize::from(read.source)].shape != node.shape);
             if is_shared {
-                Work { shared: values, ..Work::default() }
+                Work { shared: values, rows, ..Work::default() }
             } else {
-                Work { joined: values, ..Work::default() }
+                Work { joined: values, rows, ..Work::default() }
             }
         }
-        Some(Kind::Copy) => Work { copied: values, ..Work::default() },
+        Some(Kind::Copy) => Work { copied: values, rows, ..Work::default() },
         Some(Kind::Reduce) => {
             let sources = node.reads().iter().map(|read| nodes[usize::from(read.source)].shape.len() as u64);
-            Work { reduced: sources.sum(), ..Work::default() }
+            Work { reduced: sources.sum(), rows, ..Work::default() }
         }
         Some(Kind::Input) if !node.is_filled() => Work { copied: values, ..Work::default() },
         Some(Kind::Input) | None => Work::default(),
@@ -209,6 +227,9 @@ fn products(model: &Model<'_>, node: &Node, rates: &Rates) -> Work {
     let (rows, columns) = (&node.reads()[0].rows, &product.columns);
     let pairs = (rows.phases.len() * columns.phases.len()).max(1);
     let groups = blocks.blocks / pairs;
+    if node.shape.w == 1 && node.shape.h > 1 {
+        work.narrow = u64::from(node.shape.h);
+    }
     for (pair, (count_y, count_x)) in phases(rows, node.shape.h)
         .flat_map(|count_y| phases(columns, node.shape.w).map(move |count_x| (count_y, count_x)))
         .enumerate()
