@@ -208,14 +208,16 @@ models:
     #!/bin/sh
     set -eu
     for folder in models/*/; do
-        {{edgegen}} export "$folder" --name "$(basename "$folder")" -o "${folder}model.egm"
+        # What turns pictures into others brings some along.
+        pictures=$(test ! -d "${folder}pictures" || echo "--image ${folder}pictures")
+        {{edgegen}} export "$folder" --name "$(basename "$folder")" -o "${folder}model.egm" $pictures
         {{edgegen}} sample "${folder}model.egm" --out "${folder}samples.png"
     done
 
 # Make a finished run a shipped model: `just ship runs/mnist-dcgan mnist-dcgan`, then write its card
 ship run name:
     mkdir -p models/{{name}}
-    cp {{run}}/recipe.toml {{run}}/generator.safetensors models/{{name}}/
+    cp {{run}}/recipe.toml {{run}}/generator.safetensors $(ls {{run}}/examples.png 2>/dev/null) models/{{name}}/
     just models
 
 # Photograph the panels of all emulated boards for the README

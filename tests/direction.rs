@@ -113,6 +113,7 @@ const CRATES: [(&str, &[&str]); 6] = [
             "checkpoint",
             "recipe",
             "data",
+            "examples",
             "systems",
             "parse",
             "lower",

@@ -48,6 +48,8 @@ pub mod device;
 #[cfg(feature = "train")]
 pub mod eval;
 #[cfg(feature = "train")]
+pub mod examples;
+#[cfg(feature = "train")]
 pub mod invert;
 #[cfg(feature = "train")]
 pub mod judge;

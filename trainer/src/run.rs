@@ -1,6 +1,6 @@
 //! Trained generators on disk: what `sample` and `export` read.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
@@ -8,10 +8,11 @@ use edgegen_export::layers::{Input, LatentInput, Network, PixelRange};
 use edgegen_runtime::{Point, Shape};
 
 use crate::data::{Attribute, Pairs, Split, load_pairs, load_unpaired};
+use crate::examples::EXAMPLES;
 use crate::recipe::{DataConfig, Recipe};
 use crate::rng::Rng;
 use crate::systems::{self, Generator};
-use crate::{checkpoint, lower};
+use crate::{checkpoint, examples, lower};
 
 /// Name of the recipe in a run folder.
 pub const RECIPE: &str = "recipe.toml";
@@ -31,6 +32,8 @@ pub struct Run {
     /// The averaged generator, without autodiff.
     pub generator: Generator,
     device: Device,
+    /// Where its examples lie.
+    folder: Option<PathBuf>,
 }
 
 impl Run {
@@ -47,7 +50,8 @@ impl Run {
                 folder.display()
             );
         }
-        Self::load_pair(&recipe, &folder.join(GENERATOR), device)
+        let run = Self::load_pair(&recipe, &folder.join(GENERATOR), device)?;
+        Ok(Self { folder: Some(folder.to_owned()), ..run })
     }
 
     /// Loads the weights `weights` (safetensors) of the recipe `recipe`.
@@ -62,7 +66,7 @@ impl Run {
         let mut generator = (kind.generator)(&recipe, &device, &mut Rng::new(0, 0))
             .with_context(|| format!("cannot build the {} generator", recipe.system))?;
         checkpoint::load_net(&mut generator.net, weights)?;
-        Ok(Self { recipe, generator, device })
+        Ok(Self { recipe, generator, device, folder: None })
     }
 
     /// What a model file notes of it.
@@ -139,20 +143,26 @@ impl Run {
         PixelRange::Symmetric.planes(bytes, self.generator.net.inputs[0][0])
     }
 
-    /// The pictures of `count` of the run's training pairs, and those of `more` others, as the generator reads them:
-    /// examples for the exporter.
+    /// `count` pictures as the generator reads them, and `more` others: examples for the exporter, from the run folder
+    /// (see [`examples`]) or, where it was trained before there were such files, from its data.
     ///
     /// # Errors
     ///
-    /// If the run's data are no pairs, or cannot be read.
+    /// If neither can be read.
     pub fn examples(&self, count: usize, more: usize) -> Result<[Vec<Vec<Vec<f32>>>; 2]> {
-        let inputs = self.sides(Split::Train)?.inputs;
-        let mut order: Vec<usize> = (0..inputs.len()).collect();
-        Rng::new(0, 6).shuffle(&mut order);
+        let path = self.folder.as_ref().map(|folder| folder.join(EXAMPLES)).filter(|path| path.is_file());
+        let pictures = match path {
+            Some(path) => {
+                let [c, h, w] = self.generator.net.inputs[0];
+                examples::read(&path, [h, w, c])?
+            }
+            None => examples::choose(&self.sides(Split::Train)?.inputs).into_iter().map(<[u8]>::to_vec).collect(),
+        };
         // Whose own pairs are fewer is better served by the same ones twice than by none.
-        let start = if inputs.len() > count { count } else { 0 };
-        let values = |index: &usize| vec![self.picture(inputs.image(*index))];
-        let some = |start: usize, count: usize| order.iter().skip(start).take(count).map(values).collect();
+        let start = if pictures.len() > count { count } else { 0 };
+        let some = |start: usize, count: usize| {
+            pictures.iter().skip(start).take(count).map(|picture| vec![self.picture(picture)]).collect()
+        };
         Ok([some(0, count), some(start, more)])
     }
 

@@ -128,6 +128,21 @@ fn pairs_of_ones_own_go_the_whole_way() {
     let most = outputs[0].iter().zip(&outputs[1]).map(|(a, b)| a.abs_diff(*b)).max().unwrap();
     assert!(outputs[0].len() > 256 && most < 40, "float and int8 differ by {most} levels");
     assert!(refused(at, &["sample", "own.egm"]).contains("expected --image"));
+
+    // Each picture of a folder stands beside what becomes of it, on sheets and in a model that brings them along.
+    done(at, &["sample", "own.egm", "--image", "own/test/a", "--out", "sheet.png"]);
+    done(at, &["sample", "own.egm", "--image", "own/test/a", "--out", "all.npy"]);
+    assert_eq!(std::fs::read(at.join("all.npy")).unwrap().len() - 128, 10 * 256);
+    done(at, &["export", "run", "-o", "album.egm", "--name", "own", "--image", "own/test/a"]);
+    done(at, &["sample", "album.egm", "--out", "album.png"]);
+    assert_eq!(std::fs::read(at.join("album.png")).unwrap(), std::fs::read(at.join("sheet.png")).unwrap());
+    assert!(refused(at, &["sample", "own.egm", "--image", "run/checkpoint"]).contains("expected pictures in"));
+
+    // What it is calibrated on lies in the run, so that it exports to the same bytes where its data are not.
+    std::fs::rename(at.join("own"), at.join("moved")).unwrap();
+    done(at, &["export", "run", "-o", "again.egm", "--name", "own"]);
+    assert_eq!(std::fs::read(at.join("again.egm")).unwrap(), std::fs::read(at.join("own.egm")).unwrap());
+    std::fs::rename(at.join("moved"), at.join("own")).unwrap();
     for option in ["--walk", "--truncation"] {
         let message = refused(at, &["sample", "run", "--image", "own/test/a/2.png", option]);
         assert!(message.contains(&format!("a latent vector for {option}")), "{message}");
@@ -306,8 +321,12 @@ fn shipped_models_come_from_their_weights_byte_for_byte() {
             continue;
         }
         let name = model.file_name().unwrap().to_str().unwrap().to_owned();
-        let export =
-            done(folder.path(), &["export", model.to_str().unwrap(), "--name", &name, "-o", "again.egm", "--json"]);
+        let mut args = vec!["export", model.to_str().unwrap(), "--name", &name, "-o", "again.egm", "--json"];
+        let pictures = model.join("pictures");
+        if pictures.is_dir() {
+            args.extend(["--image", pictures.to_str().unwrap()]);
+        }
+        let export = done(folder.path(), &args);
         let report: Value = serde_json::from_str(&export).unwrap();
         let comparison = &report["float_vs_int8"];
         assert!(comparison["psnr_db"].as_f64().unwrap() >= 32.0, "{name}: {comparison}");

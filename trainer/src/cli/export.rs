@@ -161,7 +161,11 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
             files::replace_bytes(path, &onnx::to_bytes(&network, &name)?)?;
         }
         let more: Vec<_> = psi.iter().map(|psi| ("truncation", &**psi)).collect();
-        export(&run, &name, &more, args.form(), &args.out)?
+        // Before long work: one that cannot be read, or is not wanted.
+        args.pictures.read(run.fed())?;
+        let mut report = export(&run, &name, &more, args.form(), &args.out)?;
+        put_in_pictures(args, &mut report)?;
+        report
     } else {
         let what = args.source.display();
         ensure!(
@@ -201,9 +205,7 @@ fn export_file(args: &Args, name: &str, console: Console) -> Result<Report> {
     ));
     let label = Label { name, metadata: &[("source", "ONNX")] };
     let mut report = export_network(network, label, args.form(), &args.out, images)?;
-    let file = args.pictures.put_into(read_any_model(&args.out)?)?;
-    files::replace_bytes(&args.out, file.bytes())?;
-    report.cost = cost::cost(&Model::parse_any(file.bytes())?);
+    let file = put_in_pictures(args, &mut report)?;
     let compared = (ORACLE.1 / products).clamp(1, ORACLE.0);
     let inputs: Vec<_> = (0..compared).map(|index| network.inputs_at(Point::seed(COMPARED + index))).collect();
     let import_error = import.error(&inputs)?;
@@ -212,6 +214,14 @@ fn export_file(args: &Args, name: &str, console: Console) -> Result<Report> {
     images::save(&picture, &samples, shape, SAMPLES / 2)?;
     let assumed = import.notes().to_vec();
     Ok(Report { assumed, import_error: Some(import_error), picture: Some(picture), ..report })
+}
+
+/// Puts the pictures of the command into the model that `report` is of; gives its file.
+fn put_in_pictures(args: &Args, report: &mut Report) -> Result<ModelFile> {
+    let file = args.pictures.put_into(read_any_model(&args.out)?)?;
+    files::replace_bytes(&args.out, file.bytes())?;
+    report.cost = cost::cost(&Model::parse_any(file.bytes())?);
+    Ok(file)
 }
 
 /// Writes a model that was only packed anew.

@@ -8,10 +8,12 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
+use edgegen_runtime::Point;
 
 use super::import::Assumptions;
 use super::latents;
-use super::source::{Source, check_class, read_picture};
+use super::pictures::{Pictures, redrawn};
+use super::source::{Source, check_class};
 use super::words::{self, Asked};
 use super::{Console, Ending, classes, grouped, training};
 use crate::{files, images};
@@ -21,10 +23,8 @@ pub struct Args {
     /// A run folder (float), an ONNX file (float) or a model file (int8)
     #[arg(value_name = "RUN|ONNX|MODEL")]
     source: PathBuf,
-    /// The picture that it makes another one of, for models that read one; it is brought to the model's size [default: of
-    /// a run, test pairs of its data: input, output and target side by side]
-    #[arg(long, value_name = "PICTURE")]
-    image: Option<PathBuf>,
+    #[command(flatten)]
+    pictures: Pictures,
     /// Latent vectors instead of those of seeds: float32 [N, z] as numpy saves them, one image each, in the units of the
     /// generator's prior. A run and an ONNX file take them as they are; a model file rounds them to its codes, 1/32 σ or
     /// 1/127, and clamps what lies beyond ±127 of them. What else is read is that of the seeds
@@ -52,7 +52,7 @@ pub struct Args {
     /// of each class]
     #[arg(long, conflicts_with_all = ["latents", "grid", "walk"])]
     truncation: bool,
-    /// How many images [default: 64, or ten of each class; of a picture one; of points 4096; of sounds one of each
+    /// How many images [default: 64, or ten of each class; of pictures one of each; of points 4096; of sounds one of each
     /// class, or one]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     count: Option<u32>,
@@ -88,24 +88,19 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         _ => &FORMATS,
     };
     let format = images::expect(&args.out, formats)?;
-    let read = [("the source", Some(&*args.source)), ("--image", args.image.as_deref())];
-    let read: Vec<_> = read.into_iter().filter_map(|(what, path)| Some((what, path?))).collect();
+    let given = args.pictures.paths().iter().map(|path| ("--image", &**path));
+    let read: Vec<_> = [("the source", &*args.source)].into_iter().chain(given).collect();
     files::distinct(&read, &[("--out", &args.out)])?;
     let source = Source::open(&args.source, &args.assume)?;
-    let own = source.pictures()?;
-    let picture = match (&args.image, source.fed()?) {
-        (Some(path), Some(shape)) => Some(read_picture(path, shape)?),
-        (None, None) => None,
-        (Some(path), None) => {
-            bail!("expected no --image for a model that reads none, found {}: leave it out", path.display())
-        }
-        (None, Some(_)) if own > 0 => None,
+    let given = args.pictures.read(source.fed()?)?;
+    let pictures = if given.is_empty() { source.pictures(args.seed)? } else { given.clone() };
+    if let Some(shape) = source.fed()?.filter(|_| pictures.is_empty()) {
         // A run draws pairs of its data.
-        (None, Some(_)) if matches!(source, Source::Run(_)) && !args.walk && !args.truncation => None,
-        (None, Some(shape)) => {
-            bail!("expected --image for a model that reads a picture of {shape}, found none: give one")
-        }
-    };
+        ensure!(
+            matches!(source, Source::Run(_)) && !args.walk && !args.truncation,
+            "expected --image for a model that reads a picture of {shape}, found none: give one"
+        );
+    }
     let asked = match (&args.class, &args.text) {
         (Some(class), _) => Asked::Class(classes::number(&source.class_names()?, source.classes()?, class)?),
         (None, Some(text)) => words::asked(&source, text)?,
@@ -114,7 +109,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     let class = asked.class(args.seed);
     if args.walk || args.truncation {
         let option = if args.walk { "--walk" } else { "--truncation" };
-        let scene = Scene::new(&source, args, option, class, picture.as_deref().unwrap_or(&[]), console)?;
+        let scene = Scene::new(&source, args, option, class, one(&given, option)?, console)?;
         return if args.walk { walk::run(&scene, format) } else { truncation::run(&scene) };
     }
     match (source.sample_rate()?, format) {
@@ -135,8 +130,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     let in_turn = matches!(asked, Asked::Any) && source.vocabulary()?.is_none() && !are_points;
     let classes = if in_turn { source.classes()? } else { 0 };
     let usual = match classes {
-        0 if picture.is_some() => 1,
-        0 if own > 0 => own,
+        0 if !pictures.is_empty() => pictures.len(),
         0 if are_points => 4096,
         0 => 64,
         classes => 10 * classes,
@@ -147,11 +141,10 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         None => args.count.map_or(usual, |count| count as usize),
     };
     let shape = source.shape()?;
-    let are_pairs = matches!(source, Source::Run(_)) && source.fed()?.is_some() && picture.is_none();
-    let picture = picture.as_deref().unwrap_or(&[]);
+    let are_pairs = matches!(source, Source::Run(_)) && source.fed()?.is_some() && pictures.is_empty();
     let are_scattered = are_points && latents.is_none() && matches!(source, Source::Run(_));
     if format == "npy" && latents.is_none() && !are_scattered && !are_pairs {
-        stream(&source, args, &asked, count as u64, picture, console)?;
+        stream(&source, args, &asked, count as u64, &pictures, console)?;
         return tell(args, count, count, shape, None, console);
     }
     let most = MAX_BYTES / shape.iter().product::<usize>().max(1) as u64;
@@ -168,7 +161,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         (source, Some(latents)) => {
             check_class(class, source.classes()?)?;
             let points = asked.points(args.seed, latents.len());
-            let (images, beyond) = latents::draw(source, latents, &points, picture)?;
+            let (images, beyond) = latents::draw(source, latents, &points, one(&given, "--latents")?)?;
             clamped = Some((beyond, latents.iter().map(Vec::len).sum()));
             (images, shape)
         }
@@ -180,12 +173,23 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         }
         (Source::Run(run), None) if are_points => training::scattered(run, args.seed, count)?,
         _ if are_points && format != "npy" => {
-            let points = source.images_at(&asked.points(args.seed, count), picture)?;
+            let points = source.images_at(&asked.points(args.seed, count), &[])?;
             // Bytes from edge to edge; there are no real points to lie under them.
             let in_view: Vec<f32> = points.iter().flatten().map(|&byte| f32::from(byte) / 127.5 - 1.0).collect();
             (vec![images::scatter(&[], &in_view)], [images::SCATTER, images::SCATTER, 3])
         }
-        _ => (source.images_at(&asked.points(args.seed, count), picture)?, shape),
+        _ => {
+            let made = draw(&source, &asked.points(args.seed, count), &pictures, 0)?;
+            match source.fed()?.filter(|_| format == "png") {
+                Some(fed) => {
+                    let fed = [fed.h, fed.w, fed.c].map(usize::from);
+                    let before = pictures.iter().cycle().map(|picture| redrawn(picture, fed, shape));
+                    in_a_row = Some(2 * square(count));
+                    (before.zip(made).flat_map(|(before, made)| [before, made]).collect(), shape)
+                }
+                None => (made, shape),
+            }
+        }
     };
     let columns = match (args.grid, in_a_row) {
         (Some(columns), _) => columns as usize,
@@ -228,13 +232,43 @@ fn tell(
 }
 
 /// Writes an array piece by piece.
-fn stream(source: &Source, args: &Args, asked: &Asked, count: u64, picture: &[u8], console: Console) -> Result<()> {
+fn stream(
+    source: &Source,
+    args: &Args,
+    asked: &Asked,
+    count: u64,
+    pictures: &[Vec<u8>],
+    console: Console,
+) -> Result<()> {
     let mut words = Words::new(console);
     images::stream_npy(&args.out, count, source.shape()?, |done| {
         words.say(done, count);
         let some = AT_A_TIME.min(count - done) as usize;
-        source.images_at(&asked.points(args.seed.wrapping_add(done), some), picture)
+        draw(source, &asked.points(args.seed.wrapping_add(done), some), pictures, done as usize)
     })
+}
+
+/// The images of points; where the generator reads pictures, each of the next of `pictures` from number `first` on, which
+/// come round again.
+fn draw(source: &Source, points: &[Point], pictures: &[Vec<u8>], first: usize) -> Result<Vec<Vec<u8>>> {
+    match pictures {
+        [] => source.images_at(points, &[]),
+        [picture] => source.images_at(points, picture),
+        pictures => {
+            let next = pictures.iter().cycle().skip(first % pictures.len());
+            let each = points.iter().zip(next).map(|(&point, picture)| source.images_at(&[point], picture));
+            Ok(each.collect::<Result<Vec<_>>>()?.concat())
+        }
+    }
+}
+
+/// The picture, if any, where `option` takes one for all images.
+fn one<'a>(pictures: &'a [Vec<u8>], option: &str) -> Result<&'a [u8]> {
+    match pictures {
+        [] => Ok(&[]),
+        [picture] => Ok(picture),
+        _ => bail!("expected one picture with {option}, found {}: give one by --image", pictures.len()),
+    }
 }
 
 /// What a walk or a sweep is drawn of.

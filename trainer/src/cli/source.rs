@@ -108,10 +108,13 @@ impl Source {
         })
     }
 
-    /// How many pictures a model file brings along to read.
-    pub fn pictures(&self) -> Result<usize> {
-        let Self::Model(file) = self else { return Ok(0) };
-        Ok(Model::parse_any(file.bytes())?.pictures().map_or(0, |pictures| pictures.count().into()))
+    /// The pictures that a model file brings along to read, from that of `seed` on.
+    pub fn pictures(&self, seed: u64) -> Result<Vec<Vec<u8>>> {
+        let Self::Model(file) = self else { return Ok(Vec::new()) };
+        let model = Model::parse_any(file.bytes())?;
+        let Some(pictures) = model.pictures() else { return Ok(Vec::new()) };
+        let numbers = (0..pictures.count().into()).map(|index| seed.wrapping_add(index));
+        Ok(numbers.map(|number| pictures.picture(number).bytes().to_vec()).collect())
     }
 
     /// The images of `count` seeds from `seed` on, H × W × C bytes each, and their `[h, w, c]`; of `class`, or of all
@@ -206,25 +209,6 @@ pub fn draw_values(import: &Import, inputs: &[Vec<f32>]) -> Result<Vec<u8>> {
 fn is_model(path: &Path) -> bool {
     let mut magic = [0; MAGIC.len()];
     std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut magic)).is_ok() && magic == MAGIC
-}
-
-/// Reads a picture for a model that reads one of `shape`: with one channel grey, with three in colour, brought to its
-/// size.
-pub fn read_picture(path: &Path, shape: Shape) -> Result<Vec<u8>> {
-    let what = path.display();
-    let image = edgegen_data::open(path).with_context(|| format!("cannot read the picture {what}"))?;
-    let (width, height) = (u32::from(shape.w), u32::from(shape.h));
-    let image = if (image.width(), image.height()) == (width, height) {
-        image
-    } else {
-        image.resize_exact(width, height, image::imageops::FilterType::Lanczos3)
-    };
-    match shape.c {
-        1 => Ok(image.into_luma8().into_raw()),
-        3 => Ok(image.into_rgb8().into_raw()),
-        4 => Ok(image.into_rgba8().into_raw()),
-        channels => bail!("expected a model that reads a picture of 1, 3 or 4 channels, found one of {channels}"),
-    }
 }
 
 /// Reads a model file that can be drawn from on this computer.

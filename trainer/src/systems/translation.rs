@@ -54,6 +54,8 @@ pub enum Norm {
     None,
     /// Each channel of an image over its pixels, as CycleGAN has it. On a device it needs rings as high as the map.
     Instance,
+    /// Each channel over the batch, which costs a device nothing: it folds into the weights.
+    Batch,
 }
 
 impl Translator<'_> {
@@ -123,6 +125,7 @@ impl Translator<'_> {
         match self.norm {
             Norm::None => net,
             Norm::Instance => net.instance_norm(),
+            Norm::Batch => net.batch_norm(),
         }
     }
 }
@@ -175,7 +178,8 @@ mod tests {
     fn every_form_makes_an_image_of_the_size_that_it_reads() {
         let device = Device::flex();
         for (size, channels) in [(28, &[4, 6, 8][..]), (32, &[4, 4, 6, 8]), (8, &[4, 4])] {
-            for (skips, blocks, norm) in [(true, 0, Norm::None), (false, 2, Norm::Instance), (true, 1, Norm::Instance)]
+            for (skips, blocks, norm) in
+                [(true, 0, Norm::None), (false, 2, Norm::Instance), (true, 1, Norm::Instance), (true, 1, Norm::Batch)]
             {
                 let translator = Translator { channels, skips, blocks, norm, keep: 0.5 };
                 let mut rng = Rng::new(1, 0);

@@ -20,6 +20,7 @@ use super::{report, resume};
 use crate::checkpoint::{self, Signs, State};
 use crate::data::plane::{Plane, in_view};
 use crate::data::{Attributes, Dataset, Pairs};
+use crate::examples::{self, EXAMPLES};
 use crate::recipe::Recipe;
 use crate::rng::Rng;
 use crate::run::{BACK, GENERATOR, JUDGE, RECIPE, to_pixels};
@@ -194,6 +195,11 @@ impl<'a> Session<'a> {
         };
         fs::create_dir_all(out.join(SAMPLES)).with_context(|| format!("cannot create {}", out.display()))?;
         files::replace_bytes(&out.join(RECIPE), written.to_toml().as_bytes())?;
+        if let (Data::Pairs(Pairs { inputs, .. }), Trained::Generator(generator)) = (data, system.trained())
+            && generator.fed().is_some()
+        {
+            examples::write(&out.join(EXAMPLES), inputs)?;
+        }
         folder::truncate_metrics(&out.join(METRICS), state.step)?;
         let events = options.tensorboard.then(|| Events::begin(out, &out.join(METRICS))).transpose()?;
         let train = &recipe.train;
@@ -461,6 +467,9 @@ impl<'a> Session<'a> {
             let mut recipe = self.recipe.clone();
             recipe.data.reverse = !recipe.data.reverse;
             files::replace_bytes(&folder.join(RECIPE), recipe.to_toml().as_bytes())?;
+            if let Data::Pairs(Pairs { targets, .. }) = self.data {
+                examples::write(&folder.join(EXAMPLES), targets)?;
+            }
             checkpoint::save_net(&back.net, &folder.join(GENERATOR))?;
         }
         Ok(())
