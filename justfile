@@ -271,7 +271,7 @@ photo-page features play size fragment picture:
 
 # Train the shipped models again (hours)
 train-models:
-    for name in mnist-dcgan mnist-cgan mnist-vae fashion-dcgan fashion-residual emoji-dcgan icons faces-words faces-style moons-maf moons-iaf drums; do {{edgegen}} train trainer/recipes/$name.toml --out runs/$name $(test ! -d runs/$name/checkpoint || echo --resume) || exit 1; done
+    for name in mnist-dcgan mnist-cgan mnist-vae fashion-dcgan fashion-residual emoji-dcgan icons faces-words faces-style moons-maf moons-iaf drums fashion-edges-pix2pix emoji-pairs-pix2pix avatars-emoji-cycle; do {{edgegen}} train trainer/recipes/$name.toml --out runs/$name $(test ! -d runs/$name/checkpoint || echo --resume) || exit 1; done
 
 # Faces that grow and, in the same time, the same nets that do not; then both tables
 growing out="out/growing":
@@ -287,11 +287,24 @@ biggan out="out/biggan":
     {{edgegen}} eval {{out}} --truncation 0.3,0.4,0.5,0.6,0.7,0.8,0.9,1
     {{edgegen}} sample {{out}} --truncation --out {{out}}/truncation.png
 
-# Clothes from their edges by L1, by the game alone and by both, from one seed; then the table and a picture of all three
+# Clothes from their edges by L1, by the game alone and by both, and by L2 with and without the game, from one seed; then the table and a picture of all
 pix2pix out="out/pix2pix":
     {{edgegen}} data fetch fashion-mnist
-    for name in l1 cgan pix2pix; do {{edgegen}} train trainer/recipes/fashion-edges-$name.toml --out {{out}}/$name $(test ! -d {{out}}/$name/checkpoint || echo --resume) || exit 1; done
-    {{edgegen}} eval {{out}}/pix2pix --beside {{out}}/l1 --beside {{out}}/cgan --picture {{out}}/pairs.png
+    for name in l1 cgan pix2pix l2 l2-gan; do {{edgegen}} train trainer/recipes/fashion-edges-$name.toml --out {{out}}/$name $(test ! -d {{out}}/$name/checkpoint || echo --resume) || exit 1; done
+    {{edgegen}} eval {{out}}/pix2pix --beside {{out}}/l1 --beside {{out}}/cgan --beside {{out}}/l2 --beside {{out}}/l2-gan --picture {{out}}/pairs.png
+
+# Outlines of clothes out of nothing, and what fashion-edges-pix2pix makes of them, in one model; then its picture on a board
+imagine out="out/imagine":
+    {{edgegen}} data fetch fashion-mnist
+    for name in fashion-edges-dcgan fashion-edges-pix2pix; do {{edgegen}} train trainer/recipes/$name.toml --out {{out}}/$name $(test ! -d {{out}}/$name/checkpoint || echo --resume) || exit 1; done
+    {{edgegen}} export {{out}}/fashion-edges-pix2pix --after {{out}}/fashion-edges-dcgan -o {{out}}/clothes.egm
+    {{edgegen}} sim {{out}}/clothes.egm --board pico --seed 1 --photo {{out}}/panel.png
+
+# Drawn faces as emoji without pairs, and emoji of one vendor as another's with them; then both tables
+emoji out="out/emoji":
+    for set in avatars fun-emoji emoji; do {{edgegen}} data fetch $set || exit 1; done
+    for name in avatars-emoji-cycle emoji-pairs-pix2pix; do {{edgegen}} train trainer/recipes/$name.toml --out {{out}}/$name $(test ! -d {{out}}/$name/checkpoint || echo --resume) || exit 1; done
+    for name in avatars-emoji-cycle emoji-pairs-pix2pix; do {{edgegen}} eval {{out}}/$name --picture {{out}}/$name.png || exit 1; done
 
 # Digits into thickened, inverted ones without pairs, by cycles, by the game alone, by distances, and the table of all; then bags into shoes
 unpaired out="out/unpaired":

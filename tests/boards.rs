@@ -175,6 +175,9 @@ fn draws_faces(cpu: Cpu, seed: u64) {
         "faces-style",
         "icons",
         "moons-iaf",
+        "fashion-edges-pix2pix",
+        "emoji-pairs-pix2pix",
+        "avatars-emoji",
     ] {
         same_as_host((FACES.0, model), cpu, cpu.packing(), seed);
     }

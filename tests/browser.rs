@@ -32,11 +32,14 @@ use crate::keyframes;
 use chromium::Chromium;
 use page::{Page, assert_readable, assert_same};
 
-const MODELS: [&str; 10] = [
+const MODELS: [&str; 13] = [
+    "avatars-emoji",
     "emoji-dcgan",
+    "emoji-pairs-pix2pix",
     "faces-style",
     "faces-words",
     "fashion-dcgan",
+    "fashion-edges-pix2pix",
     "fashion-residual",
     "icons",
     "mnist-cgan",

@@ -127,10 +127,11 @@ pub fn train(recipe: &Recipe, options: &Options) -> Result<Summary> {
         accounts.iter().for_each(say);
         return train_on_pairs(recipe, &pairs, options);
     }
-    // A judge of what should be made learns from that side alone.
+    // A judge of what should be made learns from that side alone; a generator of what is read, from the other one.
     ensure!(
-        recipe.system == systems::judge::KIND.name || !data::has_pairs(&recipe.data.name),
-        "expected a data set of single images, found {}, which has pairs: use system = \"pix2pix\", or another data.name",
+        recipe.system == systems::judge::KIND.name || recipe.data.reverse || !data::has_pairs(&recipe.data.name),
+        "expected a data set of single images, found {}, which has pairs: use system = \"pix2pix\", data.reverse = true for what \
+         that reads, or another data.name",
         recipe.data.name
     );
     let attributes = described(recipe)?;

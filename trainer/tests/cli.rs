@@ -112,7 +112,7 @@ fn pairs_of_ones_own_go_the_whole_way() {
             }
         }
     }
-    let recipe = "system = \"pix2pix\"\n[data]\nname = \"own\"\nsize = 16\n[train]\nsteps = 30\nbatch = 8\nema = 0.5\nlr_generator = 5e-3\n[pix2pix]\nchannels = [6, 8]\ncritic_channels = [6]\n";
+    let recipe = "system = \"pix2pix\"\n[data]\nname = \"own\"\nsize = 16\n[train]\nsteps = 30\nbatch = 8\nema = 0.5\nlr_generator = 5e-3\n[pix2pix]\nchannels = [6, 8]\nnorm = \"batch\"\ncritic_channels = [6]\n";
     write(at, "own.toml", recipe);
     done(at, &["train", "own.toml", "--out", "run", "--quiet"]);
     assert!(at.join("run/samples/step-30.png").is_file());
@@ -147,6 +147,27 @@ fn pairs_of_ones_own_go_the_whole_way() {
         let message = refused(at, &["sample", "run", "--image", "own/test/a/2.png", option]);
         assert!(message.contains(&format!("a latent vector for {option}")), "{message}");
     }
+
+    // A generator of such pictures, and what this run makes of them: one model, both images side by side.
+    let recipe = "system = \"gan\"\n[data]\nname = \"own\"\nsize = 16\n[train]\nsteps = 2\nbatch = 8\n[gan]\nhidden = [8]\ncritic_hidden = [8]\n";
+    write(at, "bars.toml", recipe);
+    done(at, &["train", "bars.toml", "--out", "bars", "--quiet"]);
+    done(at, &["export", "run", "--after", "bars", "-o", "both.egm"]);
+    let file = ModelFile::read(&at.join("both.egm")).unwrap();
+    let model = Model::parse(file.bytes()).unwrap();
+    let [both, alone] = ["both.egm", "bars.egm"].map(|name| at.join(name));
+    assert_eq!((model.output().h, model.output().w, model.fed()), (16, 32, None));
+    done(at, &["export", "bars", "-o", "bars.egm"]);
+    let drawn = [both, alone].map(|path| {
+        let file = ModelFile::read(&path).unwrap();
+        edgegen_export::image(&Model::parse(file.bytes()).unwrap(), 5)
+    });
+    let left = drawn[0].chunks(32).flat_map(|row| &row[..16]);
+    let most = left.zip(&drawn[1]).map(|(both, alone)| both.abs_diff(*alone)).max().unwrap();
+    assert!(most <= 4, "the picture at the left is that of its own model, but for its codes: {most} levels");
+    assert!(
+        refused(at, &["export", "bars", "--after", "run", "-o", "x.egm"]).contains("reads an image and nothing else")
+    );
 
     let args = ["eval", "run", "--beside", "own.egm", "--picture", "sheet.png", "--json"];
     let report: Value = serde_json::from_str(&done(at, &args)).unwrap();

@@ -17,7 +17,7 @@ use edgegen_runtime::Packing;
 use edgegen_sim::{Cpu, toolchain};
 
 /// Models of `models/`.
-const SHIPPED: [&str; 11] = [
+const SHIPPED: [&str; 14] = [
     "mnist-dcgan",
     "mnist-cgan",
     "mnist-vae",
@@ -29,6 +29,9 @@ const SHIPPED: [&str; 11] = [
     "icons",
     "moons-iaf",
     "drums",
+    "fashion-edges-pix2pix",
+    "emoji-pairs-pix2pix",
+    "avatars-emoji",
 ];
 
 fn main() -> Result<()> {

@@ -19,7 +19,8 @@ pub struct Config {
     /// set, too. Left out, `name` has both sides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
-    /// For systems that turn images into images: the other way round.
+    /// For systems that turn images into images: the other way round. For others, of a named set of pairs, the images
+    /// that such systems read.
     #[serde(default, skip_serializing_if = "is_default")]
     pub reverse: bool,
     /// Pixels of a side of square images, or `[height, width]`; 1 for points of the plane.

@@ -11,6 +11,7 @@ use edgegen_runtime::latent::Point;
 
 use crate::function::Function;
 
+mod compose;
 mod forward;
 mod inputs;
 mod shape;

@@ -58,6 +58,10 @@ pub struct Args {
     /// Also write the float generator of a run as an ONNX file
     #[arg(long, value_name = "FILE")]
     onnx: Option<PathBuf>,
+    /// A run that draws the pictures which the first one reads: both become one model, which shows each picture and
+    /// beside it what becomes of it
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["onnx", "truncation", "paths"])]
+    after: Option<PathBuf>,
     /// What the model is called [default: the file's name]
     #[arg(long)]
     name: Option<String>,
@@ -145,7 +149,9 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
             .filter_map(|(what, path)| Some((what, path?)))
             .collect();
     files::distinct(&source, &written)?;
-    let mut report = if args.source.is_dir() {
+    let mut report = if let Some(first) = &args.after {
+        export_both(args, first, &name)?
+    } else if args.source.is_dir() {
         let mut run = training::open(&args.source)?;
         let psi = args.truncation.map(|psi| psi.to_string());
         if let Some(psi) = args.truncation {
@@ -266,6 +272,28 @@ pub fn export(run: &Run, name: &str, more: &[(&str, &str)], form: Form, out: &Pa
     let report = export_network(&network, label, form, out, CALIBRATION)?;
     let latents = (COMPARED..).map(|seed| run.values_at(Point::seed(seed)));
     Ok(Report { lower_error: Some(lower_error(run, &network, latents)?), ..report })
+}
+
+/// Exports a run that draws pictures and the command's, which reads them, as one model.
+fn export_both(args: &Args, first: &Path, name: &str) -> Result<Report> {
+    ensure!(
+        args.source.is_dir(),
+        "expected a run folder with --after, found {}: give the run that it came from",
+        args.source.display()
+    );
+    let [first, second] = [training::open(first)?, training::open(&args.source)?];
+    let network = first.network()?.followed_by(second.network()?)?;
+    let system = |run: &Run| {
+        let facts = run.facts().into_iter().filter(|(name, _)| *name == "system");
+        facts.map(|(_, system)| system.to_owned()).collect::<String>()
+    };
+    let systems = [system(&first), system(&second)].join(", ");
+    let names = first.class_names().join("\n");
+    let mut metadata = vec![("system", &*systems)];
+    if !names.is_empty() {
+        metadata.push((classes::FACT, &names));
+    }
+    export_network(&network, Label { name, metadata: &metadata }, args.form(), &args.out, CALIBRATION)
 }
 
 /// Exports a network, calibrated on and compared on `images` inputs.

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor, TensorData};
 use edgegen_export::layers::PixelRange;
 use serde_json::Map;
 
@@ -24,7 +24,7 @@ use crate::examples::{self, EXAMPLES};
 use crate::recipe::Recipe;
 use crate::rng::Rng;
 use crate::run::{BACK, GENERATOR, JUDGE, RECIPE, to_pixels};
-use crate::systems::{self, CLUSTERING, COUPLED, Losses, Step, System, Trained};
+use crate::systems::{self, CLUSTERING, COUPLED, Generator, Losses, Step, System, Trained};
 use crate::{files, images};
 
 /// Name of the metrics in a run folder.
@@ -100,6 +100,19 @@ impl Data<'_> {
 /// The first `count` images as a generator reads them.
 fn to_values(dataset: &Dataset, count: usize) -> Vec<Vec<f32>> {
     (0..count).map(|index| PixelRange::Symmetric.planes(dataset.image(index), dataset.shape[2])).collect()
+}
+
+/// A generator that reads pictures, with the statistics of `inputs` where it normalizes by those of a batch: systems do
+/// not keep what they have been shown. They are those of the examples, so that equal weights ship alike.
+fn settled(mut generator: Generator, inputs: &Dataset, device: &Device) -> Generator {
+    if generator.net.has_statistics() {
+        let [h, w, c] = inputs.shape;
+        let examples = examples::choose(inputs);
+        let values: Vec<f32> = examples.iter().flat_map(|picture| PixelRange::Symmetric.planes(picture, c)).collect();
+        let pictures = TensorData::new(values, [examples.len(), c, h, w]);
+        generator.net.estimate_statistics(vec![Tensor::from_data(pictures, &device.clone().inner())]);
+    }
+    generator
 }
 
 /// Bytes of pixels as values from 0 to 1.
@@ -343,6 +356,23 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
+    /// What has been learned so far, as it ships.
+    fn trained(&self) -> Trained {
+        match (self.system.trained(), self.data) {
+            (Trained::Generator(generator), Data::Pairs(Pairs { inputs, .. })) if generator.fed().is_some() => {
+                Trained::Generator(settled(generator, inputs, self.device))
+            }
+            (trained, _) => trained,
+        }
+    }
+
+    /// The way back as it ships.
+    fn back(&self) -> Option<Generator> {
+        let back = self.system.back()?;
+        let Data::Pairs(Pairs { targets, .. }) = self.data else { return Some(back) };
+        Some(settled(back, targets, self.device))
+    }
+
     /// Draws a sample sheet; gives what its samples show for the first time.
     pub(super) fn sample_and_judge(&mut self) -> Result<Option<Outcome>> {
         let sign = self.sample()?;
@@ -355,7 +385,7 @@ impl<'a> Session<'a> {
 
     /// Measures the generator and writes that down.
     pub(super) fn measure(&mut self) -> Result<()> {
-        let (Some(measure), Trained::Generator(generator)) = (&self.measure, self.system.trained()) else {
+        let (Some(measure), Trained::Generator(generator)) = (&self.measure, self.trained()) else {
             return Ok(());
         };
         let mut line = Map::from_iter([("step".to_owned(), self.state.step.into())]);
@@ -375,7 +405,7 @@ impl<'a> Session<'a> {
     }
 
     fn sample(&mut self) -> Result<Option<Outcome>> {
-        let Trained::Generator(generator) = self.system.trained() else { return Ok(None) };
+        let Trained::Generator(generator) = self.trained() else { return Ok(None) };
         let outputs = generator.generate(&self.grid, self.device);
         let path = self.out.join(SAMPLES).join(format!("step-{}.png", self.state.step));
         let [c, h, w] = generator.net.output;
@@ -385,7 +415,7 @@ impl<'a> Session<'a> {
                 let made: Vec<Vec<u8>> = outputs.iter().map(pixels).collect();
                 // Beside what should be made, where that is known, else beside what the way back makes of it, if there
                 // is one.
-                let back = self.system.back().filter(|_| !matched);
+                let back = self.back().filter(|_| !matched);
                 let back: Option<Vec<Vec<u8>>> =
                     back.map(|back| back.generate(&outputs, self.device).iter().map(pixels).collect());
                 let row = |(index, output): (usize, &Vec<u8>)| {
@@ -454,13 +484,13 @@ impl<'a> Session<'a> {
         (self.state.order, self.state.position) = self.feed.position();
         let system = &self.system;
         checkpoint::save(self.out, &self.state, |folder| system.save(folder))?;
-        let trained = system.trained();
+        let trained = self.trained();
         let name = match trained {
             Trained::Generator(_) => GENERATOR,
             Trained::Judge(_) => JUDGE,
         };
         checkpoint::save_net(trained.net(), &self.out.join(name))?;
-        if let Some(back) = self.system.back() {
+        if let Some(back) = self.back() {
             // A run of its own, so that whatever reads a run can read it.
             let folder = self.out.join(BACK);
             fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;

@@ -5,6 +5,7 @@ mod judges;
 mod own;
 mod pairs;
 pub mod plane;
+mod readable;
 mod styles;
 mod truncation;
 mod words;

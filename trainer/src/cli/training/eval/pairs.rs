@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use edgegen_export::Label;
+use edgegen_metrics::ssim::ssim;
 use edgegen_metrics::{classes, frechet, pixels, rank};
 use edgegen_runtime::{Model, Point, Shape};
 use serde::Serialize;
 
+use super::readable::Readable;
 use super::{Args, COUNT, fact_of};
 use crate::cli::export::CALIBRATION;
 use crate::cli::import::Assumptions;
@@ -16,7 +18,7 @@ use crate::cli::source::Source;
 use crate::cli::training::{Run, open};
 use crate::cli::{Console, Ending, table};
 use crate::data::{self, Dataset, Pairs, Split};
-use crate::eval::Judge;
+use crate::eval::{Judge, rotations};
 use crate::recipe::DataConfig;
 use crate::run::{BACK, RECIPE};
 use crate::{device, images, systems};
@@ -35,6 +37,9 @@ struct Row {
     /// Peak signal-to-noise ratio to the targets; none where they are equal, too.
     #[serde(skip_serializing_if = "Option::is_none")]
     psnr_db: Option<f64>,
+    /// Mean structural similarity to the targets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ssim: Option<f64>,
     /// Energy of fine detail over that of the targets.
     detail: f64,
     /// Share that the judge puts into the class of the label or, where there is none, into that of the target; where no
@@ -53,6 +58,9 @@ struct Row {
     /// Mean absolute difference of targets and what is made of them, of 1 from black to white.
     #[serde(skip_serializing_if = "Option::is_none")]
     kept: Option<f64>,
+    /// What can be read of the inputs' attributes, where the data know some: see [`Readable`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attributes: Option<f64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -67,6 +75,9 @@ struct Report {
     rows: Vec<Row>,
     /// int8 against float of each run.
     int8_psnr_db: Vec<f64>,
+    /// What the most frequent value of each attribute would come to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attributes_by_frequency: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     picture: Option<PathBuf>,
 }
@@ -113,8 +124,22 @@ pub fn run(args: &Args, first: Source, shape: Shape, console: Console) -> Result
         Some(folder) => Some(Judge::load(folder, &device)?.shown(targets.shape)),
         None => Judge::for_images(data::judged(&config), targets.shape, &device)?,
     };
+    let train = load(Split::Train).ok().map(|pairs| pairs.targets);
+    // What lies upright tells as much of what is drawn as a judge without labels can learn.
+    let judge = match (judge, &train) {
+        (None, Some(train)) if train.len().min(real.len()) >= LEARNED && shape.h == shape.w => {
+            console.say(&format!(
+                "no judge of {} is shipped: training one that tells which way up its images are (--judge takes another)",
+                data::judged(&config)
+            ));
+            Some(rotations::learn(train, console.quiet, &device)?.shown(targets.shape))
+        }
+        (judge, _) => judge,
+    };
+    let readable = Readable::of(&config, &inputs, count)?;
     let looked = judge.as_ref().map(|judge| judge.look(&real));
-    let asked = looked.as_ref().map(|looked| {
+    // A judge of rotations knows no classes.
+    let asked = looked.as_ref().filter(|_| judge.as_ref().is_some_and(|judge| !judge.of_rotations)).map(|looked| {
         let labels = |set: &Dataset, count: usize| -> Option<Vec<usize>> {
             Some(set.labels.as_ref()?[..count].iter().map(|&label| label.into()).collect())
         };
@@ -135,17 +160,19 @@ pub fn run(args: &Args, first: Source, shape: Shape, console: Console) -> Result
             name: name.clone(),
             l1: difference.map(|difference| difference.mean / 255.0),
             psnr_db: difference.map(|difference| difference.psnr).filter(|psnr| psnr.is_finite()),
+            ssim: difference.map(|_| ssim(images, &real, targets.shape)),
             detail: detail(images) / of_real,
             accuracy,
             frechet: both.map(|(real, made)| frechet::distance(real, made)),
             distances: is_made.then(|| order_of_distances(&pictures, images)).filter(|rho| rho.is_finite()),
             cycle: back.as_ref().map(|back| pixels::difference(back, &pictures).mean / 255.0),
             kept: kept.as_ref().map(|kept| pixels::difference(kept, &real[..kept.len()]).mean / 255.0),
+            attributes: readable.as_ref().filter(|_| is_made).map(|readable| readable.share(images, targets.shape)),
         }
     };
     console.say("looking at the outputs");
     // Other images of the kind that should be made: what no generator can do better than.
-    let others = load(Split::Train).map_or_else(|_| Vec::new(), |pairs| some(&pairs.targets, real.len()));
+    let others = train.as_ref().map_or_else(Vec::new, |train| some(train, real.len()));
     let others = Some(others).filter(|others| !others.is_empty() && looked.is_some());
     let others = others.map(|images| Made::real("other targets", images));
     let input = Made::real("input", pictures.clone());
@@ -157,8 +184,10 @@ pub fn run(args: &Args, first: Source, shape: Shape, console: Console) -> Result
     rows.extend(others.iter().map(|others| Row {
         l1: None,
         psnr_db: None,
+        ssim: None,
         distances: None,
         accuracy: None,
+        attributes: None,
         ..row(others)
     }));
     let sets: Vec<_> = sets.into_iter().map(|Made { images, .. }| images).collect();
@@ -171,11 +200,12 @@ pub fn run(args: &Args, first: Source, shape: Shape, console: Console) -> Result
     let report = Report {
         sources: [&args.source].into_iter().chain(&args.beside).cloned().collect(),
         data,
-        judge: judge.map(|judge| judge.hash),
+        judge: judge.map(|judge| judge.name()),
         count,
         matched,
         rows,
         int8_psnr_db,
+        attributes_by_frequency: readable.as_ref().map(Readable::by_frequency),
         picture: args.picture.clone(),
     };
     console.show(&report, || text(&report))
@@ -240,6 +270,9 @@ impl Asked {
         }
     }
 }
+
+/// Targets that a judge without labels is worth training for, at least.
+const LEARNED: usize = 100;
 
 /// Targets that a generator is shown, at most.
 const KEPT: usize = 1_000;
@@ -328,22 +361,36 @@ fn translated(file: &[u8], pictures: &[Vec<u8>]) -> Result<Vec<Vec<u8>>> {
 fn text(report: &Report) -> String {
     let known = |value: Option<f64>, text: &dyn Fn(f64) -> String| value.map_or_else(String::new, text);
     let percent = |share: f64| format!("{:.1} %", 100.0 * share);
-    let rows =
-        report.rows.iter().map(|Row { name, l1, psnr_db, detail, accuracy, frechet, distances, cycle, kept }| {
+    let rows = report.rows.iter().map(
+        |Row { name, l1, psnr_db, ssim, detail, accuracy, frechet, distances, cycle, kept, attributes }| {
             [
                 name.clone(),
                 known(*l1, &|l1| format!("{l1:.4}")),
                 known(*psnr_db, &|psnr| format!("{psnr:.2} dB")),
+                known(*ssim, &|ssim| format!("{ssim:.3}")),
                 format!("{detail:.3}"),
                 known(*accuracy, &percent),
                 known(*frechet, &|distance| format!("{distance:.2}")),
                 known(*distances, &|rho| format!("{rho:.3}")),
                 known(*cycle, &|l1| format!("{l1:.4}")),
                 known(*kept, &|l1| format!("{l1:.4}")),
+                known(*attributes, &percent),
             ]
-        });
-    let head =
-        ["images", "L1", "PSNR", "detail / target", "right class", "Fréchet", "distances ρ", "cycle L1", "target L1"];
+        },
+    );
+    let head = [
+        "images",
+        "L1",
+        "PSNR",
+        "SSIM",
+        "detail / target",
+        "right class",
+        "Fréchet",
+        "distances ρ",
+        "cycle L1",
+        "target L1",
+        "attributes",
+    ];
     let mut text = table(head, rows);
     let (what, matter) = if report.matched {
         ("pairs", "")
@@ -352,7 +399,14 @@ fn text(report: &Report) -> String {
     };
     text += &format!("\n{} test {what} of {}{matter}", report.count, report.data);
     if let Some(judge) = &report.judge {
-        text += &format!(", classes by judge {judge}");
+        text += &format!(", through judge {judge}");
+    }
+    if let Some(share) = report.attributes_by_frequency {
+        text += &format!(
+            "\nattributes: of the inputs, read out of the outputs' pixels by a linear classifier; the most frequent value of \
+             each is right in {}",
+            percent(share)
+        );
     }
     if !report.int8_psnr_db.is_empty() {
         let likeness: Vec<String> = report.int8_psnr_db.iter().map(|psnr| format!("{psnr:.1} dB")).collect();
