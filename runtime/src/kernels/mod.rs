@@ -129,16 +129,11 @@ pub trait Kernel: Copy {
         scalar::join(pair, channels, to);
     }
 
-    /// Adds to a sum for each of four pixels from pixel `first` on the products of a channel's weights, `[lane][run]`,
-    /// with what it reads. Without four pixels from there on, or as many weights, the sums mean nothing.
+    /// Adds to a sum of a few channels for each of four pixels from pixel `first` on the products of the channel's
+    /// weights, `[channel][lane][run]`, with what it reads. Without four pixels from there on, or as many weights, the
+    /// sums mean nothing.
     #[cfg(feature = "all-operators")]
-    fn wide_products(
-        self,
-        window: &wide::WideWindow<'_>,
-        first: usize,
-        weights: &[i8],
-        sums: &mut [i32; wide::PIXELS],
-    ) {
+    fn wide_products(self, window: &wide::WideWindow<'_>, first: usize, weights: &[i8], sums: &mut wide::Sums) {
         wide::add_products(window, first, weights, sums);
     }
 

@@ -24,7 +24,7 @@ use core::arch::naked_asm;
 use core::ptr;
 
 #[cfg(feature = "all-operators")]
-use super::wide::WideWindow;
+use super::wide::{Sums, WideWindow};
 use super::{Channels, Kernel, Pair, Row, Window};
 use crate::packing::{Matrix, Packing};
 
@@ -126,7 +126,7 @@ impl Kernel for Mve {
     }
 
     #[cfg(feature = "all-operators")]
-    fn wide_products(self, window: &WideWindow<'_>, first: usize, weights: &[i8], sums: &mut [i32; 4]) {
+    fn wide_products(self, window: &WideWindow<'_>, first: usize, weights: &[i8], sums: &mut Sums) {
         wide::add_products(self, window, first, weights, sums);
     }
 }
