@@ -137,6 +137,18 @@ pub trait Kernel: Copy {
         wide::add_products(window, first, weights, sums);
     }
 
+    /// Makes sums into int16 codes, those of as many channels as there are multipliers.
+    #[cfg(feature = "all-operators")]
+    fn wide_finish(
+        self,
+        sums: &wide::Sums,
+        multiplier: &[i32],
+        output: &fixed::WideOutput<'_>,
+        to: &mut wide::Apart<'_>,
+    ) {
+        wide::finish(sums, multiplier, output, to);
+    }
+
     /// Makes codes into those that a table has at code + 128.
     fn look_up(self, table: &[i8; 256], from: &[i8], to: &mut [i8]) {
         scalar::look_up(table, from, to);

@@ -199,13 +199,10 @@ fn windows<K: Kernel>(kernel: K, window: &WideWindow<'_>, products: &mut Product
         let mut channel = 0;
         for weights in weights.chunks(CHANNELS * window.depth.max(1)) {
             let part = channels.part(channel, CHANNELS);
-            let mut sums: Sums = [[0; PIXELS]; CHANNELS];
-            sums.iter_mut().zip(part.bias).for_each(|(sums, &bias)| *sums = [bias; PIXELS]);
+            let mut sums: Sums = core::array::from_fn(|channel| [part.bias.get(channel).copied().unwrap_or(0); PIXELS]);
             kernel.wide_products(window, first, weights, &mut sums);
-            for (sums, &multiplier) in sums.iter().zip(part.multiplier) {
-                row.put(first, channel, sums.get(..count - first).unwrap_or(sums), multiplier);
-                channel += 1;
-            }
+            row.put(kernel, [first, channel], &sums, part.multiplier, PIXELS.min(count - first));
+            channel += CHANNELS;
         }
     }
 }
@@ -253,29 +250,65 @@ enum Row<'a> {
 }
 
 impl Row<'_> {
-    /// Makes sums of a channel into codes of the pixels from `first` on.
+    /// Makes sums into codes of `pixels` pixels from `first` on.
     #[inline(always)]
-    fn put(&mut self, first: usize, channel: usize, sums: &[i32], multiplier: i32) {
+    fn put<K: Kernel>(
+        &mut self,
+        kernel: K,
+        [first, channel]: [usize; 2],
+        sums: &Sums,
+        multiplier: &[i32],
+        pixels: usize,
+    ) {
         match self {
             Self::Int8(row, output, step) => {
-                put_apart(row, first * *step + channel, *step, sums, |sum| output.finish(sum, multiplier));
+                let to = row.get_mut(first * *step + channel..).unwrap_or_default();
+                put_apart(to, *step, sums, multiplier, pixels, |sum, multiplier| output.finish(sum, multiplier));
             }
             Self::Int16(row, output, step) => {
-                put_apart(row, first * *step + channel, *step, sums, |sum| output.finish(sum, multiplier));
+                let to = row.get_mut(first * *step + channel..).unwrap_or_default();
+                kernel.wide_finish(sums, multiplier, output, &mut Apart { codes: to, step: *step, pixels });
             }
         }
     }
 }
 
-/// Makes sums into codes that lie `step` apart from `place` on.
+/// Where codes of pixels go.
+#[derive(Debug)]
+pub struct Apart<'a> {
+    /// From the first code of the first pixel on.
+    pub codes: &'a mut [i16],
+    /// Codes from one pixel to the next.
+    pub step: usize,
+    /// At most [`PIXELS`].
+    pub pixels: usize,
+}
+
+/// Makes sums of `pixels` pixels into codes that lie `step` apart, those of a pixel's channels side by side.
 #[inline(always)]
-fn put_apart<T>(row: &mut [T], mut place: usize, step: usize, sums: &[i32], code: impl Fn(i32) -> T) {
-    for &sum in sums {
-        if let Some(to) = row.get_mut(place) {
-            *to = code(sum);
+fn put_apart<T>(
+    to: &mut [T],
+    step: usize,
+    sums: &Sums,
+    multiplier: &[i32],
+    pixels: usize,
+    code: impl Fn(i32, i32) -> T,
+) {
+    for (channel, (sums, &multiplier)) in sums.iter().zip(multiplier).enumerate() {
+        let mut place = channel;
+        for &sum in sums.iter().take(pixels) {
+            if let Some(to) = to.get_mut(place) {
+                *to = code(sum, multiplier);
+            }
+            place += step;
         }
-        place += step;
     }
+}
+
+/// [`Kernel::wide_finish`] in plain Rust.
+pub(crate) fn finish(sums: &Sums, multiplier: &[i32], output: &WideOutput<'_>, to: &mut Apart<'_>) {
+    let Apart { ref mut codes, step, pixels } = *to;
+    put_apart(codes, step, sums, multiplier, pixels, |sum, multiplier| output.finish(sum, multiplier));
 }
 
 /// [`Kernel::wide_products`] in plain Rust.

@@ -318,7 +318,7 @@ macro_rules! by_channel {
 
 by_channel!(
     planes,
-    "Of two maps: 15.5 instructions for a value and 54 for a channel; see `by_channel!`.",
+    "Of two maps: 15.5 instructions for a value and 55 for a channel; see `by_channel!`.",
     [],
     ["ldr r5, [r7, #28]" // g
      "movs r4, r5"
