@@ -68,10 +68,8 @@ impl Kernel for Dsp {
 
     #[inline(always)] // each is called in one place
     fn windows(self, row: &mut Row<'_>) {
-        if few::fits::<3>(&row) {
-            few::run::<3>(row);
-        } else if few::fits::<1>(&row) {
-            few::run::<1>(row);
+        if few::fits(row) {
+            few::run(row);
         } else {
             blocks(row);
         }
