@@ -10,7 +10,7 @@ use edgegen_sim::report::Ending;
 use edgegen_sim::skip::or_skip;
 use edgegen_sim::{Cpu, PanelColors, PanelSpec, boards, difference, firmware::Firmware, panel, stage};
 use edgegen_sim::{panel_levels, photo_levels, picture_difference};
-use edgegen_tests::shipped;
+use edgegen_tests::{int16, shipped};
 use image::RgbImage;
 
 use crate::keyframes;
@@ -114,6 +114,15 @@ fn art_on_the_oled() {
     };
     assert!(tells(&framed) && !tells(&plain));
     assert!(framed.flash_bytes > plain.flash_bytes);
+}
+
+/// They are in the program only where the model has some.
+#[test]
+fn int16_codes_on_the_oled() {
+    let model = int16();
+    for cpu in [Cpu::CortexM0, Cpu::CortexM4] {
+        shows(DIGITS.0, &model, cpu, "walk seed=7 auto=0 bare", 3);
+    }
 }
 
 #[test]

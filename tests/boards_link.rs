@@ -7,10 +7,10 @@ use edgegen_export::{ModelFile, repack};
 use edgegen_runtime::Model;
 use edgegen_sim::Cpu;
 use edgegen_sim::binary;
-use edgegen_sim::boards::{self, Board, Panel, SOUND_FLASH};
+use edgegen_sim::boards::{self, Board, INT16_FLASH, Panel, SOUND_FLASH};
 use edgegen_sim::firmware::{self, Firmware};
 use edgegen_sim::skip::or_skip;
-use edgegen_tests::shipped;
+use edgegen_tests::{int16, shipped};
 
 /// What `program_ram` keeps for the stack, at least. Reading a model is the deepest that it gets: under 5 KB, as `just bench-arm`
 /// measures, and a panel's driver on top.
@@ -55,7 +55,7 @@ fn links(board: &Board) {
     let packed = |name| repack(&shipped(name), board.cpu.packing()).unwrap();
     let (digits, emoji) = (packed("mnist-dcgan"), packed("emoji-dcgan"));
     let room = board.flash - board.program_flash;
-    let (mut flash, mut ram) = (0, 0);
+    let (mut flash, mut ram, mut first) = (0, 0, 0);
     for (index, panel) in board.panels.iter().enumerate() {
         // One of the panels with the large model, where it fits: the program is the same.
         let large = index == 0 && emoji.bytes().len() as u32 <= room;
@@ -64,13 +64,15 @@ fn links(board: &Board) {
         assert!(needed <= board.arena as usize, "{}: the model needs {needed} bytes of arena", board.name);
         let taken = link(board, panel, model);
         (flash, ram) = (flash.max(taken.0), ram.max(taken.1 + STACK_BYTES));
+        first = if index == 0 { taken.0 } else { first };
     }
-    if !board.speaker.is_empty() {
-        let taken = link(board, &board.panels[0], &repack(&crate::sound::hits(), board.cpu.packing()).unwrap());
-        let (plain, least) = (flash, SOUND_FLASH / 2);
+    // What others do without.
+    let sound = (!board.speaker.is_empty()).then(|| (crate::sound::hits(), SOUND_FLASH, "sound"));
+    for (model, most, what) in sound.into_iter().chain([(int16(), INT16_FLASH, "int16 codes")]) {
+        let taken = link(board, &board.panels[0], &repack(&model, board.cpu.packing()).unwrap());
         assert!(
-            (plain + least..=plain + SOUND_FLASH).contains(&taken.0),
-            "{}: {} with sound, {plain} without",
+            (first + most / 2..=first + most).contains(&taken.0),
+            "{}: {} with {what}, {first} without",
             board.name,
             taken.0
         );
@@ -93,6 +95,15 @@ fn boards_link_with_every_panel() {
         if Cpu::CORTEX_M.contains(&board.cpu) {
             links(&board);
         }
+    }
+}
+
+#[test]
+fn what_a_model_needs_besides_takes_room_from_it() {
+    let board = boards::find("pico").unwrap();
+    for (file, besides) in [(shipped("mnist-dcgan"), 0), (int16(), INT16_FLASH), (crate::sound::hits(), SOUND_FLASH)] {
+        let model = Model::parse_any(file.bytes()).unwrap();
+        assert_eq!(board.program_flash_for(&model), board.program_flash + besides);
     }
 }
 

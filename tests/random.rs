@@ -3,11 +3,11 @@
 
 use std::path::Path;
 
-use edgegen_export::ModelFile;
 use edgegen_export::calibrate::input_code;
 use edgegen_export::function::Function;
 use edgegen_export::layers::{Input, LatentInput, Layer, Network, Node, Over, PixelRange, Window};
-use edgegen_runtime::graph::{Border, Prior};
+use edgegen_export::{Label, ModelFile, export_as};
+use edgegen_runtime::graph::{Border, Prior, Width};
 use edgegen_runtime::{Point, Shape};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
@@ -455,6 +455,21 @@ pub fn rgb64() -> Network {
         layers.push(Layer::Activation(if channels == 3 { Function::tanh() } else { Function::relu() }));
     }
     Network::chain(LatentInput::new(Prior::Gaussian, 64), layers, PixelRange::Symmetric)
+}
+
+/// A model whose nodes between latent vector and image have int16 codes, 12×12 pixels of one grey.
+pub fn int16() -> ModelFile {
+    let shape = Shape { h: 12, w: 12, c: 4 };
+    let mut values = Values(16);
+    let layers = [
+        Layer::Dense { shape, weight: values.take(shape.len() * 8), bias: values.take(shape.len()) },
+        Layer::Conv { window: window(1, 3), weight: values.take(9 * 4), bias: values.take(1) },
+        Layer::Activation(Function::tanh()),
+    ];
+    let network = Network::chain(LatentInput::new(Prior::Gaussian, 8), layers, PixelRange::Symmetric);
+    let examples: Vec<_> = (0..8).map(|seed| network.inputs_at(Point::seed(seed))).collect();
+    let exported = export_as(&network, &examples, Label { name: "int16", metadata: &[] }, Width::Int16);
+    exported.expect("its layers fit").file
 }
 
 /// Each kind of input once, 4×5 pixels of one grey: a latent vector of 6 values, one of three classes as an input of

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use edgegen_app::PanelSetup;
+use edgegen_runtime::Model;
+use edgegen_runtime::graph::Node;
 use serde::{Deserialize, Serialize};
 
 use crate::cpu::Cpu;
@@ -36,7 +38,8 @@ pub struct Board {
     pub flash: u32,
     /// Bytes of RAM.
     pub ram: u32,
-    /// Bytes of flash that the program takes besides the model, at most; `tests/` links it and looks.
+    /// Bytes of flash that the program takes besides the model, at most, where that needs nothing special
+    /// ([`Board::program_flash_for`]); `tests/` links it and looks.
     pub program_flash: u32,
     /// Bytes of RAM that the program takes besides the arena, the stack's reserve included.
     pub program_ram: u32,
@@ -57,6 +60,14 @@ pub struct Board {
 
 /// Bytes of flash that showing and playing sounds takes besides [`Board::program_flash`], at most.
 pub const SOUND_FLASH: u32 = 16 * 1024;
+
+/// Bytes of flash that int16 codes take besides [`Board::program_flash`], at most.
+pub const INT16_FLASH: u32 = 14 * 1024;
+
+/// Whether a model has nodes of int16 codes, which firmware does without where it can.
+pub fn has_int16(model: &Model<'_>) -> bool {
+    model.nodes().iter().any(Node::is_wide)
+}
 
 /// What emulates a board.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -234,6 +245,13 @@ impl Board {
     /// Its folder in `firmware`.
     pub fn folder(&self) -> String {
         format!("boards/{}", self.name)
+    }
+
+    /// Bytes of flash that the program takes besides this model, at most, with what it needs and others do not.
+    pub fn program_flash_for(&self, model: &Model<'_>) -> u32 {
+        let sound = if model.sample_rate().is_some() { SOUND_FLASH } else { 0 };
+        let int16 = if has_int16(model) { INT16_FLASH } else { 0 };
+        self.program_flash + sound + int16
     }
 
     /// The panel of that name, or the first.

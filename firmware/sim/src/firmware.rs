@@ -12,7 +12,7 @@ use edgegen_runtime::Model;
 use tempfile::TempDir;
 
 use crate::binary::sizes;
-use crate::boards::{Board, Panel};
+use crate::boards::{Board, Panel, has_int16};
 use crate::cpu::Cpu;
 use crate::folder::{lock, root};
 use crate::panel::aligned;
@@ -49,7 +49,7 @@ impl Firmware {
 
     /// [`Firmware::build`] for a board that runs the show, with words for `edgegen_app::Show::parse`: what it shows first.
     /// The panel may be one that was [fitted](Panel::fitted). Frames are in the program only where the words ask for
-    /// `art`, waves and what plays them only where the model makes sound.
+    /// `art`, waves and what plays them only where the model makes sound, int16 codes only where it has some.
     ///
     /// # Errors
     ///
@@ -80,8 +80,12 @@ impl Firmware {
             build.args(["--features", "edgegen-app/art"]);
         }
         // A damaged model is for the board to refuse.
-        let rate = Model::parse_any(aligned(&bytes, &mut Vec::new())).ok().and_then(|model| model.sample_rate());
-        if rate.is_some() {
+        let mut room = Vec::new();
+        let parsed = Model::parse_any(aligned(&bytes, &mut room)).ok();
+        if parsed.as_ref().is_some_and(has_int16) {
+            build.args(["--features", "edgegen-app/int16"]);
+        }
+        if parsed.as_ref().is_some_and(|model| model.sample_rate().is_some()) {
             build.args(["--features", if board.speaker.is_empty() { "edgegen-app/sound" } else { "sound" }]);
         }
         let output = build.output().context("could not start firmware/arm")?;

@@ -31,6 +31,7 @@
 
 mod depthwise;
 mod finish;
+mod join;
 mod simple;
 mod vector;
 #[cfg(feature = "all-operators")]
@@ -42,7 +43,7 @@ use finish::{Finish, finish_windows, finish_windows_table};
 
 use super::blocked::{self, Tile};
 #[cfg(feature = "all-operators")]
-use super::wide::WideWindow;
+use super::wide::{Sums, WideWindow};
 use super::{Channels, Kernel, Pair, Row};
 use crate::fixed::Output;
 use crate::packing::{Blocking, Matrix, Packing};
@@ -79,7 +80,7 @@ impl Kernel for Armv6m {
     }
 
     fn join(self, pair: &Pair<'_>, channels: &Channels<'_>, to: &mut [i8]) {
-        simple::join(pair, channels, to);
+        join::join(pair, channels, to);
     }
 
     fn channels(self, row: &mut Row<'_>) {
@@ -91,7 +92,7 @@ impl Kernel for Armv6m {
     }
 
     #[cfg(feature = "all-operators")]
-    fn wide_products(self, window: &WideWindow<'_>, first: usize, weights: &[i8], sums: &mut [i32; 4]) {
+    fn wide_products(self, window: &WideWindow<'_>, first: usize, weights: &[i8], sums: &mut Sums) {
         wide::add_products(window, first, weights, sums);
     }
 }

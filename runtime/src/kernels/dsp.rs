@@ -47,7 +47,7 @@ use gather::gather;
 
 use super::blocked::{self, Tile};
 #[cfg(feature = "all-operators")]
-use super::wide::WideWindow;
+use super::wide::{Sums, WideWindow};
 use super::{Channels, Kernel, Pair, Row};
 use crate::fixed::Output;
 use crate::packing::{Blocking, Matrix, Packing};
@@ -68,10 +68,8 @@ impl Kernel for Dsp {
 
     #[inline(always)] // each is called in one place
     fn windows(self, row: &mut Row<'_>) {
-        if few::fits::<3>(&row) {
-            few::run::<3>(row);
-        } else if few::fits::<1>(&row) {
-            few::run::<1>(row);
+        if few::fits(row) {
+            few::run(row);
         } else {
             blocks(row);
         }
@@ -103,7 +101,7 @@ impl Kernel for Dsp {
     }
 
     #[cfg(feature = "all-operators")]
-    fn wide_products(self, window: &WideWindow<'_>, first: usize, weights: &[i8], sums: &mut [i32; 4]) {
+    fn wide_products(self, window: &WideWindow<'_>, first: usize, weights: &[i8], sums: &mut Sums) {
         wide::add_products(window, first, weights, sums);
     }
 }

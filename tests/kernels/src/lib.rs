@@ -5,8 +5,8 @@
 
 #![no_std]
 
-use edgegen_runtime::fixed::{LEAST_CODE, Output};
-use edgegen_runtime::kernels::wide::{self, WideWindow};
+use edgegen_runtime::fixed::{LEAST_CODE, Output, WideOutput};
+use edgegen_runtime::kernels::wide::{self, Apart, WideWindow};
 use edgegen_runtime::kernels::{Channels, Kernel, Pair, Row, Window};
 use edgegen_runtime::packing::{Matrix, Packing};
 
@@ -239,7 +239,7 @@ fn check_simple<K: Kernel, const SCRATCH: usize>(
                 pixels.fill(77);
                 Ok(())
             };
-            // Steps tell what failed: 1 to 6.
+            // Steps tell what failed: 1 to 8.
             let room = &mut pixels[..length + 2 * FENCE];
             room.fill(77);
             kernel.look_up(table, &inputs[shift..shift + length], &mut room[FENCE..FENCE + length]);
@@ -251,27 +251,40 @@ fn check_simple<K: Kernel, const SCRATCH: usize>(
             compare(2, room, &|index| finished(sums[index].into(), index))?;
 
             // Pixels of each operand, or one for all; in half of the cases all channels are rounded alike.
-            let pixels_here = 2 + length % 4;
-            let steps = [[length, length], [length, 0], [0, length + 3], [length + 1, length]][variant];
-            let multiply = length % 2 == 0;
-            let factors = if multiply { [3, -9] } else { [(1 << 14) - 1, -(1 << 14)] };
-            let (a, b) = (&inputs[shift..], &packed[..INPUTS]);
-            let [a_len, b_len] = steps.map(|step| (pixels_here - 1) * step + length);
-            let pair = Pair { a: &a[..a_len], b: &b[..b_len], steps, multiply, factors };
-            let room = &mut pixels[..pixels_here * length + 2 * FENCE];
-            room.fill(77);
             let alike = [[bias[0]; CHANNELS], [multiplier[0]; CHANNELS]];
             let [biases, multipliers] =
                 if length / 4 % 2 == 0 { [&alike[0], &alike[1]] } else { [&*bias, &*multiplier] };
-            let parameters = Channels { bias: &biases[..length], multiplier: &multipliers[..length], output };
-            kernel.join(&pair, &parameters, &mut room[FENCE..FENCE + pixels_here * length]);
-            compare(3, room, &|index| {
-                let (pixel, channel) = (index / length, index % length);
-                let (x, y) = (i64::from(a[pixel * steps[0] + channel]), i64::from(b[pixel * steps[1] + channel]));
-                let [p, q] = factors.map(i64::from);
-                let value = if multiply { (x - p) * (y - q) } else { p * x + q * y };
-                output.finish((value + i64::from(biases[channel])) as i32, multipliers[channel])
-            })?;
+            let multiply = length % 2 == 0;
+            let factors = if multiply { [3, -9] } else { [(1 << 14) - 1, -(1 << 14)] };
+            let (a, b) = (&inputs[shift..], &packed[..INPUTS]);
+            let mut join = |step, count, steps: [usize; 2], multipliers: &[i32]| {
+                let [a_len, b_len] = steps.map(|step| (count - 1) * step + length);
+                let pair = Pair { a: &a[..a_len], b: &b[..b_len], steps, multiply, factors };
+                let room = &mut pixels[..count * length + 2 * FENCE];
+                room.fill(77);
+                let parameters = Channels { bias: &biases[..length], multiplier: &multipliers[..length], output };
+                kernel.join(&pair, &parameters, &mut room[FENCE..FENCE + count * length]);
+                compare(step, room, &|index| {
+                    let (pixel, channel) = (index / length, index % length);
+                    let (x, y) = (i64::from(a[pixel * steps[0] + channel]), i64::from(b[pixel * steps[1] + channel]));
+                    let [p, q] = factors.map(i64::from);
+                    let value = if multiply { (x - p) * (y - q) } else { p * x + q * y };
+                    output.finish((value + i64::from(biases[channel])) as i32, multipliers[channel])
+                })
+            };
+            let steps = [[length, length], [length, 0], [0, length + 3], [length + 1, length]][variant];
+            join(3, 2 + length % 4, steps, multipliers)?;
+            // Rows, with multipliers as real maps have them; half of them round many a sum that lies in the middle.
+            let mut scales = [0; CHANNELS];
+            scales.fill_with(|| match random.below(2) {
+                0 => 1 << (10 + random.below(11)),
+                _ => (random.next() as i32 & 0x7FFF_FFFF) >> (11 + random.below(8)),
+            });
+            if variant == 3 || length / 4 % 2 == 0 {
+                scales = [scales[0]; CHANNELS];
+            }
+            let steps = [[length, length], [length, 0], [0, length], [length, length]][variant];
+            join(7, 5 + (length + variant) % 13, steps, &scales)?;
 
             // Few and many pixels, with and without anything between them.
             let (step, square) = (length + variant % 2, variant >= 2);
@@ -327,21 +340,52 @@ fn check_simple<K: Kernel, const SCRATCH: usize>(
             let window = WideWindow::new::<K>(values, lanes, [length, step], first + wide::PIXELS);
             let window = window.expect("all of it is there");
             assert!(WideWindow::new::<K>(values, lanes, [length, step], values.len() / step + 1).is_none());
-            let weights = &packed[..lanes.len() * length];
-            let mut sums: [i32; wide::PIXELS] = core::array::from_fn(|pixel| bias[pixel]);
+            let (depth, channels_here) = (lanes.len() * length, 1 + (length + variant) % wide::CHANNELS);
+            let weights = &packed[..channels_here * depth];
+            let start = |channel: usize, pixel: usize| bias[channel * wide::PIXELS + pixel];
+            let mut sums: wide::Sums =
+                core::array::from_fn(|channel| core::array::from_fn(|pixel| start(channel, pixel)));
             kernel.wide_products(&window, first, weights, &mut sums);
-            let room = &mut pixels[..4 * wide::PIXELS + 2 * FENCE];
+            let room = &mut pixels[..4 * wide::PIXELS * channels_here + 2 * FENCE];
             room.fill(77);
-            let found = sums.iter().flat_map(|sum| sum.to_le_bytes());
+            let found = sums.iter().take(channels_here).flatten().flat_map(|sum| sum.to_le_bytes());
             room[FENCE..].iter_mut().zip(found).for_each(|(to, byte)| *to = byte as i8);
             compare(6, room, &|index| {
-                let pixel = index / 4;
-                let products = lanes.iter().zip(weights.chunks_exact(length)).flat_map(|(&lane, weights)| {
+                let (channel, pixel) = (index / 4 / wide::PIXELS, index / 4 % wide::PIXELS);
+                let weights = weights[channel * depth..][..depth].chunks_exact(length);
+                let products = lanes.iter().zip(weights).flat_map(|(&lane, weights)| {
                     let start = lane as usize / 2 + (first + pixel) * step;
                     weights.iter().enumerate().map(move |(i, &weight)| i32::from(values[start + i]) * i32::from(weight))
                 });
-                products.fold(bias[pixel], i32::wrapping_add).to_le_bytes()[index % 4] as i8
+                products.fold(start(channel, pixel), i32::wrapping_add).to_le_bytes()[index % 4] as i8
             })?;
+
+            // Sums of one to four pixels become int16 codes.
+            let wide_table = core::array::from_fn(|index| words.0[index]);
+            let output = WideOutput { low: -30000, high: 20000 + variant as i16, table: whole.then_some(&wide_table) };
+            let (step, pixels_here) = (channels_here + length % 3, 1 + variant % wide::PIXELS);
+            let mut codes = [77i16; 2 * FENCE + wide::PIXELS * (wide::CHANNELS + 2)];
+            let to = &mut codes[FENCE..];
+            kernel.wide_finish(
+                &sums,
+                &multiplier[..channels_here],
+                &output,
+                &mut Apart { codes: to, step, pixels: pixels_here },
+            );
+            for (index, &found) in codes.iter().enumerate() {
+                let place = index.wrapping_sub(FENCE);
+                let (pixel, channel) = (place / step, place % step);
+                let inside = pixel < pixels_here && channel < channels_here;
+                let expected = if inside { output.finish(sums[channel][pixel], multiplier[channel]) } else { 77 };
+                if found != expected {
+                    return Err(Difference {
+                        case: Case { step: 8, ..case },
+                        index,
+                        expected: expected as i8,
+                        found: found as i8,
+                    });
+                }
+            }
         }
     }
     Ok(count)

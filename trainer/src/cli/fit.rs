@@ -5,7 +5,6 @@ use edgegen_export::cost::{self, Cost, OpCost};
 use edgegen_export::estimate::instructions;
 use edgegen_export::{ExportError, ModelFile, repack};
 use edgegen_runtime::Model;
-use edgegen_sim::boards::SOUND_FLASH;
 use edgegen_sim::{Board, Cpu};
 use serde::Serialize;
 
@@ -56,7 +55,7 @@ impl Fit {
         let cost = cost::cost(&model);
         let samples = model.output().h;
         let rate = model.sample_rate();
-        let program_flash = board.program_flash + rate.map_or(0, |_| SOUND_FLASH);
+        let program_flash = board.program_flash_for(&model);
         let flash = [cost.file_bytes, board.flash.saturating_sub(program_flash).into()];
         let ram = [cost.arena_bytes as u64 + rate.map_or(0, |_| samples.into()), u64::from(board.arena)];
         let mut advice = Vec::new();

@@ -3,9 +3,8 @@
 use core::arch::naked_asm;
 
 use super::Vector;
-use super::finish::{Finish, finish_sum};
+use crate::kernels::Channels;
 use crate::kernels::blocked::Tile;
-use crate::kernels::{Channels, Pair};
 
 /// [`Kernel::finish`](crate::kernels::Kernel::finish).
 #[inline(never)] // what it takes is taken once
@@ -27,7 +26,7 @@ pub(super) fn look_up(table: &[i8; 256], from: &[i8], to: &mut [i8]) {
 ///
 /// There are `len` codes and places.
 #[unsafe(naked)]
-unsafe extern "C" fn look_up_all(table: &[i8; 256], from: *const i8, to: *mut i8, len: usize) {
+pub(super) unsafe extern "C" fn look_up_all(table: &[i8; 256], from: *const i8, to: *mut i8, len: usize) {
     macro_rules! value {
         () => {
             "subs r3, #1
@@ -57,126 +56,6 @@ unsafe extern "C" fn look_up_all(table: &[i8; 256], from: *const i8, to: *mut i8
         "pop {{r4, pc}}",
     )
 }
-
-/// [`Kernel::join`](crate::kernels::Kernel::join).
-#[inline(never)] // what it takes is taken once
-pub(super) fn join(pair: &Pair<'_>, channels: &Channels<'_>, to: &mut [i8]) {
-    let count = channels.bias.len();
-    if count == 0 || count > channels.multiplier.len() {
-        return;
-    }
-    let (mut a, mut b) = (pair.a, pair.b);
-    let finish = Finish::new(&channels.output);
-    for pixel in to.chunks_exact_mut(count) {
-        if a.len() < count || b.len() < count {
-            return;
-        }
-        let job = Join {
-            a: a.as_ptr(),
-            b: b.as_ptr(),
-            bias: channels.bias.as_ptr(),
-            multiplier: channels.multiplier.as_ptr(),
-            factors: pair.factors,
-            to: pixel.as_mut_ptr(),
-            finish: [finish.zero_point as usize, finish.range as usize, finish.least],
-        };
-        // SAFETY: `count` of each, one at least. [`Finish`] does not leave its table.
-        unsafe {
-            match (pair.multiply, channels.output.table) {
-                (false, None) => join_sum(&job, count),
-                (false, Some(_)) => join_sum_table(&job, count),
-                (true, None) => join_product(&job, count),
-                (true, Some(_)) => join_product_table(&job, count),
-            }
-        }
-        a = a.get(pair.steps[0]..).unwrap_or(&[]);
-        b = b.get(pair.steps[1]..).unwrap_or(&[]);
-    }
-}
-
-/// What the functions of `join!` read, in this order.
-#[repr(C)]
-struct Join {
-    a: *const i8,
-    b: *const i8,
-    bias: *const i32,
-    multiplier: *const i32,
-    factors: [i32; 2],
-    to: *mut i8,
-    finish: [usize; 3],
-}
-
-/// The functions that make a pixel of two operands: 42 instructions for a value, half of them for a product of 64 bits.
-///
-/// In r0 the channel, r1 = to, r2 to r6 of passing use, r7 = 0, [`Finish`] in r8 to r10, the factors in r11 and r12, lr
-/// = count.
-///
-/// # Safety
-///
-/// There are `count` of each that the job points to, one at least.
-macro_rules! join {
-    ($name:ident, $table:literal, $($sum:literal)*) => {
-        /// See `join!`.
-        #[unsafe(naked)]
-        unsafe extern "C" fn $name(job: &Join, count: usize) {
-            naked_asm!(
-                "push {{r4-r7, lr}}",
-                "mov r4, r8",
-                "mov r5, r9",
-                "mov r6, r10",
-                "mov r7, r11",
-                "push {{r4-r7}}",
-                "mov lr, r1",
-                "ldm r0!, {{r4-r7}}",
-                "push {{r4-r7}}", // a, b, bias, multiplier
-                "ldm r0!, {{r4-r6}}",
-                "mov r11, r4",
-                "mov r12, r5",
-                "movs r1, r6",
-                "ldm r0!, {{r4-r6}}",
-                "mov r8, r4",
-                "mov r9, r5",
-                "mov r10, r6",
-                "movs r0, #0",
-                "movs r7, #0",
-                "2:",
-                "ldr r4, [sp]",
-                "ldrsb r4, [r4, r0]",
-                "ldr r5, [sp, #4]",
-                "ldrsb r5, [r5, r0]",
-                "mov r6, r11",
-                "mov r3, r12",
-                $($sum,)*
-                "lsls r6, r0, #2",
-                "ldr r5, [sp, #8]",
-                "ldr r5, [r5, r6]",
-                "adds r4, r4, r5",
-                "ldr r5, [sp, #12]",
-                "ldr r2, [r5, r6]",
-                "asrs r3, r2, #16",
-                "adcs r3, r7", // m'
-                "sxth r2, r2", // m
-                finish_sum!($table),
-                "adds r1, #1",
-                "adds r0, #1",
-                "cmp r0, lr",
-                "bne 2b",
-                "add sp, #16",
-                "pop {{r4-r7}}",
-                "mov r8, r4",
-                "mov r9, r5",
-                "mov r10, r6",
-                "mov r11, r7",
-                "pop {{r4-r7, pc}}",
-            )
-        }
-    };
-}
-
-join!(join_sum, "", "muls r4, r6, r4" "muls r5, r3, r5" "adds r4, r4, r5");
-join!(join_sum_table, "ldrb r5, [r5]\n", "muls r4, r6, r4" "muls r5, r3, r5" "adds r4, r4, r5");
-join!(join_product, "", "subs r4, r4, r6" "subs r5, r5, r3" "muls r4, r5, r4");
-join!(join_product_table, "ldrb r5, [r5]\n", "subs r4, r4, r6" "subs r5, r5, r3" "muls r4, r5, r4");
 
 /// [`Kernel::add`](crate::kernels::Kernel::add).
 #[inline(never)] // what it takes is taken once
