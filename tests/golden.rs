@@ -6,7 +6,7 @@ use edgegen_runtime::{Model, Packing, format::checksum};
 use edgegen_tests::shipped;
 
 /// Folder in `models/`, seed, CRC-32 of the image.
-const GOLDEN: [(&str, u64, u32); 28] = [
+const GOLDEN: [(&str, u64, u32); 34] = [
     ("mnist-dcgan", 0, 0x61e3d7cb),
     ("mnist-dcgan", 1, 0x93e073b8),
     ("mnist-dcgan", 2, 0x5b933efb),
@@ -35,6 +35,12 @@ const GOLDEN: [(&str, u64, u32); 28] = [
     ("icons", 1, 0xad6612c6),
     ("moons-iaf", 0, 0x49872ccf),
     ("moons-iaf", 1, 0x94ff3aa5),
+    ("fashion-edges-pix2pix", 0, 0xd80dde79),
+    ("fashion-edges-pix2pix", 1, 0xdf12812f),
+    ("emoji-pairs-pix2pix", 0, 0xa22304ec),
+    ("emoji-pairs-pix2pix", 1, 0xda3c40bd),
+    ("avatars-emoji", 0, 0x45519e09),
+    ("avatars-emoji", 1, 0x6642b13e),
 ];
 
 #[test]
@@ -61,6 +67,9 @@ fn shipped_models_fit_their_budget() {
         ("drums", 170_000, 6144),
         ("icons", 16_384, 1024),
         ("moons-iaf", 49_152, 3072),
+        ("fashion-edges-pix2pix", 65_536, 12_288),
+        ("emoji-pairs-pix2pix", 300_000, 65_536),
+        ("avatars-emoji", 300_000, 18_432),
     ] {
         let file = shipped(name);
         let model = Model::parse(file.bytes()).unwrap();
