@@ -17,6 +17,7 @@
 //! | [`probe`] | what a linear classifier reads out of features | Hastie et al., 2009; Radford et al., 2016 |
 //! | [`baselines`] | what simple samplers come to: a Gaussian, k-means, mixtures by EM | see there |
 //! | [`rank`] | rank correlation | Spearman, 1904 |
+//! | [`trajectories`] | global variance and modulation spectrum of curves | Toda and Tokuda, 2007; Takamichi et al., 2016 |
 //! | [`pixels`] | PSNR, high percentile of differences, checkerboard energy | Odena et al., 2016 |
 //!
 //! Samples are rows of a [`Features`]: the pixels of an image, the activations of a classifier, or a point of the plane. What draws
@@ -38,6 +39,7 @@ pub mod pixels;
 pub mod probe;
 pub mod rank;
 pub mod sliced;
+pub mod trajectories;
 pub mod two_sample;
 
 mod features;
