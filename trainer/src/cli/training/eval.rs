@@ -5,6 +5,7 @@ mod judges;
 mod own;
 mod pairs;
 pub mod plane;
+mod speech;
 mod styles;
 mod truncation;
 mod words;
@@ -166,6 +167,9 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     }
     if let Some(shape) = source.fed()? {
         without_truncation("a model that reads pictures")?;
+        if speech::is_speech(&source)? {
+            return speech::run(args, source, shape, console);
+        }
         return pairs::run(args, source, shape, console);
     }
     ensure!(
