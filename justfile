@@ -327,6 +327,13 @@ wavenet out="out/wavenet":
     {{edgegen}} train trainer/recipes/drums-wavenet.toml --out {{out}} $(test ! -d {{out}}/checkpoint || echo --resume)
     {{edgegen}} eval {{out}} --count 500
 
+# Speech from phones, with a critic and without: error, global variance and modulation spectrum, and a sentence of each
+speech out="out/speech":
+    {{edgegen}} data fetch speech
+    for name in mge speech; do {{edgegen}} train trainer/recipes/speech$(test $name = speech || echo -$name).toml --out {{out}}/$name $(test ! -d {{out}}/$name/checkpoint || echo --resume) || exit 1; done
+    {{edgegen}} eval {{out}}/speech --beside {{out}}/mge --picture {{out}}/variance.png
+    for name in mge speech; do {{edgegen}} sample {{out}}/$name --out {{out}}/$name.wav || exit 1; done
+
 # What a linear classifier with 1000 labels reads out of a critic, beside pixels and an untrained critic
 probe out="out/probe":
     {{edgegen}} data fetch mnist

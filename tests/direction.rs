@@ -109,6 +109,7 @@ const CRATES: [(&str, &[&str]); 6] = [
             "device",
             "images",
             "sounds",
+            "speech",
             "nets",
             "checkpoint",
             "recipe",

@@ -23,6 +23,7 @@
 //! | [`lower`](mod@lower) | Burn's layers → the exporter's float layers |
 //! | [`images`] | sample sheets, GIFs, NumPy arrays |
 //! | [`sounds`] | WAV files, and waves as pictures |
+//! | [`speech`] | mel cepstra of speech, smooth trajectories, a voice again |
 //! | `markup` | what pages of HTML need: the report of a run, the lab |
 //! | [`cli`] | the `edgegen` command |
 //!
@@ -69,6 +70,8 @@ pub mod recipe;
 pub mod rng;
 #[cfg(feature = "train")]
 pub mod run;
+#[cfg(feature = "train")]
+pub mod speech;
 #[cfg(feature = "train")]
 pub mod systems;
 #[cfg(feature = "train")]

@@ -54,3 +54,4 @@ pub use fit::{fit_dataset, fit_image, select};
 pub use natural::natural;
 pub use pipeline::{Interrupted, Prepared, Progress, load_picture, prepare};
 pub use sheet::contact_sheet;
+pub use wav::read_wav;

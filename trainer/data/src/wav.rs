@@ -78,6 +78,16 @@ pub(crate) fn open(path: &Path, config: &Config, rate: u32) -> Result<Sound> {
     })
 }
 
+/// The samples of a WAV file at `rate`, the mean of its channels, full loudness at ±1; all of them, as they are.
+///
+/// # Errors
+///
+/// With the reason alone, without the path, if it is no WAV file that can be read.
+pub fn read_wav(path: &Path, rate: u32) -> Result<Vec<f32>> {
+    let (spec, samples) = decode(&fs::read(path)?)?;
+    resampled(samples, spec.sample_rate, rate)
+}
+
 /// The mean of the channels, full loudness at ±1.
 fn decode(bytes: &[u8]) -> Result<(WavSpec, Vec<f32>)> {
     ensure!(!bytes.is_empty(), "it is empty");
@@ -212,6 +222,17 @@ mod tests {
             assert!((peak / loudness - 1.0).abs() < 0.05, "{format}: {peak} of {loudness}");
             assert!(samples[999].abs() < 0.03, "it fades where it is cut");
         }
+    }
+
+    #[test]
+    fn a_whole_file_keeps_its_silence_and_its_length() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = file(folder.path(), spec(1, 22_050, 16), 0.3);
+        let samples = read_wav(&path, 16_000).unwrap();
+        assert!(samples.len().abs_diff(4_800) < 3, "{}", samples.len());
+        let loud = samples.iter().position(|sample| sample.abs() > 0.1).unwrap();
+        assert!(loud.abs_diff(1_600) < 40, "it begins after a tenth of a second, not {loud}");
+        assert_eq!(read_wav(&path, 22_050).unwrap().len(), 6_615);
     }
 
     #[test]

@@ -18,6 +18,7 @@
 //! | [`baselines`] | what simple samplers come to: a Gaussian, k-means, mixtures by EM | see there |
 //! | [`rank`] | rank correlation | Spearman, 1904 |
 //! | [`ssim`] | structural similarity | Wang et al., 2004 |
+//! | [`trajectories`] | global variance and modulation spectrum of curves | Toda and Tokuda, 2007; Takamichi et al., 2016 |
 //! | [`pixels`] | PSNR, high percentile of differences, checkerboard energy | Odena et al., 2016 |
 //!
 //! Samples are rows of a [`Features`]: the pixels of an image, the activations of a classifier, or a point of the plane. What draws
@@ -40,6 +41,7 @@ pub mod probe;
 pub mod rank;
 pub mod sliced;
 pub mod ssim;
+pub mod trajectories;
 pub mod two_sample;
 
 mod features;

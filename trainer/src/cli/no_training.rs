@@ -175,6 +175,27 @@ pub fn translated(run: &Run, _: usize) -> Result<(Vec<Vec<u8>>, [usize; 3], usiz
     match *run {}
 }
 
+/// A sentence that was spoken; without training none is.
+#[derive(Debug)]
+pub struct Spoken {
+    pub text: String,
+    pub samples: Vec<i16>,
+    pub distance: f32,
+}
+
+/// Samples a second of what is spoken.
+pub const SPOKEN_RATE: u32 = 16_000;
+
+/// Whether an open run makes speech.
+pub fn speaks(run: &Run) -> bool {
+    match *run {}
+}
+
+/// Test sentences of an open run.
+pub fn spoken(run: &Run, _: u64, _: usize) -> Result<Vec<Spoken>> {
+    match *run {}
+}
+
 /// Refuses a run folder.
 pub fn open(folder: &Path) -> Result<Run> {
     bail!("expected a model file, found the folder {}: for runs {HOW}, or give a model file", folder.display())

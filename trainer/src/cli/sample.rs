@@ -1,6 +1,7 @@
 //! `edgegen sample RUN|ONNX|MODEL`.
 
 mod sound;
+mod speech;
 mod truncation;
 mod walk;
 
@@ -60,7 +61,8 @@ pub struct Args {
     #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u32).range(1..))]
     grid: Option<u32>,
     /// Where to: .png is a sheet, of points of the plane a picture of them, of sounds their waves; .gif one image after
-    /// the other; .wav sounds, one after the other; .npy uint8 [N, H, W, C]
+    /// the other; .wav sounds, one after the other, of a run of speech test
+    /// sentences; .npy uint8 [N, H, W, C]
     #[arg(long, default_value = "samples.png")]
     out: PathBuf,
     #[command(flatten)]
@@ -111,6 +113,11 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         let option = if args.walk { "--walk" } else { "--truncation" };
         let scene = Scene::new(&source, args, option, class, one(&given, option)?, console)?;
         return if args.walk { walk::run(&scene, format) } else { truncation::run(&scene) };
+    }
+    if let (Source::Run(run), "wav", None) = (&source, format, &args.image)
+        && training::speaks(run)
+    {
+        return speech::run(run, args, console);
     }
     match (source.sample_rate()?, format) {
         (Some(_), "gif") => bail!(

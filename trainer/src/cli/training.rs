@@ -11,6 +11,7 @@ pub mod morph;
 pub mod new;
 pub mod report;
 mod room;
+mod speech;
 mod stacked;
 pub mod studio;
 pub mod train;
@@ -24,6 +25,7 @@ use crate::data::{Pairs, Split};
 use crate::rng::Rng;
 pub use crate::run::Run;
 use crate::{device, images};
+pub use speech::{SPOKEN_RATE, speaks, spoken};
 
 /// Whether this build can train.
 pub const BUILT_IN: bool = true;

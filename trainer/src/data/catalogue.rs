@@ -344,6 +344,7 @@ mod tests {
                 "fashion-edges",
                 "mnist-negative",
                 "emoji-pairs",
+                "speech",
                 "bags-shoes",
                 "glyphs",
                 "icons",

@@ -14,7 +14,7 @@ use flate2::read::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 
 use super::catalogue::{self, Known};
-use super::{RawFile, Source, cache_folder, list, pairs, patches, stacked, unpaired};
+use super::{RawFile, Source, cache_folder, list, pairs, patches, speech, stacked, unpaired};
 use crate::files::create_parent;
 use crate::stderr;
 
@@ -55,6 +55,14 @@ impl fmt::Debug for FetchOptions {
 /// # Errors
 /// An unknown name, or no source that gives the right files: the message lists what was tried, with each source's own complaint.
 pub fn fetch(name: &str, options: &FetchOptions) -> Result<PathBuf> {
+    if name == speech::NAME {
+        ensure!(
+            options.from.is_none(),
+            "expected no --from for {name}, which a program says, found {}: leave it out",
+            options.from.as_deref().unwrap_or(Path::new("")).display()
+        );
+        return speech::fetch(&options.root.clone().map_or_else(cache_folder, Ok)?, &*options.report);
+    }
     let name = match name {
         patches::NAME => {
             let [first, last] = patches::SOURCES;

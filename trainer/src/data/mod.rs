@@ -17,6 +17,7 @@
 //! | `patches.rs` | digits of `mnist` over patches of `emoji`, for adaptation |
 //! | `glyphs.rs` | digits drawn by the program itself, for a machine without sources |
 //! | `drums.rs` | drum hits synthesized by the program itself |
+//! | `speech.rs` | phones and spectra of sentences that espeak-ng says |
 //! | `icons.rs` | icons of 5 × 5 pixels drawn by the program itself |
 //! | `plane.rs` | points of the plane, drawn while training |
 //! | `unpaired.rs` | images of two kinds without pairs: bags and shoes, two sets, folders `a` and `b` |
@@ -35,6 +36,7 @@ mod pairs;
 mod patches;
 pub mod plane;
 mod source;
+pub mod speech;
 mod stacked;
 mod unpaired;
 
@@ -327,7 +329,7 @@ mod tests {
     fn a_name_that_is_nothing_says_what_there_is() {
         let error = load(&config("mnits")).unwrap_err().to_string();
         for part in [
-            "mnist, fashion-mnist, emoji, avatars, fun-emoji, digits, stacked-mnist, mnist-patches, fashion-edges, mnist-negative, emoji-pairs, bags-shoes, glyphs, icons, drums, ring, grid, moons, circles",
+            "mnist, fashion-mnist, emoji, avatars, fun-emoji, digits, stacked-mnist, mnist-patches, fashion-edges, mnist-negative, emoji-pairs, speech, bags-shoes, glyphs, icons, drums, ring, grid, moons, circles",
             "'mnits'",
             "[data]",
         ] {

@@ -5,6 +5,7 @@
 //! | `fashion-edges` | edges of a piece of clothing | the image of `fashion-mnist` that they were taken from |
 //! | `mnist-negative` | an image of `mnist` | the same digit thickened and inverted, black on white |
 //! | `emoji-pairs` | an emoji as Google draws it | the same as Twitter draws it |
+//! | `speech` | phones of a sentence, frame by frame | mel cepstra of espeak-ng saying it |
 //! | a folder with `a/` and `b/` | an image of `a/` | that of the same name in `b/`, whatever its format |
 //! | a folder of images twice as wide as high | the left half | the right half, as pix2pix has its data sets |
 //!
@@ -262,7 +263,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path();
         assert!(
-            refusal(&root.join("none")).contains("fashion-edges, mnist-negative, emoji-pairs or a folder of pairs")
+            refusal(&root.join("none"))
+                .contains("fashion-edges, mnist-negative, emoji-pairs, speech or a folder of pairs")
         );
         assert!(refusal(root).contains("found neither"));
         grey(root, "a/1.png", [8, 8], 1);

@@ -44,6 +44,7 @@ pub mod penalty;
 pub mod pix2pix;
 pub mod pool;
 mod sizes;
+pub mod speech;
 pub mod stackgan;
 pub mod style;
 pub mod translation;
@@ -70,6 +71,7 @@ pub const SYSTEMS: &[&Kind] = &[
     &unrolled::KIND,
     &vae::KIND,
     &pix2pix::KIND,
+    &speech::KIND,
     &cyclegan::KIND,
     &distancegan::KIND,
     &cogan::KIND,
@@ -89,7 +91,7 @@ pub const SYSTEMS: &[&Kind] = &[
 pub const CLUSTERING: &[&str] = &[kmeans::KIND.name, gmm::KIND.name];
 
 /// Systems that learn from pairs of images.
-pub const PAIRED: &[&str] = &[pix2pix::KIND.name];
+pub const PAIRED: &[&str] = &[pix2pix::KIND.name, speech::KIND.name];
 
 /// Systems that learn from two sets of images, none of which belongs to one of the other.
 pub const UNPAIRED: &[&str] =

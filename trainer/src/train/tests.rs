@@ -73,6 +73,7 @@ fn recipe(system: &str, steps: u64) -> Recipe {
         "unrolled" => "critic_hidden = [6]\nhidden = [8]\nlatent = 5\nunroll = 2",
         "style" => "channels = [6, 5, 4]\nlatent = 5\nstyle = 6\nnoise = 2\ncritic_channels = [6, 8]",
         "pix2pix" => "channels = [4, 6]\ncritic_channels = [4]\nkeep = 0.5",
+        "speech" => "hidden = [6]\ncritic_hidden = [4]",
         "cyclegan" => "[cyclegan.game]\nchannels = [4, 6]\nblocks = 1\ncritic_channels = [4]\npool = 6",
         "distancegan" => {
             "halves = 0.5\n[distancegan.game]\nchannels = [4, 6]\nblocks = 1\ncritic_channels = [4]\npool = 6"
@@ -102,6 +103,8 @@ fn recipe(system: &str, steps: u64) -> Recipe {
     };
     let (data, moves) = if SOUNDS.contains(&system) {
         ("size = [256, 1]\nrate = 8000", "")
+    } else if system == "speech" {
+        ("size = [8, 5]\nchannels = 3", "")
     } else {
         ("size = 16", "flip = true\nshift = 1\n")
     };
@@ -168,8 +171,14 @@ fn ten_and_ten_are_twenty_bit_for_bit() {
     for kind in systems::SYSTEMS {
         let system = kind.name;
         let folder = tempfile::tempdir().unwrap();
-        let image = if SOUNDS.contains(&system) { [256, 1, 1] } else { [16, 16, 1] };
-        let dataset = Dataset { shape: image, ..dataset(16) };
+        let image = match system {
+            "speech" => [8, 5, 3],
+            _ if SOUNDS.contains(&system) => [256, 1, 1],
+            _ => [16, 16, 1],
+        };
+        let whole = dataset(16);
+        let images = whole.images[..whole.len() * image.iter().product::<usize>()].to_vec();
+        let dataset = Dataset { shape: image, images, ..whole };
         let straight = folder.path().join("straight");
         train_any(&recipe(system, 20), &dataset, &options(&straight)).unwrap();
 
@@ -202,9 +211,10 @@ fn ten_and_ten_are_twenty_bit_for_bit() {
             None => run.generator.draw(1, &mut Rng::new(1, 0)),
         };
         // Pairs stand side by side.
-        let [height, width, _] = image;
+        let [height, width, channels] = image;
         let width = if COUPLED.contains(&system) { 32 } else { width };
-        assert_eq!((run.shape(), run.generate_pixels(&inputs)[0].len()), ([height, width, 1], height * width));
+        let shape = [height, width, channels];
+        assert_eq!((run.shape(), run.generate_pixels(&inputs)[0].len()), (shape, shape.iter().product()));
         let back = resumed.join(crate::run::BACK);
         assert_eq!(back.exists(), system == "cyclegan", "who learns the way back ships it");
         if back.exists() {

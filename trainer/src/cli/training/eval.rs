@@ -6,6 +6,7 @@ mod own;
 mod pairs;
 pub mod plane;
 mod readable;
+mod speech;
 mod styles;
 mod truncation;
 mod words;
@@ -167,6 +168,9 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     }
     if let Some(shape) = source.fed()? {
         without_truncation("a model that reads pictures")?;
+        if speech::is_speech(&source)? {
+            return speech::run(args, source, shape, console);
+        }
         return pairs::run(args, source, shape, console);
     }
     ensure!(

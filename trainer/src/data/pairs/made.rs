@@ -7,7 +7,7 @@
 //! A digit is thickened by the maximum over 3×3 pixels; the target is 255 minus that. What belongs to an input is known
 //! exactly, so this set tells whether a system finds the right translation.
 //!
-//! Emoji are paired by code point (`emoji.rs`).
+//! Emoji are paired by code point (`emoji.rs`), phones with the speech that they are in (`speech.rs`).
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ use edgegen_data::fit_dataset;
 
 use super::Pairs;
 use crate::data::catalogue::{self, DatasetInfo};
-use crate::data::{Dataset, Split, emoji, here, load_split, name_classes};
+use crate::data::{Dataset, Split, emoji, here, load_split, name_classes, speech};
 use crate::recipe::DataConfig;
 
 /// The name to give as `data.name` for edges and clothes.
@@ -27,7 +27,7 @@ pub(crate) const EDGES: &str = "fashion-edges";
 pub(crate) struct Made {
     /// The name to give as `data.name`.
     pub(crate) name: &'static str,
-    /// The set that has to be fetched.
+    /// The set that has to be fetched; itself, where it is made of no other.
     pub(crate) source: &'static str,
     what: &'static str,
     make: Make,
@@ -40,10 +40,12 @@ enum Make {
     Image(fn(&[u8], [usize; 3]) -> [Vec<u8>; 2]),
     /// Inputs and targets of one part, both labelled, from the folder of the source.
     Folder { load: fn(&Path, Split) -> Result<[Dataset; 2]>, count: [usize; 2], classes: usize },
+    /// As sentences are said.
+    Speech,
 }
 
 /// All of them.
-pub(crate) static MADE: [Made; 3] = [
+pub(crate) static MADE: [Made; 4] = [
     Made {
         name: EDGES,
         source: "fashion-mnist",
@@ -62,6 +64,7 @@ pub(crate) static MADE: [Made; 3] = [
         what: "emoji by Google and the same by Twitter, pairs",
         make: Make::Folder { load: emoji::load_pairs, count: emoji::PAIRS, classes: emoji::CATEGORIES },
     },
+    Made { name: speech::NAME, source: speech::NAME, what: "", make: Make::Speech },
 ];
 
 /// The pairs of that name, if any.
@@ -71,10 +74,15 @@ pub(crate) fn made(name: &str) -> Option<&'static Made> {
 
 impl Made {
     pub(crate) fn info(&self) -> DatasetInfo {
-        let source = catalogue::info(catalogue::find(self.source).expect("the catalogue has it"));
-        let (count, classes) = match self.make {
-            Make::Image(_) => (source.count, source.classes),
-            Make::Folder { count, classes, .. } => (count, classes),
+        let source = || catalogue::info(catalogue::find(self.source).expect("the catalogue has it"));
+        let (source, count, classes) = match self.make {
+            Make::Image(_) => {
+                let source = source();
+                let (count, classes) = (source.count, source.classes);
+                (source, count, classes)
+            }
+            Make::Folder { count, classes, .. } => (source(), count, classes),
+            Make::Speech => return speech::info(),
         };
         DatasetInfo { name: self.name, what: self.what, count, classes, sources: Vec::new(), ..source }
     }
@@ -101,6 +109,7 @@ impl Made {
                 }
                 pairs
             }
+            Make::Speech => return speech::load(config, split),
         };
         let [inputs, targets] = pairs.map(|set| Dataset { name: self.name.to_owned(), ..set });
         ensure!(!targets.is_empty(), "expected at least one pair of {}, found none: check data.limit", self.name);

@@ -353,7 +353,8 @@ fn draw(
     Ok(())
 }
 
-fn translated(file: &[u8], pictures: &[Vec<u8>]) -> Result<Vec<Vec<u8>>> {
+/// What the model file `file` makes of pictures.
+pub(super) fn translated(file: &[u8], pictures: &[Vec<u8>]) -> Result<Vec<Vec<u8>>> {
     let model = Model::parse(file)?;
     Ok(pictures.iter().map(|picture| edgegen_export::translated(&model, Point::seed(0), picture)).collect())
 }
