@@ -80,6 +80,7 @@ const CRATES: [(&str, &[&str]); 6] = [
         &[
             "natural",
             "sound",
+            "sentence",
             "attribute",
             "dataset",
             "jpeg",
@@ -117,6 +118,7 @@ const CRATES: [(&str, &[&str]); 6] = [
             "parse",
             "lower",
             "run",
+            "translate",
             "judge",
             "closeup",
             "morph",

@@ -17,6 +17,7 @@
 //! | [`probe`] | what a linear classifier reads out of features | Hastie et al., 2009; Radford et al., 2016 |
 //! | [`baselines`] | what simple samplers come to: a Gaussian, k-means, mixtures by EM | see there |
 //! | [`rank`] | rank correlation | Spearman, 1904 |
+//! | [`bleu`] | BLEU, words in place | Papineni et al., 2002 |
 //! | [`pixels`] | PSNR, high percentile of differences, checkerboard energy | Odena et al., 2016 |
 //!
 //! Samples are rows of a [`Features`]: the pixels of an image, the activations of a classifier, or a point of the plane. What draws
@@ -25,6 +26,7 @@
 #![deny(missing_docs, unsafe_code, rustdoc::broken_intra_doc_links)]
 
 pub mod baselines;
+pub mod bleu;
 pub mod classes;
 pub mod divergence;
 pub mod energy;

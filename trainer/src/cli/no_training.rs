@@ -175,6 +175,16 @@ pub fn translated(run: &Run, _: usize) -> Result<(Vec<Vec<u8>>, [usize; 3], usiz
     match *run {}
 }
 
+/// Lines of an open run that translates sentences.
+pub fn sentences(run: &Run, _: usize) -> Result<Vec<String>> {
+    match *run {}
+}
+
+/// Whether an open run translates sentences.
+pub fn speaks(run: &Run) -> bool {
+    match *run {}
+}
+
 /// Refuses a run folder.
 pub fn open(folder: &Path) -> Result<Run> {
     bail!("expected a model file, found the folder {}: for runs {HOW}, or give a model file", folder.display())

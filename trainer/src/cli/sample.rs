@@ -1,5 +1,6 @@
 //! `edgegen sample RUN|ONNX|MODEL`.
 
+mod sentences;
 mod sound;
 mod truncation;
 mod walk;
@@ -60,7 +61,7 @@ pub struct Args {
     #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u32).range(1..))]
     grid: Option<u32>,
     /// Where to: .png is a sheet, of points of the plane a picture of them, of sounds their waves; .gif one image after
-    /// the other; .wav sounds, one after the other; .npy uint8 [N, H, W, C]
+    /// the other; .wav sounds, one after the other; .npy uint8 [N, H, W, C]; of sentences .png, and lines are printed
     #[arg(long, default_value = "samples.png")]
     out: PathBuf,
     #[command(flatten)]
@@ -116,6 +117,11 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         let option = if args.walk { "--walk" } else { "--truncation" };
         let scene = Scene::new(&source, args, option, class, picture.as_deref().unwrap_or(&[]), console)?;
         return if args.walk { walk::run(&scene, format) } else { truncation::run(&scene) };
+    }
+    if let Source::Run(run) = &source
+        && training::speaks(run)
+    {
+        return sentences::run(run, args, format, console);
     }
     match (source.sample_rate()?, format) {
         (Some(_), "gif") => bail!(
