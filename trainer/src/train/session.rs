@@ -108,7 +108,7 @@ fn levels(pixels: &[u8]) -> Vec<f32> {
 
 /// What a run is measured with.
 enum Measures {
-    Images(Measure),
+    Images(Box<Measure>),
     Sentences(OfSentences),
 }
 
@@ -225,7 +225,7 @@ impl<'a> Session<'a> {
         let measure = match (train.eval_every, system.trained(), data) {
             (0, ..) => None,
             (_, Trained::Generator(generator), Data::Images(dataset, _)) => {
-                Some(Measures::Images(Measure::new(recipe, dataset, &generator, device)?))
+                Some(Measures::Images(Box::new(Measure::new(recipe, dataset, &generator, device)?)))
             }
             (_, Trained::Generator(_), Data::Pairs(pairs)) if SPEAKING.contains(&&*recipe.system) => {
                 Some(Measures::Sentences(OfSentences::new(recipe, pairs)))

@@ -36,7 +36,7 @@ impl NetBuilder<'_> {
         let [channels, rows, columns] = self.here.shape;
         assert_eq!([channels, columns], [1, 1], "a sentence is a column");
         let &Speakers { numbers, width, heads, hidden, layers, from } = speakers;
-        assert!(width % heads == 0, "{heads} heads do not divide a width of {width}");
+        assert!(width.is_multiple_of(heads), "{heads} heads do not divide a width of {width}");
         // What begins with zeros is drawn below; the scales of normalizations begin with ones.
         let encoder = TransformerEncoderConfig::new(width, hidden, heads, layers)
             .with_dropout(0.0)
