@@ -1,7 +1,7 @@
 //! Sentences through a translator, and how good its translations are.
 
 use burn::tensor::Device;
-use edgegen_data::sentence::words;
+use edgegen_data::sentence::{END, UNKNOWN, words};
 use edgegen_metrics::bleu::{bleu, in_any_order, in_place};
 use serde::Serialize;
 
@@ -19,7 +19,7 @@ pub fn translated(generator: &Generator, sentences: &[Vec<u8>], device: &Device)
     let rows = generator.net.inputs[0][1];
     let levels = |sentence: &Vec<u8>| {
         let mut rows_of = sentence.clone();
-        rows_of.resize(rows, edgegen_data::sentence::END);
+        rows_of.resize(rows, END);
         rows_of.into_iter().map(|word| f32::from(word) / 127.5 - 1.0).collect::<Vec<f32>>()
     };
     let outputs = generator.generate(&sentences.iter().map(levels).collect::<Vec<_>>(), device);
@@ -27,7 +27,8 @@ pub fn translated(generator: &Generator, sentences: &[Vec<u8>], device: &Device)
     outputs.iter().map(said).collect()
 }
 
-/// How good translations are.
+/// How good translations are. A word that is not known is none, also where the reference has one of which nothing is
+/// known.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Figures {
     /// Share of the words of the reference that stand at their place.
@@ -45,12 +46,28 @@ impl Figures {
     ///
     /// If there are not as many of both.
     pub fn of(translations: &[Vec<u8>], references: &[Vec<u8>]) -> Self {
+        let known = &known(translations);
         Self {
-            accuracy: in_place(translations, references),
-            any_order: in_any_order(translations, references),
-            bleu: bleu(translations, references),
+            accuracy: in_place(known, references),
+            any_order: in_any_order(known, references),
+            bleu: bleu(known, references),
         }
     }
+}
+
+/// BLEU of sentences that came back from the other language, from 0 to 1.
+///
+/// # Panics
+///
+/// If not as many were sent.
+pub fn round_trip(back: &[Vec<u8>], sent: &[Vec<u8>]) -> f64 {
+    bleu(&known(back), sent)
+}
+
+/// Sentences in which no word that is not known equals any other.
+fn known(sentences: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let known = |&word: &u8| if word == UNKNOWN { END } else { word };
+    sentences.iter().map(|sentence| sentence.iter().map(known).collect()).collect()
 }
 
 /// How often each number stands in a set; as many as bytes.
@@ -90,4 +107,24 @@ pub fn lines(
         [first].into_iter().chain(others)
     };
     (0..read.len()).flat_map(of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_known_is_never_right() {
+        let (said, meant) = ([vec![2, UNKNOWN, 3, 4]], [vec![2, UNKNOWN, 4, 3]]);
+        let Figures { accuracy, any_order, bleu } = Figures::of(&said, &meant);
+        assert_eq!([accuracy, any_order, bleu], [0.25, 0.75, 0.0]);
+        assert_eq!(round_trip(&[vec![2, 3, 4, 5]], &[vec![2, 3, 4, 5]]), 1.0);
+        assert_eq!(round_trip(&[vec![UNKNOWN; 5]], &[vec![UNKNOWN; 5]]), 0.0);
+    }
+
+    #[test]
+    fn lines_show_numbers_where_there_are_no_words() {
+        let [read, said] = [vec![vec![5, 6]], vec![vec![7, END, 8]]];
+        assert_eq!(lines(None, 1, [&read, &said], &[("truth", 0, &read)]), ["5 6 → 7", "    truth: 5 6"]);
+    }
 }

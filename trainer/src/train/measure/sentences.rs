@@ -2,14 +2,13 @@
 //! beside it what only pairs tell, which chooses nothing.
 
 use burn::tensor::Device;
-use edgegen_metrics::bleu::bleu;
 
 use super::{STREAM, Values};
 use crate::data::{self, Pairs, Split};
 use crate::recipe::Recipe;
 use crate::rng::Rng;
 use crate::systems::Generator;
-use crate::translate::{Figures, sentences, translated};
+use crate::translate::{Figures, round_trip, sentences, translated};
 
 /// Sentences of each language that go there and back, and test pairs, at most.
 const COUNT: usize = 200;
@@ -50,11 +49,10 @@ impl Measure {
     /// The means over both directions. Draws no random number.
     pub(in crate::train) fn of(&self, forth: &Generator, back: &Generator, device: &Device) -> Values {
         let ways = [[forth, back], [back, forth]];
-        let come_back = self
-            .own
-            .iter()
-            .zip(ways)
-            .map(|(own, [there, here])| bleu(&translated(here, &translated(there, own, device), device), own));
+        let come_back =
+            self.own.iter().zip(ways).map(|(own, [there, here])| {
+                round_trip(&translated(here, &translated(there, own, device), device), own)
+            });
         let mut values = vec![("round_trip", come_back.sum::<f64>() / 2.0)];
         if let Some([inputs, targets]) = &self.pairs {
             let figures = [(forth, inputs, targets), (back, targets, inputs)]

@@ -16,7 +16,7 @@ use crate::device;
 use crate::run::BACK;
 use crate::systems::backtranslation::by_rank;
 use crate::train::METRICS;
-use crate::translate::{Figures, counts, sentences, translated};
+use crate::translate::{Figures, counts, round_trip, sentences, translated};
 
 /// Fewer measures have no order to speak of.
 const LEAST: usize = 3;
@@ -103,7 +103,7 @@ pub fn run(args: &Args, run: &Run, console: Console) -> Result<Ending> {
                 to: if way == 0 { 3 - first } else { first },
                 name,
                 figures: matched.then(|| Figures::of(said, meant)),
-                round_trip: edgegen_metrics::bleu::bleu(said_back, read),
+                round_trip: round_trip(said_back, read),
             });
         }
     }
