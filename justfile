@@ -333,6 +333,11 @@ speech out="out/speech":
     for name in mge speech; do {{edgegen}} train trainer/recipes/speech$(test $name = speech || echo -$name).toml --out {{out}}/$name $(test ! -d {{out}}/$name/checkpoint || echo --resume) || exit 1; done
     {{edgegen}} eval {{out}}/speech --beside {{out}}/mge --picture {{out}}/variance.png
     for name in mge speech; do {{edgegen}} sample {{out}}/$name --out {{out}}/$name.wav || exit 1; done
+# A language in another without pairs: words in place and BLEU beside word by word, and whether round trips tell how good it is; then names of emoji
+translate out="out/translate":
+    {{edgegen}} data fetch emoji-names
+    for name in languages emoji-names; do {{edgegen}} train trainer/recipes/$name-backtranslation.toml --out {{out}}/$name $(test ! -d {{out}}/$name/checkpoint || echo --resume) || exit 1; done
+    for name in languages emoji-names; do {{edgegen}} eval {{out}}/$name && {{edgegen}} sample {{out}}/$name --out {{out}}/$name.png || exit 1; done
 
 # What a linear classifier with 1000 labels reads out of a critic, beside pixels and an untrained critic
 probe out="out/probe":

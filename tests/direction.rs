@@ -80,6 +80,7 @@ const CRATES: [(&str, &[&str]); 6] = [
         &[
             "natural",
             "sound",
+            "sentence",
             "attribute",
             "dataset",
             "jpeg",
@@ -119,6 +120,7 @@ const CRATES: [(&str, &[&str]); 6] = [
             "parse",
             "lower",
             "run",
+            "translate",
             "judge",
             "closeup",
             "morph",

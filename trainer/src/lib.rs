@@ -22,6 +22,7 @@
 //! | [`lab`] | what lectures claim, measured and drawn |
 //! | [`lower`](mod@lower) | Burn's layers → the exporter's float layers |
 //! | [`images`] | sample sheets, GIFs, NumPy arrays |
+//! | [`translate`] | sentences through a translator, and how good that is |
 //! | [`sounds`] | WAV files, and waves as pictures |
 //! | [`speech`] | mel cepstra of speech, smooth trajectories, a voice again |
 //! | `markup` | what pages of HTML need: the report of a run, the lab |
@@ -76,3 +77,5 @@ pub mod speech;
 pub mod systems;
 #[cfg(feature = "train")]
 pub mod train;
+#[cfg(feature = "train")]
+pub mod translate;

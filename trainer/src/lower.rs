@@ -202,6 +202,9 @@ fn lower_layer(layer: &Layer, read: Shape) -> Result<Option<layers::Layer>> {
                 "expected layers that a device can run, found a WaveNet: it draws on this computer alone; train a wavegan for a board"
             )
         }
+        Layer::Translator(_) => {
+            bail!("expected layers that a device can run, found a translator: it speaks on this computer alone")
+        }
         Layer::Maxout(_) => {
             bail!("expected layers that a device can run, found maxout: only generators can be exported")
         }

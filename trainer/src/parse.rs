@@ -10,8 +10,8 @@ use anyhow::{Context, Result, bail, ensure};
 use toml::{Table, Value};
 
 use crate::data::plane::{self, Plane};
-use crate::data::usual_sounds;
-use crate::recipe::{DataConfig, Recipe, TrainConfig, section};
+use crate::data::{usual_sentences, usual_sounds};
+use crate::recipe::{DataConfig, Recipe, Size, TrainConfig, section};
 use crate::systems;
 
 impl Recipe {
@@ -58,9 +58,11 @@ impl Recipe {
             data.entry("channels").or_insert(channels);
         }
         if let Some((rate, size)) = data.get("name").and_then(Value::as_str).and_then(usual_sounds) {
-            data.entry("size")
-                .or_insert(Value::Array([size.h, size.w].map(|side| Value::Integer(side as i64)).to_vec()));
+            data.entry("size").or_insert(sides(size));
             data.entry("rate").or_insert(Value::Integer(rate.into()));
+        }
+        if let Some(size) = data.get("name").and_then(Value::as_str).and_then(usual_sentences) {
+            data.entry("size").or_insert(sides(size));
         }
         let train = sub_table(&mut table, "train")?;
         let seed = match table.remove("seed") {
@@ -110,6 +112,11 @@ impl Recipe {
             ensure!(
                 !train.flip && train.shift == 0,
                 "[train] flip and shift are for images, found [data] rate: leave them out"
+            );
+        } else if systems::SPEAKING.contains(&&*self.system) {
+            ensure!(
+                WORDS.contains(&size.h) && size.w == 1 && channels == 1,
+                "[data] size of sentences must be [words, 1], 2 to 64 words, with channels = 1, found {size} with {channels}"
             );
         } else {
             ensure!(
@@ -165,6 +172,8 @@ impl Recipe {
     }
 }
 
+/// Words of a sentence.
+const WORDS: RangeInclusive<usize> = 2..=64;
 /// Samples a second of sounds.
 const RATES: RangeInclusive<u32> = 1_000..=48_000;
 /// Samples of a sound.
@@ -229,6 +238,11 @@ fn line_of(text: &str, message: &str) -> Option<usize> {
 }
 
 /// Whether a recipe that says nothing of size and channels means points of the plane by a name.
+/// A size as recipes write it.
+fn sides(size: Size) -> Value {
+    Value::Array([size.h, size.w].map(|side| Value::Integer(side as i64)).to_vec())
+}
+
 fn is_plane(name: &str) -> bool {
     Plane::named(name).is_some() && !Path::new(name).exists()
 }

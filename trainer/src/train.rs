@@ -7,7 +7,7 @@
 //! | `recipe.toml` | the recipe as run, with all defaults written out |
 //! | `metrics.jsonl` | one line a step: losses, scores, learning rates; signs of failure; measures |
 //! | `events.out.tfevents.edgegen` | with `--tensorboard`: the same numbers for TensorBoard |
-//! | `samples/step-N.png` | the averaged generator on the same latents each time; points of the plane over real ones; of pairs input, output and target |
+//! | `samples/step-N.png` | the averaged generator on the same latents each time; points of the plane over real ones; of pairs input, output and target; sentences with their translations |
 //! | `samples/film.gif` | of points, all of these in turn |
 //! | `generator.safetensors` | the averaged weights, as they ship; of a judge, `judge.safetensors` |
 //! | `report.html` | how it went, in one page, written anew with each sheet and checkpoint |

@@ -62,6 +62,8 @@ mod film;
 mod mix;
 #[path = "cli/runs.rs"]
 mod runs;
+#[path = "cli/sentences.rs"]
+mod sentences;
 #[path = "cli/studio.rs"]
 mod studio;
 #[path = "cli/tensorboard.rs"]

@@ -21,6 +21,7 @@
 //! | `idx.rs`, `array.rs` | IDX files, NumPy's `.npy` and `.npz` |
 //! | `sheet.rs` | a contact sheet |
 //! | `sound.rs`, `wav.rs` | sounds as images: the μ-law, WAV files |
+//! | `sentence.rs` | sentences as images: numbers of words |
 
 mod account;
 mod array;
@@ -38,6 +39,7 @@ mod jpeg;
 mod natural;
 mod pipeline;
 mod resample;
+pub mod sentence;
 mod sheet;
 pub mod sound;
 mod wav;

@@ -19,6 +19,7 @@
 //! | [`rank`] | rank correlation | Spearman, 1904 |
 //! | [`ssim`] | structural similarity | Wang et al., 2004 |
 //! | [`trajectories`] | global variance and modulation spectrum of curves | Toda and Tokuda, 2007; Takamichi et al., 2016 |
+//! | [`bleu`] | BLEU, words in place | Papineni et al., 2002 |
 //! | [`pixels`] | PSNR, high percentile of differences, checkerboard energy | Odena et al., 2016 |
 //!
 //! Samples are rows of a [`Features`]: the pixels of an image, the activations of a classifier, or a point of the plane. What draws
@@ -27,6 +28,7 @@
 #![deny(missing_docs, unsafe_code, rustdoc::broken_intra_doc_links)]
 
 pub mod baselines;
+pub mod bleu;
 pub mod classes;
 pub mod divergence;
 pub mod energy;

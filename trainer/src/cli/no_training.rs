@@ -187,6 +187,12 @@ pub struct Spoken {
 pub const SPOKEN_RATE: u32 = 16_000;
 
 /// Whether an open run makes speech.
+/// Lines of an open run that translates sentences.
+pub fn sentences(run: &Run, _: usize) -> Result<Vec<String>> {
+    match *run {}
+}
+
+/// Whether an open run translates sentences.
 pub fn speaks(run: &Run) -> bool {
     match *run {}
 }

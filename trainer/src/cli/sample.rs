@@ -1,5 +1,6 @@
 //! `edgegen sample RUN|ONNX|MODEL`.
 
+mod sentences;
 mod sound;
 mod speech;
 mod truncation;
@@ -63,6 +64,7 @@ pub struct Args {
     /// Where to: .png is a sheet, of points of the plane a picture of them, of sounds their waves; .gif one image after
     /// the other; .wav sounds, one after the other, of a run of speech test
     /// sentences; .npy uint8 [N, H, W, C]
+    /// the other; .wav sounds, one after the other; .npy uint8 [N, H, W, C]; of sentences .png, and lines are printed
     #[arg(long, default_value = "samples.png")]
     out: PathBuf,
     #[command(flatten)]
@@ -118,6 +120,10 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         && training::speaks(run)
     {
         return speech::run(run, args, console);
+    if let Source::Run(run) = &source
+        && training::speaks(run)
+    {
+        return sentences::run(run, args, format, console);
     }
     match (source.sample_rate()?, format) {
         (Some(_), "gif") => bail!(

@@ -21,11 +21,13 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use crate::data::plane::{Plane, in_view};
-use crate::data::{Pairs, Split};
+use crate::data::{Pairs, Split, vocabularies};
 use crate::rng::Rng;
 pub use crate::run::Run;
 use crate::{device, images};
 pub use speech::{SPOKEN_RATE, speaks, spoken};
+use crate::systems::SPEAKING;
+use crate::{device, images, translate};
 
 /// Whether this build can train.
 pub const BUILT_IN: bool = true;
@@ -48,6 +50,23 @@ pub fn translated(run: &Run, count: usize) -> Result<(Vec<Vec<u8>>, [usize; 3], 
     };
     let columns = if matched { 9 } else { 8 };
     Ok((outputs.into_iter().enumerate().flat_map(row).collect(), run.shape(), columns))
+}
+
+/// `count` of a run's test sentences, or training sentences where there is no test part: a line with each and its
+/// translation and, where it is known, one with what it should be.
+pub fn sentences(run: &Run, count: usize) -> Result<Vec<String>> {
+    let Pairs { inputs, targets, matched } = run.sides(Split::Test).or_else(|_| run.sides(Split::Train))?;
+    let [read, meant] = [&inputs, &targets].map(|set| translate::sentences(set, count));
+    let said = translate::translated(&run.generator, &read, &device::open("flex")?);
+    let language = usize::from(run.recipe.data.reverse);
+    let more: Vec<_> = matched.then_some(("truth", 1 - language, &*meant)).into_iter().collect();
+    let vocabularies = vocabularies(&run.recipe.data)?;
+    Ok(translate::lines(vocabularies.as_ref(), language, [&read, &said], &more))
+}
+
+/// Whether a run translates sentences.
+pub fn speaks(run: &Run) -> bool {
+    SPEAKING.contains(&&*run.recipe.system)
 }
 
 /// The points of a run on a mixture of the plane, all in one picture over as many real ones, and its `[h, w, c]`.

@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use super::source::Source;
 use super::{
-    Dataset, Plane, Split, avatars, digits, drums, emoji, glyphs, icons, idx, pairs, patches, stacked, unpaired,
+    Dataset, Plane, Split, avatars, digits, drums, emoji, glyphs, icons, idx, pairs, patches, sentences, stacked,
+    unpaired,
 };
 use crate::recipe::DataConfig;
 
@@ -93,7 +94,7 @@ impl Known {
 
 /// The sums were taken from the files of the first source of each set. The URLs are the publishers' own or their well-known mirrors;
 /// they have not been tried from the machines that edgegen was written on, which reach package registries alone.
-static KNOWN: [Known; 6] = [
+static KNOWN: [Known; 7] = [
     Known {
         name: "mnist",
         what: "handwritten digits",
@@ -261,6 +262,19 @@ static KNOWN: [Known; 6] = [
         }],
         load: digits::load,
     },
+    Known {
+        name: "emoji-names",
+        what: "names of emoji in English and Spanish, pairs of sentences",
+        licence: "Unicode-3.0 (Unicode, Inc., Common Locale Data Repository)",
+        count: sentences::EMOJI_NAMES_COUNT,
+        shape: [8, 1, 1],
+        classes: 0,
+        class_names: &[],
+        files: sentences::EMOJI_NAMES,
+        sources: &[Source::Npm { packages: &["cldr-annotations-full@48.2.0"] }],
+        // `named` says it before any file is looked for.
+        load: |_, _, _| bail!("expected a data set of single images, found emoji-names, which has sentences in pairs"),
+    },
 ];
 
 pub(super) fn find(name: &str) -> Option<&'static Known> {
@@ -270,7 +284,7 @@ pub(super) fn find(name: &str) -> Option<&'static Known> {
 /// Every data set with a name: those that can be fetched, what is drawn from them, what needs nothing.
 pub fn list() -> Vec<DatasetInfo> {
     let pairs = pairs::MADE.iter().map(pairs::Made::info).chain(unpaired::KINDS.iter().map(unpaired::Kinds::info));
-    let drawn = [glyphs::info(), icons::info(), drums::info()];
+    let drawn = [glyphs::info(), icons::info(), drums::info(), sentences::languages_info()];
     KNOWN
         .iter()
         .map(info)
@@ -339,6 +353,7 @@ mod tests {
                 "avatars",
                 "fun-emoji",
                 "digits",
+                "emoji-names",
                 "stacked-mnist",
                 "mnist-patches",
                 "fashion-edges",
@@ -349,6 +364,7 @@ mod tests {
                 "glyphs",
                 "icons",
                 "drums",
+                "languages",
                 "ring",
                 "grid",
                 "moons",

@@ -20,6 +20,7 @@
 //! | `speech.rs` | phones and spectra of sentences that espeak-ng says |
 //! | `icons.rs` | icons of 5 × 5 pixels drawn by the program itself |
 //! | `plane.rs` | points of the plane, drawn while training |
+//! | `sentences.rs` | sentences of two languages in pairs: invented languages, names of emoji |
 //! | `unpaired.rs` | images of two kinds without pairs: bags and shoes, two sets, folders `a` and `b` |
 //! | `pairs.rs` | images in pairs: edges and clothes, digits and their negatives, emoji of two vendors, folders `a` and `b`, halves side by side |
 
@@ -35,6 +36,7 @@ mod icons;
 mod pairs;
 mod patches;
 pub mod plane;
+mod sentences;
 mod source;
 pub mod speech;
 mod stacked;
@@ -54,6 +56,7 @@ pub use fetch::{FetchOptions, fetch};
 pub use glyphs::glyphs;
 pub use pairs::{Pairs, load_pairs};
 pub use plane::Plane;
+pub use sentences::{Vocabularies, usual_sentences, vocabularies};
 pub use source::Source;
 pub use stacked::{NAME as STACKED, SOURCE as STACKED_SOURCE};
 pub use unpaired::{judged, load_unpaired};
@@ -68,7 +71,7 @@ pub fn plain_name(name: &str) -> &str {
 
 /// Whether a name is that of a set of edgegen's own whose images come in pairs.
 pub fn has_pairs(name: &str) -> bool {
-    own_set(name).is_some_and(|name| pairs::made(name).is_some())
+    own_set(name).is_some_and(|name| pairs::made(name).is_some() || sentences::find(name).is_some())
 }
 
 /// The known set that `name` means here; none where it is a path, also one of the same name.
@@ -191,6 +194,10 @@ fn named(name: &str, config: &DataConfig, split: Split) -> Result<Dataset> {
     ensure!(
         unpaired::kinds(name).is_none(),
         "expected a data set of single images, found {name}, which has two kinds: use system = \"cyclegan\", or another data.name"
+    );
+    ensure!(
+        sentences::find(name).is_none(),
+        "expected a data set of images, found {name}, which has sentences in pairs: use system = \"backtranslation\", or another data.name"
     );
     if pairs::made(name).is_some() {
         // What should be made, for judges of it.
@@ -330,6 +337,7 @@ mod tests {
         let error = load(&config("mnits")).unwrap_err().to_string();
         for part in [
             "mnist, fashion-mnist, emoji, avatars, fun-emoji, digits, stacked-mnist, mnist-patches, fashion-edges, mnist-negative, emoji-pairs, speech, bags-shoes, glyphs, icons, drums, ring, grid, moons, circles",
+            "mnist, fashion-mnist, emoji, avatars, fun-emoji, digits, emoji-names, stacked-mnist, mnist-patches, fashion-edges, mnist-negative, emoji-pairs, bags-shoes, glyphs, icons, drums, languages, ring, grid, moons, circles",
             "'mnits'",
             "[data]",
         ] {

@@ -6,6 +6,7 @@
 //! | `mnist-negative` | an image of `mnist` | the same digit thickened and inverted, black on white |
 //! | `emoji-pairs` | an emoji as Google draws it | the same as Twitter draws it |
 //! | `speech` | phones of a sentence, frame by frame | mel cepstra of espeak-ng saying it |
+//! | `languages`, `emoji-names` | a sentence ([`sentences`]) | the same in another language |
 //! | a folder with `a/` and `b/` | an image of `a/` | that of the same name in `b/`, whatever its format |
 //! | a folder of images twice as wide as high | the left half | the right half, as pix2pix has its data sets |
 //!
@@ -19,7 +20,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use edgegen_data::{Kind, find, fit_image, over, part, select};
 
-use super::{Dataset, Split, check_config};
+use super::{Dataset, Split, check_config, sentences};
 use crate::recipe::DataConfig;
 
 pub(super) use made::EDGES;
@@ -70,6 +71,9 @@ fn load_straight(config: &DataConfig, split: Split) -> Result<Pairs> {
     let name = &config.name;
     if let Some(made) = made(name).filter(|_| !Path::new(name).exists()) {
         return made.load(config, split);
+    }
+    if let Some(sentences) = sentences::find(name).filter(|_| !Path::new(name).exists()) {
+        return sentences.load(config, split);
     }
     let root = Path::new(name);
     ensure!(

@@ -17,7 +17,7 @@ use edgegen_data::{Account, Progress, part};
 
 use super::catalogue::{self, DatasetInfo};
 use super::pairs::{self, EDGES, Pairs, load_pairs};
-use super::{Dataset, Split, load_split, own_set, read};
+use super::{Dataset, Split, load_split, own_set, read, sentences};
 use crate::recipe::DataConfig;
 
 /// Two kinds of images in one set.
@@ -100,7 +100,7 @@ fn load_straight(config: &DataConfig, split: Split, progress: Progress<'_>) -> R
         return Ok((pairs, Vec::new()));
     }
     ensure!(
-        known.map_or(path.is_dir(), |name| pairs::made(name).is_some()),
+        known.map_or(path.is_dir(), |name| pairs::made(name).is_some() || sentences::find(name).is_some()),
         "expected a set of two kinds ({}), of pairs ({}), or a folder with sub-folders a and b, found {}: say in data.target what its \
          images should become, if they are one side",
         KINDS.each_ref().map(|kinds| kinds.name).join(", "),

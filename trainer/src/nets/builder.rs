@@ -15,11 +15,13 @@ mod autoregressive;
 mod graph;
 mod orthogonal;
 mod style;
+mod translator;
 mod wavenet;
 
 pub use autoregressive::Chain;
 pub use graph::Mark;
 use orthogonal::orthogonal;
+pub use translator::Speakers;
 pub use wavenet::Waves;
 
 /// Builds a [`Net`] layer by layer; each call names only what the shape so far does not tell.

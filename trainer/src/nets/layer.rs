@@ -9,6 +9,7 @@
 //! | `map` | parts, borders and means of a map |
 //! | `autoregressive` | values by conditionals, each on those before it |
 //! | `wavenet` | samples of a sound, each by those before it |
+//! | `translator` | sentences of two languages |
 //! | `style` | a learned constant, noise, modulated weights |
 //! | `spectral` | weights over their largest singular value |
 
@@ -26,6 +27,7 @@ mod map;
 mod norm;
 mod spectral;
 mod style;
+mod translator;
 mod wavenet;
 
 pub use autoregressive::{
@@ -38,6 +40,7 @@ pub use map::{Pad, Part, Pool, PoolKind};
 pub use norm::{BatchNorm, Normalize, NormalizeKind};
 use spectral::{iterate, normalized};
 pub use style::{Constant, Modulated, Noise, Truncation};
+pub use translator::{Meant, Said, Translator, likeliest};
 pub use wavenet::{Block, Wavenet};
 
 /// One layer; see [`NetBuilder`](super::NetBuilder) for what each does.
@@ -79,6 +82,8 @@ pub enum Layer {
     Autoregressive(Autoregressive),
     /// Samples of a sound, each by a distribution that depends on those before it.
     Wavenet(Wavenet),
+    /// Sentences of one language in another.
+    Translator(Translator),
     /// A learned map.
     Constant(Constant),
     /// Noise and a bias added.
@@ -137,6 +142,7 @@ impl Layer {
             Self::Pool(layer) => layer.forward(x),
             Self::Autoregressive(layer) => layer.forward(x),
             Self::Wavenet(layer) => layer.forward(x),
+            Self::Translator(layer) => layer.forward(x),
             Self::Constant(layer) => layer.forward(&x),
             Self::Truncation(layer) => layer.forward(x),
             Self::Join(_) | Self::Fade(_) | Self::Noise(_) | Self::Modulated(_) => unreachable!("see above"),

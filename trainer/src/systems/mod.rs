@@ -19,6 +19,7 @@ use crate::rng::Rng;
 pub mod adda;
 pub mod adversarial;
 pub mod augment;
+pub mod backtranslation;
 pub mod began;
 pub mod biggan;
 pub mod cgan;
@@ -85,6 +86,7 @@ pub const SYSTEMS: &[&Kind] = &[
     &maf::KIND,
     &iaf::KIND,
     &wavenet::KIND,
+    &backtranslation::KIND,
 ];
 
 /// Systems whose classes are parts that they found by themselves, not the classes of their data.
@@ -94,8 +96,17 @@ pub const CLUSTERING: &[&str] = &[kmeans::KIND.name, gmm::KIND.name];
 pub const PAIRED: &[&str] = &[pix2pix::KIND.name, speech::KIND.name];
 
 /// Systems that learn from two sets of images, none of which belongs to one of the other.
-pub const UNPAIRED: &[&str] =
-    &[cyclegan::KIND.name, distancegan::KIND.name, dtn::KIND.name, adda::KIND.name, cogan::KIND.name];
+pub const UNPAIRED: &[&str] = &[
+    cyclegan::KIND.name,
+    distancegan::KIND.name,
+    dtn::KIND.name,
+    adda::KIND.name,
+    cogan::KIND.name,
+    backtranslation::KIND.name,
+];
+
+/// Systems whose images are sentences.
+pub const SPEAKING: &[&str] = &[backtranslation::KIND.name];
 
 /// Systems that draw an image of each of two sets from one latent vector, side by side.
 pub const COUPLED: &[&str] = &[cogan::KIND.name];

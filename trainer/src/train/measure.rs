@@ -12,6 +12,10 @@ use crate::rng::Rng;
 use crate::run::to_pixels;
 use crate::systems::Generator;
 
+mod sentences;
+
+pub(super) use sentences::Measure as OfSentences;
+
 /// Generated images, and as many real ones, at most.
 const COUNT: usize = 1_000;
 /// Fewer say nothing.

@@ -252,13 +252,14 @@ impl Report<'_> {
 
 /// What is compared stands in one chart, the rest each in its own; learning rates come last, only where they change.
 fn charts(series: &[Series]) -> Vec<Chart<'_>> {
-    const TOGETHER: [(&str, &str, &[&str]); 7] = [
+    const TOGETHER: [(&str, &str, &[&str]); 8] = [
         ("Losses", "loss", &["critic", "generator"]),
         ("Scores of the critic", "score", &["score_fake", "score_real"]),
         ("Errors of reconstruction", "error", &["fake", "real"]),
         ("Fréchet distance in the judge's features", "distance", &["frechet", "frechet_real"]),
         ("Precision and recall", "share", &["precision", "recall"]),
         ("Sliced Wasserstein distance of pixels", "distance", &["sliced", "sliced_real"]),
+        ("BLEU: round trips, and with test pairs", "BLEU", &["bleu", "round_trip"]),
         (RATES, "rate", &["lr_critic", "lr_generator"]),
     ];
     fn line((colour, one): (usize, &Series)) -> Line<'_> {

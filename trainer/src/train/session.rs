@@ -13,7 +13,7 @@ use super::Options;
 use super::events::Events;
 use super::feed::{Feed, Points};
 use super::folder::{self, Claim};
-use super::measure::Measure;
+use super::measure::{Measure, OfSentences, Values};
 use super::order::{Inputs, Order};
 use super::verdict::{Look, Outcome, Watch};
 use super::{report, resume};
@@ -26,6 +26,8 @@ use crate::rng::Rng;
 use crate::run::{BACK, GENERATOR, JUDGE, RECIPE, to_pixels};
 use crate::systems::{self, CLUSTERING, COUPLED, Generator, Losses, Step, System, Trained};
 use crate::{files, images};
+use crate::systems::{self, CLUSTERING, COUPLED, Generator, Losses, SPEAKING, Step, System, Trained};
+use crate::{data, files, images, translate};
 
 /// Name of the metrics in a run folder.
 pub const METRICS: &str = "metrics.jsonl";
@@ -120,6 +122,29 @@ fn levels(pixels: &[u8]) -> Vec<f32> {
     pixels.iter().map(|&byte| f32::from(byte) / 255.0).collect()
 }
 
+/// What a run is measured with.
+enum Measures {
+    Images(Box<Measure>),
+    Sentences(OfSentences),
+}
+
+impl Measures {
+    fn note(&self) -> String {
+        match self {
+            Self::Images(measure) => measure.note(),
+            Self::Sentences(measure) => measure.note(),
+        }
+    }
+
+    fn of(&self, generator: &Generator, back: Option<&Generator>, device: &Device) -> Values {
+        match (self, back) {
+            (Self::Images(measure), _) => measure.of(generator, device),
+            (Self::Sentences(measure), Some(back)) => measure.of(generator, back, device),
+            (Self::Sentences(_), None) => Values::new(),
+        }
+    }
+}
+
 /// A run that is going on.
 pub(super) struct Session<'a> {
     recipe: &'a Recipe,
@@ -136,7 +161,7 @@ pub(super) struct Session<'a> {
     /// Classes that the grid takes in turn, at least 1.
     groups: usize,
     watch: Watch,
-    measure: Option<Measure>,
+    measure: Option<Measures>,
     /// The latest sample sheet and the step it was drawn after.
     sheet: Option<(u64, PathBuf)>,
     notes: Vec<String>,
@@ -221,15 +246,18 @@ impl<'a> Session<'a> {
         let measure = match (train.eval_every, system.trained(), data) {
             (0, ..) => None,
             (_, Trained::Generator(generator), Data::Images(dataset, _)) => {
-                Some(Measure::new(recipe, dataset, &generator, device)?)
+                Some(Measures::Images(Box::new(Measure::new(recipe, dataset, &generator, device)?)))
+            }
+            (_, Trained::Generator(_), Data::Pairs(pairs)) if SPEAKING.contains(&&*recipe.system) => {
+                Some(Measures::Sentences(OfSentences::new(recipe, pairs)))
             }
             _ => anyhow::bail!(
-                "expected a generator of single images with [train] eval_every, found system = \"{}\" on {}: leave it out",
+                "expected a generator of single images or sentences with [train] eval_every, found system = \"{}\" on {}: leave it out",
                 recipe.system,
                 recipe.data.name
             ),
         };
-        notes.extend(measure.as_ref().map(Measure::note));
+        notes.extend(measure.as_ref().map(Measures::note));
         let feed = match data {
             Data::Images(dataset, attributes) => {
                 let order = Order::new(dataset, None, train, state.order.clone(), state.position);
@@ -390,9 +418,8 @@ impl<'a> Session<'a> {
         };
         let mut line = Map::from_iter([("step".to_owned(), self.state.step.into())]);
         // What is not finite, a JSON file cannot say.
-        line.extend(
-            measure.of(&generator, self.device).into_iter().map(|(name, value)| (name.to_owned(), value.into())),
-        );
+        let values = measure.of(&generator, self.system.back().as_ref(), self.device);
+        line.extend(values.into_iter().map(|(name, value)| (name.to_owned(), value.into())));
         self.log_sign(None, line)
     }
 
@@ -411,6 +438,18 @@ impl<'a> Session<'a> {
         let [c, h, w] = generator.net.output;
         let pixels = |image: &Vec<f32>| to_pixels(image, [c, h, w], generator.pixels);
         let samples: Vec<Vec<f32>> = match self.data {
+            Data::Pairs(Pairs { inputs, .. }) if SPEAKING.contains(&&*self.recipe.system) => {
+                let vocabularies = data::vocabularies(&self.recipe.data)?;
+                let read = translate::sentences(inputs, outputs.len());
+                let said: Vec<Vec<u8>> = outputs.iter().map(pixels).collect();
+                let back = self.system.back().map(|back| translate::translated(&back, &said, self.device));
+                let language = usize::from(self.recipe.data.reverse);
+                let more: Vec<_> = back.iter().map(|back| ("back", language, &**back)).collect();
+                let (page, shape) =
+                    images::page(&translate::lines(vocabularies.as_ref(), language, [&read, &said], &more));
+                images::save_grid(&path, &[page], shape, 1)?;
+                said.iter().map(|sentence| levels(sentence)).collect()
+            }
             Data::Pairs(Pairs { inputs, targets, matched }) if generator.fed().is_some() => {
                 let made: Vec<Vec<u8>> = outputs.iter().map(pixels).collect();
                 // Beside what should be made, where that is known, else beside what the way back makes of it, if there

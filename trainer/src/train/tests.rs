@@ -11,7 +11,7 @@ use super::session::METRICS;
 use super::*;
 use crate::rng::Rng;
 use crate::run::RECIPE;
-use crate::systems::{COUPLED, JUDGES, PAIRED, UNPAIRED};
+use crate::systems::{COUPLED, JUDGES, PAIRED, SPEAKING, UNPAIRED};
 use crate::{checkpoint, systems};
 
 /// Images with a bright bar whose place depends on the image.
@@ -98,6 +98,9 @@ fn recipe(system: &str, steps: u64) -> Recipe {
         "maf" => "blocks = 2\nhidden = [12]",
         "iaf" => &format!("teacher = {:?}\nblocks = 2\nhidden = [12]\n[iaf.maf]\nblocks = 2\nhidden = [12]", teacher()),
         "wavegan" => "channels = [6, 4]\nlatent = 5\nkernel = 8\ncritic_channels = [4, 6]",
+        "backtranslation" => {
+            "words = 240\nwidth = 8\nheads = 2\nhidden = 12\nlayers = 1\nadversarial = 0.5\ncritic_hidden = 5\nwarm_up = 4"
+        }
         "wavenet" => "channels = 4\nskips = 5\ndilations = [1, 2]\nstacks = 1\ncomponents = 2",
         _ => "head = \"conv3\"\nchannels = [8, 6, 4]\nlatent = 5\ncritic_channels = [6, 8]",
     };
@@ -105,6 +108,8 @@ fn recipe(system: &str, steps: u64) -> Recipe {
         ("size = [256, 1]\nrate = 8000", "")
     } else if system == "speech" {
         ("size = [8, 5]\nchannels = 3", "")
+    } else if SPEAKING.contains(&system) {
+        ("size = [16, 1]", "")
     } else {
         ("size = 16", "flip = true\nshift = 1\n")
     };
@@ -179,6 +184,13 @@ fn ten_and_ten_are_twenty_bit_for_bit() {
         let whole = dataset(16);
         let images = whole.images[..whole.len() * image.iter().product::<usize>()].to_vec();
         let dataset = Dataset { shape: image, images, ..whole };
+            _ if SOUNDS.contains(&system) => [256, 1, 1],
+            _ if SPEAKING.contains(&system) => [16, 1, 1],
+            _ => [16, 16, 1],
+        };
+        let mut dataset = Dataset { shape: image, ..dataset(16) };
+        // Each row of an image is a sentence.
+        dataset.labels = dataset.labels.filter(|labels| labels.len() == dataset.images.len() / image[0] / image[1]);
         let straight = folder.path().join("straight");
         train_any(&recipe(system, 20), &dataset, &options(&straight)).unwrap();
 
@@ -216,7 +228,11 @@ fn ten_and_ten_are_twenty_bit_for_bit() {
         let shape = [height, width, channels];
         assert_eq!((run.shape(), run.generate_pixels(&inputs)[0].len()), (shape, shape.iter().product()));
         let back = resumed.join(crate::run::BACK);
-        assert_eq!(back.exists(), system == "cyclegan", "who learns the way back ships it");
+        assert_eq!(
+            back.exists(),
+            ["cyclegan", "backtranslation"].contains(&system),
+            "who learns the way back ships it"
+        );
         if back.exists() {
             let back = crate::run::Run::load(&back, &Device::flex()).unwrap();
             assert!(back.recipe.data.reverse && !run.recipe.data.reverse);

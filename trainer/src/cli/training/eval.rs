@@ -7,6 +7,7 @@ mod pairs;
 pub mod plane;
 mod readable;
 mod speech;
+mod sentences;
 mod styles;
 mod truncation;
 mod words;
@@ -20,7 +21,7 @@ use edgegen_metrics::pixels::{self, Difference};
 use edgegen_runtime::Model;
 use serde::Serialize;
 
-use super::stacked;
+use super::{speaks, stacked};
 use crate::cli::export::CALIBRATION;
 use crate::cli::import::Assumptions;
 use crate::cli::latents;
@@ -165,6 +166,12 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     if fact_of(&source, "system")?.is_some_and(|system| systems::COUPLED.contains(&&*system)) {
         without_truncation("a model that draws pairs")?;
         return coupled::run(args, &source, console);
+    }
+    if let Source::Run(run) = &source
+        && speaks(run)
+    {
+        without_truncation("a model of sentences")?;
+        return sentences::run(args, run, console);
     }
     if let Some(shape) = source.fed()? {
         without_truncation("a model that reads pictures")?;
