@@ -333,6 +333,7 @@ speech out="out/speech":
     for name in mge speech; do {{edgegen}} train trainer/recipes/speech$(test $name = speech || echo -$name).toml --out {{out}}/$name $(test ! -d {{out}}/$name/checkpoint || echo --resume) || exit 1; done
     {{edgegen}} eval {{out}}/speech --beside {{out}}/mge --picture {{out}}/variance.png
     for name in mge speech; do {{edgegen}} sample {{out}}/$name --out {{out}}/$name.wav || exit 1; done
+
 # A language in another without pairs: words in place and BLEU beside word by word, and whether round trips tell how good it is; then names of emoji
 translate out="out/translate":
     {{edgegen}} data fetch emoji-names

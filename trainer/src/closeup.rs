@@ -22,7 +22,7 @@ use crate::judge::Judge;
 use crate::recipe::Recipe;
 use crate::rng::Rng;
 use crate::run::{GENERATOR, RECIPE, Run};
-use crate::systems::{COUPLED, SPEAKING};
+use crate::systems::{COUPLED, TRANSLATING};
 use crate::{checkpoint, device, files, images};
 
 /// The folder in a run folder.
@@ -123,7 +123,7 @@ pub fn take(folder: &Path, device: &str) -> Result<Option<Closeup>> {
     if !folder.join(GENERATOR).is_file() || Plane::chosen(&recipe.data).is_some() {
         return Ok(None);
     }
-    if COUPLED.contains(&&*recipe.system) || SPEAKING.contains(&&*recipe.system) {
+    if COUPLED.contains(&&*recipe.system) || TRANSLATING.contains(&&*recipe.system) {
         // A pair side by side has no training image that it could be near to, and numbers of words have no distances.
         return Ok(None);
     }

@@ -20,6 +20,11 @@ const COUNT: usize = 320;
 /// Pictures side by side.
 const COLUMNS: usize = 20;
 
+/// Whether a file can hold them, grey or in colour: frames of sounds are none.
+pub fn are_pictures(inputs: &Dataset) -> bool {
+    [1, 3].contains(&inputs.shape[2])
+}
+
 /// Those of `inputs` that are examples, `[H, W, C]` bytes each: in full rows of the file, if there are that many.
 pub fn choose(inputs: &Dataset) -> Vec<&[u8]> {
     let mut order: Vec<usize> = (0..inputs.len()).collect();

@@ -113,7 +113,7 @@ impl Recipe {
                 !train.flip && train.shift == 0,
                 "[train] flip and shift are for images, found [data] rate: leave them out"
             );
-        } else if systems::SPEAKING.contains(&&*self.system) {
+        } else if systems::TRANSLATING.contains(&&*self.system) {
             ensure!(
                 WORDS.contains(&size.h) && size.w == 1 && channels == 1,
                 "[data] size of sentences must be [words, 1], 2 to 64 words, with channels = 1, found {size} with {channels}"

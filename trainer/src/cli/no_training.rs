@@ -186,13 +186,17 @@ pub struct Spoken {
 /// Samples a second of what is spoken.
 pub const SPOKEN_RATE: u32 = 16_000;
 
-/// Whether an open run makes speech.
 /// Lines of an open run that translates sentences.
 pub fn sentences(run: &Run, _: usize) -> Result<Vec<String>> {
     match *run {}
 }
 
 /// Whether an open run translates sentences.
+pub fn translates(run: &Run) -> bool {
+    match *run {}
+}
+
+/// Whether an open run makes speech.
 pub fn speaks(run: &Run) -> bool {
     match *run {}
 }

@@ -62,9 +62,8 @@ pub struct Args {
     #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u32).range(1..))]
     grid: Option<u32>,
     /// Where to: .png is a sheet, of points of the plane a picture of them, of sounds their waves; .gif one image after
-    /// the other; .wav sounds, one after the other, of a run of speech test
-    /// sentences; .npy uint8 [N, H, W, C]
-    /// the other; .wav sounds, one after the other; .npy uint8 [N, H, W, C]; of sentences .png, and lines are printed
+    /// the other; .wav sounds, one after the other, of a run of speech test sentences; .npy uint8 [N, H, W, C]; of
+    /// written sentences .png, and lines are printed
     #[arg(long, default_value = "samples.png")]
     out: PathBuf,
     #[command(flatten)]
@@ -116,12 +115,13 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         let scene = Scene::new(&source, args, option, class, one(&given, option)?, console)?;
         return if args.walk { walk::run(&scene, format) } else { truncation::run(&scene) };
     }
-    if let (Source::Run(run), "wav", None) = (&source, format, &args.image)
+    if let (Source::Run(run), "wav", None) = (&source, format, args.pictures.paths().first())
         && training::speaks(run)
     {
         return speech::run(run, args, console);
+    }
     if let Source::Run(run) = &source
-        && training::speaks(run)
+        && training::translates(run)
     {
         return sentences::run(run, args, format, console);
     }

@@ -24,10 +24,9 @@ use crate::data::plane::{Plane, in_view};
 use crate::data::{Pairs, Split, vocabularies};
 use crate::rng::Rng;
 pub use crate::run::Run;
-use crate::{device, images};
-pub use speech::{SPOKEN_RATE, speaks, spoken};
-use crate::systems::SPEAKING;
+use crate::systems::TRANSLATING;
 use crate::{device, images, translate};
+pub use speech::{SPOKEN_RATE, speaks, spoken};
 
 /// Whether this build can train.
 pub const BUILT_IN: bool = true;
@@ -65,8 +64,8 @@ pub fn sentences(run: &Run, count: usize) -> Result<Vec<String>> {
 }
 
 /// Whether a run translates sentences.
-pub fn speaks(run: &Run) -> bool {
-    SPEAKING.contains(&&*run.recipe.system)
+pub fn translates(run: &Run) -> bool {
+    TRANSLATING.contains(&&*run.recipe.system)
 }
 
 /// The points of a run on a mixture of the plane, all in one picture over as many real ones, and its `[h, w, c]`.

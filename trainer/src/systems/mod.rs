@@ -106,7 +106,7 @@ pub const UNPAIRED: &[&str] = &[
 ];
 
 /// Systems whose images are sentences.
-pub const SPEAKING: &[&str] = &[backtranslation::KIND.name];
+pub const TRANSLATING: &[&str] = &[backtranslation::KIND.name];
 
 /// Systems that draw an image of each of two sets from one latent vector, side by side.
 pub const COUPLED: &[&str] = &[cogan::KIND.name];

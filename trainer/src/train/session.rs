@@ -24,9 +24,7 @@ use crate::examples::{self, EXAMPLES};
 use crate::recipe::Recipe;
 use crate::rng::Rng;
 use crate::run::{BACK, GENERATOR, JUDGE, RECIPE, to_pixels};
-use crate::systems::{self, CLUSTERING, COUPLED, Generator, Losses, Step, System, Trained};
-use crate::{files, images};
-use crate::systems::{self, CLUSTERING, COUPLED, Generator, Losses, SPEAKING, Step, System, Trained};
+use crate::systems::{self, CLUSTERING, COUPLED, Generator, Losses, Step, System, TRANSLATING, Trained};
 use crate::{data, files, images, translate};
 
 /// Name of the metrics in a run folder.
@@ -235,6 +233,7 @@ impl<'a> Session<'a> {
         files::replace_bytes(&out.join(RECIPE), written.to_toml().as_bytes())?;
         if let (Data::Pairs(Pairs { inputs, .. }), Trained::Generator(generator)) = (data, system.trained())
             && generator.fed().is_some()
+            && examples::are_pictures(inputs)
         {
             examples::write(&out.join(EXAMPLES), inputs)?;
         }
@@ -248,7 +247,7 @@ impl<'a> Session<'a> {
             (_, Trained::Generator(generator), Data::Images(dataset, _)) => {
                 Some(Measures::Images(Box::new(Measure::new(recipe, dataset, &generator, device)?)))
             }
-            (_, Trained::Generator(_), Data::Pairs(pairs)) if SPEAKING.contains(&&*recipe.system) => {
+            (_, Trained::Generator(_), Data::Pairs(pairs)) if TRANSLATING.contains(&&*recipe.system) => {
                 Some(Measures::Sentences(OfSentences::new(recipe, pairs)))
             }
             _ => anyhow::bail!(
@@ -418,7 +417,7 @@ impl<'a> Session<'a> {
         };
         let mut line = Map::from_iter([("step".to_owned(), self.state.step.into())]);
         // What is not finite, a JSON file cannot say.
-        let values = measure.of(&generator, self.system.back().as_ref(), self.device);
+        let values = measure.of(&generator, self.back().as_ref(), self.device);
         line.extend(values.into_iter().map(|(name, value)| (name.to_owned(), value.into())));
         self.log_sign(None, line)
     }
@@ -438,11 +437,11 @@ impl<'a> Session<'a> {
         let [c, h, w] = generator.net.output;
         let pixels = |image: &Vec<f32>| to_pixels(image, [c, h, w], generator.pixels);
         let samples: Vec<Vec<f32>> = match self.data {
-            Data::Pairs(Pairs { inputs, .. }) if SPEAKING.contains(&&*self.recipe.system) => {
+            Data::Pairs(Pairs { inputs, .. }) if TRANSLATING.contains(&&*self.recipe.system) => {
                 let vocabularies = data::vocabularies(&self.recipe.data)?;
                 let read = translate::sentences(inputs, outputs.len());
                 let said: Vec<Vec<u8>> = outputs.iter().map(pixels).collect();
-                let back = self.system.back().map(|back| translate::translated(&back, &said, self.device));
+                let back = self.back().map(|back| translate::translated(&back, &said, self.device));
                 let language = usize::from(self.recipe.data.reverse);
                 let more: Vec<_> = back.iter().map(|back| ("back", language, &**back)).collect();
                 let (page, shape) =
@@ -536,7 +535,9 @@ impl<'a> Session<'a> {
             let mut recipe = self.recipe.clone();
             recipe.data.reverse = !recipe.data.reverse;
             files::replace_bytes(&folder.join(RECIPE), recipe.to_toml().as_bytes())?;
-            if let Data::Pairs(Pairs { targets, .. }) = self.data {
+            if let Data::Pairs(Pairs { targets, .. }) = self.data
+                && examples::are_pictures(targets)
+            {
                 examples::write(&folder.join(EXAMPLES), targets)?;
             }
             checkpoint::save_net(&back.net, &folder.join(GENERATOR))?;

@@ -11,7 +11,7 @@ use super::session::METRICS;
 use super::*;
 use crate::rng::Rng;
 use crate::run::RECIPE;
-use crate::systems::{COUPLED, JUDGES, PAIRED, SPEAKING, UNPAIRED};
+use crate::systems::{COUPLED, JUDGES, PAIRED, TRANSLATING, UNPAIRED};
 use crate::{checkpoint, systems};
 
 /// Images with a bright bar whose place depends on the image.
@@ -108,7 +108,7 @@ fn recipe(system: &str, steps: u64) -> Recipe {
         ("size = [256, 1]\nrate = 8000", "")
     } else if system == "speech" {
         ("size = [8, 5]\nchannels = 3", "")
-    } else if SPEAKING.contains(&system) {
+    } else if TRANSLATING.contains(&system) {
         ("size = [16, 1]", "")
     } else {
         ("size = 16", "flip = true\nshift = 1\n")
@@ -179,18 +179,12 @@ fn ten_and_ten_are_twenty_bit_for_bit() {
         let image = match system {
             "speech" => [8, 5, 3],
             _ if SOUNDS.contains(&system) => [256, 1, 1],
+            _ if TRANSLATING.contains(&system) => [16, 1, 1],
             _ => [16, 16, 1],
         };
         let whole = dataset(16);
         let images = whole.images[..whole.len() * image.iter().product::<usize>()].to_vec();
         let dataset = Dataset { shape: image, images, ..whole };
-            _ if SOUNDS.contains(&system) => [256, 1, 1],
-            _ if SPEAKING.contains(&system) => [16, 1, 1],
-            _ => [16, 16, 1],
-        };
-        let mut dataset = Dataset { shape: image, ..dataset(16) };
-        // Each row of an image is a sentence.
-        dataset.labels = dataset.labels.filter(|labels| labels.len() == dataset.images.len() / image[0] / image[1]);
         let straight = folder.path().join("straight");
         train_any(&recipe(system, 20), &dataset, &options(&straight)).unwrap();
 

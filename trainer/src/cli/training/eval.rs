@@ -6,8 +6,8 @@ mod own;
 mod pairs;
 pub mod plane;
 mod readable;
-mod speech;
 mod sentences;
+mod speech;
 mod styles;
 mod truncation;
 mod words;
@@ -21,7 +21,7 @@ use edgegen_metrics::pixels::{self, Difference};
 use edgegen_runtime::Model;
 use serde::Serialize;
 
-use super::{speaks, stacked};
+use super::{stacked, translates};
 use crate::cli::export::CALIBRATION;
 use crate::cli::import::Assumptions;
 use crate::cli::latents;
@@ -168,7 +168,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         return coupled::run(args, &source, console);
     }
     if let Source::Run(run) = &source
-        && speaks(run)
+        && translates(run)
     {
         without_truncation("a model of sentences")?;
         return sentences::run(args, run, console);
