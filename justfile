@@ -235,7 +235,7 @@ photos:
     {{edgegen}} sim models/faces-style/model.egm --board pico --mode mix --seed 3 --photo docs/panel-pico-style.png
     {{edgegen}} sim models/faces-style/model.egm --board raspi --seed 1 --photo docs/panel-raspi-style.png
     {{edgegen}} sim models/faces-style/model.egm --board mps3-an547 --photo docs/mps3-an547-style.png
-    {{edgegen}} sim models/avatars-emoji/model.egm --board pico --mode picture=1 --photo docs/panel-pico-emoji.png
+    {{edgegen}} sim models/avatars-emoji/model.egm --board pico --mode picture=0 --photo docs/panel-pico-emoji.png
     {{edgegen}} sim models/emoji-dcgan/model.egm --board raspi --seed 1 --photo docs/panel-raspi.png
     {{edgegen}} sim models/emoji-dcgan/model.egm --board mps3-an547 --photo docs/mps3-an547.png
     {{edgegen}} sample models/emoji-dcgan/model.egm --seed 6 --count 1 --out out/face.png

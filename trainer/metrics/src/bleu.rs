@@ -89,13 +89,13 @@ mod tests {
     #[test]
     fn bleu_is_what_its_definition_says() {
         let reference = vec![1, 2, 3, 4, 5, 6];
-        assert!((bleu(&[reference.clone()], &[reference.clone()]) - 1.0).abs() < 1e-12);
+        assert!((bleu(std::slice::from_ref(&reference), std::slice::from_ref(&reference)) - 1.0).abs() < 1e-12);
         // Runs that are right: 5 of 6 words, 4 of 5 pairs, 3 of 4 triples, 2 of 3 fours.
-        let almost = bleu(&[vec![1, 2, 3, 4, 5, 9]], &[reference.clone()]);
+        let almost = bleu(&[vec![1, 2, 3, 4, 5, 9]], std::slice::from_ref(&reference));
         assert!((almost - (5.0f64 / 6.0 * 4.0 / 5.0 * 3.0 / 4.0 * 2.0 / 3.0).powf(0.25)).abs() < 1e-12);
-        let short = bleu(&[vec![1, 2, 3, 4]], &[reference.clone()]);
+        let short = bleu(&[vec![1, 2, 3, 4]], std::slice::from_ref(&reference));
         assert!((short - (1.0f64 - 6.0 / 4.0).exp()).abs() < 1e-12, "everything is right, but two words are missing");
-        assert_eq!(bleu(&[vec![6, 5, 4, 3, 2, 1]], &[reference.clone()]), 0.0);
+        assert_eq!(bleu(&[vec![6, 5, 4, 3, 2, 1]], std::slice::from_ref(&reference)), 0.0);
         // A word that is said too often counts as often as it should be said.
         let twice = bleu(&[vec![1, 2, 3, 4, 1, 1]], &[reference]);
         assert!((twice - (4.0f64 / 6.0 * 3.0 / 5.0 * 2.0 / 4.0 * 1.0 / 3.0).powf(0.25)).abs() < 1e-12);

@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn equal_images_have_one_and_constant_ones_the_first_quotient() {
         let image: Vec<u8> = (0..16 * 12 * 3).map(|at| (at * 37 % 256) as u8).collect();
-        assert!((ssim(&[image.clone()], &[image], [16, 12, 3]) - 1.0).abs() < 1e-12);
+        assert!((ssim(std::slice::from_ref(&image), std::slice::from_ref(&image), [16, 12, 3]) - 1.0).abs() < 1e-12);
         // Without variance only the means count.
         let expected = (2.0 * 100.0 * 150.0 + C[0]) / (100.0f64.powi(2) + 150.0f64.powi(2) + C[0]);
         let found = ssim(&[vec![100; 12 * 12]], &[vec![150; 12 * 12]], [12, 12, 1]);

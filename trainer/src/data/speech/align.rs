@@ -105,11 +105,8 @@ struct Gaussian {
 impl Gaussian {
     /// Log-density, less a constant.
     fn of(&self, frame: &Frame) -> f32 {
-        let mut sum = 0.0;
-        for at in 0..SIZE {
-            let off = frame[at] - self.mean[at];
-            sum += off * off * self.precision[at];
-        }
+        let values = frame.iter().zip(&self.mean).zip(&self.precision);
+        let sum: f32 = values.map(|((value, mean), precision)| (value - mean) * (value - mean) * precision).sum();
         -0.5 * sum - self.scale
     }
 }
