@@ -272,7 +272,7 @@ photo-page features play size fragment picture:
 
 # Train the shipped models again (hours)
 train-models:
-    for name in mnist-dcgan mnist-cgan mnist-vae fashion-dcgan fashion-residual emoji-dcgan icons faces-words faces-style moons-maf moons-iaf drums fashion-edges-pix2pix emoji-pairs-pix2pix avatars-emoji-cycle; do {{edgegen}} train trainer/recipes/$name.toml --out runs/$name $(test ! -d runs/$name/checkpoint || echo --resume) || exit 1; done
+    for name in mnist-dcgan mnist-cgan mnist-vae fashion-dcgan fashion-residual emoji-dcgan icons faces-words faces-style moons-maf moons-iaf drums fashion-edges-pix2pix emoji-pairs-pix2pix avatars-emoji; do {{edgegen}} train trainer/recipes/$name.toml --out runs/$name $(test ! -d runs/$name/checkpoint || echo --resume) || exit 1; done
 
 # Faces that grow and, in the same time, the same nets that do not; then both tables
 growing out="out/growing":
@@ -304,8 +304,8 @@ imagine out="out/imagine":
 # Drawn faces as emoji without pairs, and emoji of one vendor as another's with them; then both tables
 emoji out="out/emoji":
     for set in avatars fun-emoji emoji; do {{edgegen}} data fetch $set || exit 1; done
-    for name in avatars-emoji-cycle emoji-pairs-pix2pix; do {{edgegen}} train trainer/recipes/$name.toml --out {{out}}/$name $(test ! -d {{out}}/$name/checkpoint || echo --resume) || exit 1; done
-    for name in avatars-emoji-cycle emoji-pairs-pix2pix; do {{edgegen}} eval {{out}}/$name --picture {{out}}/$name.png || exit 1; done
+    for name in avatars-emoji emoji-pairs-pix2pix; do {{edgegen}} train trainer/recipes/$name.toml --out {{out}}/$name $(test ! -d {{out}}/$name/checkpoint || echo --resume) || exit 1; done
+    for name in avatars-emoji emoji-pairs-pix2pix; do {{edgegen}} eval {{out}}/$name --picture {{out}}/$name.png || exit 1; done
 
 # Digits into thickened, inverted ones without pairs, by cycles, by the game alone, by distances, and the table of all; then bags into shoes
 unpaired out="out/unpaired":
