@@ -58,7 +58,12 @@ impl<'a, K: Kernel> Generator<'a, K> {
         let (progress, rest) = split(rest, size_of_val(model.nodes()) / size_of::<Node>() * size_of::<Progress>());
         let (rings, _) = split(rest, model.rings_bytes() + model.noise_bytes());
         // Rows are written between their padding, so zeros at the sides are written here and never again.
-        model.nodes().iter().for_each(|node| clear(node, rings));
+        let mut unfilled = &mut *rings;
+        for node in model.nodes() {
+            let (ring, rest) = split(core::mem::take(&mut unfilled), node.ring_bytes());
+            ring.fill(node.zero_point);
+            unfilled = rest;
+        }
         Ok(Self { model, rings, progress: cast(progress), scratch: cast(scratch), kernel })
     }
 
@@ -177,13 +182,6 @@ impl<'a, K: Kernel> Generator<'a, K> {
         }
         Rows { generator: self, feed }
     }
-}
-
-/// Fills the ring of a node with zeros.
-#[inline(never)] // else the loop over nodes, once for each of a few, takes 500 bytes
-fn clear(node: &Node, rings: &mut [i8]) {
-    let start = node.ring as usize;
-    rings.get_mut(start..start + node.ring_bytes()).unwrap_or_default().fill(node.zero_point);
 }
 
 /// The only row, between padding, of a node that is filled at once.

@@ -68,8 +68,10 @@ impl Kernel for Dsp {
 
     #[inline(always)] // each is called in one place
     fn windows(self, row: &mut Row<'_>) {
-        if few::fits(row) {
-            few::run(row);
+        if few::fits::<3>(&row) {
+            few::run::<3>(row);
+        } else if few::fits::<1>(&row) {
+            few::run::<1>(row);
         } else {
             blocks(row);
         }

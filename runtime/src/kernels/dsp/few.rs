@@ -26,35 +26,36 @@ const LANES: usize = 9;
 
 /// Whether [`run`] can make this row: it wants channels as said, whole groups of values in each lane, and the strip in
 /// the memory that [`super::Windows`] gets.
-pub(super) fn fits(row: &Row<'_>) -> bool {
+pub(super) fn fits<const CHANNELS: usize>(row: &Row<'_>) -> bool {
     let Window { lanes, run, .. } = row.window;
-    let channels = row.channels.bias.len();
-    let group = if channels == 1 { 8 } else { 4 };
-    (channels == 1 || channels == 3)
+    let group = if CHANNELS == 1 { 8 } else { 4 };
+    row.channels.bias.len() == CHANNELS
         && !lanes.is_empty()
         && lanes.len() <= LANES
         && run > 0
         && run % group == 0
-        && lanes.len().saturating_mul(run).saturating_mul(channels) <= 2 * row.scratch.len()
+        && lanes.len().saturating_mul(run).saturating_mul(CHANNELS) <= 2 * row.scratch.len()
 }
 
 /// Makes the pixels of a row with one or three channels.
 #[inline(never)] // its part of the stack is for itself
-pub(super) fn run(row: &mut Row<'_>) {
+pub(super) fn run<const CHANNELS: usize>(row: &mut Row<'_>) {
     let Row { window, weights, channels, pixels, stride, scratch } = row.again();
     let Window { values, lanes, run, step } = window;
-    let all = channels.bias.len();
+    let (Some(bias), Some(multiplier)) =
+        (channels.bias.first_chunk::<CHANNELS>(), channels.multiplier.first_chunk::<CHANNELS>())
+    else {
+        return;
+    };
     let depth = lanes.len() * run;
     let next = depth.next_multiple_of(Windows::BLOCKING.group);
     let stride = stride.max(1);
-    let count = (pixels.len() + stride).saturating_sub(all) / stride;
+    let count = (pixels.len() + stride).saturating_sub(CHANNELS) / stride;
     let reach = count.saturating_sub(1).saturating_mul(step).saturating_add(run);
     let fits = count > 0
-        && (all == 1 || all == 3)
-        && channels.multiplier.len() >= all
         && depth > 0
-        && depth * all <= 2 * scratch.len()
-        && next * all <= weights.len()
+        && depth * CHANNELS <= 2 * scratch.len()
+        && next * CHANNELS <= weights.len()
         && lanes.len() <= LANES
         && window.holds(reach)
         && words(weights, next);
@@ -62,12 +63,12 @@ pub(super) fn run(row: &mut Row<'_>) {
         return;
     }
 
-    let mut start = [0; 3];
-    for (channel, (start, bias)) in start.iter_mut().zip(channels.bias).enumerate() {
+    let mut start = [0; CHANNELS];
+    for (channel, (start, bias)) in start.iter_mut().zip(bias).enumerate() {
         let from = weights.as_ptr().wrapping_add(channel * next);
         let to = scratch.as_mut_ptr().wrapping_add(2 * channel);
         // SAFETY: each channel has `depth` weights, whole words of them, and a pair of words in the strip for each four.
-        let even = unsafe { widen(from, to, depth / 4, 8 * all) };
+        let even = unsafe { widen(from, to, depth / 4, 8 * CHANNELS) };
         *start = (bias << 8).wrapping_sub(even << 15);
     }
     let mut places = [null(); LANES + 1];
@@ -78,7 +79,7 @@ pub(super) fn run(row: &mut Row<'_>) {
     let few = Few {
         strip: scratch.as_ptr(),
         start: start.as_ptr(),
-        multiplier: channels.multiplier.as_ptr(),
+        multiplier: multiplier.as_ptr(),
         to: pixels.as_mut_ptr(),
         stride,
         pixels: count,
@@ -94,7 +95,7 @@ pub(super) fn run(row: &mut Row<'_>) {
     // SAFETY: the strip is filled, each lane has what all pixels read and at least one null after the last, there is at
     // least one pixel and `count` fit with all channels.
     unsafe {
-        if all == 1 {
+        if CHANNELS == 1 {
             one(few);
         } else {
             three(few);
