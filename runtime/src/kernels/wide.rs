@@ -197,7 +197,7 @@ fn windows<K: Kernel>(kernel: K, window: &WideWindow<'_>, products: &mut Product
     };
     for first in (0..window.count).step_by(PIXELS) {
         let mut channel = 0;
-        for weights in weights.chunks(CHANNELS * window.depth.max(1)) {
+        for weights in weights.chunks((CHANNELS * window.depth).max(1)) {
             let part = channels.part(channel, CHANNELS);
             let mut sums: Sums = core::array::from_fn(|channel| [part.bias.get(channel).copied().unwrap_or(0); PIXELS]);
             kernel.wide_products(window, first, weights, &mut sums);
