@@ -135,7 +135,7 @@ pub const INT16: Operator = Operator {
         aim(1.3, "36 instructions for 32 products, and a call for each channel of four pixels"),
         aim(
             0.35,
-            "12 instructions for 48 products, and a call for two pixels of three channels, whose lanes take 15 each",
+            "10 instructions for 32 products, and a call for each channel of four pixels, whose lanes take 18 each",
         ),
     ],
 };

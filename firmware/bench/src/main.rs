@@ -30,7 +30,7 @@ use edgegen_runtime::{Arena, Generator, GeneratorError, Model, ParseError};
 use stack::Watch;
 
 /// Working memory for the model.
-const ARENA_BYTES: usize = 56 * 1024;
+const ARENA_BYTES: usize = 60 * 1024;
 
 edgegen_runtime::start_vectors!();
 

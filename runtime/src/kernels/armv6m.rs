@@ -43,7 +43,7 @@ use finish::{Finish, finish_windows, finish_windows_table};
 
 use super::blocked::{self, Tile};
 #[cfg(feature = "all-operators")]
-use super::wide::{Sums, WideWindow};
+use super::wide::WideWindow;
 use super::{Channels, Kernel, Pair, Row};
 use crate::fixed::Output;
 use crate::packing::{Blocking, Matrix, Packing};
@@ -92,7 +92,7 @@ impl Kernel for Armv6m {
     }
 
     #[cfg(feature = "all-operators")]
-    fn wide_products(self, window: &WideWindow<'_>, first: usize, weights: &[i8], sums: &mut Sums) {
+    fn wide_products(self, window: &WideWindow<'_>, first: usize, weights: &[i8], sums: &mut [i32; 4]) {
         wide::add_products(window, first, weights, sums);
     }
 }

@@ -47,7 +47,7 @@ use gather::gather;
 
 use super::blocked::{self, Tile};
 #[cfg(feature = "all-operators")]
-use super::wide::{Sums, WideWindow};
+use super::wide::WideWindow;
 use super::{Channels, Kernel, Pair, Row};
 use crate::fixed::Output;
 use crate::packing::{Blocking, Matrix, Packing};
@@ -103,7 +103,7 @@ impl Kernel for Dsp {
     }
 
     #[cfg(feature = "all-operators")]
-    fn wide_products(self, window: &WideWindow<'_>, first: usize, weights: &[i8], sums: &mut Sums) {
+    fn wide_products(self, window: &WideWindow<'_>, first: usize, weights: &[i8], sums: &mut [i32; 4]) {
         wide::add_products(window, first, weights, sums);
     }
 }

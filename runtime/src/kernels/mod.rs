@@ -129,24 +129,17 @@ pub trait Kernel: Copy {
         scalar::join(pair, channels, to);
     }
 
-    /// Adds to a sum of a few channels for each of four pixels from pixel `first` on the products of the channel's
-    /// weights, `[channel][lane][run]`, with what it reads. Without four pixels from there on, or as many weights, the
-    /// sums mean nothing.
+    /// Adds to a sum for each of four pixels from pixel `first` on the products of a channel's weights, `[lane][run]`,
+    /// with what it reads. Without four pixels from there on, or as many weights, the sums mean nothing.
     #[cfg(feature = "all-operators")]
-    fn wide_products(self, window: &wide::WideWindow<'_>, first: usize, weights: &[i8], sums: &mut wide::Sums) {
-        wide::add_products(window, first, weights, sums);
-    }
-
-    /// Makes sums into int16 codes, those of as many channels as there are multipliers.
-    #[cfg(feature = "all-operators")]
-    fn wide_finish(
+    fn wide_products(
         self,
-        sums: &wide::Sums,
-        multiplier: &[i32],
-        output: &fixed::WideOutput<'_>,
-        to: &mut wide::Apart<'_>,
+        window: &wide::WideWindow<'_>,
+        first: usize,
+        weights: &[i8],
+        sums: &mut [i32; wide::PIXELS],
     ) {
-        wide::finish(sums, multiplier, output, to);
+        wide::add_products(window, first, weights, sums);
     }
 
     /// Makes codes into those that a table has at code + 128.

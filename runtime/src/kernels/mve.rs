@@ -24,10 +24,8 @@ use core::arch::naked_asm;
 use core::ptr;
 
 #[cfg(feature = "all-operators")]
-use super::wide::{Apart, Sums, WideWindow};
+use super::wide::WideWindow;
 use super::{Channels, Kernel, Pair, Row, Window};
-#[cfg(feature = "all-operators")]
-use crate::fixed::WideOutput;
 use crate::packing::{Matrix, Packing};
 
 /// Lets the assembler know the instructions, since link-time optimisation reads assembly without the flags of the
@@ -128,13 +126,8 @@ impl Kernel for Mve {
     }
 
     #[cfg(feature = "all-operators")]
-    fn wide_products(self, window: &WideWindow<'_>, first: usize, weights: &[i8], sums: &mut Sums) {
+    fn wide_products(self, window: &WideWindow<'_>, first: usize, weights: &[i8], sums: &mut [i32; 4]) {
         wide::add_products(self, window, first, weights, sums);
-    }
-
-    #[cfg(feature = "all-operators")]
-    fn wide_finish(self, sums: &Sums, multiplier: &[i32], output: &WideOutput<'_>, to: &mut Apart<'_>) {
-        wide::finish(self, sums, multiplier, output, to);
     }
 }
 

@@ -109,37 +109,26 @@ impl<'a> WideWindow<'a> {
 
 /// Pixels whose sums are made together.
 pub const PIXELS: usize = 4;
-/// Channels whose sums are made together.
-pub const CHANNELS: usize = 6;
-/// Sums of four pixels for each channel.
-pub type Sums = [[i32; PIXELS]; CHANNELS];
-
-impl WideWindow<'_> {
-    /// The weights of each channel, of as many as there are in all of them.
-    pub(crate) fn matrix<'w>(&self, weights: &'w [i8]) -> core::slice::ChunksExact<'w, i8> {
-        weights.chunks_exact(self.depth.max(1))
-    }
-}
 
 /// A window as kernels in assembly take it.
 #[cfg(any(edgegen_isa = "armv6m", edgegen_isa = "dsp", edgegen_isa = "mve"))]
 #[repr(C)]
 pub(crate) struct Job {
-    pub(crate) lanes: *const u32,
-    pub(crate) end: *const u32,
-    pub(crate) run: usize,
+    lanes: *const u32,
+    end: *const u32,
+    run: usize,
     /// Bytes from one pixel to the next.
-    pub(crate) pixel: usize,
+    pixel: usize,
 }
 
 #[cfg(any(edgegen_isa = "armv6m", edgegen_isa = "dsp", edgegen_isa = "mve"))]
 impl WideWindow<'_> {
-    /// Where pixel `first` starts, and the rest; `None` where there are no four pixels.
-    pub(crate) fn job(&self, first: usize) -> Option<(*const i16, Job)> {
+    /// Where pixel `first` starts, and the rest; `None` where there are no four pixels or too few weights.
+    pub(crate) fn job(&self, first: usize, weights: &[i8]) -> Option<(*const i16, Job)> {
         let Self { values, lanes, run, step, .. } = *self;
         let ends = lanes.as_ptr_range();
         let job = Job { lanes: ends.start, end: ends.end, run, pixel: 2 * step };
-        let holds = first.saturating_add(PIXELS) <= self.count;
+        let holds = first.saturating_add(PIXELS) <= self.count && weights.len() >= self.depth;
         holds.then(|| (values.as_ptr().wrapping_add(first * step), job))
     }
 }
@@ -180,9 +169,9 @@ pub(crate) fn products<K: Kernel>(kernel: Option<K>, products: &mut Products<'_>
 /// Those that a kernel makes.
 ///
 /// ```text
-/// for each four pixels, each six channels
+/// for each four pixels, each channel
 ///     sums = bias
-///     for each lane, each value of its run:  sums[channel][pixel] += value · weight
+///     for each lane, each value of its run:  sums[pixel] += value · weight
 ///     pixels = target(sums)
 /// ```
 #[inline(never)]
@@ -196,13 +185,14 @@ fn windows<K: Kernel>(kernel: K, window: &WideWindow<'_>, products: &mut Product
         }
     };
     for first in (0..window.count).step_by(PIXELS) {
-        let mut channel = 0;
-        for weights in weights.chunks((CHANNELS * window.depth).max(1)) {
-            let part = channels.part(channel, CHANNELS);
-            let mut sums: Sums = core::array::from_fn(|channel| [part.bias.get(channel).copied().unwrap_or(0); PIXELS]);
+        let matrix = weights.chunks_exact(window.depth.max(1));
+        for (channel, (weights, (&bias, &multiplier))) in
+            matrix.zip(channels.bias.iter().zip(channels.multiplier)).enumerate()
+        {
+            let mut sums = [bias; PIXELS];
             kernel.wide_products(window, first, weights, &mut sums);
-            row.put(kernel, [first, channel], &sums, part.multiplier, PIXELS.min(count - first));
-            channel += CHANNELS;
+            let sums = sums.get(..count - first).unwrap_or(&sums);
+            row.put(first, channel, sums, multiplier);
         }
     }
 }
@@ -250,78 +240,40 @@ enum Row<'a> {
 }
 
 impl Row<'_> {
-    /// Makes sums into codes of `pixels` pixels from `first` on.
+    /// Makes sums of a channel into codes of the pixels from `first` on.
     #[inline(always)]
-    fn put<K: Kernel>(
-        &mut self,
-        kernel: K,
-        [first, channel]: [usize; 2],
-        sums: &Sums,
-        multiplier: &[i32],
-        pixels: usize,
-    ) {
+    fn put(&mut self, first: usize, channel: usize, sums: &[i32], multiplier: i32) {
         match self {
             Self::Int8(row, output, step) => {
-                let to = row.get_mut(first * *step + channel..).unwrap_or_default();
-                put_apart(to, *step, sums, multiplier, pixels, |sum, multiplier| output.finish(sum, multiplier));
+                put_apart(row, first * *step + channel, *step, sums, |sum| output.finish(sum, multiplier));
             }
             Self::Int16(row, output, step) => {
-                let to = row.get_mut(first * *step + channel..).unwrap_or_default();
-                kernel.wide_finish(sums, multiplier, output, &mut Apart { codes: to, step: *step, pixels });
+                put_apart(row, first * *step + channel, *step, sums, |sum| output.finish(sum, multiplier));
             }
         }
     }
 }
 
-/// Where codes of pixels go.
-#[derive(Debug)]
-pub struct Apart<'a> {
-    /// From the first code of the first pixel on.
-    pub codes: &'a mut [i16],
-    /// Codes from one pixel to the next.
-    pub step: usize,
-    /// At most [`PIXELS`].
-    pub pixels: usize,
-}
-
-/// Makes sums of `pixels` pixels into codes that lie `step` apart, those of a pixel's channels side by side.
+/// Makes sums into codes that lie `step` apart from `place` on.
 #[inline(always)]
-fn put_apart<T>(
-    to: &mut [T],
-    step: usize,
-    sums: &Sums,
-    multiplier: &[i32],
-    pixels: usize,
-    code: impl Fn(i32, i32) -> T,
-) {
-    for (channel, (sums, &multiplier)) in sums.iter().zip(multiplier).enumerate() {
-        let mut place = channel;
-        for &sum in sums.iter().take(pixels) {
-            if let Some(to) = to.get_mut(place) {
-                *to = code(sum, multiplier);
-            }
-            place += step;
+fn put_apart<T>(row: &mut [T], mut place: usize, step: usize, sums: &[i32], code: impl Fn(i32) -> T) {
+    for &sum in sums {
+        if let Some(to) = row.get_mut(place) {
+            *to = code(sum);
         }
+        place += step;
     }
-}
-
-/// [`Kernel::wide_finish`] in plain Rust.
-pub(crate) fn finish(sums: &Sums, multiplier: &[i32], output: &WideOutput<'_>, to: &mut Apart<'_>) {
-    let Apart { ref mut codes, step, pixels } = *to;
-    put_apart(codes, step, sums, multiplier, pixels, |sum, multiplier| output.finish(sum, multiplier));
 }
 
 /// [`Kernel::wide_products`] in plain Rust.
-pub(crate) fn add_products(window: &WideWindow<'_>, first: usize, weights: &[i8], sums: &mut Sums) {
+pub(crate) fn add_products(window: &WideWindow<'_>, first: usize, weights: &[i8], sums: &mut [i32; PIXELS]) {
     let WideWindow { values, lanes, run, step, .. } = *window;
-    for (weights, sums) in window.matrix(weights).zip(sums) {
-        for (&lane, weights) in lanes.iter().zip(weights.chunks_exact(run.max(1))) {
-            let start = lane as usize / 2 + first * step;
-            for (pixel, sum) in sums.iter_mut().enumerate() {
-                let values = values.get(start + pixel * step..).unwrap_or(&[]);
-                for (&value, &weight) in values.iter().zip(weights) {
-                    *sum = sum.wrapping_add(i32::from(value) * i32::from(weight));
-                }
+    for (&lane, weights) in lanes.iter().zip(weights.chunks_exact(run.max(1))) {
+        let start = lane as usize / 2 + first * step;
+        for (pixel, sum) in sums.iter_mut().enumerate() {
+            let values = values.get(start + pixel * step..).unwrap_or(&[]);
+            for (&value, &weight) in values.iter().zip(weights) {
+                *sum = sum.wrapping_add(i32::from(value) * i32::from(weight));
             }
         }
     }

@@ -2,17 +2,15 @@
 
 use core::arch::naked_asm;
 
-use crate::kernels::wide::{Job, PIXELS, Sums, WideWindow};
+use crate::kernels::wide::{Job, PIXELS, WideWindow};
 
 /// [`Kernel::wide_products`](crate::kernels::Kernel::wide_products).
 #[inline(never)] // what it takes is taken once
-pub(super) fn add_products(window: &WideWindow<'_>, first: usize, weights: &[i8], sums: &mut Sums) {
-    let Some((values, job)) = window.job(first) else { return };
-    for (weights, sums) in window.matrix(weights).zip(sums) {
-        // SAFETY: a window has seen that each lane has a run of values for each of the four pixels, and a run of weights;
-        // there is one lane at least, and codes are at even addresses.
-        unsafe { add_all(sums, values, weights.as_ptr(), &job) }
-    }
+pub(super) fn add_products(window: &WideWindow<'_>, first: usize, weights: &[i8], sums: &mut [i32; PIXELS]) {
+    let Some((values, job)) = window.job(first, weights) else { return };
+    // SAFETY: a window has seen that each lane has a run of values for each of the four pixels, and a run of weights;
+    // there is one lane at least, and codes are at even addresses.
+    unsafe { add_all(sums, values, weights.as_ptr(), &job) }
 }
 
 /// Adds the products of four pixels to their sums.
