@@ -8,9 +8,10 @@
 //! those of squares, of joins that of residuals, and so is that of products of int16 codes. That of joins with a vector
 //! is on Cortex-M55 fitted to `faces-style`, whose maps have 12 to 64 channels; with 32 channels it takes less. What a
 //! row of such a node costs beside its values is fitted to `moons-iaf`, whose rows have two values; what a convolution of
-//! a map one pixel wide costs beside the rest to `drums`.
+//! a map one pixel wide costs beside the rest to `drums`; what a pixel of each of several maps behind each other costs,
+//! and a value of a picture that is read, to the models that turn pictures into others.
 
-use edgegen_runtime::graph::{Axis, Kind, Node, Product};
+use edgegen_runtime::graph::{Axis, Input, Kind, Node, Product, Source};
 use edgegen_runtime::ops::product;
 use edgegen_runtime::packing::Matrix;
 use edgegen_runtime::{Model, Packing};
@@ -52,6 +53,10 @@ pub struct Rates {
     pub row: f64,
     /// For a row of a convolution whose map is one pixel wide, beside the rest.
     pub narrow: f64,
+    /// For a pixel of one of several maps that a copy puts behind each other, beside its values.
+    pub part: f64,
+    /// For a value of a picture that is read, beside the copy.
+    pub fed: f64,
 }
 
 /// The work of a model in the units of [`Rates`].
@@ -85,6 +90,10 @@ pub struct Work {
     pub rows: u64,
     /// Rows of convolutions that are one pixel wide.
     pub narrow: u64,
+    /// Pixels of the maps that copies put behind each other, where these are wider than one.
+    pub parts: u64,
+    /// Values of pictures that are read.
+    pub fed: u64,
 }
 
 impl Rates {
@@ -101,13 +110,15 @@ impl Rates {
                 call: 1637.0,
                 latent: 96.6,
                 depthwise: 8.53,
-                wide: 4.27,
+                wide: 4.28,
                 joined: 17.85,
                 shared: 15.74,
                 copied: 5.31,
                 reduced: 6.64,
                 row: 2658.0,
                 narrow: 3050.0,
+                part: 200.0,
+                fed: 0.0,
             },
             Packing::Dsp => Self {
                 pixels: 4,
@@ -119,13 +130,15 @@ impl Rates {
                 call: 912.5,
                 latent: 80.6,
                 depthwise: 2.81,
-                wide: 1.292,
+                wide: 1.306,
                 joined: 9.71,
                 shared: 10.72,
                 copied: 3.85,
                 reduced: 2.93,
                 row: 1236.0,
                 narrow: 730.0,
+                part: 450.0,
+                fed: 0.0,
             },
             Packing::Mve => Self {
                 pixels: 2,
@@ -137,13 +150,15 @@ impl Rates {
                 call: 673.7,
                 latent: 75.6,
                 depthwise: 1.36,
-                wide: 0.350,
+                wide: 0.474,
                 joined: 3.44,
                 shared: 7.4,
                 copied: 0.88,
                 reduced: 1.04,
                 row: 1977.0,
                 narrow: 853.0,
+                part: 80.0,
+                fed: 60.0,
             },
             _ => return None,
         })
@@ -162,7 +177,9 @@ impl Rates {
             + self.copied * work.copied as f64
             + self.reduced * work.reduced as f64
             + self.row * work.rows as f64
-            + self.narrow * work.narrow as f64;
+            + self.narrow * work.narrow as f64
+            + self.part * work.parts as f64
+            + self.fed * work.fed as f64;
         (convolutions + dense + others + self.call * work.calls as f64) as u64
     }
 }
@@ -194,12 +211,20 @@ pub fn work(model: &Model<'_>, node: usize, rates: &Rates) -> Work {
                 Work { joined: values, rows, ..Work::default() }
             }
         }
-        Some(Kind::Copy) => Work { copied: values, rows, ..Work::default() },
+        Some(Kind::Copy) => {
+            let sources = node.reads().len() as u64;
+            let is_wide = sources > 1 && node.shape.w > 1;
+            let parts = if is_wide { rows * u64::from(node.shape.w) * sources } else { 0 };
+            Work { copied: values, rows, parts, ..Work::default() }
+        }
         Some(Kind::Reduce) => {
             let sources = node.reads().iter().map(|read| nodes[usize::from(read.source)].shape.len() as u64);
             Work { reduced: sources.sum(), rows, ..Work::default() }
         }
-        Some(Kind::Input) if !node.is_filled() => Work { copied: values, ..Work::default() },
+        Some(Kind::Input) if !node.is_filled() => {
+            let is_fed = node.parameters::<Input>().and_then(Input::source) == Some(Source::Fed);
+            Work { copied: values, fed: if is_fed { values } else { 0 }, ..Work::default() }
+        }
         Some(Kind::Input) | None => Work::default(),
     }
 }
