@@ -42,8 +42,9 @@ fn same_as_host((board, model): (&str, &str), cpu: Cpu, packing: Packing, seed: 
     let shot = qemu::boot(&firmware, Boot { seed, ..Boot::default() }).unwrap();
 
     assert!(matches!(shot.report.ending, Some(Ending::Done { .. })), "{:?}", shot.report.ending);
-    // 4×2 images of 28×28 on 128×64, 3×3 of 64×64 on 240×240.
-    assert!(shot.report.images.len() >= 8 && shot.report.images.iter().all(|image| image.ticks > 0));
+    // 4×2 images of 28×28 on 128×64, 3×3 of 64×64 on 240×240, of which 1×3 stand beside what they are made of.
+    let least = if Model::parse(portable.bytes()).unwrap().pictures().is_some() { 3 } else { 8 };
+    assert!(shot.report.images.len() >= least && shot.report.images.iter().all(|image| image.ticks > 0));
     // `edgegen inspect` tells from these numbers whether a model fits.
     let program_flash = firmware.flash_bytes - file.bytes().len() as u32;
     assert!(program_flash <= board.program_flash, "{program_flash} bytes of flash on {cpu}");
@@ -185,7 +186,6 @@ fn draws_faces(cpu: Cpu, seed: u64) {
         "icons",
         "moons-iaf",
         "fashion-edges-pix2pix",
-        "emoji-pairs-pix2pix",
         "avatars-emoji",
     ] {
         same_as_host((FACES.0, model), cpu, cpu.packing(), seed);
@@ -220,4 +220,6 @@ fn cortex_m33_draws_faces() {
 #[test]
 fn cortex_m55_draws_faces() {
     draws_faces(Cpu::CortexM55, 6);
+    // Twenty million products an image: on one core, or it would take minutes.
+    same_as_host((FACES.0, "emoji-pairs-pix2pix"), Cpu::CortexM55, Cpu::CortexM55.packing(), 6);
 }
