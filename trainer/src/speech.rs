@@ -1,7 +1,7 @@
 //! Speech as frames: what a voice does every five milliseconds, and a voice again.
 //!
 //! ```text
-//! samples ─ cepstrum ─► 25 numbers a frame ─ trajectory ─► with how they change ─► … ─► smooth again ─ voice ─► samples
+//! samples ─ cepstrum ─► 25 values a frame ─ trajectory ─► with how they change ─► … ─► smooth again ─ voice ─► samples
 //! ```
 //!
 //! | file | what |

@@ -15,8 +15,8 @@ const C: [f64; 2] = [(0.01 * 255.0) * (0.01 * 255.0), (0.03 * 255.0) * (0.03 * 2
 /// ```
 ///
 /// with means, variances and covariance weighted by a Gaussian of 11 × 11 pixels and σ = 1.5, c₁ = (0.01 · 255)² and
-/// c₂ = (0.03 · 255)² (Wang et al., "Image Quality Assessment: From Error Visibility to Structural Similarity", 2004, eq.
-/// 13 to 17). In an image of fewer pixels a side the window ends at the border.
+/// c₂ = (0.03 · 255)² (Wang et al., "Image Quality Assessment: From Error Visibility to Structural Similarity", 2004,
+/// eq. 13 to 17). In an image of fewer pixels a side the window ends at the border.
 ///
 /// `shape` is `[H, W, C]`, pixels with the channels innermost.
 ///

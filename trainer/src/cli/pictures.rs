@@ -72,7 +72,8 @@ fn files_of(path: &Path) -> Result<Vec<PathBuf>> {
     Ok(found.files.into_iter().map(|file| path.join(file.path)).collect())
 }
 
-/// Reads a picture for a model that reads one of `shape`, as a picture to train on: its middle in the shape of the model.
+/// Reads a picture for a model that reads one of `shape`, as a picture to train on: its middle in the shape of the
+/// model.
 fn read(path: &Path, shape: Shape) -> Result<Vec<u8>> {
     let Shape { h, w, c } = shape;
     ensure!([1, 3].contains(&c), "expected a model that reads a picture of 1 or 3 channels, found one of {c}");

@@ -54,8 +54,8 @@ pub struct Args {
     /// of each class]
     #[arg(long, conflicts_with_all = ["latents", "grid", "walk"])]
     truncation: bool,
-    /// How many images [default: 64, or ten of each class; of pictures one of each; of points 4096; of sounds one of each
-    /// class, or one]
+    /// How many images [default: 64, or ten of each class; of pictures one of each; of points 4096; of sounds one of
+    /// each class, or one]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     count: Option<u32>,
     /// Columns of the sheet [default: one for each class, else a square]
@@ -261,8 +261,8 @@ fn stream(
     })
 }
 
-/// The images of points; where the generator reads pictures, each of the next of `pictures` from number `first` on, which
-/// come round again.
+/// The images of points; where the generator reads pictures, each of the next of `pictures` from number `first` on,
+/// which come round again.
 fn draw(source: &Source, points: &[Point], pictures: &[Vec<u8>], first: usize) -> Result<Vec<Vec<u8>>> {
     match pictures {
         [] => source.images_at(points, &[]),

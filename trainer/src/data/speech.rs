@@ -1,8 +1,8 @@
 //! Speech of espeak-ng: sentences as it says them, frame by frame, with the phones that it says.
 //!
 //! `edgegen data fetch speech` has the program espeak-ng of this machine say 360 sentences of a small grammar and keeps
-//! what it said, at 16 kHz, with its phones and where each of them lies. Which phones it says, espeak-ng prints; when, it
-//! does not, so `align.rs` finds that out.
+//! what it said, at 16 kHz, with its phones and where each of them lies. Which phones it says, espeak-ng prints;
+//! when, it does not, so `align.rs` finds that out.
 //!
 //! An example is a window of a sentence, and time runs down the rows, 5 ms each:
 //!

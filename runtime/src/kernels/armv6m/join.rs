@@ -141,8 +141,9 @@ struct Job {
 
 /// The functions that make the pixels of all channels, the last pixel first.
 ///
-/// In r0 the map, r2 = to, r3 the value's place, r6 = F; r4 and r5 of passing use; r8 = bits 9 … 19, r9 = range, r10 = least, r11 = H with
-/// all that is added to it, r12 = back. With two maps, in r1 the other and r7 = G; else r1 = back and r7 = r8. On the stack the job.
+/// In r0 the map, r2 = to, r3 the value's place, r6 = F; r4 and r5 of passing use; r8 = bits 9 … 19, r9 = range, r10
+/// = least, r11 = H with all that is added to it, r12 = back. With two maps, in r1 the other and r7 = G; else r1 =
+/// back and r7 = r8. On the stack the job.
 ///
 /// # Safety
 ///

@@ -1,8 +1,8 @@
 //! The sounds of English as espeak-ng names them, by what the mouth does.
 //!
-//! A frame's input is the phone before, the one that is spoken and the next, each by distinctive features: how and where
-//! a consonant is made, how high and how far back the tongue is in a vowel, at its start and at its end. Phones that
-//! sound alike so are near to each other, and a phone that is rare is learned from those that it resembles.
+//! A frame's input is the phone before, the one that is spoken and the next, each by distinctive features: how and
+//! where a consonant is made, how high and how far back the tongue is in a vowel, at its start and at its end. Phones
+//! that sound alike so are near to each other, and a phone that is rare is learned from those that it resembles.
 
 use anyhow::{Context, Result, ensure};
 

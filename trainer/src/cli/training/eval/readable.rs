@@ -1,9 +1,9 @@
 //! Whether what is known of images can still be read out of what was made of them.
 //!
-//! A face and the emoji that is made of it have no attribute in common that one judge could look for: which mouth of the
-//! one stands for which of the other, the generator has made up. So a linear classifier learns it, from the pixels of one
-//! half of the outputs, and is asked about the other half. An attribute that leaves no trace comes to its most frequent
-//! value.
+//! A face and the emoji that is made of it have no attribute in common that one judge could look for: which mouth of
+//! the one stands for which of the other, the generator has made up. So a linear classifier learns it, from the
+//! pixels of one half of the outputs, and is asked about the other half. An attribute that leaves no trace comes to
+//! its most frequent value.
 
 use anyhow::Result;
 use edgegen_metrics::probe::Probe;
@@ -48,8 +48,8 @@ impl Readable {
         Ok(Some(Self { values: (0..names.len()).map(|at| of(at).collect()).collect() }))
     }
 
-    /// The share of attributes, the mean of all of them, that is read right out of `images` `[H, W, C]`, one made of each
-    /// input.
+    /// The share of attributes, the mean of all of them, that is read right out of `images` `[H, W, C]`, one made of
+    /// each input.
     pub fn share(&self, images: &[Vec<u8>], shape: [usize; 3]) -> f64 {
         let [h, w, c] = shape;
         let small = [h.min(SIDE), w.min(SIDE), c];
