@@ -353,6 +353,12 @@ timeline out="out/timeline" recipes="fashion-gan fashion-dcgan fashion-edges-cog
     for name in {{recipes}}; do {{edgegen}} train trainer/recipes/$name.toml --out {{out}}/$name $(test ! -d {{out}}/$name/checkpoint || echo --resume) || exit 1; done
     {{edgegen}} compare $(for name in {{recipes}}; do echo {{out}}/$name; done) --measure --gallery {{out}}/gallery.png --out {{out}}/timeline.html
 
+# Digits by four families of models, each value in turn, a flow, an autoencoder and a game: samples, likelihoods or bounds, passes and time on one page
+families out="out/families" recipes="mnist-made mnist-maf mnist-vae mnist-gan":
+    {{edgegen}} data fetch mnist
+    for name in {{recipes}}; do {{edgegen}} train trainer/recipes/$name.toml --out {{out}}/$name $(test ! -d {{out}}/$name/checkpoint || echo --resume) || exit 1; done
+    {{edgegen}} compare $(for name in {{recipes}}; do echo {{out}}/$name; done) --measure --count 2000 --gallery {{out}}/gallery.png --out {{out}}/families.html
+
 # Faces by captions, every tenth combination of hair and eyes held out, then how often each attribute is as asked for
 words out="out/words":
     {{edgegen}} data fetch avatars
@@ -365,11 +371,11 @@ stack:
     {{edgegen}} train trainer/recipes/faces-stack.toml --out out/words/stack $(test ! -d out/words/stack/checkpoint || echo --resume)
     {{edgegen}} eval out/words/stack
 
-# Two moons in one pass, learned from the densities of a flow that takes two: the divergence of both
+# Two moons, and digits of 4 × 4 pixels, in one pass, learned from the densities of flows that take 2 and 16 a layer: the divergence of both
 distil:
-    for name in moons-maf moons-iaf; do {{edgegen}} train trainer/recipes/$name.toml --out runs/$name $(test ! -d runs/$name/checkpoint || echo --resume) || exit 1; done
-    {{edgegen}} eval runs/moons-maf
-    {{edgegen}} eval runs/moons-iaf
+    {{edgegen}} data fetch mnist
+    for name in moons-maf moons-iaf tiny-maf tiny-iaf; do {{edgegen}} train trainer/recipes/$name.toml --out runs/$name $(test ! -d runs/$name/checkpoint || echo --resume) || exit 1; done
+    for name in moons-maf moons-iaf tiny-maf tiny-iaf; do {{edgegen}} eval runs/$name || exit 1; done
 
 # A classifier of drawn digits, adapted to handwritten ones without labels, beside one that is not and one that has learned them
 adda out="out/adda":

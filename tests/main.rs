@@ -16,6 +16,7 @@ mod keyframes;
 mod latent;
 mod pico;
 mod pictures;
+mod previous;
 mod proof;
 mod raspi;
 mod raspi_linux;

@@ -213,6 +213,14 @@ impl Node {
         source.is_some_and(|source| matches!(source, Source::Latent | Source::Class | Source::Style | Source::Mix))
     }
 
+    /// Whether its rows are those of the image, one row late: see [`Source::Previous`].
+    #[inline(always)]
+    pub(crate) fn is_previous(&self) -> bool {
+        // A runtime without this operator refuses such nodes, and the compiler leaves out what they need.
+        cfg!(feature = "all-operators")
+            && self.parameters::<Input>().is_some_and(|input| input.source == Source::Previous as u16)
+    }
+
     /// Padding rows above and below that pass through the ring: those of a mirrored or repeated border are rows that
     /// are there anyway, and their readers find them.
     pub fn made_padding(&self) -> [u8; 2] {
@@ -411,17 +419,20 @@ pub enum Source {
     /// A value for each layer that has a style, [`Source::CLASS_STEPS`], 1.0, for those that follow the second latent
     /// vector in place of the first, and 0 for the others.
     Mix,
+    /// The image itself, a row late: row y is row y − 1 of the image in the codes of [`Source::pixel_code`], and row 0 is
+    /// zeros. So a row can depend on all that were drawn before it (autoregressive models).
+    Previous,
 }
 
 impl Source {
     /// All of them; the position is the number in the file.
-    pub const ALL: [Self; 7] =
-        [Self::Latent, Self::Class, Self::Fed, Self::Constant, Self::Noise, Self::Style, Self::Mix];
+    pub const ALL: [Self; 8] =
+        [Self::Latent, Self::Class, Self::Fed, Self::Constant, Self::Noise, Self::Style, Self::Mix, Self::Previous];
 
     /// The code of 1.0 of a class, and of a layer that follows the second style.
     pub const CLASS_STEPS: u8 = 127;
 
-    /// The code of a byte of a fed image: 0 … 255 becomes −127 … 127, 127 and 128 are both 0. With zero point 0 and
+    /// The code of a byte of an image that is read: 0 … 255 becomes −127 … 127, 127 and 128 are both 0. With zero point 0 and
     /// scale 1/127 the image lies in −1 … 1, with zero point −127 and scale 1/254 in 0 … 1.
     pub fn pixel_code(byte: u8) -> i8 {
         (i16::from(byte) - 127 - i16::from(byte >= 128)) as i8

@@ -27,8 +27,8 @@ pub(crate) struct Needs {
 /// No node: there are fewer.
 const NONE: u8 = MAX_NODES as u8;
 
-/// Steps of the walk at most, rows of all nodes times the longest way: parsing rehearses it, and must end soon.
-const MAX_STEPS: u64 = 1 << 25;
+/// Rows of all nodes at most: parsing rehearses the walk, and must end soon.
+const MAX_ROWS: u64 = 1 << 22;
 
 /// A fault and the node where it is.
 type Broken = (usize, Fault);
@@ -49,6 +49,10 @@ fn find_fault(nodes: &[Node], weights: &Weights<'_>) -> Result<Needs, Broken> {
         return Err((last, if image.reads().is_empty() { Fault::Count } else { Fault::Padding }));
     }
     check_rings_together(nodes)?;
+    let differs = |node: &Node| node.is_previous() && node.shape != image.shape;
+    if let Some(index) = nodes.iter().position(differs) {
+        return Err((index, Fault::Shape));
+    }
     let is_noise = |node: &Node| node.parameters::<Input>().is_some_and(|input| input.source == Source::Noise as u16);
     let noise = cfg!(feature = "all-operators") && nodes.iter().any(is_noise);
     let more = if noise { size_of::<Seeds>() } else { 0 };
@@ -72,7 +76,7 @@ fn check_rings_apart(nodes: &[Node]) -> Result<u32, Broken> {
         // Either is below 2³¹.
         rings += node.ring_bytes() as u32;
         rows += u64::from(node.made_rows());
-        if rings > i32::MAX as u32 || rows * nodes.len() as u64 > MAX_STEPS {
+        if rings > i32::MAX as u32 || rows > MAX_ROWS {
             return Err((index, Fault::Size));
         }
     }

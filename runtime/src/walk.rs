@@ -6,10 +6,15 @@
 //! high enough when it holds the rows that one row of its readers reads, plus those in between.
 //!
 //! ```text
-//! next(image):  node ← image
-//!               while the next row of node needs a row of some source that is not made:  node ← that source
-//!               make the next row of node
+//! node ← image
+//! until the image is complete:
+//!     while the next row of node needs a row of some source that is not made:  reader of source ← node, node ← source
+//!     make the next row of node
+//!     node ← its reader, or the image if that was the image
 //! ```
+//!
+//! The walk need not begin at the image again for each row: a node that lacks one lacks it until it is made, whatever
+//! else is made for it.
 //!
 //! The exporter plans rings by rehearsing this walk ([`rehearse`]), and `Model::parse` rehearses it again to check them.
 
@@ -31,9 +36,15 @@ pub(crate) struct Progress {
     /// The nodes that are read.
     sources: [u8; MAX_READS],
     /// Up to how many rows made it must be looked up what the next one needs: up to the first row where all read the
-    /// same ones.
-    last: u16,
+    /// same ones; [`ALWAYS`] where they never do.
+    last: u8,
+    /// The node that lacked a row of it and is asked again once it is made. Nothing reads the image: there stands the
+    /// node where the walk goes on.
+    reader: u8,
 }
+
+/// See [`Progress::last`].
+const ALWAYS: u8 = u8::MAX;
 
 /// The row that a node makes next without its padding rows, or `None` for a padding row.
 pub(crate) fn row(node: &Node, made: u16) -> Option<u16> {
@@ -94,36 +105,46 @@ fn count(rows: u32) -> u16 {
     u16::try_from(rows).unwrap_or(u16::MAX)
 }
 
-/// The node whose next row is made next so that the image, node `last`, gets its next row. `lacking` tells a node that
-/// must make one before another can.
-#[inline(always)]
-fn find(last: usize, lacking: impl Fn(usize) -> Option<usize>) -> usize {
-    let mut index = last;
+/// The node whose next row is made next so that the image gets its own; `None` once the image is complete.
+#[inline(never)]
+pub(crate) fn next(image: &Node, progress: &mut [Progress]) -> Option<usize> {
+    let (end, before) = progress.split_last_mut()?;
+    // An image has no padding.
+    if end.made >= image.shape.h {
+        return None;
+    }
+    let (last, mut index) = (before.len(), usize::from(end.reader));
+    if index >= last {
+        let Some(source) = end.lacks(before) else { return Some(last) };
+        before.get_mut(source)?.reader = end.reader;
+        index = source;
+    }
     loop {
-        match lacking(index) {
+        let own = before.get(index)?;
+        match own.lacks(before) {
             // Sources stand before what they feed, so this ends.
-            Some(source) if source < index => index = source,
-            _ => return index,
+            Some(source) if source < index => {
+                before.get_mut(source)?.reader = index as u8;
+                index = source;
+            }
+            _ => {
+                end.reader = own.reader;
+                return Some(index);
+            }
         }
     }
 }
 
-/// The next row to make; `None` once the image is complete.
-#[inline(never)]
-pub(crate) fn next(image: &Node, progress: &[Progress]) -> Option<usize> {
-    let last = progress.len().checked_sub(1)?;
-    // An image has no padding.
-    if progress.get(last)?.made >= image.shape.h {
-        return None;
-    }
-    Some(find(last, |index| {
-        let own = progress.get(index)?;
+impl Progress {
+    /// A source that must make a row before the next one can be made.
+    #[inline(always)]
+    fn lacks(&self, before: &[Self]) -> Option<usize> {
         let lacks = |place: usize| {
-            let source = usize::from(own.sources[place]);
-            (progress.get(source)?.made < own.needs[place]).then_some(source)
+            let source = usize::from(self.sources[place]);
+            (before.get(source)?.made < self.needs[place]).then_some(source)
         };
         lacks(0).or_else(|| lacks(1))
-    }))
+    }
 }
 
 /// Counts a row that was made.
@@ -133,19 +154,20 @@ pub(crate) fn advance(nodes: &[Node], node: &Node, progress: &mut Progress) {
     if progress.slot == node.ring_rows {
         progress.slot = 0;
     }
-    if progress.made <= progress.last {
+    if progress.last == ALWAYS || progress.made <= progress.last.into() {
         refresh(nodes, node, progress);
     }
 }
 
 /// Back to the start of an image, where only what is filled at once is there.
 pub(crate) fn start(nodes: &[Node], progress: &mut [Progress]) {
+    let reader = progress.len().saturating_sub(1) as u8;
     for (node, progress) in nodes.iter().zip(progress) {
         // What is filled at once fills its ring once.
         let sources = node.reads.map(|read| read.source as u8);
         let moves = node.reads.iter().any(|read| read.rows.moves());
-        let last = if moves { u16::MAX } else { node.made_padding()[0].into() };
-        *progress = Progress { made: made_at_start(node), slot: 0, needs: [0; MAX_READS], sources, last };
+        let last = if moves { ALWAYS } else { node.made_padding()[0] };
+        *progress = Progress { made: made_at_start(node), slot: 0, needs: [0; MAX_READS], sources, last, reader };
         refresh(nodes, node, progress);
     }
 }
@@ -163,8 +185,12 @@ fn made_at_start(node: &Node) -> u16 {
     if node.is_filled() { count(node.made_rows()) } else { 0 }
 }
 
+/// A ring of which no height is enough.
+pub const NEVER: u32 = u32::MAX;
+
 /// Goes through the making of one image without making anything. For each row that a node makes, `visit` gets each
-/// node that it reads and how high that node's ring must be for it.
+/// node that it reads and how high that node's ring must be for it: [`NEVER`] of an image whose row is not there yet
+/// when [`Source::Previous`](crate::graph::Source::Previous) wants it.
 ///
 /// Nodes beyond [`MAX_NODES`] are left out.
 pub fn rehearse(nodes: &[Node], mut visit: impl FnMut(usize, u32)) {
@@ -173,10 +199,20 @@ pub fn rehearse(nodes: &[Node], mut visit: impl FnMut(usize, u32)) {
     made.iter_mut().zip(nodes).for_each(|(made, node)| *made = made_at_start(node));
     let of = |made: &[u16; MAX_NODES], index: usize| made.get(index).copied().unwrap_or(u16::MAX);
     let Some((image, before)) = nodes.split_last() else { return };
+    let (mut index, mut path) = (before.len(), Path::default());
     while of(&made, before.len()) < image.shape.h {
-        let index = find(before.len(), |index| lacking(nodes, index, &made));
+        while let Some(source) = lacking(nodes, index, &made).filter(|&source| source < index) {
+            path.push(index as u8);
+            index = source;
+        }
         let Some(node) = nodes.get(index) else { return };
         if let Some(row) = row(node, of(&made, index)) {
+            if node.is_previous()
+                && let Some(wanted) = row.checked_sub(1)
+            {
+                let rows = of(&made, before.len()).checked_sub(wanted).filter(|&rows| rows > 0);
+                visit(before.len(), rows.map_or(NEVER, u32::from));
+            }
             for read in node.reads() {
                 let source = usize::from(read.source);
                 if let Some((first, _)) = nodes.get(source).and_then(|source| rows(read, source, row)) {
@@ -187,5 +223,31 @@ pub fn rehearse(nodes: &[Node], mut visit: impl FnMut(usize, u32)) {
         if let Some(made) = made.get_mut(index) {
             *made = made.saturating_add(1);
         }
+        index = path.pop().map_or(before.len(), usize::from);
+    }
+}
+
+/// The way from the image to a node: its end alone, as all of it would be deep in the stack. Without the rest, the walk
+/// begins at the image again.
+#[derive(Default)]
+struct Path {
+    readers: [u8; 32],
+    depth: u8,
+    kept: u8,
+}
+
+impl Path {
+    fn push(&mut self, reader: u8) {
+        if let Some(place) = self.readers.get_mut(usize::from(self.depth % 32)) {
+            *place = reader;
+        }
+        self.depth = self.depth.wrapping_add(1);
+        self.kept = (self.kept + 1).min(32);
+    }
+
+    fn pop(&mut self) -> Option<u8> {
+        self.kept = self.kept.checked_sub(1)?;
+        self.depth = self.depth.wrapping_sub(1);
+        self.readers.get(usize::from(self.depth % 32)).copied()
     }
 }

@@ -13,7 +13,6 @@ use edgegen_export::compare::{Comparison, compare, compare_with};
 use edgegen_export::cost::cost;
 use edgegen_export::{COMPARED, Exported, Label, ModelFile, image_at, native, translated};
 use edgegen_metrics::{Features, neighbours};
-use edgegen_runtime::graph::Width;
 use edgegen_runtime::{Model, Point};
 use serde::{Deserialize, Serialize};
 
@@ -254,14 +253,15 @@ fn median(found: Vec<(usize, f32)>) -> f32 {
 fn quantize(run: &Run) -> Result<(Exported, Comparison)> {
     let network = run.network()?;
     let label = Label { name: "closeup", metadata: &[] };
-    if run.fed().is_some() {
-        let [examples, others] = run.examples(CALIBRATION, PAIRS)?;
-        let exported = edgegen_export::export_as(&network, &examples, label, Width::Int8)?;
+    if run.fed().is_some() || network.previous().is_some() {
+        let [examples, others] = run.examples(&network, CALIBRATION, PAIRS)?;
+        let exported = edgegen_export::export_as(&network, &examples, label, run.recipe.codes.width())?;
         let comparison = compare_with(&network, &exported, &others)?;
         return Ok((exported, comparison));
     }
     let count = ((PRODUCTS / network.products()?.max(1)) as usize).clamp(SAMPLES, CALIBRATION);
-    let exported = edgegen_export::export(&network, count, label)?;
+    let examples = run.calibration(&network, count)?;
+    let exported = edgegen_export::export_as(&network, &examples, label, run.recipe.codes.width())?;
     let comparison = compare(&network, &exported, count, COMPARED)?;
     Ok((exported, comparison))
 }

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 use burn::module::Param;
 use burn::tensor::Tensor;
 use edgegen_export::function::Function;
-use edgegen_export::layers::{self, Input, Network, Node, Over, PixelRange, Window};
+use edgegen_export::layers::{self, Input, LatentInput, Network, Node, Over, PixelRange, Window};
 use edgegen_runtime::graph::Shape;
 
 use crate::nets::layer::{JoinKind, Layer, NormalizeKind, PointwiseKind, Pool, PoolKind};
@@ -19,6 +19,7 @@ use crate::systems::Generator;
 mod autoregressive;
 mod nodes;
 mod style;
+mod wavenet;
 
 use nodes::Nodes;
 
@@ -40,7 +41,11 @@ pub fn lower(generator: &Generator) -> Result<Network> {
             let shape = Shape { h: narrow(h)?, w: narrow(w)?, c: narrow(c)? };
             Input::Image { shape, pixels: PixelRange::Symmetric }
         }
-        None => Input::Latent(generator.input()),
+        // What has a class and no latent vector is asked for its class alone.
+        None => match generator.input() {
+            LatentInput { dims: 0, classes, .. } => Input::Class { classes, stride: 0 },
+            latent => Input::Latent(latent),
+        },
     };
     let inputs: Vec<Input> = std::iter::once(input).chain(more.iter().cloned()).collect();
     lower_net(net, &inputs, *pixels)
@@ -93,6 +98,10 @@ pub fn lower_net(net: &Net, inputs: &[Input], pixels: PixelRange) -> Result<Netw
                 places.push(style::lower_modulated(layer, reads, &mut nodes)?);
                 continue;
             }
+            Layer::Wavenet(layer) => {
+                places.push(wavenet::lower(layer, reads, &mut nodes)?);
+                continue;
+            }
             Layer::Constant(layer) => {
                 let constant = start(&style::constant(layer)?);
                 places.push(nodes.push(constant.layer, vec![])?);
@@ -119,6 +128,7 @@ fn start(input: &Input) -> Node {
         Input::Image { .. } => "image",
         Input::Constant { .. } => "constant",
         Input::Noise { .. } => "noise",
+        Input::Previous { .. } => "previous rows",
         Input::Style { .. } => "style",
         Input::Mix { .. } => "mix",
     };
@@ -194,13 +204,13 @@ fn lower_layer(layer: &Layer, read: Shape) -> Result<Option<layers::Layer>> {
             scale: vec![layer.psi; channels],
             offset: values(&layer.mean).into_iter().map(|mean| (1.0 - layer.psi) * mean).collect(),
         },
-        Layer::Autoregressive(_) | Layer::Noise(_) | Layer::Modulated(_) | Layer::Constant(_) | Layer::Again(_) => {
+        Layer::Autoregressive(_)
+        | Layer::Noise(_)
+        | Layer::Modulated(_)
+        | Layer::Wavenet(_)
+        | Layer::Constant(_)
+        | Layer::Again(_) => {
             unreachable!("they become other nodes than one that reads a map")
-        }
-        Layer::Wavenet(_) => {
-            bail!(
-                "expected layers that a device can run, found a WaveNet: it draws on this computer alone; train a wavegan for a board"
-            )
         }
         Layer::Translator(_) => {
             bail!("expected layers that a device can run, found a translator: it speaks on this computer alone")

@@ -38,7 +38,7 @@ pub mod layer;
 pub mod operations;
 
 pub use builder::{Chain, Mark, NetBuilder, Speakers, Waves};
-use layer::Layer;
+use layer::{Layer, Way};
 use operations::operations;
 
 /// Whether a pass trains (batch statistics, dropout) or only evaluates.
@@ -122,6 +122,17 @@ impl Net {
             maps.layers.push(output);
         }
         maps.output()
+    }
+
+    /// How often it goes through layers one time after another to make an image: once, but for layers that make values in
+    /// turn, each of which depends on those before it.
+    pub fn passes(&self) -> usize {
+        let in_turn = |layer: &Layer| match layer {
+            Layer::Autoregressive(layer) if layer.way == Way::InTurn => layer.location.degrees.len(),
+            Layer::Wavenet(_) => self.output.iter().product(),
+            _ => 0,
+        };
+        self.layers.iter().map(in_turn).sum::<usize>().max(1)
     }
 
     /// The layer whose weights one has: another one's for [`Layer::Again`], else its own.

@@ -15,6 +15,7 @@
 //! (`systems/dcgan.rs` documents `[dcgan]`). A run folder keeps the recipe with all defaults written out.
 
 use anyhow::Result;
+use edgegen_runtime::graph::Width;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
@@ -30,12 +31,43 @@ pub struct Recipe {
     pub seed: u64,
     /// Folder of the run whose weights it starts from; nothing for weights drawn by the seed.
     pub from: Option<String>,
+    /// The codes that it is exported with, unless the command line says others.
+    pub codes: Codes,
     /// What it learns from.
     pub data: DataConfig,
     /// How it learns.
     pub train: TrainConfig,
     /// The system's own table, with defaults filled in.
     pub settings: Table,
+}
+
+/// The codes of values between inputs and image of a model file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Codes {
+    /// The default.
+    #[default]
+    Int8,
+    /// See [`Width::Int16`].
+    Int16,
+}
+
+impl Codes {
+    /// As the exporter says it.
+    pub fn width(self) -> Width {
+        match self {
+            Self::Int8 => Width::Int8,
+            Self::Int16 => Width::Int16,
+        }
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Int8 => "int8",
+            Self::Int16 => "int16",
+        }
+    }
 }
 
 /// The table `[train]`.
@@ -134,6 +166,9 @@ impl Recipe {
         table.insert("seed".into(), Value::Integer(self.seed as i64));
         if let Some(run) = &self.from {
             table.insert("from".into(), Value::String(run.clone()));
+        }
+        if self.codes != Codes::default() {
+            table.insert("codes".into(), Value::String(self.codes.name().into()));
         }
         let plain = "strings and numbers always serialize";
         table.insert("data".into(), Value::try_from(&self.data).expect(plain));

@@ -143,13 +143,36 @@ impl Run {
         PixelRange::Symmetric.planes(bytes, self.generator.net.inputs[0][0])
     }
 
-    /// `count` pictures as the generator reads them, and `more` others: examples for the exporter, from the run folder
-    /// (see [`examples`]) or, where it was trained before there were such files, from its data.
+    /// What `network`, the generator's, is calibrated on: `count` examples, or as many as there are.
     ///
     /// # Errors
     ///
-    /// If neither can be read.
-    pub fn examples(&self, count: usize, more: usize) -> Result<[Vec<Vec<Vec<f32>>>; 2]> {
+    /// As [`Run::examples`].
+    pub fn calibration(&self, network: &Network, count: usize) -> Result<Vec<Vec<Vec<f32>>>> {
+        if self.fed().is_some() || network.previous().is_some() {
+            let [examples, _] = self.examples(network, count, 0)?;
+            return Ok(examples);
+        }
+        Ok(edgegen_export::calibration(network, count))
+    }
+
+    /// What `network`, the generator's, which reads images, sees of `count` of them, and of `more` others: examples for
+    /// the exporter. Those that it reads come from the run folder (see [`examples`]) or, where it was trained before there
+    /// were such files, from its data; if it reads its own, it draws them.
+    ///
+    /// # Errors
+    ///
+    /// If pictures can be read from neither.
+    pub fn examples(&self, network: &Network, count: usize, more: usize) -> Result<[Vec<Vec<Vec<f32>>>; 2]> {
+        if let Some((_, Input::Previous { shape, pixels })) = network.previous() {
+            let own = |seed: u64, count: usize| {
+                let values = self.inputs(seed, count);
+                let images = self.generate_pixels(&values);
+                let late = images.iter().map(|image| pixels.late(image, *shape));
+                values.iter().zip(late).map(|(values, late)| [self.apart(values), vec![late]].concat()).collect()
+            };
+            return Ok([own(edgegen_export::CALIBRATED, count), own(edgegen_export::COMPARED, more)]);
+        }
         let path = self.folder.as_ref().map(|folder| folder.join(EXAMPLES)).filter(|path| path.is_file());
         let pictures = match path {
             Some(path) => {
@@ -164,6 +187,18 @@ impl Run {
             pictures.iter().skip(start).take(count).map(|picture| vec![self.picture(picture)]).collect()
         };
         Ok([some(0, count), some(start, more)])
+    }
+
+    /// The values of all inputs of the generator, one behind the other, each for itself.
+    pub fn apart(&self, values: &[f32]) -> Vec<Vec<f32>> {
+        let mut rest = values;
+        let lengths = self.generator.net.inputs.iter().map(|shape| shape.iter().product::<usize>());
+        let own = |length: usize| {
+            let (own, behind) = rest.split_at(length.min(rest.len()));
+            rest = behind;
+            own.to_vec()
+        };
+        lengths.map(own).collect()
     }
 
     /// The images that the generator reads and should make.

@@ -66,7 +66,7 @@ pub fn most_images(model: &Model<'_>) -> u32 {
     if model.sample_rate().is_some() {
         return SOUNDS;
     }
-    let varies = |source: Option<Source>| !matches!(source, Some(Source::Fed | Source::Constant));
+    let varies = |source: Option<Source>| !matches!(source, Some(Source::Fed | Source::Constant | Source::Previous));
     match model.pictures() {
         Some(pictures) if !model.inputs().any(|(_, input)| varies(input.source())) => pictures.count().into(),
         _ => u32::MAX,

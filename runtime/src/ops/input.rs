@@ -1,5 +1,5 @@
 //! Where a network starts: a latent vector, a class, a style and where it acts, which are filled at once when an image
-//! begins; rows that the caller hands in; noise; and constants of the model.
+//! begins; rows that the caller hands in; noise; rows of the image that are drawn already; and constants of the model.
 
 use crate::error::Fault;
 use crate::fixed::LEAST_CODE;
@@ -54,6 +54,8 @@ pub(crate) fn check(node: &Node, weights: &Weights<'_>) -> Result<i8, Fault> {
                 Err(Fault::Shape)
             }
         }
+        // That it has the shape of the image, `rules` sees.
+        Some(Source::Previous) if cfg!(feature = "all-operators") => Ok(LEAST_CODE),
         _ => Err(Fault::Kind),
     }
 }

@@ -297,7 +297,7 @@ pub fn input_code(input: &Input) -> Code {
     match input {
         Input::Latent(latent) => Code::latent(latent.prior),
         Input::Class { .. } | Input::Mix { .. } => Code::class(),
-        Input::Image { pixels, .. } => Code::image(*pixels),
+        Input::Image { pixels, .. } | Input::Previous { pixels, .. } => Code::image(*pixels),
         Input::Noise { prior, .. } | Input::Style { prior, .. } => Code::latent(*prior),
         Input::Constant { values, .. } => {
             let ends = values.iter().fold([0.0f32; 2], |[low, high], &value| [low.min(value), high.max(value)]);

@@ -127,6 +127,7 @@ fn kind(node: &Node) -> String {
             Some(Source::Noise) => "noise",
             Some(Source::Style) => "style",
             Some(Source::Mix) => "mix",
+            Some(Source::Previous) => "previous rows",
             None => "input",
         }
         .into();

@@ -60,6 +60,11 @@ pub enum ExportError {
         /// Name of the input.
         stage: String,
     },
+    /// A row of the image depends on itself.
+    #[error(
+        "expected an image of which each row depends on those above it alone, found one that reads rows of itself before they are drawn: give convolutions over earlier rows borders above only"
+    )]
+    Acausal,
     /// There are no latent vectors to calibrate with.
     #[error("expected at least one latent vector to calibrate with, found none: ask for one or more")]
     NoLatents,

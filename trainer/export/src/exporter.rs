@@ -12,8 +12,8 @@ use crate::pack::Label;
 use crate::repack::repack;
 use crate::{calibrate, centre, fold, pack, quantize, stage};
 
-/// Seeds of the latent vectors that ranges are calibrated with start here, far from those that people draw.
-const CALIBRATION_SEED: u64 = 0xCA11_B8A7_E000_0000;
+/// Seeds that ranges are calibrated with start here, far from those that people draw.
+pub const CALIBRATED: u64 = 0xCA11_B8A7_E000_0000;
 
 /// The first seed of those on which a model is compared with its network, so that the figures of two exports are of the
 /// same images.
@@ -31,7 +31,8 @@ pub struct Exported {
 }
 
 /// Exports a network: folds, calibrates on the inputs of `count` seeds, quantizes, plans and packs it. Where it reads
-/// images, [`export_with`] calibrates on those that it will see; here it sees pictures that stand for none.
+/// images, be it its own, [`export_with`] calibrates on those that it will see; here it sees pictures that stand for
+/// none.
 ///
 /// # Errors
 ///
@@ -42,7 +43,7 @@ pub fn export(network: &Network, count: usize, label: Label<'_>) -> Result<Expor
 
 /// The inputs of `count` seeds that [`export`] calibrates on.
 pub fn calibration(network: &Network, count: usize) -> Vec<Vec<Vec<f32>>> {
-    points(network, count, CALIBRATION_SEED).map(|point| network.inputs_at(point)).collect()
+    points(network, count, CALIBRATED).map(|point| network.inputs_at(point)).collect()
 }
 
 /// The points of `count` seeds from `seed` on. Where styles can be mixed every other has one, in all layers behind one

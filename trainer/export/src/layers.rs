@@ -216,6 +216,14 @@ pub enum Input {
         /// How many layers have a style.
         layers: usize,
     },
+    /// The image itself, a row late: see [`Source::Previous`](edgegen_runtime::graph::Source::Previous). Whole maps are
+    /// computed of an image that is given (teacher forcing).
+    Previous {
+        /// Its shape, that of the image.
+        shape: Shape,
+        /// What its pixels mean, as the network's.
+        pixels: PixelRange,
+    },
     /// Numbers that are part of the model.
     Constant {
         /// The shape.
@@ -345,6 +353,11 @@ impl Network {
             Layer::Input(input) => Some(input),
             _ => None,
         })
+    }
+
+    /// The input that is the image itself, and its place among [`Network::inputs`].
+    pub fn previous(&self) -> Option<(usize, &Input)> {
+        self.inputs().enumerate().find(|(_, input)| matches!(input, Input::Previous { .. }))
     }
 
     /// The first latent vector among the inputs.

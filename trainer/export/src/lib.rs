@@ -46,7 +46,7 @@ pub mod stage;
 
 pub use error::ExportError;
 pub use exporter::{
-    COMPARED, Exported, calibration, export, export_as, export_with, image, image_at, native, translated,
+    CALIBRATED, COMPARED, Exported, calibration, export, export_as, export_with, image, image_at, native, translated,
 };
 pub use file::ModelFile;
 pub use pack::Label;

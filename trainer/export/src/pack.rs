@@ -146,7 +146,11 @@ fn minor(nodes: &[Node]) -> u16 {
     let is_combined = |node: &Node| {
         node.parameters::<Input>().is_some_and(|input| input.source == Source::Class as u16 && input.dims > 0)
     };
-    if nodes.iter().any(|node| mixes(node) || is_combined(node)) {
+    let is_previous =
+        |node: &Node| node.parameters::<Input>().is_some_and(|input| input.source == Source::Previous as u16);
+    if nodes.iter().any(is_previous) {
+        4
+    } else if nodes.iter().any(|node| mixes(node) || is_combined(node)) {
         3
     } else if nodes.iter().any(|node| node.width != Width::Int8 as u8) {
         2

@@ -10,7 +10,8 @@ use crate::error::ExportError;
 ///
 /// # Errors
 ///
-/// [`ExportError::Limit`] for more than 255 pixels of padding, or rings larger than 4 GiB.
+/// [`ExportError::Limit`] for more than 255 pixels of padding, or rings larger than 4 GiB; [`ExportError::Acausal`] for
+/// an image of which a row depends on itself or on later ones.
 pub fn plan(nodes: &mut [Node]) -> Result<(), ExportError> {
     for index in 0..nodes.len() {
         let (before, rest) = nodes.split_at_mut(index);
@@ -73,6 +74,9 @@ fn union(a: Padding, b: Padding) -> Padding {
 fn set_rings(nodes: &mut [Node]) -> Result<(), ExportError> {
     let mut heights: Vec<u32> = nodes.iter().map(|node| if node.is_filled() { node.made_rows() } else { 1 }).collect();
     walk::rehearse(nodes, |node, rows| heights[node] = rows.max(heights[node]));
+    if heights.contains(&walk::NEVER) {
+        return Err(ExportError::Acausal);
+    }
     let mut start = 0u64;
     for (node, height) in nodes.iter_mut().zip(heights) {
         node.ring_rows = u16::try_from(height).unwrap_or(u16::MAX);

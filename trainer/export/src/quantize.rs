@@ -196,6 +196,7 @@ fn source(input: &Input, shape: Shape, code: Code) -> Result<QuantizedOp, Export
         }
         Input::Mix { .. } => QuantizedOp::Input { input: of(Kind::Mix, Prior::Gaussian, 0), values: vec![] },
         Input::Image { .. } => QuantizedOp::Input { input: of(Kind::Fed, Prior::Gaussian, 0), values: vec![] },
+        Input::Previous { .. } => QuantizedOp::Input { input: of(Kind::Previous, Prior::Gaussian, 0), values: vec![] },
         Input::Noise { prior, number, .. } => {
             QuantizedOp::Input { input: of(Kind::Noise, *prior, *number), values: vec![] }
         }

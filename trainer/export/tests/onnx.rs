@@ -35,7 +35,9 @@ fn values(import: &Import) -> Vec<Vec<f32>> {
         Input::Class { classes, .. } => (0..*classes).map(|class| f32::from(u8::from(class == 1))).collect(),
         Input::Image { shape, .. } | Input::Noise { shape, .. } => wave(shape.len()),
         Input::Constant { .. } => vec![],
-        Input::Style { .. } | Input::Mix { .. } => unreachable!("files of others have no such inputs"),
+        Input::Style { .. } | Input::Mix { .. } | Input::Previous { .. } => {
+            unreachable!("files of others have no such inputs")
+        }
     };
     import.oracle.inputs().iter().map(value).collect()
 }
@@ -105,7 +107,9 @@ fn files_of_one_operator_each_as_onnxruntime_runs_them() {
             Input::Class { classes, .. } => *classes,
             Input::Image { shape, .. } | Input::Noise { shape, .. } => shape.len(),
             Input::Constant { .. } => 0,
-            Input::Style { .. } | Input::Mix { .. } => unreachable!("files of others have no such inputs"),
+            Input::Style { .. } | Input::Mix { .. } | Input::Previous { .. } => {
+                unreachable!("files of others have no such inputs")
+            }
         };
         let inputs: Vec<Vec<f32>> =
             import.oracle.inputs().iter().map(|input| numbers.by_ref().take(len(input)).collect()).collect();

@@ -131,6 +131,7 @@ fn reads(model: &Model<'_>) -> String {
                 count => format!("an image of {}, {count} of which it brings along", node.shape),
             },
             Source::Noise => format!("noise of {}", node.shape),
+            Source::Previous => "its own rows before".into(),
             Source::Style => return None,
             Source::Mix => format!("a second such vector for any of {} layers of style", node.shape.c),
             Source::Constant => return None,

@@ -14,6 +14,7 @@ use edgegen_export::layers::{LatentInput, PixelRange, Window};
 use edgegen_runtime::Model;
 use edgegen_runtime::graph::Border;
 
+mod wavenet;
 mod weights;
 
 /// A generator of six latent values.

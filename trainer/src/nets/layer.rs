@@ -41,7 +41,7 @@ pub use norm::{BatchNorm, Normalize, NormalizeKind};
 use spectral::{iterate, normalized};
 pub use style::{Constant, Modulated, Noise, Truncation};
 pub use translator::{Meant, Said, Translator, likeliest};
-pub use wavenet::{Block, Wavenet};
+pub use wavenet::{Block, LOG_SCALES, Wavenet};
 
 /// One layer; see [`NetBuilder`](super::NetBuilder) for what each does.
 #[derive(Module, Debug)]
@@ -116,12 +116,13 @@ impl Layer {
             Self::Fade(layer) => return layer.forward(reads),
             _ => {}
         }
-        if let Self::Noise(_) | Self::Modulated(_) = self {
-            let reads = reads.try_into().expect("it reads a map, and noise or a style");
+        if let Self::Noise(_) | Self::Modulated(_) | Self::Wavenet(_) = self {
+            let reads = reads.try_into().expect("it reads a map and noise or a style, or classes and noise");
             return match self {
                 Self::Noise(layer) => layer.forward(reads),
                 Self::Modulated(layer) => layer.forward(reads),
-                _ => unreachable!("one of the two"),
+                Self::Wavenet(layer) => layer.forward(reads),
+                _ => unreachable!("one of these"),
             };
         }
         let x = reads.pop().filter(|_| reads.is_empty()).expect("all other layers read one map");
@@ -141,11 +142,12 @@ impl Layer {
             Self::Pad(layer) => layer.forward(x),
             Self::Pool(layer) => layer.forward(x),
             Self::Autoregressive(layer) => layer.forward(x),
-            Self::Wavenet(layer) => layer.forward(x),
             Self::Translator(layer) => layer.forward(x),
             Self::Constant(layer) => layer.forward(&x),
             Self::Truncation(layer) => layer.forward(x),
-            Self::Join(_) | Self::Fade(_) | Self::Noise(_) | Self::Modulated(_) => unreachable!("see above"),
+            Self::Join(_) | Self::Fade(_) | Self::Noise(_) | Self::Modulated(_) | Self::Wavenet(_) => {
+                unreachable!("see above")
+            }
             Self::Again(_) => unreachable!("a net runs the layer that it stands for"),
         }
     }

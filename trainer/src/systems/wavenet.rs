@@ -10,8 +10,10 @@
 //! data, so all of a sound are learned in one pass. The generator makes them one after the other, each from one number
 //! of uniform noise by the inverse of its distribution function, so that a seed means a sound.
 //!
-//! Likelihoods are of sounds without their class, p(x) = Σ p(x | y) / classes, and exact: a level has a probability. It
-//! cannot be exported yet.
+//! Likelihoods are of sounds without their class, p(x) = Σ p(x | y) / classes, and exact: a level has a probability.
+//!
+//! With one logistic (`components = 1`) it is exported: a device has the levels that it has played as an input, so its
+//! rings are the cache of a sound in turn, and a sample is m + s log(u / (1 − u)) of noise u.
 //!
 //! Knobs: `channels`, `skips`, `dilations` (of one stack), `stacks`, `components`, `classes`.
 
@@ -19,7 +21,8 @@ use std::path::Path;
 
 use anyhow::{Result, ensure};
 use burn::tensor::{Device, Tensor};
-use edgegen_export::layers::PixelRange;
+use edgegen_export::layers::{Input, PixelRange};
+use edgegen_runtime::Shape;
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
@@ -73,7 +76,7 @@ pub const KIND: Kind = Kind {
     normalize,
     generator: |recipe, device, rng| {
         let config: Config = recipe.settings()?;
-        Ok(finished(config.net(recipe, device, rng), config.classes))
+        Ok(finished(config.net(recipe, device, rng)))
     },
     build: |recipe, device, rng| {
         let config: Config = recipe.settings()?;
@@ -111,13 +114,18 @@ impl Config {
         let dilations = self.dilations.repeat(self.stacks);
         let &Self { channels, skips, components, classes, .. } = self;
         let waves = Waves { channels, skips, dilations: &dilations, components, classes };
-        let input = [recipe.data.size.h + classes, 1, 1];
-        NetBuilder::new(input, Init::He, device, rng).wavenet(&waves).build()
+        // A generator reads something first: without classes there is one, which every sound is of.
+        let first = [classes.max(1), 1, 1];
+        NetBuilder::new(first, Init::He, device, rng).wavenet(recipe.data.size.h, &waves).build()
     }
 }
 
-fn finished(net: Net, classes: usize) -> Generator {
-    Generator { net, prior: Prior::Uniform, classes, pixels: PixelRange::Symmetric, more: vec![] }
+fn finished(net: Net) -> Generator {
+    let [[classes, ..], [_, samples, _]] = net.inputs[..] else { panic!("expected a WaveNet's classes and noise") };
+    // Recipes end far below 65 536.
+    let shape = Shape { h: samples as u16, w: 1, c: 1 };
+    let noise = Input::Noise { shape, prior: edgegen_runtime::Prior::Uniform, number: 0 };
+    Generator { net, prior: Prior::Uniform, classes, pixels: PixelRange::Symmetric, more: vec![noise] }
 }
 
 /// Bits of a draw from as many of each kind.
@@ -169,7 +177,7 @@ impl System for Training {
     }
 
     fn trained(&self) -> Trained {
-        Trained::Generator(finished(self.average.0.clone(), self.classes))
+        Trained::Generator(finished(self.average.0.clone()))
     }
 
     /// The log-likelihood by the averaged weights in nats, its standard error, and bits for each sample; and the bits

@@ -12,9 +12,14 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// [`ExportError::Layer`] if `next` reads no image, reads more, or shapes do not fit.
+    /// [`ExportError::Layer`] if `next` reads no image, reads more, or shapes do not fit, or this one reads its own rows.
     pub fn followed_by(self, next: Self) -> Result<Self, ExportError> {
         let image = self.output()?;
+        if self.previous().is_some() {
+            let found = "one that reads its own rows";
+            let mismatch = Mismatch::new("a network that draws without its earlier rows", found, "draw by another one");
+            return Err(mismatch.at("the first network"));
+        }
         let fed: Vec<(usize, Input)> = next
             .nodes
             .iter()

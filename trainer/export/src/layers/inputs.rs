@@ -8,7 +8,8 @@ use super::{Input, Network, PixelRange};
 
 impl Network {
     /// The values of the inputs other than constants at a point, in order, each C × H × W: latent vectors drawn by
-    /// their prior, noise as well, classes as the point says, and of images [`picture`] of the point's seed.
+    /// their prior, noise as well, classes as the point says, and of images [`picture`] of the point's seed, also where
+    /// the network reads its own.
     pub fn inputs_at(&self, point: Point) -> Vec<Vec<f32>> {
         self.inputs().map(|input| input.values_at(point)).collect()
     }
@@ -45,6 +46,7 @@ impl Input {
                 point.fill_mix(&mut codes);
                 codes.iter().map(|&code| f32::from(code) / f32::from(Source::CLASS_STEPS)).collect()
             }
+            Input::Previous { shape, pixels } => pixels.late(&picture(*shape, point.from), *shape),
             Input::Constant { values, .. } => values.clone(),
         }
     }
@@ -55,6 +57,17 @@ impl PixelRange {
     pub fn planes(self, bytes: &[u8], channels: usize) -> Vec<f32> {
         let plane = |channel| bytes.iter().skip(channel).step_by(channels.max(1));
         (0..channels).flat_map(plane).map(|&byte| self.input(byte)).collect()
+    }
+
+    /// The values of an image, `[h, w, c]` bytes, that is read a row late: C × H × W, zeros in the first row.
+    pub fn late(self, bytes: &[u8], shape: Shape) -> Vec<f32> {
+        let mut values = self.planes(bytes, shape.c.into());
+        let width = usize::from(shape.w);
+        for plane in values.chunks_exact_mut((usize::from(shape.h) * width).max(1)) {
+            plane.rotate_right(width);
+            plane[..width].fill(0.0);
+        }
+        values
     }
 
     /// The value that a byte of an image stands for when it is handed in: [`Source::pixel_code`], from −127 … 127 to

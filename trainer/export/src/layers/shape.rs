@@ -237,7 +237,7 @@ impl Input {
             Input::Class { classes: values, .. }
             | Input::Style { dims: values, .. }
             | Input::Mix { layers: values } => made([Some(*values), Some(1), Some(1)]),
-            Input::Image { shape, .. } | Input::Noise { shape, .. } => Ok(*shape),
+            Input::Image { shape, .. } | Input::Noise { shape, .. } | Input::Previous { shape, .. } => Ok(*shape),
             Input::Constant { shape, values } => numbers("values", shape.len(), values.len()).map(|()| *shape),
         }
     }

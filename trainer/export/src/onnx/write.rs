@@ -261,6 +261,7 @@ impl Writer {
             Input::Style { .. } => ("style", &map[..1]),
             Input::Mix { .. } => ("mix", &map[..1]),
             Input::Image { .. } => (PICTURE, &map),
+            Input::Previous { .. } => ("previous", &map),
             Input::Noise { .. } => (NOISE, &map),
             Input::Constant { values, .. } => {
                 let name = self.floats("constant", &[1, map[0], map[1], map[2]], values);

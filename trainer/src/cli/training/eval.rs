@@ -2,7 +2,7 @@
 
 pub mod coupled;
 mod judges;
-mod own;
+pub mod own;
 mod pairs;
 pub mod plane;
 mod readable;
@@ -414,9 +414,11 @@ fn images(args: &Args, source: &Source) -> Result<Made> {
             let unexported = match run.network() {
                 Ok(network) => {
                     let label = Label { name: "eval", metadata: &[] };
-                    let exported = edgegen_export::export(&network, CALIBRATION, label)?;
-                    let (int8, _) = Source::Model(exported.file).images(args.seed, count, None)?;
-                    sets.push(("int8".into(), int8));
+                    let examples = run.calibration(&network, CALIBRATION)?;
+                    let codes = run.recipe.codes;
+                    let exported = edgegen_export::export_as(&network, &examples, label, codes.width())?;
+                    let (drawn, _) = Source::Model(exported.file).images(args.seed, count, None)?;
+                    sets.push((codes.name().into(), drawn));
                     None
                 }
                 // What no device can draw has a likelihood all the same.

@@ -16,7 +16,7 @@ pub struct Waves<'a> {
     pub dilations: &'a [usize],
     /// Logistics of the mixture.
     pub components: usize,
-    /// Classes, of which the input holds a value each behind the noise.
+    /// Classes, of which the first input holds a value each.
     pub classes: usize,
 }
 
@@ -28,15 +28,18 @@ impl Waves<'_> {
 }
 
 impl NetBuilder<'_> {
-    /// A sound with a sample for each value of noise so far, each by a distribution that depends on those before it
-    /// ([`Wavenet`]).
+    /// A sound of `samples` samples of the classes so far, by one more input, noise `[1, samples, 1]`, each sample by a
+    /// distribution that depends on those before it ([`Wavenet`]).
     ///
     /// # Panics
     ///
-    /// If there is no more input than classes.
-    pub fn wavenet(mut self, waves: &Waves<'_>) -> Self {
-        let length: usize = self.here.shape.iter().product();
-        assert!(length > waves.classes, "expected noise before {} classes, found {length} values", waves.classes);
+    /// If there are fewer values so far than classes.
+    pub fn wavenet(mut self, samples: usize, waves: &Waves<'_>) -> Self {
+        let values: usize = self.here.shape.iter().product();
+        assert!(values >= waves.classes, "expected {} classes, found {values} values", waves.classes);
+        let class = self.mark().source;
+        self = self.input([1, samples, 1]);
+        let noise = self.mark().source;
         let &Waves { channels, skips, dilations, components, classes } = waves;
         let first = self.free_conv(1, Window::square(channels, 1, 1, 0));
         let block = |builder: &mut Self, dilation: usize| Block {
@@ -47,7 +50,8 @@ impl NetBuilder<'_> {
         let blocks = dilations.iter().map(|&dilation| block(&mut self, dilation)).collect();
         let hidden = self.free_conv(skips, Window::square(skips, 1, 1, 0));
         let mixture = self.free_conv(skips, Window::square(3 * components, 1, 1, 0));
-        self.push(Layer::Wavenet(Wavenet { first, blocks, hidden, mixture, classes }), [1, length - classes, 1])
+        let layer = Layer::Wavenet(Wavenet { first, blocks, hidden, mixture, classes });
+        self.push_reading(layer, vec![class, noise], [1, samples, 1])
     }
 
     fn free_conv(&mut self, from: usize, window: Window) -> Conv {

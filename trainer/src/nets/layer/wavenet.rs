@@ -25,12 +25,13 @@ use crate::nets::operations::operations;
 /// Half of the way from one level to the next.
 const HALF: f64 = 1.0 / 255.0;
 /// Bounds of the logarithm of a component's scale: from a twentieth of a level to all of them.
-const LOG_SCALES: [f64; 2] = [-8.0, 2.0];
+pub const LOG_SCALES: [f64; 2] = [-8.0, 2.0];
 
 /// A layer that makes a sound from one number of noise in [−1, 1] for each sample.
 ///
 /// # Shapes
-///   - Input `[batch, samples + classes, 1, 1]`, the classes one-hot
+///   - Inputs: classes `[batch, classes, 1, 1]`, one-hot, or one value that does not count where there are none; noise
+///     `[batch, 1, samples, 1]`
 ///   - Output `[batch, 1, samples, 1]`, levels as values in [−1, 1]
 #[derive(Module, Debug)]
 pub struct Wavenet {
@@ -58,16 +59,16 @@ pub struct Block {
 }
 
 impl Wavenet {
-    pub(super) fn forward(&self, input: Tensor<4>) -> Tensor<4> {
-        let [batch, length, ..] = input.dims();
-        let (device, samples) = (input.device(), length - self.classes);
-        let values = host(input);
+    pub(super) fn forward(&self, [classes, noise]: [Tensor<4>; 2]) -> Tensor<4> {
+        let [batch, _, samples, _] = noise.dims();
+        let (device, values) = (noise.device(), classes.dims()[1]);
+        let [classes, noise] = [classes, noise].map(host);
         let plain = Plain::of(self);
-        let sounds: Vec<f32> = values
-            .par_chunks(length)
-            .flat_map_iter(|input| {
-                let (noise, class) = input.split_at(samples);
-                plain.in_turn(class, |at, mixture| mixture.level(noise[at]), samples)
+        let sounds: Vec<f32> = noise
+            .par_chunks(samples)
+            .zip(classes.par_chunks(values))
+            .flat_map_iter(|(noise, class)| {
+                plain.in_turn(&class[..self.classes], |at, mixture| mixture.level(noise[at]), samples)
             })
             .collect();
         Tensor::from_data(TensorData::new(sounds, [batch, 1, samples, 1]), &device)
@@ -223,11 +224,16 @@ impl Plain {
     }
 }
 
+/// The share of the probability that noise in [−1, 1] stands for. That of a device has 255 steps: the middle of each, so
+/// that neither end asks for more than there is.
+fn share(noise: f32) -> f32 {
+    (127.0 * noise + 127.5) / 255.0
+}
+
 impl Mixture<'_> {
     /// The level up to which as much of the probability lies as `noise` tells, from −1 for nothing to 1 for all.
     fn level(&self, noise: f32) -> f32 {
-        // Noise of a device has 255 steps: the middle of each, so that neither end asks for more than there is.
-        let share = (127.0 * noise + 127.5) / 255.0;
+        let share = share(noise);
         let value = |level: usize| level as f32 / 127.5 - 1.0;
         // The first of the levels 0 to 254 with as much below it, else the last.
         let (mut low, mut high) = (0, 255);
@@ -292,7 +298,7 @@ mod tests {
 
     fn layer(device: &Device) -> Wavenet {
         let mut rng = Rng::new(1, 0);
-        let net = NetBuilder::new([SAMPLES + 2, 1, 1], Init::He, device, &mut rng).wavenet(&WAVES).build();
+        let net = NetBuilder::new([2, 1, 1], Init::He, device, &mut rng).wavenet(SAMPLES, &WAVES).build();
         assert_eq!(net.output, [1, SAMPLES, 1]);
         match net.layers.into_iter().next() {
             Some(Layer::Wavenet(layer)) => layer,
@@ -332,9 +338,9 @@ mod tests {
         let layer = layer(&Device::flex());
         let mut rng = Rng::new(3, 0);
         let noise: Vec<f32> = (0..SAMPLES).map(|_| 2.0 * rng.unit() - 1.0).collect();
-        let input = tensor([noise.clone(), vec![1.0, 0.0]].concat(), [1, SAMPLES + 2, 1, 1]);
-        let made = layer.forward(input);
-        let mixtures = host(layer.mixtures(made.clone(), Some(&tensor(vec![1.0, 0.0], [1, 2, 1, 1]))));
+        let class = tensor(vec![1.0, 0.0], [1, 2, 1, 1]);
+        let made = layer.forward([class.clone(), tensor(noise.clone(), [1, 1, SAMPLES, 1])]);
+        let mixtures = host(layer.mixtures(made.clone(), Some(&class)));
         let made = host(made);
         let is_level =
             |value: &f32| ((value + 1.0) * 127.5).fract().abs() < 1e-3 || ((value + 1.0) * 127.5).fract() > 0.999;

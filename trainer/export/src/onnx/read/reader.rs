@@ -246,6 +246,7 @@ impl<'a> Reader<'a> {
                 Input::Style { dims, .. } => ("style", [*dims, 1, 1]),
                 Input::Mix { layers } => ("mix", [*layers, 1, 1]),
                 Input::Noise { shape, .. } => ("noise", [shape.c, shape.h, shape.w].map(usize::from)),
+                Input::Previous { shape, .. } => ("previous", [shape.c, shape.h, shape.w].map(usize::from)),
                 Input::Constant { shape, .. } => ("constant", [shape.c, shape.h, shape.w].map(usize::from)),
             };
             if let Input::Class { .. } = input {

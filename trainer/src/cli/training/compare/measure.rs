@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use edgegen_export::Label;
@@ -12,7 +13,7 @@ use super::Args;
 use crate::cli::export::CALIBRATION;
 use crate::cli::fit::{Fit, pack_for};
 use crate::cli::source::Source;
-use crate::cli::training::eval::coupled;
+use crate::cli::training::eval::{coupled, own};
 use crate::cli::training::{Run, open};
 use crate::cli::{Console, grouped, table};
 use crate::data::{self, Split};
@@ -25,9 +26,11 @@ use crate::{device, images, systems};
 const COLUMNS: usize = 12;
 /// Seed of all that is drawn.
 const SEED: u64 = 0;
+/// Images of whose drawing the time is taken.
+const TIMED: usize = 100;
 
 /// Systems in the order in which they were published, and what was new.
-const YEARS: [(&str, u16, &str); 8] = [
+const YEARS: [(&str, u16, &str); 10] = [
     ("gan", 2014, "two perceptrons that play against each other"),
     ("dcgan", 2015, "convolutions"),
     ("cogan", 2016, "two games with tied layers, one side of them"),
@@ -35,6 +38,8 @@ const YEARS: [(&str, u16, &str); 8] = [
     ("style", 2018, "styles by layer"),
     ("biggan", 2018, "classes in each normalization"),
     ("vae", 2014, "an autoencoder that is no game"),
+    ("made", 2015, "each value given those before it, by masks"),
+    ("maf", 2017, "a flow of such layers, exact both ways"),
     ("began", 2017, "a critic that is an autoencoder"),
 ];
 
@@ -45,10 +50,16 @@ struct Row {
     system: String,
     /// When its system was published, if the list says it.
     year: Option<u16>,
-    /// Of the model as the board has it.
-    bytes: u64,
+    /// Of the model as the board has it, if a board can have it.
+    bytes: Option<u64>,
     /// Of an image, estimated.
     instructions: Option<u64>,
+    /// What the system itself says of the test images: bits a value by its likelihood, or by a bound on it.
+    bits: Option<f32>,
+    /// How often layers are gone through, one time after another, to make an image.
+    passes: usize,
+    /// Of an image in float on this computer, drawn together with others.
+    millis: f64,
     #[serde(flatten)]
     figures: Figures,
 }
@@ -116,19 +127,32 @@ pub fn measure(args: &Args, console: Console) -> Result<Measured> {
     for (folder, run) in runs {
         let name = folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy().into_owned();
         console.say(&format!("drawing and measuring {name}"));
-        let exported = edgegen_export::export(&run.network()?, CALIBRATION, Label { name: "compare", metadata: &[] })
-            .with_context(|| folder.display().to_string())?;
-        let packed = pack_for(&exported.file, board.cpu)?;
-        let Fit { instructions, flash, .. } = Fit::new(&board, board.cpu, &packed)?;
-        let (mut made, [_, w, c]) = Source::Model(exported.file).images(SEED, count, None)?;
-        let system = run.recipe.system.clone();
+        let bits = own::of_images(folder, &test, &device)?.get("bits_per_dimension").copied();
+        let [_, w, c] = run.shape();
+        let (system, passes) = (run.recipe.system.clone(), run.generator.net.passes());
+        let start = Instant::now();
+        run.generate(&run.inputs(SEED, TIMED));
+        let millis = 1000.0 * start.elapsed().as_secs_f64() / TIMED as f64;
+        // What no device can draw is measured in float.
+        let (mut made, bytes, instructions) = if let Ok(network) = run.network() {
+            let examples = run.calibration(&network, CALIBRATION)?;
+            let label = Label { name: "compare", metadata: &[] };
+            let exported = edgegen_export::export_as(&network, &examples, label, run.recipe.codes.width())
+                .with_context(|| folder.display().to_string())?;
+            let packed = pack_for(&exported.file, board.cpu)?;
+            let Fit { instructions, flash, .. } = Fit::new(&board, board.cpu, &packed)?;
+            let (made, _) = Source::Model(exported.file).images(SEED, count, None)?;
+            (made, Some(flash[0]), instructions)
+        } else {
+            (run.generate_pixels(&run.inputs(SEED, count)), None, None)
+        };
         if systems::COUPLED.contains(&&*system) {
             [_, made] = coupled::cut(&made, w * c);
         }
         let figures = reference.figures(&judge, &made, None, SEED, false);
         made.truncate(COLUMNS);
         let year = YEARS.iter().find(|(of, ..)| *of == system).map(|&(_, year, _)| year);
-        let row = Row { name, system, year, bytes: flash[0], instructions, figures };
+        let row = Row { name, system, year, bytes, instructions, bits, passes, millis, figures };
         drawn.push(Drawn { row, images: made });
     }
     // Those whose year nobody has noted last.
@@ -173,11 +197,23 @@ fn label(row: &Row) -> String {
     row.year.map_or_else(|| row.system.clone(), |year| format!("{year} {}", row.system))
 }
 
-const HEAD: [&str; 9] =
-    ["year", "run", "system", "bytes", "Fréchet", "/ floor", "precision / recall", "checkerboard", "instructions"];
+const HEAD: [&str; 12] = [
+    "year",
+    "run",
+    "system",
+    "bytes",
+    "Fréchet",
+    "/ floor",
+    "precision / recall",
+    "checkerboard",
+    "bits a value",
+    "passes",
+    "ms an image",
+    "instructions",
+];
 
 impl Measured {
-    fn cells(&self) -> Vec<[String; 9]> {
+    fn cells(&self) -> Vec<[String; 12]> {
         let figures = |figures: &Figures| {
             [
                 format!("{:.2}", figures.frechet),
@@ -186,24 +222,29 @@ impl Measured {
                 format!("{:.2}", figures.checkerboard),
             ]
         };
-        let row = |Row { name, system, year, bytes, instructions, figures: found }: &Row| {
+        let row = |Row { name, system, year, bytes, instructions, bits, passes, millis, figures: found }: &Row| {
             let [frechet, floor, overlap, checkerboard] = figures(found);
             let known = |value: Option<String>| value.unwrap_or_else(|| "–".to_owned());
             [
                 known(year.map(|year| year.to_string())),
                 name.clone(),
                 system.clone(),
-                grouped(*bytes),
+                known(bytes.map(grouped)),
                 frechet,
                 floor,
                 overlap,
                 checkerboard,
+                known(bits.map(|bits| format!("{bits:.3}"))),
+                grouped(*passes as u64),
+                format!("{millis:.3}"),
                 known(instructions.map(grouped)),
             ]
         };
         let [frechet, floor, overlap, checkerboard] = figures(&self.real);
-        let nothing = String::new;
-        let real = [nothing(), "real".into(), nothing(), nothing(), frechet, floor, overlap, checkerboard, nothing()];
+        let [year, system, bytes, bits, passes, millis, instructions] = std::array::from_fn(|_| String::new());
+        let name = "real".into();
+        let real =
+            [year, name, system, bytes, frechet, floor, overlap, checkerboard, bits, passes, millis, instructions];
         self.rows.iter().map(row).chain([real]).collect()
     }
 
@@ -212,8 +253,10 @@ impl Measured {
         let Self { data, judge, board, count, gallery, .. } = self;
         let mut text = table(HEAD, self.cells());
         text += &format!(
-            "\n{count} int8 images of each from seed {SEED}, against the test images of {data} through judge {judge}; bytes and \
-             instructions of an image, estimated, on the {board}"
+            "\n{count} images of each from seed {SEED}, as a device draws them, or in float where none can, against the test \
+             images of {data} through judge {judge}; bits a value by the likelihood of the test images or a bound on it, \
+             where the system has one; time in float, {TIMED} at once on this computer; bytes and instructions of an \
+             image, estimated, on the {board}"
         );
         if let Some(gallery) = gallery {
             text += &format!("\n{}: a row of each, and one of real images", gallery.display());

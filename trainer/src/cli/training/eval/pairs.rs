@@ -325,9 +325,10 @@ fn draw(
             let of =
                 |run: &Run, pictures: &[Vec<u8>]| run.generate_pixels(&pictures.iter().map(values).collect::<Vec<_>>());
             let float = of(run, pictures);
-            let [examples, _] = run.examples(CALIBRATION, 0)?;
+            let network = run.network()?;
+            let examples = run.calibration(&network, CALIBRATION)?;
             let label = Label { name: "eval", metadata: &[] };
-            let exported = edgegen_export::export_with(&run.network()?, &examples, label)?;
+            let exported = edgegen_export::export_with(&network, &examples, label)?;
             let file = exported.file.bytes();
             let int8 = translated(file, pictures)?;
             likeness.push(pixels::difference(&float, &int8).psnr);

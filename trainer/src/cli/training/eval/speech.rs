@@ -172,9 +172,10 @@ fn draw(
         Source::Run(run) => {
             let values: Vec<Vec<f32>> = pictures.iter().map(|picture| run.picture(picture)).collect();
             let float = run.generate(&values).iter().map(|said| smooth(said, size, &smoother)).collect();
-            let [examples, _] = run.examples(CALIBRATION, 0)?;
+            let network = run.network()?;
+            let examples = run.calibration(&network, CALIBRATION)?;
             let label = Label { name: "eval", metadata: &[] };
-            let exported = edgegen_export::export_with(&run.network()?, &examples, label)?;
+            let exported = edgegen_export::export_with(&network, &examples, label)?;
             let int8 = of_bytes(pairs::translated(exported.file.bytes(), pictures)?);
             sets.extend([(format!("{name} float"), float), (format!("{name} int8"), int8)]);
         }

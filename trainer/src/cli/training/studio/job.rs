@@ -13,7 +13,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::child::{Child, lock};
-use crate::cli::export::{Codes, POOR};
+use crate::cli::export::POOR;
+use crate::recipe::Codes;
 
 /// Name of the exported model in a run folder.
 pub const MODEL: &str = "model.egm";

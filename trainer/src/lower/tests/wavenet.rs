@@ -1,0 +1,84 @@
+//! A sound that is made in turn, as rows that read those before them.
+
+use super::*;
+use crate::nets::Waves;
+use crate::nets::layer::{LOG_SCALES, Wavenet};
+use edgegen_export::compare::compare_with;
+use edgegen_runtime::Point;
+use edgegen_runtime::graph::{Source, Width};
+
+const SAMPLES: usize = 60;
+const WAVES: Waves<'_> = Waves { channels: 6, skips: 8, dilations: &[1, 2, 4, 1, 2], components: 1, classes: 3 };
+
+fn generator(waves: &Waves<'_>) -> Generator {
+    let net =
+        NetBuilder::new([3, 1, 1], Init::He, &Device::flex(), &mut Rng::new(5, 0)).wavenet(SAMPLES, waves).build();
+    let shape = Shape { h: SAMPLES as u16, w: 1, c: 1 };
+    let noise = Input::Noise { shape, prior: edgegen_runtime::Prior::Uniform, number: 0 };
+    Generator { net, prior: Prior::Uniform, classes: 3, pixels: PixelRange::Symmetric, more: vec![noise] }
+}
+
+fn layer(generator: &Generator) -> &Wavenet {
+    match &generator.net.layers[..] {
+        [Layer::Wavenet(layer)] => layer,
+        _ => panic!("one layer was built"),
+    }
+}
+
+/// The inputs of each point, with the sound that Burn draws there as what it reads of itself.
+fn examples(generator: &Generator, count: u64) -> Vec<Vec<Vec<f32>>> {
+    let values: Vec<Vec<f32>> = (0..count).map(|seed| generator.values_at(Point::seed(seed))).collect();
+    let shape = Shape { h: SAMPLES as u16, w: 1, c: 1 };
+    let late = |sound: &Vec<f32>| {
+        let bytes = to_pixels(sound, generator.net.output, generator.pixels);
+        generator.pixels.late(&bytes, shape)
+    };
+    let sounds = generator.generate(&values, &Device::flex());
+    let whole = |(values, sound): (&Vec<f32>, &Vec<f32>)| vec![values[..3].to_vec(), values[3..].to_vec(), late(sound)];
+    values.iter().zip(&sounds).map(whole).collect()
+}
+
+#[test]
+fn rows_that_read_themselves_are_the_samples_in_turn() {
+    let generator = generator(&WAVES);
+    let network = lower(&generator).unwrap();
+    let device = Device::flex();
+    let tensor =
+        |values: &[f32], shape: [usize; 4]| Tensor::<4>::from_data(TensorData::new(values.to_vec(), shape), &device);
+    let examples = examples(&generator, 4);
+    for example in &examples {
+        let [class, noise, late] = &example[..] else { panic!("three inputs") };
+        // Of the sample behind the last nothing is asked.
+        let x: Vec<f32> = late[1..].iter().copied().chain([0.0]).collect();
+        let mixtures = layer(&generator).mixtures(tensor(&x, [1, 1, SAMPLES, 1]), Some(&tensor(class, [1, 3, 1, 1])));
+        let mixtures = as_floats(mixtures);
+        let [least, most] = LOG_SCALES.map(|bound| bound as f32);
+        let expected = (0..SAMPLES).map(|at| {
+            let (mean, log_scale) = (mixtures[SAMPLES + at], mixtures[2 * SAMPLES + at]);
+            let share = (127.0 * noise[at] + 127.5) / 255.0;
+            mean + log_scale.clamp(least, most).exp() * (share / (1.0 - share)).ln()
+        });
+        same(&network, example, &expected.collect::<Vec<f32>>());
+    }
+    // And in the codes of a device, which hears itself.
+    let label = Label { name: "test", metadata: &[] };
+    let exported = edgegen_export::export_as(&network, &examples, label, Width::Int16).unwrap();
+    let comparison = compare_with(&network, &exported, &examples).unwrap();
+    assert!(comparison.psnr_db > 40.0, "{} dB", comparison.psnr_db);
+    let model = Model::parse_any(exported.file.bytes()).unwrap();
+    assert_eq!((model.classes(), model.has_noise(), model.latent()), (3, true, None));
+    let reads_itself = model.inputs().any(|(_, input)| input.source() == Some(Source::Previous));
+    assert!(reads_itself);
+    // The first samples, before small errors have grown: within a level or two of what Burn draws.
+    let sounds = generator.generate(&[examples[1][..2].concat()], &device);
+    let burn = to_pixels(&sounds[0], generator.net.output, generator.pixels);
+    let drawn = edgegen_export::image_at(&model, Point::seed(1));
+    let far: Vec<u8> = burn.iter().zip(&drawn).map(|(a, b)| a.abs_diff(*b)).take(6).collect();
+    assert!(far.iter().all(|&levels| levels <= 2), "{far:?}");
+}
+
+#[test]
+fn several_logistics_are_for_this_computer_alone() {
+    let message = lower(&generator(&Waves { components: 2, ..WAVES })).unwrap_err().to_string();
+    assert!(message.contains("components = 1"), "{message}");
+}
