@@ -2,14 +2,15 @@
 //! lies in the ring of the row that it reads.
 //!
 //! ```text
-//! x₋₁ ─ first ─ h ┬ F ─ + V_f y ─ tanh ┬ × ─ R ─ + h ─►
-//!                 └ G ─ + V_g y ─ σ ───┘ └── S ─ + skip ─►
-//! skip ─ max(0, x) ─ hidden ─ max(0, x) ┬ m ─────────────── + ─► x
+//! x₋₁, t ─ first ─ h ┬ F ─ + V_f y ─ tanh ┬ × ─ R ─ + h ─►
+//!                    └ G ─ + V_g y ─ σ ───┘ └── S ─ + skip ─►
+//! skip ─ max(0, x) ─ hidden ─ max(0, x) ┬ m ─────────────────── + ─► x
 //!                                       └ e^s ─ × ln(u/(1 − u)) ┘
 //! ```
 //!
-//! A mixture of one logistic is exact: the level up to which a share u of its probability lies is that of m + s ln(u / (1
-//! − u)), rounded.
+//! The level up to which a share u of a logistic's probability lies is that of m + e^s ln(u / (1 − u)), rounded. Of two,
+//! the second one's m and s have what the first one's differ by added where the first is chosen: where its chance is
+//! above the share v of the second number of noise.
 
 use anyhow::{Result, ensure};
 use edgegen_export::function::{Binary, Function, Unary};
@@ -18,25 +19,28 @@ use edgegen_runtime::graph::Shape;
 
 use super::nodes::Nodes;
 use super::{as_floats, narrow, values};
-use crate::nets::layer::{Block, Conv, LOG_SCALES, Wavenet};
+use crate::nets::layer::{Block, Conv, LOG_SCALES, Wavenet, how_far};
 
 /// Adds what draws as `layer` from the classes and the noise of two nodes, and gives the last node's number.
 ///
 /// # Errors
 ///
-/// If the layer has a mixture of several logistics.
+/// If the layer has a mixture of more than two logistics.
 pub(super) fn lower(layer: &Wavenet, reads: Vec<usize>, nodes: &mut Nodes) -> Result<usize> {
     let [class, noise] = reads[..] else { unreachable!("a WaveNet reads classes and noise") };
     let mixture = Weights::of(&layer.mixture);
+    let components = mixture.bias.len() / 3;
     ensure!(
-        mixture.bias.len() == 3,
-        "expected a WaveNet of one logistic for a device, found {}: train it with components = 1, or sample and measure it in float",
-        mixture.bias.len() / 3
+        components <= 2,
+        "expected a WaveNet of at most two logistics for a device, found {components}: train it with components = 2, or sample and measure it in float"
     );
-    let shape = nodes.shapes[noise];
+    let shape = Shape { c: 1, ..nodes.shapes[noise] };
     let previous = Input::Previous { shape, pixels: PixelRange::Symmetric };
     let previous = nodes.push(Layer::Input(previous), vec![])?;
-    let mut h = nodes.push(Weights::of(&layer.first).layer(), vec![previous])?;
+    let far = Input::Constant { shape, values: how_far(shape.h.into()) };
+    let far = nodes.push(Layer::Input(far), vec![])?;
+    let seen = nodes.push(Layer::Concat, vec![previous, far])?;
+    let mut h = nodes.push(Weights::of(&layer.first).layer(), vec![seen])?;
     let mut skips = None;
     for (place, block) in layer.blocks.iter().enumerate() {
         let gated = gated(block, h, Some(class).filter(|_| layer.classes > 0), nodes)?;
@@ -56,13 +60,35 @@ pub(super) fn lower(layer: &Wavenet, reads: Vec<usize>, nodes: &mut Nodes) -> Re
     let skips = nodes.push(Layer::Activation(Function::relu()), vec![skips])?;
     let hidden = nodes.push(Weights::of(&layer.hidden).layer(), vec![skips])?;
     let hidden = nodes.push(Layer::Activation(Function::relu()), vec![hidden])?;
-    // The score of the only component says nothing.
-    let mean = nodes.push(mixture.part(1, 1).layer(), vec![hidden])?;
-    let log_scale = nodes.push(mixture.part(2, 1).layer(), vec![hidden])?;
+    let one = |channel: usize| Layer::Slice { starts: [channel, 0, 0], sizes: [1, shape.h.into(), 1] };
+    let (within, among) = (nodes.push(one(0), vec![noise])?, nodes.push(one(1), vec![noise])?);
+    let is_first = match components {
+        2 => Some(is_first(&mixture, hidden, among, nodes)?),
+        _ => None,
+    };
+    // Of the means, and of the log-scales behind them, that of the component that is chosen.
+    let mut chosen = |first: usize| -> Result<usize> {
+        let last = nodes.push(mixture.part(first + components - 1, 1).layer(), vec![hidden])?;
+        let Some(is_first) = is_first else { return Ok(last) };
+        let apart = nodes.push(mixture.apart(first, first + 1).layer(), vec![hidden])?;
+        let apart = nodes.push(Layer::Mul, vec![apart, is_first])?;
+        nodes.push(Layer::Add { scales: [1.0; 2] }, vec![last, apart])
+    };
+    let (mean, log_scale) = (chosen(components)?, chosen(2 * components)?);
     let scale = nodes.push(Layer::Activation(bounded_exponential()), vec![log_scale])?;
-    let standard = nodes.push(Layer::Activation(quantile()), vec![noise])?;
+    let standard = nodes.push(Layer::Activation(quantile()), vec![within])?;
     let moved = nodes.push(Layer::Mul, vec![scale, standard])?;
     nodes.push(Layer::Add { scales: [1.0; 2] }, vec![moved, mean])
+}
+
+/// 1 where the chance of the first of two components is above the share of noise `among`, else 0.
+fn is_first(mixture: &Weights, hidden: usize, among: usize, nodes: &mut Nodes) -> Result<usize> {
+    let odds = nodes.push(mixture.apart(0, 1).layer(), vec![hidden])?;
+    let chance = nodes.push(Layer::Activation(Function::sigmoid()), vec![odds])?;
+    // Its slope and half: see `share` of the layer.
+    let above = nodes.push(Layer::Add { scales: [1.0, -127.0 / 255.0] }, vec![chance, among])?;
+    let step = Function::binary(Binary::Greater, Function::X, Function::Constant(0.5));
+    nodes.push(Layer::Activation(step), vec![above])
 }
 
 /// tanh(F ∗ h + V_f y) ⊙ σ(G ∗ h + V_g y).
@@ -120,6 +146,14 @@ impl Weights {
             weight: self.weight[first * width..][..count * width].to_vec(),
             bias: self.bias[first..][..count].to_vec(),
         }
+    }
+
+    /// What output `one` has more than output `other`.
+    fn apart(&self, one: usize, other: usize) -> Self {
+        let [mut one, other] = [one, other].map(|output| self.part(output, 1));
+        one.weight.iter_mut().zip(other.weight).for_each(|(weight, other)| *weight -= other);
+        one.bias[0] -= other.bias[0];
+        one
     }
 
     fn layer(self) -> Layer {

@@ -41,7 +41,7 @@ pub use norm::{BatchNorm, Normalize, NormalizeKind};
 use spectral::{iterate, normalized};
 pub use style::{Constant, Modulated, Noise, Truncation};
 pub use translator::{Meant, Said, Translator, likeliest};
-pub use wavenet::{Block, LOG_SCALES, Wavenet};
+pub use wavenet::{Block, LOG_SCALES, Wavenet, how_far};
 
 /// One layer; see [`NetBuilder`](super::NetBuilder) for what each does.
 #[derive(Module, Debug)]

@@ -18,21 +18,14 @@
 //! * A critic (§2.5) tells by the encoder's states, word by word, which language was read; the encoder learns that it
 //!   cannot.
 //!
-//! The first `warm_up` steps have no translator. There q is a lexicon of words that are about equally frequent: with
-//! f the count of a word so far, the chance of v for w goes with
-//!
-//! ```text
-//! exp(−(ln f_w − ln f_v)² / (2 · spread² · (1/f_w + 1/f_v)))
-//! ```
-//!
-//! the likelihood that both are equally frequent, as the logarithm of a count of f has the variance 1/f; C' is then C.
-//! Lample et al. begin with a lexicon that is learned from embeddings (§2.6) and is right far more often. How often
-//! its simplest form is, words of equal rank ([`by_rank`]), `edgegen eval` says.
+//! The first `warm_up` steps have no translator. In the first `counted` of them words are counted, and which stand
+//! together; then a lexicon is learned from these counts ([`lexicon`]), q takes each word for its other, and C' is C.
+//! Lample et al. begin with a lexicon that is learned from embeddings (§2.6).
 //!
 //! A part with weight 0 is left out. It cannot be exported.
 //!
 //! Knobs: `words`, `width`, `heads`, `hidden`, `layers`; the weights `denoise`, `back`, `adversarial`; `drop`,
-//! `shuffle`, `warm_up`, `spread`, `temperature`, `critic_hidden`.
+//! `shuffle`, `warm_up`, `counted`, `spread`, `temperature`, `critic_hidden`.
 
 use std::path::Path;
 
@@ -52,6 +45,10 @@ use crate::nets::layer::{Layer, Meant, Said, Translator};
 use crate::nets::{Init, Mode, Net, NetBuilder, Speakers};
 use crate::recipe::{Prior, Recipe};
 use crate::rng::Rng;
+
+pub mod lexicon;
+
+use lexicon::Words;
 
 /// The table `[backtranslation]`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -79,8 +76,10 @@ pub struct Config {
     pub drop: f32,
     /// Places by which a word moves in it at most.
     pub shuffle: usize,
-    /// Steps in which sentences are translated word by word.
+    /// Steps before sentences are translated by what is learned.
     pub warm_up: u64,
+    /// Steps of these in which words are only counted; in the others they are translated one by one.
+    pub counted: u64,
     /// How much farther apart the frequencies of a word and its translation may be than chance alone puts them.
     pub spread: f32,
     /// How far translations that are learned from are drawn from the likeliest: 1 by their chances, near 0 not at all.
@@ -102,6 +101,7 @@ impl Default for Config {
             drop: 0.1,
             shuffle: 3,
             warm_up: 1000,
+            counted: 300,
             spread: 1.5,
             temperature: 1.0,
         }
@@ -184,43 +184,6 @@ fn only(net: &Net) -> &Translator {
     }
 }
 
-/// How often each number of a word was seen.
-pub type Counts = Vec<u64>;
-
-/// The lexicon that takes words for each other that have the same rank by how frequent they are: for each number of
-/// a word of the language of `from` one of that of `to`, [`UNKNOWN`] where it has no such rank.
-pub fn by_rank(from: &[u64], to: &[u64]) -> Vec<u8> {
-    let ranked = |counts: &[u64]| {
-        let mut order: Vec<usize> = (usize::from(FIRST)..counts.len()).collect();
-        order.sort_by_key(|&word| std::cmp::Reverse(counts[word]));
-        order
-    };
-    let mut lexicon = vec![UNKNOWN; from.len()];
-    for (word, other) in ranked(from).into_iter().zip(ranked(to)) {
-        lexicon[word] = other as u8;
-    }
-    lexicon
-}
-
-/// For each number of a word the sums of the chances of words of the other language.
-fn by_frequency(from: &[u64], to: &[u64], spread: f32) -> Vec<Vec<f32>> {
-    let count = |count: u64| count as f32 + 1.0;
-    let chances = |&of_word: &u64| {
-        let mut sum = 0.0;
-        let chance = |(word, &of_other): (usize, &u64)| {
-            let apart = count(of_word).ln() - count(of_other).ln();
-            let variance = count(of_word).recip() + count(of_other).recip();
-            if word >= usize::from(FIRST) && of_other > 0 {
-                // Bounded, so that a word without any like it has one all the same.
-                sum += (-0.5 * apart * apart / (spread * spread * variance)).max(-60.0).exp();
-            }
-            sum
-        };
-        to.iter().enumerate().map(chance).collect()
-    };
-    from.iter().map(chances).collect()
-}
-
 /// A place by the sums of chances.
 fn draw(sums: &[f32], rng: &mut Rng) -> usize {
     let share = rng.unit() * sums.last().copied().unwrap_or(0.0);
@@ -243,7 +206,9 @@ fn drawn(scores: &[f32], temperature: f32, rng: &mut Rng) -> u8 {
 struct Seen {
     steps: u64,
     /// Of both languages.
-    counts: [Counts; 2],
+    words: [Words; 2],
+    /// From each language to the other, once they are learned.
+    lexicons: Option<[Vec<u8>; 2]>,
 }
 
 /// The name of its file in a checkpoint.
@@ -274,7 +239,7 @@ impl BackTranslation {
             average: Average::of(&net),
             translator: Learner::new("translator", net, &recipe.train),
             critic: Learner::new("critic", critic, &recipe.train),
-            seen: Seen { steps: 0, counts: [vec![0; numbers], vec![0; numbers]] },
+            seen: Seen { steps: 0, words: [0, 1].map(|_| Words::new(numbers)), lexicons: None },
             made: usize::from(!recipe.data.reverse),
             config,
         })
@@ -299,7 +264,7 @@ impl BackTranslation {
                 let numbers = sentence.iter().map(|level| self.known(((level + 1.0) * 127.5).round() as u8));
                 let numbers: Vec<u8> = numbers.collect();
                 let said = words(&numbers);
-                said.iter().for_each(|&word| self.seen.counts[language][usize::from(word)] += 1);
+                self.seen.words[language].see(said);
                 real.push(said, language);
             }
         }
@@ -318,18 +283,24 @@ impl BackTranslation {
         placed.into_iter().map(|(_, word)| if rng.unit() < drop { UNKNOWN } else { word }).collect()
     }
 
+    /// The lexicons of both ways, learned when they are first asked for; what they are learned from goes.
+    fn lexicons(&mut self) -> &[Vec<u8>; 2] {
+        let Seen { words, lexicons, .. } = &mut self.seen;
+        lexicons.get_or_insert_with(|| {
+            let learned = lexicon::learned(words, self.config.spread);
+            words.iter_mut().for_each(|words| words.together.clear());
+            learned
+        })
+    }
+
     /// Each sentence in the other language: word by word, or by what is known so far.
-    fn translated(&self, real: &Said, rng: &mut Rng) -> Said {
-        let Config { drop, shuffle, spread, temperature, warm_up, .. } = self.config;
+    fn translated(&mut self, real: &Said, rng: &mut Rng) -> Said {
+        let Config { drop, shuffle, temperature, warm_up, .. } = self.config;
         let mut other = Said::new(real.sentences().next().map_or(1, <[u8]>::len));
         if self.seen.steps < warm_up {
-            let [first, second] = &self.seen.counts;
-            let lexicons = [by_frequency(first, second, spread), by_frequency(second, first, spread)];
+            let lexicons = self.lexicons().clone();
             for (sentence, &language) in real.sentences().zip(real.languages()) {
-                let by_word = |&word: &u8| match word {
-                    UNKNOWN => UNKNOWN,
-                    word => draw(&lexicons[language][usize::from(word)], rng) as u8,
-                };
+                let by_word = |&word: &u8| lexicons[language][usize::from(word)];
                 let said: Vec<u8> = words(sentence).iter().map(by_word).collect();
                 other.push(&self.noisy(&said, drop, shuffle, rng), 1 - language);
             }
@@ -389,9 +360,10 @@ fn cross_entropy([scores, is_second, counts]: [Tensor<1>; 3]) -> Tensor<1> {
 
 impl System for BackTranslation {
     fn step(&mut self, step: &mut Step<'_>) -> Losses {
-        let Config { denoise, back, adversarial, drop, shuffle, .. } = self.config;
+        let Config { denoise, back, adversarial, drop, shuffle, warm_up, counted, .. } = self.config;
         let real = self.real(step);
-        let other = (back > 0.0).then(|| self.translated(&real, step.rng));
+        let counts = self.seen.steps < counted.min(warm_up);
+        let other = (back > 0.0 && !counts).then(|| self.translated(&real, step.rng));
         self.seen.steps += 1;
         let rows = real.sentences().next().map_or(0, <[u8]>::len);
         let (mut read, mut said) = (Said::new(rows), Said::new(rows));
@@ -402,12 +374,13 @@ impl System for BackTranslation {
         for language in 0..2 {
             let is_own = |entry: &(usize, (&[u8], &usize))| *entry.1.1 == language;
             let own = || real.sentences().zip(real.languages()).enumerate().filter(is_own);
-            for (_, (sentence, _)) in own().filter(|_| denoise > 0.0) {
+            // While words are counted there is nothing else to learn.
+            for (_, (sentence, _)) in own().filter(|_| denoise > 0.0 || counts) {
                 read.push(&self.noisy(sentence, drop, shuffle, step.rng), language);
                 said.push(words(sentence), language);
                 parts.push(0);
             }
-            for (index, (sentence, _)) in own().filter(|_| back > 0.0) {
+            for (index, (sentence, _)) in own().filter(|_| !translations.is_empty()) {
                 read.push(words(translations[index]), 1 - language);
                 said.push(words(sentence), language);
                 parts.push(1);
@@ -467,9 +440,9 @@ impl System for BackTranslation {
         let bytes = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
         let seen: Seen = serde_json::from_slice(&bytes)
             .with_context(|| format!("expected what a translator has seen in {}", path.display()))?;
-        let numbers = self.seen.counts[0].len();
+        let numbers = self.seen.words[0].counts.len();
         ensure!(
-            seen.counts.iter().all(|counts| counts.len() == numbers),
+            seen.words.iter().all(|words| words.counts.len() == numbers),
             "expected counts of {numbers} words in {}, found others: resume with the recipe that wrote it",
             path.display()
         );

@@ -7,12 +7,12 @@
 //! van den Oord et al., "WaveNet: A Generative Model for Raw Audio" (2016): a stack of gated causal convolutions whose
 //! dilations double ([`Wavenet`](crate::nets::layer::Wavenet)), here with a mixture of logistics over the 256 levels of
 //! the μ-law in place of their softmax. It learns by teacher forcing: what a sample depends on are the samples of the
-//! data, so all of a sound are learned in one pass. The generator makes them one after the other, each from one number
-//! of uniform noise by the inverse of its distribution function, so that a seed means a sound.
+//! data, so all of a sound are learned in one pass. The generator makes them one after the other, each from two numbers
+//! of uniform noise by the inverses of distribution functions, so that a seed means a sound.
 //!
 //! Likelihoods are of sounds without their class, p(x) = Σ p(x | y) / classes, and exact: a level has a probability.
 //!
-//! With one logistic (`components = 1`) it is exported: a device has the levels that it has played as an input, so its
+//! With one logistic or two (`components`) it is exported: a device has the levels that it has played as an input, so its
 //! rings are the cache of a sound in turn, and a sample is m + s log(u / (1 − u)) of noise u.
 //!
 //! Knobs: `channels`, `skips`, `dilations` (of one stack), `stacks`, `components`, `classes`.
@@ -123,7 +123,7 @@ impl Config {
 fn finished(net: Net) -> Generator {
     let [[classes, ..], [_, samples, _]] = net.inputs[..] else { panic!("expected a WaveNet's classes and noise") };
     // Recipes end far below 65 536.
-    let shape = Shape { h: samples as u16, w: 1, c: 1 };
+    let shape = Shape { h: samples as u16, w: 1, c: 2 };
     let noise = Input::Noise { shape, prior: edgegen_runtime::Prior::Uniform, number: 0 };
     Generator { net, prior: Prior::Uniform, classes, pixels: PixelRange::Symmetric, more: vec![noise] }
 }

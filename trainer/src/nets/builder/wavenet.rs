@@ -28,7 +28,7 @@ impl Waves<'_> {
 }
 
 impl NetBuilder<'_> {
-    /// A sound of `samples` samples of the classes so far, by one more input, noise `[1, samples, 1]`, each sample by a
+    /// A sound of `samples` samples of the classes so far, by one more input, noise `[2, samples, 1]`, each sample by a
     /// distribution that depends on those before it ([`Wavenet`]).
     ///
     /// # Panics
@@ -38,10 +38,10 @@ impl NetBuilder<'_> {
         let values: usize = self.here.shape.iter().product();
         assert!(values >= waves.classes, "expected {} classes, found {values} values", waves.classes);
         let class = self.mark().source;
-        self = self.input([1, samples, 1]);
+        self = self.input([2, samples, 1]);
         let noise = self.mark().source;
         let &Waves { channels, skips, dilations, components, classes } = waves;
-        let first = self.free_conv(1, Window::square(channels, 1, 1, 0));
+        let first = self.free_conv(2, Window::square(channels, 1, 1, 0));
         let block = |builder: &mut Self, dilation: usize| Block {
             gated: builder.free_conv(channels, Window::causal(2 * channels, 2, dilation)),
             of_class: (classes > 0).then(|| builder.free_linear(classes, 2 * channels)),

@@ -13,7 +13,11 @@
 //! A sample is one of the 256 levels of the μ-law, by a mixture of logistics over them: each component has the
 //! probability σ((x + δ − m)/s) − σ((x − δ − m)/s) for a level whose middle is x, the outermost all that lies beyond
 //! (Salimans et al., "PixelCNN++", 2017, §2.1). A softmax over 256 levels needs 256 numbers a sample and knows no
-//! neighbours; the mixture needs 3 for each component.
+//! neighbours; the mixture needs 3 for each component. Noise, which the μ-law parts in loud and soft levels of either
+//! sign, takes two of them. One number of noise chooses the component, another the place within it.
+//!
+//! Beside the sample before, the first layer sees how far the sound is, from −1 to 1: a local condition (§2.5 there), as
+//! a hit dies away over more samples than the layers see.
 
 use burn::module::Module;
 use burn::tensor::{Tensor, TensorData, activation};
@@ -27,15 +31,15 @@ const HALF: f64 = 1.0 / 255.0;
 /// Bounds of the logarithm of a component's scale: from a twentieth of a level to all of them.
 pub const LOG_SCALES: [f64; 2] = [-8.0, 2.0];
 
-/// A layer that makes a sound from one number of noise in [−1, 1] for each sample.
+/// A layer that makes a sound from two numbers of noise in [−1, 1] for each sample.
 ///
 /// # Shapes
 ///   - Inputs: classes `[batch, classes, 1, 1]`, one-hot, or one value that does not count where there are none; noise
-///     `[batch, 1, samples, 1]`
+///     `[batch, 2, samples, 1]`, which chooses the place within a component and the component
 ///   - Output `[batch, 1, samples, 1]`, levels as values in [−1, 1]
 #[derive(Module, Debug)]
 pub struct Wavenet {
-    /// From a sample to the channels of the blocks.
+    /// From a sample, and how far the sound is, to the channels of the blocks.
     pub first: Conv,
     /// The blocks, in their order.
     pub blocks: Vec<Block>,
@@ -65,10 +69,12 @@ impl Wavenet {
         let [classes, noise] = [classes, noise].map(host);
         let plain = Plain::of(self);
         let sounds: Vec<f32> = noise
-            .par_chunks(samples)
+            .par_chunks(2 * samples)
             .zip(classes.par_chunks(values))
             .flat_map_iter(|(noise, class)| {
-                plain.in_turn(&class[..self.classes], |at, mixture| mixture.level(noise[at]), samples)
+                let (within, among) = noise.split_at(samples);
+                let choose = |at: usize, mixture: Mixture<'_>| mixture.level([within[at], among[at]]);
+                plain.in_turn(&class[..self.classes], choose, samples)
             })
             .collect();
         Tensor::from_data(TensorData::new(sounds, [batch, 1, samples, 1]), &device)
@@ -82,7 +88,9 @@ impl Wavenet {
     pub fn mixtures(&self, x: Tensor<4>, classes: Option<&Tensor<4>>) -> Tensor<4> {
         let [batch, _, samples, _] = x.dims();
         let silence = Tensor::zeros([batch, 1, 1, 1], &x.device());
-        let mut h = self.first.forward(Tensor::cat(vec![silence, x.narrow(2, 0, samples - 1)], 2));
+        let late = Tensor::cat(vec![silence, x.narrow(2, 0, samples - 1)], 2);
+        let far = Tensor::<4>::from_data(TensorData::new(how_far(samples), [1, 1, samples, 1]), &late.device());
+        let mut h = self.first.forward(Tensor::cat(vec![late, far.expand([batch, 1, samples, 1])], 1));
         let channels = h.dims()[1];
         let mut skips: Option<Tensor<4>> = None;
         for block in &self.blocks {
@@ -133,6 +141,11 @@ impl Wavenet {
         let log = (each - most.clone()).exp().sum_dim(1).log() + most;
         log.sum_dim(2).reshape([batch])
     }
+}
+
+/// How far a sound of so many samples is at each of them: from −1 to 1.
+pub fn how_far(samples: usize) -> Vec<f32> {
+    (0..samples).map(|at| 2.0 * at as f32 / samples.saturating_sub(1).max(1) as f32 - 1.0).collect()
 }
 
 /// The weights as plain numbers.
@@ -198,8 +211,8 @@ impl Plain {
         let mut rings: Vec<Vec<f32>> = self.blocks.iter().map(|block| vec![0.0; block.dilation * channels]).collect();
         let mut sound = Vec::with_capacity(samples);
         let mut last = 0.0;
-        for at in 0..samples {
-            let mut h = product(&self.first, &[last]);
+        for (at, far) in how_far(samples).into_iter().enumerate() {
+            let mut h = product(&self.first, &[last, far]);
             let mut skips = vec![0.0; self.hidden[0].len() / self.hidden[1].len()];
             for ((block, ring), of_class) in self.blocks.iter().zip(&mut rings).zip(&of_class) {
                 let place = at % block.dilation * channels;
@@ -231,9 +244,24 @@ fn share(noise: f32) -> f32 {
 }
 
 impl Mixture<'_> {
-    /// The level up to which as much of the probability lies as `noise` tells, from −1 for nothing to 1 for all.
-    fn level(&self, noise: f32) -> f32 {
-        let share = share(noise);
+    /// A level by noise from −1 to 1: the second number chooses a component by their chances, in their order, and the
+    /// first the level up to which such a share of that component's probability lies.
+    fn level(&self, [within, among]: [f32; 2]) -> f32 {
+        let (scores, rest) = self.0.split_at(self.0.len() / 3);
+        let (means, log_scales) = rest.split_at(scores.len());
+        let most = scores.iter().fold(f32::NEG_INFINITY, |most, &score| most.max(score));
+        let chances: Vec<f32> = scores.iter().map(|score| (score - most).exp()).collect();
+        let mut left = share(among) * chances.iter().sum::<f32>();
+        let chosen = chances.iter().position(|chance| {
+            left -= chance;
+            left < 0.0
+        });
+        let chosen = chosen.unwrap_or(chances.len() - 1);
+        Mixture(&[0.0, means[chosen], log_scales[chosen]]).level_up_to(share(within))
+    }
+
+    /// The level up to which such a share of the probability lies.
+    fn level_up_to(&self, share: f32) -> f32 {
         let value = |level: usize| level as f32 / 127.5 - 1.0;
         // The first of the levels 0 to 254 with as much below it, else the last.
         let (mut low, mut high) = (0, 255);
@@ -337,22 +365,39 @@ mod tests {
     fn what_is_made_in_turn_is_what_one_pass_says() {
         let layer = layer(&Device::flex());
         let mut rng = Rng::new(3, 0);
-        let noise: Vec<f32> = (0..SAMPLES).map(|_| 2.0 * rng.unit() - 1.0).collect();
+        let noise: Vec<f32> = (0..2 * SAMPLES).map(|_| 2.0 * rng.unit() - 1.0).collect();
         let class = tensor(vec![1.0, 0.0], [1, 2, 1, 1]);
-        let made = layer.forward([class.clone(), tensor(noise.clone(), [1, 1, SAMPLES, 1])]);
+        let made = layer.forward([class.clone(), tensor(noise.clone(), [1, 2, SAMPLES, 1])]);
         let mixtures = host(layer.mixtures(made.clone(), Some(&class)));
         let made = host(made);
         let is_level =
             |value: &f32| ((value + 1.0) * 127.5).fract().abs() < 1e-3 || ((value + 1.0) * 127.5).fract() > 0.999;
         assert!(made.iter().all(is_level));
-        let again = |(at, &noise): (usize, &f32)| {
+        let again = |at: usize| {
             let own: Vec<f32> = (0..9).map(|channel| mixtures[channel * SAMPLES + at]).collect();
-            Mixture(&own).level(noise)
+            Mixture(&own).level([noise[at], noise[SAMPLES + at]])
         };
-        let again: Vec<f32> = noise.iter().enumerate().map(again).collect();
+        let again: Vec<f32> = (0..SAMPLES).map(again).collect();
         let same = again.iter().zip(&made).filter(|(again, made)| (*again - *made).abs() < 1e-6).count();
         // Rounding may move a sample that lies between two levels to the other.
         assert!(same >= SAMPLES - 2, "{same} of {SAMPLES} samples");
+    }
+
+    #[test]
+    fn components_are_drawn_by_their_chances_and_levels_by_theirs() {
+        // Three in four times a component around −0.5, else one around 0.5, either two hundredths wide.
+        let mixture = Mixture(&[3f32.ln(), 0.0, -0.5, 0.5, -4.0, -4.0]);
+        let mut rng = Rng::new(6, 0);
+        let levels: Vec<f32> = (0..4000).map(|_| mixture.level([(); 2].map(|()| 2.0 * rng.unit() - 1.0))).collect();
+        let low: Vec<f32> = levels.iter().copied().filter(|&level| level < 0.0).collect();
+        assert!((2900..3100).contains(&low.len()), "{}", low.len());
+        let mean = low.iter().sum::<f32>() / low.len() as f32;
+        let deviation = (low.iter().map(|level| (level - mean).powi(2)).sum::<f32>() / low.len() as f32).sqrt();
+        // That of a logistic is π/√3 times its scale.
+        assert!((mean + 0.5).abs() < 3e-3 && (deviation - 0.0332).abs() < 3e-3, "{mean} ± {deviation}");
+        // The level below which such a share lies, of the whole mixture.
+        let half = |share: f32| Mixture(&[3f32.ln(), 0.0, -0.5, 0.5, -4.0, -4.0]).level_up_to(share);
+        assert!((half(0.375) + 0.5).abs() < 0.01 && (half(0.875) - 0.5).abs() < 0.01);
     }
 
     #[test]

@@ -14,12 +14,15 @@ use crate::cli::{Console, Ending, table};
 use crate::data::{Pairs, Split};
 use crate::device;
 use crate::run::BACK;
-use crate::systems::backtranslation::by_rank;
+use crate::systems::backtranslation::Config;
+use crate::systems::backtranslation::lexicon::{Words, by_rank, learned};
 use crate::train::METRICS;
 use crate::translate::{Figures, counts, round_trip, sentences, translated};
 
 /// Fewer measures have no order to speak of.
 const LEAST: usize = 3;
+/// Sentences of each language that a lexicon is learned from.
+const SEEN: usize = 10_000;
 
 /// One way of translating, in one direction.
 #[derive(Debug, Serialize)]
@@ -76,9 +79,16 @@ pub fn run(args: &Args, run: &Run, console: Console) -> Result<Ending> {
     let count = args.count.map_or(usize::MAX, |count| count as usize).min(inputs.len()).min(targets.len());
     let own = [sentences(&inputs, count), sentences(&targets, count)];
     // Without pairs, as they were learned from.
-    let learned = run.sides(Split::Train)?;
-    let seen = [counts(&learned.inputs), counts(&learned.targets)];
-    let lexicons = [by_rank(&seen[0], &seen[1]), by_rank(&seen[1], &seen[0])];
+    let train = run.sides(Split::Train)?;
+    let seen = [counts(&train.inputs), counts(&train.targets)];
+    let by_rank = [by_rank(&seen[0], &seen[1]), by_rank(&seen[1], &seen[0])];
+    let config: Config = run.recipe.settings()?;
+    let languages = [&train.inputs, &train.targets].map(|set| {
+        let mut words = Words::new(seen[0].len());
+        sentences(set, set.len().min(SEEN)).iter().for_each(|sentence| words.see(sentence));
+        words
+    });
+    let learned = learned(&languages, config.spread);
     let device = device::open("flex")?;
     let first = 1 + usize::from(run.recipe.data.reverse);
     let mut rows = Vec::new();
@@ -89,13 +99,17 @@ pub fn run(args: &Args, run: &Run, console: Console) -> Result<Ending> {
             let said = |sentence: &Vec<u8>| sentence.iter().map(|&word| lexicon[usize::from(word)]).collect();
             sentences.iter().map(said).collect()
         };
-        let words = by_word(read, &lexicons[way]);
-        let words_back = by_word(&words, &lexicons[1 - way]);
+        let there_and_back = |lexicons: &[Vec<u8>; 2]| {
+            let words = by_word(read, &lexicons[way]);
+            (by_word(&words, &lexicons[1 - way]), words)
+        };
+        let [(ranks_back, ranks), (words_back, words)] = [&by_rank, &learned].map(there_and_back);
         let said = translated(&there.generator, read, &device);
         let said_back = translated(&here.generator, &said, &device);
         for (name, said, said_back) in [
             ("as it is", read, read),
-            ("word by word, by frequency", &words, &words_back),
+            ("word by word, by frequency", &ranks, &ranks_back),
+            ("word by word, by what stands together", &words, &words_back),
             ("translator", &said, &said_back),
         ] {
             rows.push(Row {
