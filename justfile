@@ -322,15 +322,23 @@ cogan out="out/cogan":
     for name in mnist-negative-judge mnist-negative-cogan; do {{edgegen}} train trainer/recipes/$name.toml --out {{out}}/$name $(test ! -d {{out}}/$name/checkpoint || echo --resume) || exit 1; done
     {{edgegen}} eval {{out}}/mnist-negative-cogan --judge {{out}}/mnist-negative-judge --picture {{out}}/pairs.png
 
-# A WaveNet on drum hits, and how many bits a sample takes by it and by how frequent each level is
+# A WaveNet on drum hits, how many bits a sample takes by it and by how frequent each level is, and a hit on a board, which makes it from its own samples
 wavenet out="out/wavenet":
     {{edgegen}} train trainer/recipes/drums-wavenet.toml --out {{out}} $(test ! -d {{out}}/checkpoint || echo --resume)
     {{edgegen}} eval {{out}} --count 500
+    {{edgegen}} export {{out}} -o {{out}}/wavenet.egm
+    {{edgegen}} inspect {{out}}/wavenet.egm --board stm32f411-blackpill
+    {{edgegen}} sim {{out}}/wavenet.egm --board pico --mode class=kick --sound {{out}}/kick.wav --photo {{out}}/panel.png
 
-# Speech from phones, with a critic and without: error, global variance and modulation spectrum, and a sentence of each
+# Speech from phones by the error alone, and from there as long again with a critic and without: error, global variance and modulation spectrum, and a sentence of each
 speech out="out/speech":
+    #!/bin/sh
+    set -eu
     {{edgegen}} data fetch speech
-    for name in mge speech; do {{edgegen}} train trainer/recipes/speech$(test $name = speech || echo -$name).toml --out {{out}}/$name $(test ! -d {{out}}/$name/checkpoint || echo --resume) || exit 1; done
+    train() { {{edgegen}} train trainer/recipes/$1.toml --out {{out}}/$2 $(test -d {{out}}/$2/checkpoint && echo --resume || echo "$3"); }
+    train speech-mge start ""
+    train speech-mge mge "--from {{out}}/start"
+    train speech speech "--from {{out}}/start"
     {{edgegen}} eval {{out}}/speech --beside {{out}}/mge --picture {{out}}/variance.png
     for name in mge speech; do {{edgegen}} sample {{out}}/$name --out {{out}}/$name.wav || exit 1; done
 

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use edgegen_app::Show;
 use edgegen_export::{ModelFile, repack};
+use edgegen_runtime::graph::Width;
 use edgegen_runtime::{Model, Packing};
 use edgegen_sim::qemu::{self, Boot};
 use edgegen_sim::report::Ending;
@@ -13,7 +14,7 @@ use edgegen_sim::{panel_levels, photo_levels, picture_difference};
 use edgegen_tests::{int16, shipped};
 use image::RgbImage;
 
-use crate::keyframes;
+use crate::{keyframes, previous};
 
 /// The board with a panel, and the model that fits it.
 const DIGITS: (&str, &str) = ("lm3s6965evb", "mnist-dcgan");
@@ -123,6 +124,14 @@ fn int16_codes_on_the_oled() {
     let model = int16();
     for cpu in [Cpu::CortexM0, Cpu::CortexM4] {
         shows(DIGITS.0, &model, cpu, "walk seed=7 auto=0 bare", 3);
+    }
+}
+
+/// Each row from those above it, which the board has in its rings.
+#[test]
+fn images_that_read_themselves_on_the_oled() {
+    for (cpu, width) in [(Cpu::CortexM0, Width::Int8), (Cpu::CortexM4, Width::Int16)] {
+        shows(DIGITS.0, &previous::model(width), cpu, "class=1 seed=7 auto=0 bare", 3);
     }
 }
 

@@ -7,7 +7,7 @@ use edgegen_runtime::graph::{Prior, Source, Width};
 use edgegen_runtime::{Model, Packing, Point, Shape};
 use edgegen_tests::{Graph, Values, codes};
 
-const SHAPE: Shape = Shape { h: 20, w: 3, c: 2 };
+const SHAPE: Shape = Shape { h: 20, w: 12, c: 1 };
 const LABEL: Label<'_> = Label { name: "in turn", metadata: &[] };
 
 /// Rows by noise, a class and three earlier rows; with `below`, also by one that is not drawn yet.
@@ -23,13 +23,14 @@ fn in_turn(below: usize) -> Option<Network> {
     let class = graph.dense(class, Shape { h: 1, w: 1, c: 4 })?;
     let sums = graph.push(Layer::Add { scales: [2.0, 1.0] }, &[before, class])?;
     let hidden = graph.push(Layer::Activation(Function::tanh()), &[sums])?;
-    let image = graph.conv(hidden, edgegen_tests::window(2, 1))?;
+    let image = graph.conv(hidden, edgegen_tests::window(1, 1))?;
     let moved = graph.push(Layer::Add { scales: [2.0, 0.4] }, &[image, noise])?;
     graph.push(Layer::Activation(Function::tanh()), &[moved])?;
     Some(graph.network(PixelRange::Symmetric))
 }
 
-fn model(width: Width) -> ModelFile {
+/// It in codes of that width between its inputs and the image.
+pub fn model(width: Width) -> ModelFile {
     let network = in_turn(0).unwrap();
     let examples = edgegen_export::calibration(&network, 32);
     export_as(&network, &examples, LABEL, width).unwrap().file

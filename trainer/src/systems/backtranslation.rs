@@ -149,6 +149,12 @@ fn normalize(recipe: &Recipe) -> Result<Table> {
         "[backtranslation] drop must be at least 0 and below 1, found {}",
         config.drop
     );
+    ensure!(
+        config.warm_up == 0 || config.counted < config.warm_up,
+        "[backtranslation] counted must be below warm_up, found {} and {}: words are counted before they are translated one by one",
+        config.counted,
+        config.warm_up
+    );
     for (key, value) in [("spread", config.spread), ("temperature", config.temperature)] {
         ensure!(value > 0.0 && value.is_finite(), "[backtranslation] {key} must be above 0, found {value}");
     }

@@ -76,7 +76,7 @@ pub const KIND: Kind = Kind {
     normalize,
     generator: |recipe, device, rng| {
         let config: Config = recipe.settings()?;
-        Ok(finished(config.net(recipe, device, rng)))
+        Ok(finished(config.net(recipe, device, rng), config.classes))
     },
     build: |recipe, device, rng| {
         let config: Config = recipe.settings()?;
@@ -114,14 +114,14 @@ impl Config {
         let dilations = self.dilations.repeat(self.stacks);
         let &Self { channels, skips, components, classes, .. } = self;
         let waves = Waves { channels, skips, dilations: &dilations, components, classes };
-        // A generator reads something first: without classes there is one, which every sound is of.
+        // A generator reads something first: without classes a value that does not count.
         let first = [classes.max(1), 1, 1];
         NetBuilder::new(first, Init::He, device, rng).wavenet(recipe.data.size.h, &waves).build()
     }
 }
 
-fn finished(net: Net) -> Generator {
-    let [[classes, ..], [_, samples, _]] = net.inputs[..] else { panic!("expected a WaveNet's classes and noise") };
+fn finished(net: Net, classes: usize) -> Generator {
+    let [_, [_, samples, _]] = net.inputs[..] else { panic!("expected a WaveNet's classes and noise") };
     // Recipes end far below 65 536.
     let shape = Shape { h: samples as u16, w: 1, c: 2 };
     let noise = Input::Noise { shape, prior: edgegen_runtime::Prior::Uniform, number: 0 };
@@ -177,7 +177,7 @@ impl System for Training {
     }
 
     fn trained(&self) -> Trained {
-        Trained::Generator(finished(self.average.0.clone()))
+        Trained::Generator(finished(self.average.0.clone(), self.classes))
     }
 
     /// The log-likelihood by the averaged weights in nats, its standard error, and bits for each sample; and the bits

@@ -99,7 +99,7 @@ fn recipe(system: &str, steps: u64) -> Recipe {
         "iaf" => &format!("teacher = {:?}\nblocks = 2\nhidden = [12]\n[iaf.maf]\nblocks = 2\nhidden = [12]", teacher()),
         "wavegan" => "channels = [6, 4]\nlatent = 5\nkernel = 8\ncritic_channels = [4, 6]",
         "backtranslation" => {
-            "words = 240\nwidth = 8\nheads = 2\nhidden = 12\nlayers = 1\nadversarial = 0.5\ncritic_hidden = 5\nwarm_up = 4"
+            "words = 240\nwidth = 8\nheads = 2\nhidden = 12\nlayers = 1\nadversarial = 0.5\ncritic_hidden = 5\nwarm_up = 4\ncounted = 2"
         }
         "wavenet" => "channels = 4\nskips = 5\ndilations = [1, 2]\nstacks = 1\ncomponents = 2",
         _ => "head = \"conv3\"\nchannels = [8, 6, 4]\nlatent = 5\ncritic_channels = [6, 8]",

@@ -10,7 +10,7 @@ fn a_translator_is_trained_measured_and_shown() {
         at,
         "r.toml",
         "system = \"backtranslation\"\n[data]\nname = \"languages\"\nlimit = 400\n[train]\nsteps = 3\nbatch = 4\n\
-         eval_every = 1\n[backtranslation]\nwidth = 8\nheads = 2\nhidden = 8\nlayers = 1\nwarm_up = 2",
+         eval_every = 1\n[backtranslation]\nwidth = 8\nheads = 2\nhidden = 8\nlayers = 1\nwarm_up = 2\ncounted = 1",
     );
     done(at, &["train", "r.toml", "--out", "run", "--quiet"]);
     let report: Value =

@@ -413,11 +413,21 @@ mod tests {
             f64::from(host(log)[0])
         };
         let logs: Vec<f64> = (0..256).map(with).collect();
-        let most = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let total = most + logs.iter().map(|log| (log - most).exp()).sum::<f64>().ln();
-        // Of all other samples, by the sound without its end.
-        let before = &x[..SAMPLES - 1];
-        let rest = host(layer.log_probability(tensor(before.to_vec(), [1, 1, SAMPLES - 1, 1]), Some(&class)));
-        assert!((total - f64::from(rest[0])).abs() < 1e-3, "{total} and {}", rest[0]);
+        // What is left of each without the chance of its level, which the mixture of the last sample tells.
+        let mixtures = host(layer.mixtures(tensor(x, [1, 1, SAMPLES, 1]), Some(&class)));
+        let last: Vec<f32> = (0..9).map(|channel| mixtures[channel * SAMPLES + SAMPLES - 1]).collect();
+        let below = |level: usize| match level {
+            0 => 0.0,
+            256 => 1.0,
+            level => f64::from(Mixture(&last).below((level as f32 - 0.5) / 127.5 - 1.0)),
+        };
+        let chances: Vec<f64> = (0..256).map(|level| below(level + 1) - below(level)).collect();
+        let likely = (0..256).max_by(|&a, &b| chances[a].total_cmp(&chances[b])).unwrap();
+        let rest = logs[likely] - chances[likely].ln();
+        for (level, (log, chance)) in logs.iter().zip(&chances).enumerate() {
+            assert!(((log - rest).exp() - chance).abs() < 1e-4, "level {level}: {} and {chance}", (log - rest).exp());
+        }
+        let total: f64 = logs.iter().map(|log| (log - rest).exp()).sum();
+        assert!((total - 1.0).abs() < 1e-3, "{total}");
     }
 }

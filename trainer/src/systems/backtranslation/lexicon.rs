@@ -8,8 +8,11 @@
 //! ```text
 //! P ← sinkhorn(exp(ln L))
 //! so many times:  D_ij ← |A_i − (P Bᵀ)_j|²        how far word i stands from word j, if P is right about the others
-//!                 P ← sinkhorn(exp(½ ln L − β D / median D)),   β ← growth · β
+//!                 P ← sinkhorn(exp(½ ln L − β D · min(sharpness / median D, 1 / (2 spread² v)))),   β ← growth · β
 //! ```
+//!
+//! with v the variance that counting alone gives an affinity of A and one of B: where words stand together as chance has
+//! it, D is nothing but that, and how frequent they are decides.
 //!
 //! Gold and Rangarajan, "A Graduated Assignment Algorithm for Graph Matching" (1996), §2.3; rows and columns are brought
 //! to the sum 1 by turns (Sinkhorn, 1964). That a lexicon learned so from two languages alone gets better by itself is
@@ -22,7 +25,7 @@ use serde::{Deserialize, Serialize};
 /// How often each number of a word was seen.
 pub type Counts = Vec<u64>;
 
-/// Rounds, and β in the first of them and how it grows.
+/// Rounds, what half of the words are apart by in the first of them, and how much sharper it gets.
 const ROUNDS: usize = 15;
 const SHARPNESS: f32 = 20.0;
 const GROWTH: f32 = 1.05;
@@ -58,6 +61,12 @@ impl Words {
         }
     }
 
+    /// The mean variance that counting gives an affinity: the logarithm of a count of c has about 1/c.
+    fn variance(&self) -> f32 {
+        let of_count = |&count: &u32| 1.0 / (count as f32 + 1.0);
+        self.together.iter().map(of_count).sum::<f32>() / self.together.len().max(1) as f32
+    }
+
     /// The logarithm of how much more often than by chance two words stand together, `[words][words]`.
     fn affinities(&self) -> Vec<f32> {
         let (numbers, first) = (self.counts.len(), usize::from(FIRST));
@@ -85,15 +94,16 @@ pub fn learned(languages: &[Words; 2], spread: f32) -> [Vec<u8>; 2] {
     };
     let (squares_a, squares_b) = (squares(&a), squares(&b));
     let mut matched = balanced(&likeness, words);
-    let mut sharpness = SHARPNESS;
+    let variance: f32 = languages.iter().map(Words::variance).sum();
+    let mut sharpness = 1.0;
     for _ in 0..ROUNDS {
         // B is symmetric, so that Bᵀ need not be made.
         let met = product(&a, &product(&matched, &b, words), words);
         let distance = |(at, met): (usize, &f32)| squares_a[at / words] + squares_b[at % words] - 2.0 * met;
         let distances: Vec<f32> = met.iter().enumerate().map(distance).collect();
         let usual = median(&distances).max(f32::MIN_POSITIVE);
-        let scores: Vec<f32> =
-            likeness.iter().zip(&distances).map(|(like, far)| 0.5 * like - sharpness * far / usual).collect();
+        let weight = sharpness * (SHARPNESS / usual).min(0.5 / (spread * spread * variance));
+        let scores: Vec<f32> = likeness.iter().zip(&distances).map(|(like, far)| 0.5 * like - weight * far).collect();
         matched = balanced(&scores, words);
         sharpness *= GROWTH;
     }

@@ -64,7 +64,7 @@ fn train(system: &mut BackTranslation, steps: usize) -> [Losses; 2] {
 #[test]
 fn words_of_other_frequencies_are_found_without_pairs() {
     // Words stand in any order, so that of what is read must be kept.
-    let mut system = system("shuffle = 0\nwarm_up = 200");
+    let mut system = system("shuffle = 0\nwarm_up = 200\ncounted = 100");
     train(&mut system, 600);
     let mut rng = Rng::new(4, 0);
     let said: Vec<Vec<u8>> = (0..50).map(|_| spoken(&mut rng)).collect();
@@ -126,6 +126,7 @@ fn what_cannot_be_is_refused() {
         ("drop = 1.0", "drop must be at least 0"),
         ("spread = 0.0", "spread must be above 0"),
         ("temperature = 0.0", "temperature must be above 0"),
+        ("warm_up = 200", "counted must be below warm_up, found 300 and 200"),
         ("critic_hidden = 0", "critic_hidden must be 1 to 1024"),
     ] {
         let message = format!("{:#}", recipe(table).unwrap_err());
