@@ -105,6 +105,7 @@ const CRATES: [(&str, &[&str]); 6] = [
         &[
             "rng",
             "stderr",
+            "codes",
             "files",
             "markup",
             "device",

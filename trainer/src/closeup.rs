@@ -255,13 +255,13 @@ fn quantize(run: &Run) -> Result<(Exported, Comparison)> {
     let label = Label { name: "closeup", metadata: &[] };
     if run.fed().is_some() || network.previous().is_some() {
         let [examples, others] = run.examples(&network, CALIBRATION, PAIRS)?;
-        let exported = edgegen_export::export_as(&network, &examples, label, run.recipe.codes.width())?;
+        let exported = edgegen_export::export_as(&network, &examples, label, run.codes().width())?;
         let comparison = compare_with(&network, &exported, &others)?;
         return Ok((exported, comparison));
     }
     let count = ((PRODUCTS / network.products()?.max(1)) as usize).clamp(SAMPLES, CALIBRATION);
     let examples = run.calibration(&network, count)?;
-    let exported = edgegen_export::export_as(&network, &examples, label, run.recipe.codes.width())?;
+    let exported = edgegen_export::export_as(&network, &examples, label, run.codes().width())?;
     let comparison = compare(&network, &exported, count, COMPARED)?;
     Ok((exported, comparison))
 }

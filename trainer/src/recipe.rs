@@ -15,11 +15,11 @@
 //! (`systems/dcgan.rs` documents `[dcgan]`). A run folder keeps the recipe with all defaults written out.
 
 use anyhow::Result;
-use edgegen_runtime::graph::Width;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
+pub use crate::codes::Codes;
 pub use edgegen_data::{Background, Config as DataConfig, Fit, Resize, Size};
 
 /// A checked recipe.
@@ -39,35 +39,6 @@ pub struct Recipe {
     pub train: TrainConfig,
     /// The system's own table, with defaults filled in.
     pub settings: Table,
-}
-
-/// The codes of values between inputs and image of a model file.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum Codes {
-    /// The default.
-    #[default]
-    Int8,
-    /// See [`Width::Int16`].
-    Int16,
-}
-
-impl Codes {
-    /// As the exporter says it.
-    pub fn width(self) -> Width {
-        match self {
-            Self::Int8 => Width::Int8,
-            Self::Int16 => Width::Int16,
-        }
-    }
-
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Int8 => "int8",
-            Self::Int16 => "int16",
-        }
-    }
 }
 
 /// The table `[train]`.

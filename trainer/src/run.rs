@@ -7,6 +7,7 @@ use burn::tensor::Device;
 use edgegen_export::layers::{Input, LatentInput, Network, PixelRange};
 use edgegen_runtime::{Point, Shape};
 
+use crate::codes::Codes;
 use crate::data::{Attribute, Pairs, Split, load_pairs, load_unpaired};
 use crate::examples::EXAMPLES;
 use crate::recipe::{DataConfig, Recipe};
@@ -112,6 +113,11 @@ impl Run {
     /// What its output means as pixels.
     pub fn pixels(&self) -> PixelRange {
         self.generator.pixels
+    }
+
+    /// The codes that it is exported with.
+    pub fn codes(&self) -> Codes {
+        self.recipe.codes
     }
 
     /// The generator as the exporter's float layers.

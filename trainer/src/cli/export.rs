@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use edgegen_export::compare::{Comparison, compare, compare_with};
 use edgegen_export::cost::{self, Cost};
-use edgegen_export::layers::Network;
+use edgegen_export::layers::{Input, Network};
 use edgegen_export::{COMPARED, Exported, Label, ModelFile, onnx, repack};
 use edgegen_runtime::Point;
 use edgegen_runtime::format::MAGIC;
@@ -18,7 +18,7 @@ use super::pictures::Pictures;
 use super::source::{Source, packing, read_any_model};
 use super::training::{self, Run};
 use super::{Console, Ending, bytes, classes, grouped, latents, table, words};
-use crate::recipe::Codes;
+use crate::codes::Codes;
 use crate::{files, images};
 
 /// Latent vectors that ranges are calibrated on.
@@ -83,7 +83,7 @@ pub struct Form {
 impl Form {
     /// What is left open as the run's recipe says it.
     fn of(self, run: &Run) -> Self {
-        Self { codes: Some(self.codes.unwrap_or(run.recipe.codes)), ..self }
+        Self { codes: Some(self.codes.unwrap_or(run.codes())), ..self }
     }
 
     fn codes(&self) -> Codes {
@@ -318,7 +318,7 @@ fn write(exported: &Exported, float_vs_int8: Comparison, form: Form, out: &Path)
 /// that reads its own image sees the one that Burn drew, whose values lie within its range and are levels of it.
 fn lower_error(run: &Run, network: &Network, inputs: impl Iterator<Item = Vec<Vec<f32>>>) -> Result<f32> {
     let inputs: Vec<Vec<Vec<f32>>> = inputs.take(8).collect();
-    let read = run.generator.net.inputs.len();
+    let read = network.inputs().filter(|input| !matches!(input, Input::Previous { .. })).count();
     let values: Vec<Vec<f32>> = inputs.iter().map(|input| input[..read].concat()).collect();
     let mut most = 0.0;
     for (burn, input) in run.generate(&values).into_iter().zip(inputs) {

@@ -9,6 +9,7 @@ use edgegen_export::layers::{LatentInput, Network};
 use edgegen_runtime::{Point, Shape};
 
 use super::{Console, Ending};
+use crate::codes::Codes;
 
 /// Whether this build can train.
 pub const BUILT_IN: bool = false;
@@ -152,7 +153,15 @@ impl Run {
         match *self {}
     }
 
-    pub fn examples(&self, _: usize, _: usize) -> Result<[Vec<Vec<Vec<f32>>>; 2]> {
+    pub fn codes(&self) -> Codes {
+        match *self {}
+    }
+
+    pub fn apart(&self, _: &[f32]) -> Vec<Vec<f32>> {
+        match *self {}
+    }
+
+    pub fn examples(&self, _: &Network, _: usize, _: usize) -> Result<[Vec<Vec<Vec<f32>>>; 2]> {
         match *self {}
     }
 

@@ -415,7 +415,7 @@ fn images(args: &Args, source: &Source) -> Result<Made> {
                 Ok(network) => {
                     let label = Label { name: "eval", metadata: &[] };
                     let examples = run.calibration(&network, CALIBRATION)?;
-                    let codes = run.recipe.codes;
+                    let codes = run.codes();
                     let exported = edgegen_export::export_as(&network, &examples, label, codes.width())?;
                     let (drawn, _) = Source::Model(exported.file).images(args.seed, count, None)?;
                     sets.push((codes.name().into(), drawn));

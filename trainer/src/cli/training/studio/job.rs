@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::child::{Child, lock};
 use crate::cli::export::POOR;
-use crate::recipe::Codes;
+use crate::codes::Codes;
 
 /// Name of the exported model in a run folder.
 pub const MODEL: &str = "model.egm";
