@@ -216,9 +216,11 @@ impl Node {
     /// Whether its rows are those of the image, one row late: see [`Source::Previous`].
     #[inline(always)]
     pub(crate) fn is_previous(&self) -> bool {
-        // A runtime without this operator refuses such nodes, and the compiler leaves out what they need.
-        cfg!(feature = "all-operators")
-            && self.parameters::<Input>().is_some_and(|input| input.source == Source::Previous as u16)
+        // A runtime without the feature refuses such nodes, and the compiler leaves out what they need. The source is
+        // the first half of the first word: files and processors are little-endian.
+        cfg!(all(feature = "all-operators", feature = "int16"))
+            && self.kind == Kind::Input as u8
+            && self.parameters[0] as u16 == Source::Previous as u16
     }
 
     /// Padding rows above and below that pass through the ring: those of a mirrored or repeated border are rows that

@@ -49,10 +49,6 @@ fn find_fault(nodes: &[Node], weights: &Weights<'_>) -> Result<Needs, Broken> {
         return Err((last, if image.reads().is_empty() { Fault::Count } else { Fault::Padding }));
     }
     check_rings_together(nodes)?;
-    let differs = |node: &Node| node.is_previous() && node.shape != image.shape;
-    if let Some(index) = nodes.iter().position(differs) {
-        return Err((index, Fault::Shape));
-    }
     let is_noise = |node: &Node| node.parameters::<Input>().is_some_and(|input| input.source == Source::Noise as u16);
     let noise = cfg!(feature = "all-operators") && nodes.iter().any(is_noise);
     let more = if noise { size_of::<Seeds>() } else { 0 };
@@ -135,6 +131,9 @@ fn check_op(nodes: &[Node], index: usize, node: &Node, weights: &Weights<'_>) ->
         ops::check_axis(&read.rows, source.shape.h, node.shape.h, padding)?;
     }
     let least = ops::check(node, sources, weights)?;
+    if node.is_previous() && nodes.last().is_some_and(|image| image.shape != node.shape) {
+        return Err(Fault::Shape);
+    }
     if node.is_wide() {
         return if index + 1 < nodes.len() { Ok(ops::work(node, sources[0])) } else { Err(Fault::Width) };
     }

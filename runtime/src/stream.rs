@@ -274,15 +274,23 @@ impl<K: Kernel, F: Feed> Rows<'_, '_, K, F> {
     fn input_row(&mut self, node: &Node, y: u16, start: usize) -> Option<()> {
         let Generator { model, rings, .. } = &mut *self.generator;
         let (rings, seeds) = rings.split_at_mut_checked(rings.len().checked_sub(model.noise_bytes())?)?;
+        let start = node.ring as usize + start + node.left();
         let image = model.nodes().last()?;
         let (rings, drawn) = rings.split_at_mut_checked(image.ring as usize)?;
-        let start = node.ring as usize + start + node.left();
         let row = rings.get_mut(start..start + node.content_bytes())?;
-        if node.is_previous() {
-            previous(node, image, drawn, y, row);
-        } else if is_fed(node) {
-            self.feed.row(y, bytemuck::try_cast_slice_mut(row).unwrap_or_default());
+        if node.is_previous() || is_fed(node) {
+            let bytes = bytemuck::try_cast_slice_mut(row).unwrap_or_default();
+            if node.is_previous() {
+                // `rules` saw that it is there by now, and that the ring still holds it.
+                let slot = usize::from(y.wrapping_sub(1).checked_rem(image.ring_rows)?);
+                copy(bytemuck::try_cast_slice(drawn.get(slot * image.row_bytes()..)?).ok()?, bytes);
+            } else {
+                self.feed.row(y, bytes);
+            }
             row.iter_mut().for_each(|code| *code = Source::pixel_code(*code as u8));
+            if node.is_previous() && y == 0 {
+                row.fill(node.zero_point);
+            }
         } else {
             input::run(node, model.weights(), y, row, seeds);
         }
@@ -294,15 +302,6 @@ impl<K: Kernel, F: Feed> Rows<'_, '_, K, F> {
 fn padded<'a>(node: &Node, rings: &'a mut [i8], start: usize) -> &'a mut [i8] {
     let start = node.ring as usize + start;
     rings.get_mut(start..start + node.row_bytes()).unwrap_or_default()
-}
-
-/// Row `y` of an image that is read a row late: the one before it in the image's ring, `drawn`, or zeros.
-fn previous(node: &Node, image: &Node, drawn: &[i8], y: u16, row: &mut [i8]) {
-    row.fill(node.zero_point);
-    // `rules` saw that it is there by now, and that the ring still holds it.
-    let slot = y.checked_sub(1).and_then(|before| before.checked_rem(image.ring_rows));
-    let before = slot.and_then(|slot| drawn.get(usize::from(slot) * image.row_bytes()..)).unwrap_or(&[]);
-    row.iter_mut().zip(before).for_each(|(to, &byte)| *to = Source::pixel_code(byte as u8));
 }
 
 /// Whether the caller hands a node's rows in.

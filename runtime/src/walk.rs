@@ -113,14 +113,10 @@ pub(crate) fn next(image: &Node, progress: &mut [Progress]) -> Option<usize> {
     if end.made >= image.shape.h {
         return None;
     }
-    let (last, mut index) = (before.len(), usize::from(end.reader));
-    if index >= last {
-        let Some(source) = end.lacks(before) else { return Some(last) };
-        before.get_mut(source)?.reader = end.reader;
-        index = source;
-    }
+    let mut index = usize::from(end.reader);
     loop {
-        let own = before.get(index)?;
+        let own = before.get(index).unwrap_or(end);
+        let reader = own.reader;
         match own.lacks(before) {
             // Sources stand before what they feed, so this ends.
             Some(source) if source < index => {
@@ -128,7 +124,7 @@ pub(crate) fn next(image: &Node, progress: &mut [Progress]) -> Option<usize> {
                 index = source;
             }
             _ => {
-                end.reader = own.reader;
+                end.reader = reader;
                 return Some(index);
             }
         }
@@ -238,9 +234,7 @@ struct Path {
 
 impl Path {
     fn push(&mut self, reader: u8) {
-        if let Some(place) = self.readers.get_mut(usize::from(self.depth % 32)) {
-            *place = reader;
-        }
+        self.readers[usize::from(self.depth & 31)] = reader;
         self.depth = self.depth.wrapping_add(1);
         self.kept = (self.kept + 1).min(32);
     }
@@ -248,6 +242,6 @@ impl Path {
     fn pop(&mut self) -> Option<u8> {
         self.kept = self.kept.checked_sub(1)?;
         self.depth = self.depth.wrapping_sub(1);
-        self.readers.get(usize::from(self.depth % 32)).copied()
+        Some(self.readers[usize::from(self.depth & 31)])
     }
 }

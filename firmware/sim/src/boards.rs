@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 use edgegen_app::PanelSetup;
 use edgegen_runtime::Model;
-use edgegen_runtime::graph::Node;
+use edgegen_runtime::graph::{Node, Source};
 use serde::{Deserialize, Serialize};
 
 use crate::cpu::Cpu;
@@ -64,9 +64,10 @@ pub const SOUND_FLASH: u32 = 16 * 1024;
 /// Bytes of flash that int16 codes take besides [`Board::program_flash`], at most.
 pub const INT16_FLASH: u32 = 14 * 1024;
 
-/// Whether a model has nodes of int16 codes, which firmware does without where it can.
-pub fn has_int16(model: &Model<'_>) -> bool {
-    model.nodes().iter().any(Node::is_wide)
+/// Whether a model has nodes of int16 codes or reads its own earlier rows: firmware does without both where it can.
+pub fn needs_int16(model: &Model<'_>) -> bool {
+    let reads_itself = model.inputs().any(|(_, input)| input.source() == Some(Source::Previous));
+    reads_itself || model.nodes().iter().any(Node::is_wide)
 }
 
 /// What emulates a board.
@@ -250,7 +251,7 @@ impl Board {
     /// Bytes of flash that the program takes besides this model, at most, with what it needs and others do not.
     pub fn program_flash_for(&self, model: &Model<'_>) -> u32 {
         let sound = if model.sample_rate().is_some() { SOUND_FLASH } else { 0 };
-        let int16 = if has_int16(model) { INT16_FLASH } else { 0 };
+        let int16 = if needs_int16(model) { INT16_FLASH } else { 0 };
         self.program_flash + sound + int16
     }
 

@@ -12,7 +12,7 @@ use edgegen_runtime::Model;
 use tempfile::TempDir;
 
 use crate::binary::sizes;
-use crate::boards::{Board, Panel, has_int16};
+use crate::boards::{Board, Panel, needs_int16};
 use crate::cpu::Cpu;
 use crate::folder::{lock, root};
 use crate::panel::aligned;
@@ -82,7 +82,7 @@ impl Firmware {
         // A damaged model is for the board to refuse.
         let mut room = Vec::new();
         let parsed = Model::parse_any(aligned(&bytes, &mut room)).ok();
-        if parsed.as_ref().is_some_and(has_int16) {
+        if parsed.as_ref().is_some_and(needs_int16) {
             build.args(["--features", "edgegen-app/int16"]);
         }
         if parsed.as_ref().is_some_and(|model| model.sample_rate().is_some()) {
