@@ -275,12 +275,16 @@ impl<K: Kernel, F: Feed> Rows<'_, '_, K, F> {
         let Generator { model, rings, .. } = &mut *self.generator;
         let (rings, seeds) = rings.split_at_mut_checked(rings.len().checked_sub(model.noise_bytes())?)?;
         let start = node.ring as usize + start + node.left();
-        let image = model.nodes().last()?;
-        let (rings, drawn) = rings.split_at_mut_checked(image.ring as usize)?;
+        // The image, where its rows are read, has the last of the rings.
+        let image = if node.is_previous() { model.nodes().last() } else { None };
+        let (rings, drawn) = match image {
+            Some(image) => rings.split_at_mut_checked(image.ring as usize)?,
+            None => (rings, &mut [][..]),
+        };
         let row = rings.get_mut(start..start + node.content_bytes())?;
-        if node.is_previous() || is_fed(node) {
+        if image.is_some() || is_fed(node) {
             let bytes = bytemuck::try_cast_slice_mut(row).unwrap_or_default();
-            if node.is_previous() {
+            if let Some(image) = image {
                 // `rules` saw that it is there by now, and that the ring still holds it.
                 let slot = usize::from(y.wrapping_sub(1).checked_rem(image.ring_rows)?);
                 copy(bytemuck::try_cast_slice(drawn.get(slot * image.row_bytes()..)?).ok()?, bytes);
@@ -288,7 +292,7 @@ impl<K: Kernel, F: Feed> Rows<'_, '_, K, F> {
                 self.feed.row(y, bytes);
             }
             row.iter_mut().for_each(|code| *code = Source::pixel_code(*code as u8));
-            if node.is_previous() && y == 0 {
+            if image.is_some() && y == 0 {
                 row.fill(node.zero_point);
             }
         } else {

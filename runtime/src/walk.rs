@@ -114,9 +114,13 @@ pub(crate) fn next(image: &Node, progress: &mut [Progress]) -> Option<usize> {
         return None;
     }
     let mut index = usize::from(end.reader);
+    if index == before.len() {
+        let Some(source) = end.lacks(before) else { return Some(index) };
+        before.get_mut(source)?.reader = end.reader;
+        index = source;
+    }
     loop {
-        let own = before.get(index).unwrap_or(end);
-        let reader = own.reader;
+        let own = before.get(index)?;
         match own.lacks(before) {
             // Sources stand before what they feed, so this ends.
             Some(source) if source < index => {
@@ -124,7 +128,7 @@ pub(crate) fn next(image: &Node, progress: &mut [Progress]) -> Option<usize> {
                 index = source;
             }
             _ => {
-                end.reader = reader;
+                end.reader = own.reader;
                 return Some(index);
             }
         }
@@ -150,7 +154,8 @@ pub(crate) fn advance(nodes: &[Node], node: &Node, progress: &mut Progress) {
     if progress.slot == node.ring_rows {
         progress.slot = 0;
     }
-    if progress.last == ALWAYS || progress.made <= progress.last.into() {
+    // One comparison: a number from 128 on, ALWAYS among them, is extended by its sign to more rows than there are.
+    if progress.made <= progress.last as i8 as u16 {
         refresh(nodes, node, progress);
     }
 }
@@ -228,20 +233,20 @@ pub fn rehearse(nodes: &[Node], mut visit: impl FnMut(usize, u32)) {
 #[derive(Default)]
 struct Path {
     readers: [u8; 32],
-    depth: u8,
-    kept: u8,
+    depth: usize,
+    kept: usize,
 }
 
 impl Path {
     fn push(&mut self, reader: u8) {
-        self.readers[usize::from(self.depth & 31)] = reader;
+        self.readers[self.depth & 31] = reader;
         self.depth = self.depth.wrapping_add(1);
-        self.kept = (self.kept + 1).min(32);
+        self.kept += usize::from(self.kept < 32);
     }
 
     fn pop(&mut self) -> Option<u8> {
         self.kept = self.kept.checked_sub(1)?;
         self.depth = self.depth.wrapping_sub(1);
-        Some(self.readers[usize::from(self.depth & 31)])
+        Some(self.readers[self.depth & 31])
     }
 }
