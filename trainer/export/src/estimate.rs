@@ -155,7 +155,7 @@ impl Rates {
                 shared: 7.4,
                 copied: 0.88,
                 reduced: 1.04,
-                row: 1400.0,
+                row: 1470.0,
                 narrow: 853.0,
                 part: 80.0,
                 fed: 60.0,
