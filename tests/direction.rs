@@ -105,7 +105,6 @@ const CRATES: [(&str, &[&str]); 6] = [
         &[
             "rng",
             "stderr",
-            "codes",
             "files",
             "markup",
             "device",

@@ -1,44 +1,25 @@
 //! Images that read themselves: each row depends on those above it.
 
-use edgegen_export::function::Function;
-use edgegen_export::layers::{Input, Layer, Network, PixelRange, Window};
-use edgegen_export::{ExportError, Label, ModelFile, export, export_as, reference, repack};
-use edgegen_runtime::graph::{Prior, Source, Width};
+use edgegen_export::layers::{Input, Layer};
+use edgegen_export::{ExportError, Label, ModelFile, export, export_as, pack, reference, repack};
+use edgegen_runtime::error::{Fault, ParseError};
+use edgegen_runtime::graph::{self, Node, Source, Width};
 use edgegen_runtime::{Model, Packing, Point, Shape};
-use edgegen_tests::{Graph, Values, codes};
+use edgegen_tests::{codes, in_turn};
 
-const SHAPE: Shape = Shape { h: 20, w: 12, c: 1 };
+const SHAPE: Shape = edgegen_tests::IN_TURN;
 const LABEL: Label<'_> = Label { name: "in turn", metadata: &[] };
-
-/// Rows by noise, a class and three earlier rows; with `below`, also by one that is not drawn yet.
-fn in_turn(below: usize) -> Option<Network> {
-    let mut graph = Graph { nodes: vec![], shapes: vec![], values: Values(21) };
-    let class = graph.push(Layer::Input(Input::Class { classes: 3, stride: 0 }), &[])?;
-    let noise = Input::Noise { shape: SHAPE, prior: Prior::Uniform, number: 0 };
-    let noise = graph.push(Layer::Input(noise), &[])?;
-    let previous = Input::Previous { shape: SHAPE, pixels: PixelRange::Symmetric };
-    let previous = graph.push(Layer::Input(previous), &[])?;
-    let window = Window { kernel: [3, 3], padding: [[4 - below, below], [1, 1]], ..Window::causal(4, 3, 2) };
-    let before = graph.conv(previous, window)?;
-    let class = graph.dense(class, Shape { h: 1, w: 1, c: 4 })?;
-    let sums = graph.push(Layer::Add { scales: [2.0, 1.0] }, &[before, class])?;
-    let hidden = graph.push(Layer::Activation(Function::tanh()), &[sums])?;
-    let image = graph.conv(hidden, edgegen_tests::window(1, 1))?;
-    let moved = graph.push(Layer::Add { scales: [2.0, 0.4] }, &[image, noise])?;
-    graph.push(Layer::Activation(Function::tanh()), &[moved])?;
-    Some(graph.network(PixelRange::Symmetric))
-}
 
 /// It in codes of that width between its inputs and the image.
 pub fn model(width: Width) -> ModelFile {
-    let network = in_turn(0).unwrap();
+    let network = in_turn(0);
     let examples = edgegen_export::calibration(&network, 32);
     export_as(&network, &examples, LABEL, width).unwrap().file
 }
 
 /// The image by the naive interpreter: pass after pass over whole maps, until what it reads is what it drew.
 fn whole(model: &Model<'_>, point: Point) -> Vec<u8> {
-    let mut inputs: Vec<Vec<i8>> = codes(&in_turn(0).unwrap(), point);
+    let mut inputs: Vec<Vec<i8>> = codes(&in_turn(0), point);
     let place = inputs.len() - 1;
     inputs[place] = vec![0; SHAPE.len()];
     for _ in 0..=SHAPE.h {
@@ -77,10 +58,57 @@ fn every_packing_draws_row_by_row_what_whole_maps_come_to() {
 
 #[test]
 fn an_image_that_needs_rows_of_its_future_is_refused() {
-    let network = in_turn(2).unwrap();
+    let mut network = in_turn(2);
     let error = export(&network, 8, LABEL).unwrap_err();
     assert!(matches!(error, ExportError::Acausal), "{error}");
     assert!(error.to_string().contains("each row depends on those above it alone"), "{error}");
+    // And in a file: the same with an image that is fed, which then is said to be its own.
+    for node in &mut network.nodes {
+        if let Layer::Input(Input::Previous { shape, pixels }) = node.layer {
+            node.layer = Layer::Input(Input::Image { shape, pixels });
+        }
+    }
+    let fed = export(&network, 8, LABEL).unwrap().file;
+    let (image, fault) = fault(&fed, |node| {
+        let mut input: graph::Input = *node.parameters().unwrap();
+        if input.source() == Some(Source::Fed) {
+            input.source = Source::Previous as u16;
+            node.set_parameters(&input);
+        }
+    });
+    assert_eq!((image, fault), (Model::parse(fed.bytes()).unwrap().nodes().len() - 1, Fault::Ring));
+}
+
+#[test]
+fn an_image_reads_itself_in_its_own_shape() {
+    let file = model(Width::Int8);
+    let place = Model::parse(file.bytes()).unwrap().nodes().iter().position(Node::is_previous).unwrap();
+    let noise = |node: &mut Node| {
+        let mut input: graph::Input = *node.parameters().unwrap();
+        if input.source() == Some(Source::Noise) {
+            (input.source, node.shape.c) = (Source::Previous as u16, 2);
+            node.set_parameters(&input);
+        }
+    };
+    // The noise, which stands before it, in two channels.
+    assert_eq!(fault(&file, noise), (place - 1, Fault::Shape));
+}
+
+/// What is wrong with a file after a change of its inputs.
+fn fault(file: &ModelFile, change: impl Fn(&mut Node)) -> (usize, Fault) {
+    let model = Model::parse(file.bytes()).unwrap();
+    let mut nodes = model.nodes().to_vec();
+    nodes.iter_mut().filter(|node| node.kind() == Some(graph::Kind::Input)).for_each(change);
+    let mut ring = 0;
+    for node in &mut nodes {
+        node.ring = ring;
+        ring += node.ring_bytes() as u32;
+    }
+    let bytes = pack::assemble(&nodes, &model.about(), model.packing(), model.data());
+    match Model::parse(ModelFile::new(&bytes).bytes()).unwrap_err() {
+        ParseError::Node { node, fault } => (node.into(), fault),
+        other => panic!("{other}"),
+    }
 }
 
 #[test]
@@ -88,7 +116,7 @@ fn a_change_of_one_row_is_seen_below_it_alone() {
     let file = model(Width::Int8);
     let model = Model::parse(file.bytes()).unwrap();
     let point = Point::seed(1).of_class(0);
-    let mut inputs = codes(&in_turn(0).unwrap(), point);
+    let mut inputs = codes(&in_turn(0), point);
     let image = whole(&model, point);
     let late = image.iter().map(|&byte| Source::pixel_code(byte));
     let place = inputs.len() - 1;

@@ -472,6 +472,30 @@ pub fn int16() -> ModelFile {
     exported.expect("its layers fit").file
 }
 
+/// The shape of the image of [`in_turn`].
+pub const IN_TURN: Shape = Shape { h: 20, w: 12, c: 1 };
+
+/// An image that reads itself: rows by noise, one of three classes and three earlier rows; with `below`, up to 4, rows
+/// that are drawn later take the place of some of them.
+pub fn in_turn(below: usize) -> Network {
+    let mut values = Values(21);
+    let pixels = PixelRange::Symmetric;
+    let rows = Window { kernel: [3, 3], padding: [[4 - below, below], [1, 1]], ..Window::causal(4, 3, 2) };
+    let layers: [(Layer, &[usize]); 10] = [
+        (Layer::Input(Input::Class { classes: 3, stride: 0 }), &[]),
+        (Layer::Input(Input::Noise { shape: IN_TURN, prior: Prior::Uniform, number: 0 }), &[]),
+        (Layer::Input(Input::Previous { shape: IN_TURN, pixels }), &[]),
+        (Layer::Conv { window: rows, weight: values.take(4 * 9), bias: values.take(4) }, &[2]),
+        (Layer::Dense { shape: Shape { h: 1, w: 1, c: 4 }, weight: values.take(12), bias: values.take(4) }, &[0]),
+        (Layer::Add { scales: [2.0, 1.0] }, &[3, 4]),
+        (Layer::Activation(Function::tanh()), &[5]),
+        (Layer::Conv { window: window(1, 1), weight: values.take(4), bias: values.take(1) }, &[6]),
+        (Layer::Add { scales: [2.0, 0.4] }, &[7, 1]),
+        (Layer::Activation(Function::tanh()), &[8]),
+    ];
+    named(layers, pixels)
+}
+
 /// Each kind of input once, 4×5 pixels of one grey: a latent vector of 6 values, one of three classes as an input of
 /// its own, and an image, to which what the two give is added.
 pub fn every_input() -> Network {
@@ -486,8 +510,13 @@ pub fn every_input() -> Network {
         (Layer::Add { scales: [1.0, 2.0] }, &[4, 2]),
         (Layer::Activation(Function::tanh()), &[5]),
     ];
+    named(layers, PixelRange::Symmetric)
+}
+
+/// Layers and what they read as a network.
+fn named<const N: usize>(layers: [(Layer, &[usize]); N], pixels: PixelRange) -> Network {
     let nodes = layers.into_iter().enumerate();
     let nodes =
         nodes.map(|(index, (layer, reads))| Node { name: format!("node {index}"), layer, reads: reads.to_vec() });
-    Network { nodes: nodes.collect(), pixels: PixelRange::Symmetric }
+    Network { nodes: nodes.collect(), pixels }
 }

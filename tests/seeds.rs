@@ -11,7 +11,7 @@ use edgegen_runtime::graph::NODE_BYTES;
 use edgegen_runtime::kernels::{Kernel, Native};
 use edgegen_runtime::latent::keyframes::KEY;
 use edgegen_runtime::{Model, Packing};
-use edgegen_tests::{network, plan};
+use edgegen_tests::{in_turn, network, plan};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 
@@ -35,7 +35,8 @@ fn main() {
         let nodes = Model::parse(file.bytes()).map_or(0, |model| model.nodes().len());
         nodes >= 3 && file.bytes().len() <= SEEDS.1
     });
-    for (index, file) in small.take(SEEDS.0).enumerate() {
+    let itself = export(&in_turn(0), 2, Label { name: "seed", metadata: &[] }).unwrap().file;
+    for (index, file) in small.take(SEEDS.0).chain([itself]).enumerate() {
         for packing in [Packing::Portable, Native::PACKING] {
             let file = repack(&file, packing).unwrap();
             let bytes = file.bytes();

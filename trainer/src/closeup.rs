@@ -253,15 +253,14 @@ fn median(found: Vec<(usize, f32)>) -> f32 {
 fn quantize(run: &Run) -> Result<(Exported, Comparison)> {
     let network = run.network()?;
     let label = Label { name: "closeup", metadata: &[] };
-    if run.fed().is_some() || network.previous().is_some() {
+    if network.reads_images() {
         let [examples, others] = run.examples(&network, CALIBRATION, PAIRS)?;
-        let exported = edgegen_export::export_as(&network, &examples, label, run.codes().width())?;
+        let exported = edgegen_export::export_with(&network, &examples, label)?;
         let comparison = compare_with(&network, &exported, &others)?;
         return Ok((exported, comparison));
     }
     let count = ((PRODUCTS / network.products()?.max(1)) as usize).clamp(SAMPLES, CALIBRATION);
-    let examples = run.calibration(&network, count)?;
-    let exported = edgegen_export::export_as(&network, &examples, label, run.codes().width())?;
+    let exported = edgegen_export::export(&network, count, label)?;
     let comparison = compare(&network, &exported, count, COMPARED)?;
     Ok((exported, comparison))
 }

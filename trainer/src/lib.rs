@@ -23,18 +23,16 @@
 //! | [`lower`](mod@lower) | Burn's layers → the exporter's float layers |
 //! | [`images`] | sample sheets, GIFs, NumPy arrays |
 //! | [`translate`] | sentences through a translator, and how good that is |
-//! | [`codes`] | the width of codes that models are exported with |
 //! | [`sounds`] | WAV files, and waves as pictures |
 //! | [`speech`] | mel cepstra of speech, smooth trajectories, a voice again |
 //! | `markup` | what pages of HTML need: the report of a run, the lab |
 //! | [`cli`] | the `edgegen` command |
 //!
 //! The cargo feature `train`, a default, brings everything that only training needs, Burn above all. Without it there
-//! are `cli`, `codes`, `files`, `images`, `morph` and `sounds`, and the command draws, inspects, exports, flashes and simulates
+//! are `cli`, `files`, `images`, `morph` and `sounds`, and the command draws, inspects, exports, flashes and simulates
 //! what is trained already.
 
 pub mod cli;
-pub mod codes;
 pub mod files;
 pub mod images;
 pub mod morph;

@@ -124,8 +124,8 @@ impl Net {
         maps.output()
     }
 
-    /// How often it goes through layers one time after another to make an image: once, but for layers that make values in
-    /// turn, each of which depends on those before it.
+    /// How often it goes through layers one time after another to make an image: once, but for layers that make values
+    /// in turn, each of which depends on those before it.
     pub fn passes(&self) -> usize {
         let in_turn = |layer: &Layer| match layer {
             Layer::Autoregressive(layer) if layer.way == Way::InTurn => layer.location.degrees.len(),

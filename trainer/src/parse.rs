@@ -11,7 +11,7 @@ use toml::{Table, Value};
 
 use crate::data::plane::{self, Plane};
 use crate::data::{usual_sentences, usual_sounds};
-use crate::recipe::{Codes, DataConfig, Recipe, Size, TrainConfig, section};
+use crate::recipe::{DataConfig, Recipe, Size, TrainConfig, section};
 use crate::systems;
 
 impl Recipe {
@@ -77,22 +77,12 @@ impl Recipe {
             None => None,
             Some(other) => bail!("`from` must be the folder of a run, found {other}"),
         };
-        let codes = match table.remove("codes") {
-            Some(codes) => codes
-                .clone()
-                .try_into()
-                .ok()
-                .with_context(|| format!("`codes` must be \"int8\" or \"int16\", found {codes}"))?,
-            None => Codes::default(),
-        };
         if let Some(unknown) = table.keys().next() {
-            bail!(
-                "unknown key `{unknown}`, expected one of `system`, `seed`, `from`, `codes`, `data`, `train`, `{system}`"
-            );
+            bail!("unknown key `{unknown}`, expected one of `system`, `seed`, `from`, `data`, `train`, `{system}`");
         }
         let data: DataConfig = section("data", data)?;
         let train: TrainConfig = section("train", train)?;
-        let mut recipe = Self { system, seed, from, codes, data, train, settings };
+        let mut recipe = Self { system, seed, from, data, train, settings };
         recipe.check()?;
         within_bounds(&recipe.system, &recipe.settings)?;
         recipe.settings = (kind.normalize)(&recipe)?;

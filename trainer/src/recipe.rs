@@ -19,7 +19,6 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-pub use crate::codes::Codes;
 pub use edgegen_data::{Background, Config as DataConfig, Fit, Resize, Size};
 
 /// A checked recipe.
@@ -31,8 +30,6 @@ pub struct Recipe {
     pub seed: u64,
     /// Folder of the run whose weights it starts from; nothing for weights drawn by the seed.
     pub from: Option<String>,
-    /// The codes that it is exported with, unless the command line says others.
-    pub codes: Codes,
     /// What it learns from.
     pub data: DataConfig,
     /// How it learns.
@@ -137,9 +134,6 @@ impl Recipe {
         table.insert("seed".into(), Value::Integer(self.seed as i64));
         if let Some(run) = &self.from {
             table.insert("from".into(), Value::String(run.clone()));
-        }
-        if self.codes != Codes::default() {
-            table.insert("codes".into(), Value::String(self.codes.name().into()));
         }
         let plain = "strings and numbers always serialize";
         table.insert("data".into(), Value::try_from(&self.data).expect(plain));

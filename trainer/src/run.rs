@@ -7,7 +7,6 @@ use burn::tensor::Device;
 use edgegen_export::layers::{Input, LatentInput, Network, PixelRange};
 use edgegen_runtime::{Point, Shape};
 
-use crate::codes::Codes;
 use crate::data::{Attribute, Pairs, Split, load_pairs, load_unpaired};
 use crate::examples::EXAMPLES;
 use crate::recipe::{DataConfig, Recipe};
@@ -21,6 +20,10 @@ pub const RECIPE: &str = "recipe.toml";
 pub const GENERATOR: &str = "generator.safetensors";
 /// Name of a judge's averaged weights in its run folder.
 pub const JUDGE: &str = "judge.safetensors";
+
+/// Images of its own that a generator which reads them is exported with at most, and more that it is compared on: what
+/// is made row by row often has many rows.
+const OWN: [usize; 2] = [64, 16];
 
 /// Name of the folder in a run folder that holds the way back, as a run, where a system learns both ways.
 pub const BACK: &str = "back";
@@ -115,11 +118,6 @@ impl Run {
         self.generator.pixels
     }
 
-    /// The codes that it is exported with.
-    pub fn codes(&self) -> Codes {
-        self.recipe.codes
-    }
-
     /// The generator as the exporter's float layers.
     ///
     /// # Errors
@@ -155,7 +153,7 @@ impl Run {
     ///
     /// As [`Run::examples`].
     pub fn calibration(&self, network: &Network, count: usize) -> Result<Vec<Vec<Vec<f32>>>> {
-        if self.fed().is_some() || network.previous().is_some() {
+        if network.reads_images() {
             let [examples, _] = self.examples(network, count, 0)?;
             return Ok(examples);
         }
@@ -163,20 +161,21 @@ impl Run {
     }
 
     /// What `network`, the generator's, which reads images, sees of `count` of them, and of `more` others: examples for
-    /// the exporter. Those that it reads come from the run folder (see [`examples`]) or, where it was trained before there
-    /// were such files, from its data; if it reads its own, it draws them.
+    /// the exporter. Those that it reads come from the run folder (see [`examples`]) or, where it was trained before
+    /// there were such files, from its data; if it reads its own, it draws them, at most 64 and 16.
     ///
     /// # Errors
     ///
     /// If pictures can be read from neither.
     pub fn examples(&self, network: &Network, count: usize, more: usize) -> Result<[Vec<Vec<Vec<f32>>>; 2]> {
-        if let Some((_, Input::Previous { shape, pixels })) = network.previous() {
+        if let Some((shape, pixels)) = network.previous() {
             let own = |seed: u64, count: usize| {
                 let values = self.inputs(seed, count);
                 let images = self.generate_pixels(&values);
-                let late = images.iter().map(|image| pixels.late(image, *shape));
+                let late = images.iter().map(|image| pixels.late(image, shape));
                 values.iter().zip(late).map(|(values, late)| [self.apart(values), vec![late]].concat()).collect()
             };
+            let [count, more] = [count.min(OWN[0]), more.min(OWN[1])];
             return Ok([own(edgegen_export::CALIBRATED, count), own(edgegen_export::COMPARED, more)]);
         }
         let path = self.folder.as_ref().map(|folder| folder.join(EXAMPLES)).filter(|path| path.is_file());

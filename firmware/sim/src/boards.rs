@@ -6,7 +6,6 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 use edgegen_app::PanelSetup;
 use edgegen_runtime::Model;
-use edgegen_runtime::graph::{Node, Source};
 use serde::{Deserialize, Serialize};
 
 use crate::cpu::Cpu;
@@ -66,8 +65,7 @@ pub const INT16_FLASH: u32 = 14 * 1024;
 
 /// Whether a model has nodes of int16 codes or reads its own earlier rows: firmware does without both where it can.
 pub fn needs_int16(model: &Model<'_>) -> bool {
-    let reads_itself = model.inputs().any(|(_, input)| input.source() == Some(Source::Previous));
-    reads_itself || model.nodes().iter().any(Node::is_wide)
+    model.nodes().iter().any(|node| node.is_wide() || node.is_previous())
 }
 
 /// What emulates a board.

@@ -55,7 +55,7 @@ pub(crate) fn check(node: &Node, weights: &Weights<'_>) -> Result<i8, Fault> {
             }
         }
         // That it has the shape of the image, `rules` sees.
-        Some(Source::Previous) if cfg!(all(feature = "all-operators", feature = "int16")) => Ok(LEAST_CODE),
+        Some(Source::Previous) if cfg!(feature = "int16") => Ok(LEAST_CODE),
         _ => Err(Fault::Kind),
     }
 }

@@ -355,9 +355,17 @@ impl Network {
         })
     }
 
-    /// The input that is the image itself, and its place among [`Network::inputs`].
-    pub fn previous(&self) -> Option<(usize, &Input)> {
-        self.inputs().enumerate().find(|(_, input)| matches!(input, Input::Previous { .. }))
+    /// Shape and pixels of the image, if it reads its own, a row late.
+    pub fn previous(&self) -> Option<(Shape, PixelRange)> {
+        self.inputs().find_map(|input| match *input {
+            Input::Previous { shape, pixels } => Some((shape, pixels)),
+            _ => None,
+        })
+    }
+
+    /// Whether it reads an image, be it its own.
+    pub fn reads_images(&self) -> bool {
+        self.inputs().any(|input| matches!(input, Input::Image { .. } | Input::Previous { .. }))
     }
 
     /// The first latent vector among the inputs.

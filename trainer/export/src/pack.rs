@@ -146,9 +146,7 @@ fn minor(nodes: &[Node]) -> u16 {
     let is_combined = |node: &Node| {
         node.parameters::<Input>().is_some_and(|input| input.source == Source::Class as u16 && input.dims > 0)
     };
-    let is_previous =
-        |node: &Node| node.parameters::<Input>().is_some_and(|input| input.source == Source::Previous as u16);
-    if nodes.iter().any(is_previous) {
+    if nodes.iter().any(Node::is_previous) {
         4
     } else if nodes.iter().any(|node| mixes(node) || is_combined(node)) {
         3

@@ -9,6 +9,7 @@ use edgegen_export::layers::{Input, Network};
 use edgegen_export::{COMPARED, Exported, Label, ModelFile, onnx, repack};
 use edgegen_runtime::Point;
 use edgegen_runtime::format::MAGIC;
+use edgegen_runtime::graph::Width;
 use edgegen_runtime::sound::RATE;
 use edgegen_runtime::{Model, Packing};
 use serde::Serialize;
@@ -18,7 +19,6 @@ use super::pictures::Pictures;
 use super::source::{Source, packing, read_any_model};
 use super::training::{self, Run};
 use super::{Console, Ending, bytes, classes, grouped, latents, table, words};
-use crate::codes::Codes;
 use crate::{files, images};
 
 /// Latent vectors that ranges are calibrated on.
@@ -48,9 +48,9 @@ pub struct Args {
     #[arg(long, default_value = "portable", value_parser = packing)]
     target: Packing,
     /// The codes of values between inputs and image: int8, or int16 for what that is too coarse, which takes twice the
-    /// RAM and several times the instructions [default: those of the recipe, else int8]
-    #[arg(long, value_enum)]
-    codes: Option<Codes>,
+    /// RAM and several times the instructions
+    #[arg(long, value_enum, default_value = "int8")]
+    codes: Codes,
     /// Draw every style of a run that has them towards the mean of all: 1 leaves them, 0.7 gives up some variety for
     /// better images
     #[arg(long, value_name = "PSI", value_parser = latents::psi)]
@@ -71,23 +71,31 @@ pub struct Args {
     assume: Assumptions,
 }
 
+/// [`Width`] as an option.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Codes {
+    /// The default.
+    #[default]
+    Int8,
+    /// See [`Width::Int16`].
+    Int16,
+}
+
 /// In which form a model is written.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Form {
     /// The kernels that read it; the portable form by default.
     pub target: Packing,
-    /// Of values between inputs and image; of a run those of its recipe by default.
-    pub codes: Option<Codes>,
+    /// Of values between inputs and image.
+    pub codes: Codes,
 }
 
 impl Form {
-    /// What is left open as the run's recipe says it.
-    fn of(self, run: &Run) -> Self {
-        Self { codes: Some(self.codes.unwrap_or(run.codes())), ..self }
-    }
-
-    fn codes(&self) -> Codes {
-        self.codes.unwrap_or_default()
+    fn width(&self) -> Width {
+        match self.codes {
+            Codes::Int8 => Width::Int8,
+            Codes::Int16 => Width::Int16,
+        }
     }
 }
 
@@ -178,7 +186,10 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         let bytes = std::fs::read(&args.source).with_context(|| format!("cannot read {what}"))?;
         if bytes.starts_with(&MAGIC) {
             ensure!(args.name.is_none(), "expected no --name with {what}, which has one: leave it out");
-            ensure!(args.codes.is_none(), "expected a run or an ONNX file with --codes, found {what}: export it anew");
+            ensure!(
+                args.codes == Codes::Int8,
+                "expected a run or an ONNX file with --codes, found {what}: export it anew"
+            );
             let packed = repack(&args.pictures.put_into(read_any_model(&args.source)?)?, args.target)?;
             return write_packed(&packed, args, console);
         }
@@ -237,7 +248,6 @@ fn write_packed(packed: &ModelFile, args: &Args, console: Console) -> Result<End
 
 /// Exports a run, writes the file, and compares it with the float generator. `more` joins the metadata.
 pub fn export(run: &Run, name: &str, more: &[(&str, &str)], form: Form, out: &Path) -> Result<Report> {
-    let form = form.of(run);
     let network = run.network()?;
     let names = run.class_names().join("\n");
     let mut metadata = [&run.facts()[..], more].concat();
@@ -251,11 +261,9 @@ pub fn export(run: &Run, name: &str, more: &[(&str, &str)], form: Form, out: &Pa
     let rate = run.sample_rate().map(|rate| rate.to_string());
     metadata.extend(rate.as_ref().map(|rate| (RATE, &**rate)));
     let label = Label { name, metadata: &metadata };
-    if run.fed().is_some() || network.previous().is_some() {
-        // Whole maps of sounds are long.
-        let share = if network.previous().is_some() { 4 } else { 1 };
-        let [examples, others] = run.examples(&network, CALIBRATION / share, COMPARED_PICTURES / share)?;
-        let exported = edgegen_export::export_as(&network, &examples, label, form.codes().width())?;
+    if network.reads_images() {
+        let [examples, others] = run.examples(&network, CALIBRATION, COMPARED_PICTURES)?;
+        let exported = edgegen_export::export_as(&network, &examples, label, form.width())?;
         let comparison = compare_with(&network, &exported, &others)?;
         let error = lower_error(run, &network, others.into_iter())?;
         let report = write(&exported, comparison, form, out)?;
@@ -291,7 +299,7 @@ fn export_both(args: &Args, first: &Path, name: &str) -> Result<Report> {
 /// Exports a network, calibrated on and compared on `images` inputs.
 fn export_network(network: &Network, label: Label<'_>, form: Form, out: &Path, images: usize) -> Result<Report> {
     let examples = edgegen_export::calibration(network, images);
-    let exported = edgegen_export::export_as(network, &examples, label, form.codes().width())?;
+    let exported = edgegen_export::export_as(network, &examples, label, form.width())?;
     let comparison = compare(network, &exported, images, COMPARED)?;
     write(&exported, comparison, form, out)
 }
@@ -303,7 +311,7 @@ fn write(exported: &Exported, float_vs_int8: Comparison, form: Form, out: &Path)
     Ok(Report {
         file: out.to_owned(),
         target: form.target.name(),
-        codes: form.codes().name(),
+        codes: if form.codes == Codes::Int8 { "int8" } else { "int16" },
         onnx: None,
         cost: cost::cost(&Model::parse_any(packed.bytes())?),
         lower_error: None,
@@ -324,7 +332,7 @@ fn lower_error(run: &Run, network: &Network, inputs: impl Iterator<Item = Vec<Ve
     for (burn, input) in run.generate(&values).into_iter().zip(inputs) {
         let layers = network.forward(&input)?.values;
         let bound = |value: f32| match network.previous() {
-            Some(_) => value.clamp(network.pixels.black(), network.pixels.black() + network.pixels.span()),
+            Some((_, pixels)) => value.clamp(pixels.black(), pixels.black() + pixels.span()),
             None => value,
         };
         most = burn.iter().zip(layers).map(|(burn, layers)| (burn - bound(layers)).abs()).fold(most, f32::max);

@@ -1,5 +1,5 @@
-//! Samples of a sound in turn as plain layers: the sound so far is an input of the graph, and what a block looks back at
-//! lies in the ring of the row that it reads.
+//! Samples of a sound in turn as plain layers: the sound so far is an input of the graph, and what a block looks back
+//! at lies in the ring of the row that it reads.
 //!
 //! ```text
 //! x₋₁, t ─ first ─ h ┬ F ─ + V_f y ─ tanh ┬ × ─ R ─ + h ─►
@@ -8,9 +8,9 @@
 //!                                       └ e^s ─ × ln(u/(1 − u)) ┘
 //! ```
 //!
-//! The level up to which a share u of a logistic's probability lies is that of m + e^s ln(u / (1 − u)), rounded. Of two,
-//! the second one's m and s have what the first one's differ by added where the first is chosen: where its chance is
-//! above the share v of the second number of noise.
+//! The level up to which a share u of a logistic's probability lies is that of m + e^s ln(u / (1 − u)), rounded. Of
+//! two, the second one's m and s have what the first one's differ by added where the first is chosen: where its chance
+//! is above the share v of the second number of noise.
 
 use anyhow::{Result, ensure};
 use edgegen_export::function::{Binary, Function, Unary};

@@ -12,8 +12,8 @@
 //!
 //! Likelihoods are of sounds without their class, p(x) = Σ p(x | y) / classes, and exact: a level has a probability.
 //!
-//! With one logistic or two (`components`) it is exported: a device has the levels that it has played as an input, so its
-//! rings are the cache of a sound in turn, and a sample is m + s log(u / (1 − u)) of noise u.
+//! With one logistic or two (`components`) it is exported: a device has the levels that it has played as an input, so
+//! its rings are the cache of a sound in turn, and a sample is m + s log(u / (1 − u)) of noise u.
 //!
 //! Knobs: `channels`, `skips`, `dilations` (of one stack), `stacks`, `components`, `classes`.
 

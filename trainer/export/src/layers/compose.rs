@@ -12,7 +12,8 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// [`ExportError::Layer`] if `next` reads no image, reads more, or shapes do not fit, or this one reads its own rows.
+    /// [`ExportError::Layer`] if `next` reads no image, reads more, or shapes do not fit, or this one reads its own
+    /// rows.
     pub fn followed_by(self, next: Self) -> Result<Self, ExportError> {
         let image = self.output()?;
         if self.previous().is_some() {

@@ -415,10 +415,9 @@ fn images(args: &Args, source: &Source) -> Result<Made> {
                 Ok(network) => {
                     let label = Label { name: "eval", metadata: &[] };
                     let examples = run.calibration(&network, CALIBRATION)?;
-                    let codes = run.codes();
-                    let exported = edgegen_export::export_as(&network, &examples, label, codes.width())?;
-                    let (drawn, _) = Source::Model(exported.file).images(args.seed, count, None)?;
-                    sets.push((codes.name().into(), drawn));
+                    let exported = edgegen_export::export_with(&network, &examples, label)?;
+                    let (int8, _) = Source::Model(exported.file).images(args.seed, count, None)?;
+                    sets.push(("int8".into(), int8));
                     None
                 }
                 // What no device can draw has a likelihood all the same.

@@ -16,8 +16,8 @@
 //! neighbours; the mixture needs 3 for each component. Noise, which the μ-law parts in loud and soft levels of either
 //! sign, takes two of them. One number of noise chooses the component, another the place within it.
 //!
-//! Beside the sample before, the first layer sees how far the sound is, from −1 to 1: a local condition (§2.5 there), as
-//! a hit dies away over more samples than the layers see.
+//! Beside the sample before, the first layer sees how far the sound is, from −1 to 1: a local condition (§2.5 there),
+//! as a hit dies away over more samples than the layers see.
 
 use burn::module::Module;
 use burn::tensor::{Tensor, TensorData, activation};
@@ -237,8 +237,8 @@ impl Plain {
     }
 }
 
-/// The share of the probability that noise in [−1, 1] stands for. That of a device has 255 steps: the middle of each, so
-/// that neither end asks for more than there is.
+/// The share of the probability that noise in [−1, 1] stands for. That of a device has 255 steps: the middle of each,
+/// so that neither end asks for more than there is.
 fn share(noise: f32) -> f32 {
     (127.0 * noise + 127.5) / 255.0
 }

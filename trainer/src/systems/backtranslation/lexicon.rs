@@ -11,13 +11,13 @@
 //!                 P ← sinkhorn(exp(½ ln L − β D · min(sharpness / median D, 1 / (2 spread² v)))),   β ← growth · β
 //! ```
 //!
-//! with v the variance that counting alone gives an affinity of A and one of B: where words stand together as chance has
-//! it, D is nothing but that, and how frequent they are decides.
+//! with v the variance that counting alone gives an affinity of A and one of B: where words stand together as chance
+//! has it, D is nothing but that, and how frequent they are decides.
 //!
-//! Gold and Rangarajan, "A Graduated Assignment Algorithm for Graph Matching" (1996), §2.3; rows and columns are brought
-//! to the sum 1 by turns (Sinkhorn, 1964). That a lexicon learned so from two languages alone gets better by itself is
-//! what Artetxe, Labaka and Agirre, "A robust self-learning method for fully unsupervised cross-lingual mappings of word
-//! embeddings" (2018), found with embeddings in place of counts.
+//! Gold and Rangarajan, "A Graduated Assignment Algorithm for Graph Matching" (1996); rows and columns are
+//! brought to the sum 1 by turns (Sinkhorn, 1964). That a lexicon learned so from two languages alone gets better by
+//! itself is what Artetxe, Labaka and Agirre, "A robust self-learning method for fully unsupervised cross-lingual
+//! mappings of word embeddings" (2018), found with embeddings in place of counts.
 
 use edgegen_data::sentence::{FIRST, UNKNOWN};
 use serde::{Deserialize, Serialize};
@@ -198,6 +198,8 @@ mod tests {
         let counts = |own: [u64; 3]| [vec![0; FIRST.into()], own.to_vec()].concat();
         let lexicon = by_rank(&counts([5, 9, 7]), &counts([1, 2, 3]));
         assert_eq!(lexicon[usize::from(FIRST)..], [FIRST, FIRST + 2, FIRST + 1]);
+        let shorter = by_rank(&counts([5, 9, 7]), &[0, 0, 3, 2][..usize::from(FIRST) + 2]);
+        assert_eq!(shorter[usize::from(FIRST)..], [UNKNOWN, FIRST, FIRST + 1], "a rank that a list lacks has no word");
     }
 
     #[test]

@@ -137,7 +137,7 @@ pub fn measure(args: &Args, console: Console) -> Result<Measured> {
         let (mut made, bytes, instructions) = if let Ok(network) = run.network() {
             let examples = run.calibration(&network, CALIBRATION)?;
             let label = Label { name: "compare", metadata: &[] };
-            let exported = edgegen_export::export_as(&network, &examples, label, run.codes().width())
+            let exported = edgegen_export::export_with(&network, &examples, label)
                 .with_context(|| folder.display().to_string())?;
             let packed = pack_for(&exported.file, board.cpu)?;
             let Fit { instructions, flash, .. } = Fit::new(&board, board.cpu, &packed)?;

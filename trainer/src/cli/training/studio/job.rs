@@ -13,8 +13,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::child::{Child, lock};
-use crate::cli::export::POOR;
-use crate::codes::Codes;
+use crate::cli::export::{Codes, POOR};
 
 /// Name of the exported model in a run folder.
 pub const MODEL: &str = "model.egm";
