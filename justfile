@@ -330,6 +330,15 @@ wavenet out="out/wavenet":
     {{edgegen}} inspect {{out}}/wavenet.egm --board stm32f411-blackpill
     {{edgegen}} sim {{out}}/wavenet.egm --board pico --mode class=kick --sound {{out}}/kick.wav --photo {{out}}/panel.png
 
+# Drum hits in one pass by a student of a WaveNet: how far it is from its teacher, how many times faster, and a hit on a board
+parallel:
+    for name in drums-wavenet drums-parallel; do {{edgegen}} train trainer/recipes/$name.toml --out runs/$name $(test ! -d runs/$name/checkpoint || echo --resume) || exit 1; done
+    {{edgegen}} eval runs/drums-parallel --count 500
+    {{edgegen}} compare runs/drums-wavenet runs/drums-parallel --measure --count 500 --gallery runs/drums-parallel/gallery.png --out runs/drums-parallel/passes.html
+    {{edgegen}} export runs/drums-parallel --codes int16 -o runs/drums-parallel/parallel.egm
+    {{edgegen}} inspect runs/drums-parallel/parallel.egm --board stm32f411-blackpill
+    {{edgegen}} sim runs/drums-parallel/parallel.egm --board pico --mode class=kick --sound runs/drums-parallel/kick.wav --photo runs/drums-parallel/panel.png
+
 # Speech from phones by the error alone, and from there as long again with a critic and without: error, global variance and modulation spectrum, and a sentence of each
 speech out="out/speech":
     #!/bin/sh

@@ -12,13 +12,14 @@ use edgegen_export::function::Function;
 use edgegen_export::layers::{self, Input, LatentInput, Network, Node, Over, PixelRange, Window};
 use edgegen_runtime::graph::Shape;
 
-use crate::nets::layer::{JoinKind, Layer, NormalizeKind, PointwiseKind, Pool, PoolKind};
+use crate::nets::layer::{JoinKind, Layer, Linear, NormalizeKind, PointwiseKind, Pool, PoolKind};
 use crate::nets::{Net, Source};
 use crate::systems::Generator;
 
 mod autoregressive;
 mod nodes;
 mod style;
+mod wave_flow;
 mod wavenet;
 
 use nodes::Nodes;
@@ -102,6 +103,10 @@ pub fn lower_net(net: &Net, inputs: &[Input], pixels: PixelRange) -> Result<Netw
                 places.push(wavenet::lower(layer, reads, &mut nodes)?);
                 continue;
             }
+            Layer::WaveFlows(layer) => {
+                places.push(wave_flow::lower(layer, reads, &mut nodes)?);
+                continue;
+            }
             Layer::Constant(layer) => {
                 let constant = start(&style::constant(layer)?);
                 places.push(nodes.push(constant.layer, vec![])?);
@@ -139,14 +144,7 @@ fn start(input: &Input) -> Node {
 fn lower_layer(layer: &Layer, read: Shape) -> Result<Option<layers::Layer>> {
     let channels = usize::from(read.c);
     Ok(Some(match layer {
-        Layer::Linear(linear) => {
-            let [c, h, w] = linear.shape;
-            layers::Layer::Dense {
-                shape: Shape { h: narrow(h)?, w: narrow(w)?, c: narrow(c)? },
-                weight: as_floats(linear.normalized_weight()),
-                bias: values(&linear.bias),
-            }
-        }
+        Layer::Linear(linear) => dense(linear)?,
         Layer::Conv(conv) => layers::Layer::Conv {
             window: conv.window,
             weight: as_floats(conv.normalized_weight()),
@@ -208,6 +206,7 @@ fn lower_layer(layer: &Layer, read: Shape) -> Result<Option<layers::Layer>> {
         | Layer::Noise(_)
         | Layer::Modulated(_)
         | Layer::Wavenet(_)
+        | Layer::WaveFlows(_)
         | Layer::Constant(_)
         | Layer::Again(_) => {
             unreachable!("they become other nodes than one that reads a map")
@@ -222,6 +221,15 @@ fn lower_layer(layer: &Layer, read: Shape) -> Result<Option<layers::Layer>> {
             bail!("expected layers that a device can run, found a batch's deviation: only generators can be exported")
         }
     }))
+}
+
+fn dense(linear: &Linear) -> Result<layers::Layer> {
+    let [c, h, w] = linear.shape;
+    Ok(layers::Layer::Dense {
+        shape: Shape { h: narrow(h)?, w: narrow(w)?, c: narrow(c)? },
+        weight: as_floats(linear.normalized_weight()),
+        bias: values(&linear.bias),
+    })
 }
 
 fn narrow(value: usize) -> Result<u16> {

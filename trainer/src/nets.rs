@@ -37,7 +37,7 @@ mod gradient;
 pub mod layer;
 pub mod operations;
 
-pub use builder::{Chain, Mark, NetBuilder, Speakers, Waves};
+pub use builder::{Chain, Flows, Mark, NetBuilder, Speakers, Waves};
 use layer::{Layer, Way};
 use operations::operations;
 

@@ -19,7 +19,7 @@ use edgegen_runtime::graph::Shape;
 
 use super::nodes::Nodes;
 use super::{as_floats, narrow, values};
-use crate::nets::layer::{Block, Conv, LOG_SCALES, Wavenet, how_far};
+use crate::nets::layer::{Block, Conv, LOG_SCALES, SHARE, Wavenet, how_far};
 
 /// Adds what draws as `layer` from the classes and the noise of two nodes, and gives the last node's number.
 ///
@@ -41,25 +41,14 @@ pub(super) fn lower(layer: &Wavenet, reads: Vec<usize>, nodes: &mut Nodes) -> Re
     let far = nodes.push(Layer::Input(far), vec![])?;
     let seen = nodes.push(Layer::Concat, vec![previous, far])?;
     let mut h = nodes.push(Weights::of(&layer.first).layer(), vec![seen])?;
-    let mut skips = None;
-    for (place, block) in layer.blocks.iter().enumerate() {
-        let gated = gated(block, h, Some(class).filter(|_| layer.classes > 0), nodes)?;
-        let (out, channels) = (Weights::of(&block.out), nodes.channels(h));
-        let skip = nodes.push(out.part(channels, out.bias.len() - channels).layer(), vec![gated])?;
-        skips = Some(match skips {
-            Some(before) => nodes.push(Layer::Add { scales: [1.0; 2] }, vec![before, skip])?,
-            None => skip,
-        });
-        // Behind the last block nothing reads what it passes on.
-        if place + 1 < layer.blocks.len() {
-            let passed = nodes.push(out.part(0, channels).layer(), vec![gated])?;
-            h = nodes.push(Layer::Add { scales: [1.0; 2] }, vec![h, passed])?;
-        }
+    if layer.classes == 0 {
+        // A device's model reads all its inputs, this one the value that does not count, too.
+        let c = narrow(nodes.channels(h))?;
+        let (weight, bias) = (vec![0.0; c.into()], vec![0.0; c.into()]);
+        let nothing = nodes.push(Layer::Dense { shape: Shape { h: 1, w: 1, c }, weight, bias }, vec![class])?;
+        h = nodes.push(Layer::Add { scales: [1.0; 2] }, vec![h, nothing])?;
     }
-    let skips = skips.unwrap_or(h);
-    let skips = nodes.push(Layer::Activation(Function::relu()), vec![skips])?;
-    let hidden = nodes.push(Weights::of(&layer.hidden).layer(), vec![skips])?;
-    let hidden = nodes.push(Layer::Activation(Function::relu()), vec![hidden])?;
+    let hidden = behind_first(layer, h, Some(class).filter(|_| layer.classes > 0), nodes)?;
     let one = |channel: usize| Layer::Slice { starts: [channel, 0, 0], sizes: [1, shape.h.into(), 1] };
     let (within, among) = (nodes.push(one(0), vec![noise])?, nodes.push(one(1), vec![noise])?);
     let is_first = match components {
@@ -81,13 +70,35 @@ pub(super) fn lower(layer: &Wavenet, reads: Vec<usize>, nodes: &mut Nodes) -> Re
     nodes.push(Layer::Add { scales: [1.0; 2] }, vec![moved, mean])
 }
 
+/// The blocks of `layer` and what comes behind them, up to what its last layer reads.
+pub(super) fn behind_first(layer: &Wavenet, mut h: usize, class: Option<usize>, nodes: &mut Nodes) -> Result<usize> {
+    let mut skips = None;
+    for (place, block) in layer.blocks.iter().enumerate() {
+        let gated = gated(block, h, class, nodes)?;
+        let (out, channels) = (Weights::of(&block.out), nodes.channels(h));
+        let skip = nodes.push(out.part(channels, out.bias.len() - channels).layer(), vec![gated])?;
+        skips = Some(match skips {
+            Some(before) => nodes.push(Layer::Add { scales: [1.0; 2] }, vec![before, skip])?,
+            None => skip,
+        });
+        // Behind the last block nothing reads what it passes on.
+        if place + 1 < layer.blocks.len() {
+            let passed = nodes.push(out.part(0, channels).layer(), vec![gated])?;
+            h = nodes.push(Layer::Add { scales: [1.0; 2] }, vec![h, passed])?;
+        }
+    }
+    let skips = skips.unwrap_or(h);
+    let skips = nodes.push(Layer::Activation(Function::relu()), vec![skips])?;
+    let hidden = nodes.push(Weights::of(&layer.hidden).layer(), vec![skips])?;
+    nodes.push(Layer::Activation(Function::relu()), vec![hidden])
+}
+
 /// 1 where the chance of the first of two components is above the share of noise `among`, else 0.
 fn is_first(mixture: &Weights, hidden: usize, among: usize, nodes: &mut Nodes) -> Result<usize> {
     let odds = nodes.push(mixture.apart(0, 1).layer(), vec![hidden])?;
     let chance = nodes.push(Layer::Activation(Function::sigmoid()), vec![odds])?;
-    // Its slope and half: see `share` of the layer.
-    let above = nodes.push(Layer::Add { scales: [1.0, -127.0 / 255.0] }, vec![chance, among])?;
-    let step = Function::binary(Binary::Greater, Function::X, Function::Constant(0.5));
+    let above = nodes.push(Layer::Add { scales: [1.0, -SHARE[0]] }, vec![chance, among])?;
+    let step = Function::binary(Binary::Greater, Function::X, Function::Constant(SHARE[1]));
     nodes.push(Layer::Activation(step), vec![above])
 }
 
@@ -115,31 +126,31 @@ fn gated(block: &Block, h: usize, class: Option<usize>, nodes: &mut Nodes) -> Re
 }
 
 /// e^s, s within the bounds of a log-scale.
-fn bounded_exponential() -> Function {
+pub(super) fn bounded_exponential() -> Function {
     let [least, most] = LOG_SCALES.map(|bound| bound as f32);
     Function::unary(Unary::Exp, Function::X.max(least).min(most))
 }
 
-/// ln(u / (1 − u)) of the share u that noise x stands for, (127 x + 127.5) / 255.
-fn quantile() -> Function {
-    let share = |slope: f32| Function::affine(slope * 127.0 / 255.0, 0.5);
+/// ln(u / (1 − u)) of the share u that noise x stands for, see [`SHARE`].
+pub(super) fn quantile() -> Function {
+    let share = |sign: f32| Function::affine(sign * SHARE[0], SHARE[1]);
     Function::unary(Unary::Log, Function::binary(Binary::Div, share(1.0), share(-1.0)))
 }
 
 /// The weights of a convolution along time.
-struct Weights {
+pub(super) struct Weights {
     window: Window,
     weight: Vec<f32>,
     bias: Vec<f32>,
 }
 
 impl Weights {
-    fn of(conv: &Conv) -> Self {
+    pub(super) fn of(conv: &Conv) -> Self {
         Self { window: conv.window, weight: as_floats(conv.normalized_weight()), bias: values(&conv.bias) }
     }
 
     /// `count` of its outputs, from `first` on.
-    fn part(&self, first: usize, count: usize) -> Self {
+    pub(super) fn part(&self, first: usize, count: usize) -> Self {
         let width = self.weight.len() / self.bias.len();
         Self {
             window: Window { channels: count, ..self.window },
@@ -156,7 +167,12 @@ impl Weights {
         one
     }
 
-    fn layer(self) -> Layer {
+    /// The same a row late: one row of nothing before, and one more in all.
+    pub(super) fn late(self) -> Self {
+        Self { window: Window { padding: [[1, 0], [0, 0]], ..self.window }, ..self }
+    }
+
+    pub(super) fn layer(self) -> Layer {
         Layer::Conv { window: self.window, weight: self.weight, bias: self.bias }
     }
 }

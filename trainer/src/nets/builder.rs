@@ -22,7 +22,7 @@ pub use autoregressive::Chain;
 pub use graph::Mark;
 use orthogonal::orthogonal;
 pub use translator::Speakers;
-pub use wavenet::Waves;
+pub use wavenet::{Flows, Waves};
 
 /// Builds a [`Net`] layer by layer; each call names only what the shape so far does not tell.
 #[derive(Debug)]

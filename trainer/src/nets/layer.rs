@@ -9,6 +9,7 @@
 //! | `map` | parts, borders and means of a map |
 //! | `autoregressive` | values by conditionals, each on those before it |
 //! | `wavenet` | samples of a sound, each by those before it |
+//! | `wave_flow` | a sound of noise in one pass |
 //! | `translator` | sentences of two languages |
 //! | `style` | a learned constant, noise, modulated weights |
 //! | `spectral` | weights over their largest singular value |
@@ -28,6 +29,7 @@ mod norm;
 mod spectral;
 mod style;
 mod translator;
+mod wave_flow;
 mod wavenet;
 
 pub use autoregressive::{
@@ -41,7 +43,8 @@ pub use norm::{BatchNorm, Normalize, NormalizeKind};
 use spectral::{iterate, normalized};
 pub use style::{Constant, Modulated, Noise, Truncation};
 pub use translator::{Meant, Said, Translator, likeliest};
-pub use wavenet::{Block, LOG_SCALES, Wavenet, how_far};
+pub use wave_flow::{MU, Sound, WaveFlow, WaveFlows, expanded};
+pub use wavenet::{Block, LOG_SCALES, SHARE, Wavenet, how_far};
 
 /// One layer; see [`NetBuilder`](super::NetBuilder) for what each does.
 #[derive(Module, Debug)]
@@ -82,6 +85,8 @@ pub enum Layer {
     Autoregressive(Autoregressive),
     /// Samples of a sound, each by a distribution that depends on those before it.
     Wavenet(Wavenet),
+    /// A sound of noise in one pass.
+    WaveFlows(WaveFlows),
     /// Sentences of one language in another.
     Translator(Translator),
     /// A learned map.
@@ -116,12 +121,13 @@ impl Layer {
             Self::Fade(layer) => return layer.forward(reads),
             _ => {}
         }
-        if let Self::Noise(_) | Self::Modulated(_) | Self::Wavenet(_) = self {
+        if let Self::Noise(_) | Self::Modulated(_) | Self::Wavenet(_) | Self::WaveFlows(_) = self {
             let reads = reads.try_into().expect("it reads a map and noise or a style, or classes and noise");
             return match self {
                 Self::Noise(layer) => layer.forward(reads),
                 Self::Modulated(layer) => layer.forward(reads),
                 Self::Wavenet(layer) => layer.forward(reads),
+                Self::WaveFlows(layer) => layer.forward(reads),
                 _ => unreachable!("one of these"),
             };
         }
@@ -145,9 +151,12 @@ impl Layer {
             Self::Translator(layer) => layer.forward(x),
             Self::Constant(layer) => layer.forward(&x),
             Self::Truncation(layer) => layer.forward(x),
-            Self::Join(_) | Self::Fade(_) | Self::Noise(_) | Self::Modulated(_) | Self::Wavenet(_) => {
-                unreachable!("see above")
-            }
+            Self::Join(_)
+            | Self::Fade(_)
+            | Self::Noise(_)
+            | Self::Modulated(_)
+            | Self::Wavenet(_)
+            | Self::WaveFlows(_) => unreachable!("see above"),
             Self::Again(_) => unreachable!("a net runs the layer that it stands for"),
         }
     }

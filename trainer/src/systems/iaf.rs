@@ -158,7 +158,7 @@ impl Student {
 }
 
 /// `excess` up to `reach`, beyond it reach (1 + log(excess / reach)), with the same slope where both meet.
-fn shortened(excess: Tensor<4>, reach: f64) -> Tensor<4> {
+pub fn shortened(excess: Tensor<4>, reach: f64) -> Tensor<4> {
     let above = excess.clone().div_scalar(reach).clamp_min(1.0).log().mul_scalar(reach);
     excess.clamp_max(reach) + above
 }

@@ -41,6 +41,7 @@ pub mod likelihood;
 pub mod linear;
 pub mod made;
 pub mod maf;
+pub mod parallel_wavenet;
 pub mod penalty;
 pub mod pix2pix;
 pub mod pool;
@@ -86,6 +87,7 @@ pub const SYSTEMS: &[&Kind] = &[
     &maf::KIND,
     &iaf::KIND,
     &wavenet::KIND,
+    &parallel_wavenet::KIND,
     &backtranslation::KIND,
 ];
 

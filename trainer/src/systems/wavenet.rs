@@ -88,29 +88,30 @@ pub const KIND: Kind = Kind {
 
 fn normalize(recipe: &Recipe) -> Result<Table> {
     let config: Config = recipe.settings()?;
-    for (key, count) in [
-        ("channels", config.channels),
-        ("skips", config.skips),
-        ("stacks", config.stacks),
-        ("components", config.components),
-    ] {
-        ensure!((1..=1024).contains(&count), "[wavenet] {key} must be 1 to 1024, found {count}");
-    }
-    ensure!(
-        !config.dilations.is_empty() && config.dilations.iter().all(|dilation| (1..=4096).contains(dilation)),
-        "[wavenet] dilations must list numbers from 1 to 4096, found {:?}",
-        config.dilations
-    );
-    ensure!(config.classes <= 256, "[wavenet] classes must be at most 256, found {}", config.classes);
-    ensure!(
-        recipe.data.rate.is_some(),
-        "[wavenet] expected sounds, found [data] without rate: write rate = 8000 and size = [2048, 1] there, or take made"
-    );
+    config.check("wavenet", recipe)?;
     Ok(Table::try_from(config)?)
 }
 
 impl Config {
-    fn net(&self, recipe: &Recipe, device: &Device, rng: &mut Rng) -> Net {
+    /// Checks the numbers of the table `table`.
+    pub(super) fn check(&self, table: &str, recipe: &Recipe) -> Result<()> {
+        ensure!(
+            (1..=1024).contains(&self.components),
+            "[{table}] components must be 1 to 1024, found {}",
+            self.components
+        );
+        check_blocks(table, self.channels, self.skips, &self.dilations)?;
+        ensure!((1..=1024).contains(&self.stacks), "[{table}] stacks must be 1 to 1024, found {}", self.stacks);
+        ensure!(self.classes <= 256, "[{table}] classes must be at most 256, found {}", self.classes);
+        ensure!(
+            recipe.data.rate.is_some(),
+            "[{table}] expected sounds, found [data] without rate: write rate = 8000 and size = [2048, 1] there, or take made"
+        );
+        Ok(())
+    }
+
+    /// An untrained net.
+    pub(super) fn net(&self, recipe: &Recipe, device: &Device, rng: &mut Rng) -> Net {
         let dilations = self.dilations.repeat(self.stacks);
         let &Self { channels, skips, components, classes, .. } = self;
         let waves = Waves { channels, skips, dilations: &dilations, components, classes };
@@ -120,10 +121,23 @@ impl Config {
     }
 }
 
-fn finished(net: Net, classes: usize) -> Generator {
-    let [_, [_, samples, _]] = net.inputs[..] else { panic!("expected a WaveNet's classes and noise") };
+/// Checks the numbers of gated blocks in the table `table`.
+pub(super) fn check_blocks(table: &str, channels: usize, skips: usize, dilations: &[usize]) -> Result<()> {
+    for (key, count) in [("channels", channels), ("skips", skips)] {
+        ensure!((1..=1024).contains(&count), "[{table}] {key} must be 1 to 1024, found {count}");
+    }
+    ensure!(
+        !dilations.is_empty() && dilations.iter().all(|dilation| (1..=4096).contains(dilation)),
+        "[{table}] dilations must list numbers from 1 to 4096, found {dilations:?}"
+    );
+    Ok(())
+}
+
+/// A generator of a net that reads classes and noise.
+pub(super) fn finished(net: Net, classes: usize) -> Generator {
+    let [_, [c, rows, _]] = net.inputs[..] else { panic!("expected a net of classes and noise") };
     // Recipes end far below 65 536.
-    let shape = Shape { h: samples as u16, w: 1, c: 2 };
+    let shape = Shape { h: rows as u16, w: 1, c: c as u16 };
     let noise = Input::Noise { shape, prior: edgegen_runtime::Prior::Uniform, number: 0 };
     Generator { net, prior: Prior::Uniform, classes, pixels: PixelRange::Symmetric, more: vec![noise] }
 }
@@ -140,7 +154,7 @@ fn entropy(counts: &[u64]) -> f64 {
 /// # Panics
 ///
 /// If it is of another.
-fn only(net: &Net) -> &Wavenet {
+pub(super) fn only(net: &Net) -> &Wavenet {
     match &net.layers[..] {
         [Layer::Wavenet(wavenet)] => wavenet,
         _ => panic!("expected the one layer of a WaveNet"),

@@ -61,7 +61,19 @@ fn stage_one() -> &'static Path {
 }
 
 /// Systems of sounds: they see an image's pixels one after the other.
-const SOUNDS: [&str; 2] = ["wavegan", "wavenet"];
+const SOUNDS: [&str; 3] = ["wavegan", "wavenet", "parallel_wavenet"];
+
+/// A small WaveNet, and the run of one.
+const WAVENET: &str = "channels = 4\nskips = 5\ndilations = [1, 2]\nstacks = 1\ncomponents = 2";
+
+fn wavenet() -> &'static Path {
+    static FOLDER: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
+        let folder = tempfile::tempdir().unwrap();
+        train_on(&recipe("wavenet", 1), &dataset(16), &options(folder.path())).unwrap();
+        folder
+    });
+    FOLDER.path()
+}
 
 fn recipe(system: &str, steps: u64) -> Recipe {
     let table = match system {
@@ -101,7 +113,11 @@ fn recipe(system: &str, steps: u64) -> Recipe {
         "backtranslation" => {
             "words = 240\nwidth = 8\nheads = 2\nhidden = 12\nlayers = 1\nadversarial = 0.5\ncritic_hidden = 5\nwarm_up = 4\ncounted = 2"
         }
-        "wavenet" => "channels = 4\nskips = 5\ndilations = [1, 2]\nstacks = 1\ncomponents = 2",
+        "wavenet" => WAVENET,
+        "parallel_wavenet" => &format!(
+            "teacher = {:?}\nchannels = 4\nskips = 5\ndilations = [1, 2]\nrow = 16\n[parallel_wavenet.wavenet]\n{WAVENET}",
+            wavenet()
+        ),
         _ => "head = \"conv3\"\nchannels = [8, 6, 4]\nlatent = 5\ncritic_channels = [6, 8]",
     };
     let (data, moves) = if SOUNDS.contains(&system) {

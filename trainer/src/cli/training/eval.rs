@@ -16,12 +16,12 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
 use burn::tensor::Device;
-use edgegen_export::Label;
+use edgegen_export::{Label, ModelFile};
 use edgegen_metrics::pixels::{self, Difference};
 use edgegen_runtime::Model;
 use serde::Serialize;
 
-use super::{stacked, translates};
+use super::{Run, stacked, translates};
 use crate::cli::export::CALIBRATION;
 use crate::cli::import::Assumptions;
 use crate::cli::latents;
@@ -411,12 +411,9 @@ fn images(args: &Args, source: &Source) -> Result<Made> {
         Source::Run(run) => {
             let (float, shape) = source.images(args.seed, count, None)?;
             let mut sets = vec![("float".into(), float)];
-            let unexported = match run.network() {
-                Ok(network) => {
-                    let label = Label { name: "eval", metadata: &[] };
-                    let examples = run.calibration(&network, CALIBRATION)?;
-                    let exported = edgegen_export::export_with(&network, &examples, label)?;
-                    let (int8, _) = Source::Model(exported.file).images(args.seed, count, None)?;
+            let unexported = match int8_of(run) {
+                Ok(file) => {
+                    let (int8, _) = Source::Model(file).images(args.seed, count, None)?;
                     sets.push(("int8".into(), int8));
                     None
                 }
@@ -430,6 +427,17 @@ fn images(args: &Args, source: &Source) -> Result<Made> {
             Ok(Made { data, classes, shape, sets: vec![("int8".into(), images)], unexported: None })
         }
     }
+}
+
+/// What a device draws of a run.
+///
+/// # Errors
+///
+/// If no device can.
+pub(super) fn int8_of(run: &Run) -> Result<ModelFile> {
+    let network = run.network()?;
+    let examples = run.calibration(&network, CALIBRATION)?;
+    Ok(edgegen_export::export_with(&network, &examples, Label { name: "eval", metadata: &[] })?.file)
 }
 
 /// Refuses what cannot be measured, before thousands of images are drawn for it.

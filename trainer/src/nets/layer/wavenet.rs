@@ -31,6 +31,10 @@ const HALF: f64 = 1.0 / 255.0;
 /// Bounds of the logarithm of a component's scale: from a twentieth of a level to all of them.
 pub const LOG_SCALES: [f64; 2] = [-8.0, 2.0];
 
+/// Noise u in [−1, 1] stands for the share `SHARE[0] · u + SHARE[1]` of a probability. That of a device has 255 steps:
+/// the middle of each, so that neither end asks for more than there is.
+pub const SHARE: [f32; 2] = [127.0 / 255.0, 0.5];
+
 /// A layer that makes a sound from two numbers of noise in [−1, 1] for each sample.
 ///
 /// # Shapes
@@ -90,7 +94,16 @@ impl Wavenet {
         let silence = Tensor::zeros([batch, 1, 1, 1], &x.device());
         let late = Tensor::cat(vec![silence, x.narrow(2, 0, samples - 1)], 2);
         let far = Tensor::<4>::from_data(TensorData::new(how_far(samples), [1, 1, samples, 1]), &late.device());
-        let mut h = self.first.forward(Tensor::cat(vec![late, far.expand([batch, 1, samples, 1])], 1));
+        let h = self.first.forward(Tensor::cat(vec![late, far.expand([batch, 1, samples, 1])], 1));
+        self.behind_first(h, classes)
+    }
+
+    /// What the blocks and the two layers behind them make of `h`, what the first layer makes.
+    ///
+    /// # Shapes
+    ///   - `h` `[batch, channels, rows, 1]`, `classes` `[batch, classes, 1, 1]`, one-hot, where there are classes
+    ///   - Output `[batch, outputs, rows, 1]`
+    pub(super) fn behind_first(&self, mut h: Tensor<4>, classes: Option<&Tensor<4>>) -> Tensor<4> {
         let channels = h.dims()[1];
         let mut skips: Option<Tensor<4>> = None;
         for block in &self.blocks {
@@ -120,26 +133,52 @@ impl Wavenet {
     /// # Shapes
     ///   - As [`Wavenet::mixtures`]
     pub fn log_probability(&self, x: Tensor<4>, classes: Option<&Tensor<4>>) -> Tensor<1> {
+        let is_lowest = x.clone().lower_elem(HALF - 1.0).float();
+        let is_highest = x.clone().greater_elem(1.0 - HALF).float();
+        let batch = x.dims()[0];
+        self.log_around(x, classes, [is_lowest, is_highest], LOG_SCALES[0]).sum_dim(2).reshape([batch])
+    }
+
+    /// The log-density of each sample given those before it, of levels and of what lies between and beyond them: that
+    /// of the mixtures, each logistic at least a level wide, spread evenly over a level.
+    ///
+    /// A narrower one would hold a sample for impossible that rounds to the level next to the one it is sure of.
+    ///
+    /// # Shapes
+    ///   - `x` and `classes` as [`Wavenet::mixtures`]
+    ///   - Output `[batch, 1, samples, 1]`
+    pub fn log_density(&self, x: Tensor<4>, classes: Option<&Tensor<4>>) -> Tensor<4> {
+        let none = Tensor::zeros(x.dims(), &x.device());
+        let level = (2.0 * HALF).ln();
+        self.log_around(x, classes, [none.clone(), none], level).sub_scalar(level)
+    }
+
+    /// The log-probability of what is up to half a level from x, and of all beyond it where x is the lowest or the
+    /// highest level, of each sample; log-scales are at least `least`.
+    fn log_around(
+        &self,
+        x: Tensor<4>,
+        classes: Option<&Tensor<4>>,
+        [is_lowest, is_highest]: [Tensor<4>; 2],
+        least: f64,
+    ) -> Tensor<4> {
         let mixtures = self.mixtures(x.clone(), classes);
-        let (batch, components) = (x.dims()[0], mixtures.dims()[1] / 3);
+        let components = mixtures.dims()[1] / 3;
         let part = |index: usize| mixtures.clone().narrow(1, index * components, components);
-        let log_scale = part(2).clamp(LOG_SCALES[0], LOG_SCALES[1]);
+        let log_scale = part(2).clamp(least, LOG_SCALES[1]);
         let inverse = log_scale.neg().exp();
-        let beside = x.clone().sub(part(1));
+        let beside = x.sub(part(1));
         let above = beside.clone().add_scalar(HALF) * inverse.clone();
         let below = beside.sub_scalar(HALF) * inverse.clone();
         // σ(a) − σ(b) = σ(a) σ(−b) (1 − e^{b − a}): nothing cancels, however far x lies from the mean.
         let width = inverse.mul_scalar(-2.0 * HALF).exp().neg().add_scalar(1.0).log();
-        let is_lowest = x.clone().lower_elem(HALF - 1.0).float();
-        let is_highest = x.greater_elem(1.0 - HALF).float();
         let not = |is: &Tensor<4>| is.clone().neg().add_scalar(1.0);
         let of_level = activation::log_sigmoid(above) * not(&is_highest)
             + activation::log_sigmoid(below.neg()) * not(&is_lowest)
             + width * (not(&is_lowest) - is_highest);
         let each = of_level + activation::log_softmax(part(0), 1);
         let most = each.clone().max_dim(1).detach();
-        let log = (each - most.clone()).exp().sum_dim(1).log() + most;
-        log.sum_dim(2).reshape([batch])
+        (each - most.clone()).exp().sum_dim(1).log() + most
     }
 }
 
@@ -237,10 +276,9 @@ impl Plain {
     }
 }
 
-/// The share of the probability that noise in [−1, 1] stands for. That of a device has 255 steps: the middle of each,
-/// so that neither end asks for more than there is.
+/// The share of the probability that noise in [−1, 1] stands for, see [`SHARE`].
 fn share(noise: f32) -> f32 {
-    (127.0 * noise + 127.5) / 255.0
+    SHARE[0] * noise + SHARE[1]
 }
 
 impl Mixture<'_> {

@@ -5,15 +5,13 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
-use edgegen_export::Label;
 use edgegen_sim::boards;
 use serde::Serialize;
 
 use super::Args;
-use crate::cli::export::CALIBRATION;
 use crate::cli::fit::{Fit, pack_for};
 use crate::cli::source::Source;
-use crate::cli::training::eval::{coupled, own};
+use crate::cli::training::eval::{coupled, int8_of, own};
 use crate::cli::training::{Run, open};
 use crate::cli::{Console, grouped, table};
 use crate::data::{self, Split};
@@ -134,14 +132,10 @@ pub fn measure(args: &Args, console: Console) -> Result<Measured> {
         run.generate(&run.inputs(SEED, TIMED));
         let millis = 1000.0 * start.elapsed().as_secs_f64() / TIMED as f64;
         // What no device can draw is measured in float.
-        let (mut made, bytes, instructions) = if let Ok(network) = run.network() {
-            let examples = run.calibration(&network, CALIBRATION)?;
-            let label = Label { name: "compare", metadata: &[] };
-            let exported = edgegen_export::export_with(&network, &examples, label)
-                .with_context(|| folder.display().to_string())?;
-            let packed = pack_for(&exported.file, board.cpu)?;
+        let (mut made, bytes, instructions) = if let Ok(file) = int8_of(&run) {
+            let packed = pack_for(&file, board.cpu)?;
             let Fit { instructions, flash, .. } = Fit::new(&board, board.cpu, &packed)?;
-            let (made, _) = Source::Model(exported.file).images(SEED, count, None)?;
+            let (made, _) = Source::Model(file).images(SEED, count, None)?;
             (made, Some(flash[0]), instructions)
         } else {
             (run.generate_pixels(&run.inputs(SEED, count)), None, None)

@@ -4,15 +4,13 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use edgegen_export::Label;
 use edgegen_metrics::ssim::ssim;
 use edgegen_metrics::{classes, frechet, pixels, rank};
 use edgegen_runtime::{Model, Point, Shape};
 use serde::Serialize;
 
 use super::readable::Readable;
-use super::{Args, COUNT, fact_of};
-use crate::cli::export::CALIBRATION;
+use super::{Args, COUNT, fact_of, int8_of};
 use crate::cli::import::Assumptions;
 use crate::cli::source::Source;
 use crate::cli::training::{Run, open};
@@ -325,11 +323,8 @@ fn draw(
             let of =
                 |run: &Run, pictures: &[Vec<u8>]| run.generate_pixels(&pictures.iter().map(values).collect::<Vec<_>>());
             let float = of(run, pictures);
-            let network = run.network()?;
-            let examples = run.calibration(&network, CALIBRATION)?;
-            let label = Label { name: "eval", metadata: &[] };
-            let exported = edgegen_export::export_with(&network, &examples, label)?;
-            let file = exported.file.bytes();
+            let exported = int8_of(run)?;
+            let file = exported.bytes();
             let int8 = translated(file, pictures)?;
             likeness.push(pixels::difference(&float, &int8).psnr);
             let back = way_back(path)?;

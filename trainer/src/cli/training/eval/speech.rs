@@ -4,14 +4,12 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
-use edgegen_export::Label;
 use edgegen_export::layers::PixelRange;
 use edgegen_metrics::trajectories::{global_variance, modulation_distance, modulation_spectrum, variance_ratio};
 use edgegen_runtime::Shape;
 use serde::Serialize;
 
-use super::{Args, COUNT, fact_of, pairs};
-use crate::cli::export::CALIBRATION;
+use super::{Args, COUNT, fact_of, int8_of, pairs};
 use crate::cli::import::Assumptions;
 use crate::cli::source::Source;
 use crate::cli::{Console, Ending, table};
@@ -172,11 +170,7 @@ fn draw(
         Source::Run(run) => {
             let values: Vec<Vec<f32>> = pictures.iter().map(|picture| run.picture(picture)).collect();
             let float = run.generate(&values).iter().map(|said| smooth(said, size, &smoother)).collect();
-            let network = run.network()?;
-            let examples = run.calibration(&network, CALIBRATION)?;
-            let label = Label { name: "eval", metadata: &[] };
-            let exported = edgegen_export::export_with(&network, &examples, label)?;
-            let int8 = of_bytes(pairs::translated(exported.file.bytes(), pictures)?);
+            let int8 = of_bytes(pairs::translated(int8_of(run)?.bytes(), pictures)?);
             sets.extend([(format!("{name} float"), float), (format!("{name} int8"), int8)]);
         }
         Source::Model(file) => {
