@@ -24,6 +24,13 @@ fn dataset(size: usize) -> Dataset {
     Dataset { name: "bars".into(), images, labels, class_names: Vec::new(), shape: [size, size, 1] }
 }
 
+/// Such images of another shape, which has no more pixels: a part of all, in their order.
+fn shaped(shape: [usize; 3]) -> Dataset {
+    let whole = dataset(16);
+    let images = whole.images[..whole.len() * shape.iter().product::<usize>()].to_vec();
+    Dataset { shape, images, ..whole }
+}
+
 /// The run of a judge of the images, for the system that begins with one.
 fn judge_folder() -> &'static Path {
     static FOLDER: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
@@ -69,7 +76,7 @@ const WAVENET: &str = "channels = 4\nskips = 5\ndilations = [1, 2]\nstacks = 1\n
 fn wavenet() -> &'static Path {
     static FOLDER: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
         let folder = tempfile::tempdir().unwrap();
-        train_on(&recipe("wavenet", 1), &dataset(16), &options(folder.path())).unwrap();
+        train_on(&recipe("wavenet", 1), &shaped([256, 1, 1]), &options(folder.path())).unwrap();
         folder
     });
     FOLDER.path()
@@ -198,9 +205,7 @@ fn ten_and_ten_are_twenty_bit_for_bit() {
             _ if TRANSLATING.contains(&system) => [16, 1, 1],
             _ => [16, 16, 1],
         };
-        let whole = dataset(16);
-        let images = whole.images[..whole.len() * image.iter().product::<usize>()].to_vec();
-        let dataset = Dataset { shape: image, images, ..whole };
+        let dataset = shaped(image);
         let straight = folder.path().join("straight");
         train_any(&recipe(system, 20), &dataset, &options(&straight)).unwrap();
 
