@@ -16,9 +16,9 @@ fn a_translator_is_trained_measured_and_shown() {
     let report: Value =
         serde_json::from_str(&done(at, &["eval", "run", "--count", "100", "--json", "--quiet"])).unwrap();
     let rows = report["rows"].as_array().unwrap();
-    assert_eq!((rows.len(), report["count"].as_u64()), (6, Some(100)));
+    assert_eq!((rows.len(), report["count"].as_u64()), (8, Some(100)));
     let of = |row: usize, name: &str| rows[row][name].as_f64().unwrap();
-    for (row, from) in [(0, 1), (3, 2)] {
+    for (row, from) in [(0, 1), (4, 2)] {
         assert_eq!(rows[row]["from"].as_u64(), Some(from));
         // What stays as it is comes back, and so does what goes by a lexicon that has each word once.
         assert_eq!([of(row, "round_trip"), of(row + 1, "round_trip")], [1.0; 2]);
