@@ -322,13 +322,13 @@ cogan out="out/cogan":
     for name in mnist-negative-judge mnist-negative-cogan; do {{edgegen}} train trainer/recipes/$name.toml --out {{out}}/$name $(test ! -d {{out}}/$name/checkpoint || echo --resume) || exit 1; done
     {{edgegen}} eval {{out}}/mnist-negative-cogan --judge {{out}}/mnist-negative-judge --picture {{out}}/pairs.png
 
-# A WaveNet on drum hits, how many bits a sample takes by it and by how frequent each level is, and a hit on a board, which makes it from its own samples
+# A WaveNet on drum hits, how many bits a sample takes by it and by how frequent each level is, and a hit on a simulated panel, made from its own samples: the emulated Pico takes longer than anyone waits
 wavenet out="out/wavenet":
     {{edgegen}} train trainer/recipes/drums-wavenet.toml --out {{out}} $(test ! -d {{out}}/checkpoint || echo --resume)
     {{edgegen}} eval {{out}} --count 500
     {{edgegen}} export {{out}} -o {{out}}/wavenet.egm
     {{edgegen}} inspect {{out}}/wavenet.egm --board stm32f411-blackpill
-    {{edgegen}} sim {{out}}/wavenet.egm --board pico --mode class=kick --sound {{out}}/kick.wav --photo {{out}}/panel.png
+    {{edgegen}} sim {{out}}/wavenet.egm --board pico --simulate --mode class=kick --sound {{out}}/kick.wav --photo {{out}}/panel.png
 
 # Drum hits in one pass by a student of a WaveNet: how far it is from its teacher, how many times faster, and a hit on a board
 parallel:
