@@ -119,10 +119,14 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         }
     };
     let Seen { png, report, instructions, stack_bytes, text, heard } = seen;
+    let heard = heard.unwrap_or_default();
+    ensure!(
+        args.sound.is_none() || !heard.samples.is_empty(),
+        "expected the first sound before the emulator stops, found it not made yet: add --simulate"
+    );
     if let Some(path) = &args.photo {
         files::replace_bytes(path, &png)?;
     }
-    let heard = heard.unwrap_or_default();
     if let Some(path) = &args.sound {
         sounds::save_wav(path, &heard.samples, heard.rate)?;
     }
