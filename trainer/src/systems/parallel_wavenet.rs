@@ -7,9 +7,10 @@
 //! ```
 //!
 //! van den Oord et al., "Parallel WaveNet: Fast High-Fidelity Speech Synthesis" (2018): probability density
-//! distillation (§4, eq. 7) and a power loss (§4.4), which asks that spectra in time are those of the data's class;
-//! here of companded magnitudes, as hits die away. The student is a stack of flows over rows of noise ([`WaveFlows`]); the
-//! teacher's density of its sound is that of a level spread over its width, as the student's sounds are not levels yet.
+//! distillation, and a power loss, which asks that spectra in time are those of the data's class; here of companded
+//! magnitudes, as hits die away. The student is a stack of flows over rows of noise ([`WaveFlows`]). The teacher's
+//! density of its sound is that of a level spread over its width, as the student's sounds are not levels yet, with
+//! logistics at least a level wide ([`Wavenet::log_density`](crate::nets::layer::Wavenet::log_density)).
 //!
 //! The divergence asks that the student plays nothing that the teacher would not; it may play less, and the power loss
 //! pulls it to what the data's spectra are in the mean. A sample that the teacher holds for impossible counts in full

@@ -9,15 +9,15 @@
 //! ```
 //!
 //! α and μ come from the gated causal blocks of a [`Wavenet`], here over rows of noise, which are all there from the
-//! start: van den Oord et al., "Parallel WaveNet" (2018), §2, eq. 4 to 6. A row holds several samples as channels, W
-//! mixes them (Prenger et al., "WaveGlow", 2019, §2.1): without it those of one row could not depend on each other. A
-//! device then computes a row of blocks once for many samples. W is a triangle with ones times one whose diagonal is
-//! e^d (Kingma and Dhariwal, "Glow", 2018, eq. 10), so that log |det W| is the sum of d and no step makes it singular.
+//! start: van den Oord et al., "Parallel WaveNet" (2018). A row holds several samples as channels, W mixes them (Prenger
+//! et al., "WaveGlow", 2019): without it those of one row could not depend on each other. A device then computes a row
+//! of blocks once for many samples. W is a triangle with ones times one whose diagonal is e^d (Kingma and Dhariwal,
+//! "Glow", 2018, on LU decomposition), so that log |det W| is the sum of d and no step makes it singular.
 //!
 //! The flows make samples as a speaker plays them, where waves add and noise has one hump: companded it has two.
 //!
-//! What a flow knows besides noise is a learned map of the class and the row, the local condition of the paper (§3.3
-//! there takes phones and pitch): where in a hit it is, a row's own noise does not tell.
+//! What a flow knows besides noise is a learned map of the class and the row, where speech has phones and pitch as its
+//! local condition: where in a hit it is, a row's own noise does not tell.
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
