@@ -9,10 +9,10 @@
 //! ```
 //!
 //! α and μ come from the gated causal blocks of a [`Wavenet`], here over rows of noise, which are all there from the
-//! start: van den Oord et al., "Parallel WaveNet" (2018). A row holds several samples as channels, W mixes them (Prenger
-//! et al., "WaveGlow", 2019): without it those of one row could not depend on each other. A device then computes a row
-//! of blocks once for many samples. W is a triangle with ones times one whose diagonal is e^d (Kingma and Dhariwal,
-//! "Glow", 2018, on LU decomposition), so that log |det W| is the sum of d and no step makes it singular.
+//! start: van den Oord et al., "Parallel WaveNet" (2018). A row holds several samples as channels, W mixes them
+//! (Prenger et al., "WaveGlow", 2019): without it those of one row could not depend on each other. A device then
+//! computes a row of blocks once for many samples. W is a triangle with ones times one whose diagonal is e^d (Kingma
+//! and Dhariwal, "Glow", 2018, on LU decomposition), so that log |det W| is the sum of d and no step makes it singular.
 //!
 //! The flows make samples as a speaker plays them, where waves add and noise has one hump: companded it has two.
 //!
