@@ -14,6 +14,7 @@ use edgegen_runtime::sound::RATE;
 use edgegen_runtime::{Model, Packing};
 use serde::Serialize;
 
+use super::fit::what;
 use super::import::{self, Assumptions};
 use super::pictures::Pictures;
 use super::source::{Source, packing, read_any_model};
@@ -111,6 +112,8 @@ pub struct Report {
     /// The ONNX file written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub onnx: Option<PathBuf>,
+    /// What it makes one of.
+    pub makes: &'static str,
     /// What it costs.
     pub cost: Cost,
     /// Largest difference between Burn's output and that of the lowered layers, in the units of the last layer. An ONNX
@@ -308,12 +311,14 @@ fn export_network(network: &Network, label: Label<'_>, form: Form, out: &Path, i
 fn write(exported: &Exported, float_vs_int8: Comparison, form: Form, out: &Path) -> Result<Report> {
     let packed = repack(&exported.file, form.target)?;
     files::replace_bytes(out, packed.bytes())?;
+    let model = Model::parse_any(packed.bytes())?;
     Ok(Report {
         file: out.to_owned(),
         target: form.target.name(),
         codes: if form.codes == Codes::Int8 { "int8" } else { "int16" },
         onnx: None,
-        cost: cost::cost(&Model::parse_any(packed.bytes())?),
+        makes: what(&model),
+        cost: cost::cost(&model),
         lower_error: None,
         float_vs_int8,
         assumed: Vec::new(),
@@ -350,11 +355,12 @@ fn text(report: &Report) -> String {
     let mut lines = vec![
         table(["layer", "operator", "output", "products", "weights", "signal to noise"], rows),
         format!(
-            "{}: {} in flash, {} of RAM, {} products an image",
+            "{}: {} in flash, {} of RAM, {} products {}",
             report.file.display(),
             bytes(report.cost.file_bytes),
             bytes(report.cost.arena_bytes as u64),
-            grouped(report.cost.macs)
+            grouped(report.cost.macs),
+            report.makes
         ),
         format!(
             "float against {} over {images} images: {psnr_db:.1} dB PSNR, 99.9 % of pixels within {p999_levels} \

@@ -5,7 +5,7 @@ use edgegen_export::cost::{self, Cost, OpCost};
 use edgegen_export::estimate::instructions;
 use edgegen_export::{ExportError, ModelFile, repack};
 use edgegen_runtime::Model;
-use edgegen_sim::{Board, Cpu};
+use edgegen_sim::{Board, Cpu, scatter};
 use serde::Serialize;
 
 use super::{bytes, grouped};
@@ -20,6 +20,15 @@ pub fn pack_for(file: &ModelFile, cpu: Cpu) -> Result<ModelFile, ExportError> {
     match repack(file, cpu.packing()) {
         Err(ExportError::Sum { .. }) => Ok(file.clone()),
         packed => packed,
+    }
+}
+
+/// What a model makes one of: an image, a sound or a point of the plane.
+pub fn what(model: &Model<'_>) -> &'static str {
+    match model.sample_rate() {
+        Some(_) => "a sound",
+        None if scatter::is_point(model.output()) => "a point",
+        None => "an image",
     }
 }
 
@@ -42,6 +51,8 @@ pub struct Fit {
     pub counted: bool,
     /// How long these take at one a cycle of the board's clock.
     pub milliseconds: Option<f64>,
+    /// What it makes one of, see [`what`].
+    pub makes: &'static str,
     /// How long a sound lasts, in seconds, if it makes sound.
     pub sound_seconds: Option<f64>,
     /// What to do when it does not fit.
@@ -76,6 +87,7 @@ impl Fit {
             instructions: None,
             counted: false,
             milliseconds: None,
+            makes: what(&model),
             sound_seconds: rate.map(|rate| f64::from(samples) / f64::from(rate)),
             advice,
         };
@@ -111,11 +123,6 @@ impl Fit {
             ..10.0 => format!("≈ {time:.1} ms"),
             _ => format!("≈ {time:.0} ms"),
         })
-    }
-
-    /// What it makes one of.
-    pub fn what(&self) -> &'static str {
-        if self.sound_seconds.is_some() { "a sound" } else { "an image" }
     }
 
     /// [`Fit::time`] of `what`, and of a sound how many times faster that is than it lasts.
@@ -181,5 +188,13 @@ mod tests {
         let fit = fit.with_instructions(&board, Some(5_000_000), true);
         assert_eq!(fit.milliseconds, Some(100.0));
         assert_eq!(fit.time(), "≈ 100 ms");
+    }
+
+    #[test]
+    fn what_a_model_makes_is_named() {
+        for (name, expected) in [("mnist-dcgan", "an image"), ("drums", "a sound"), ("moons-iaf", "a point")] {
+            let file = read_model(&project().join("models").join(name).join("model.egm")).unwrap();
+            assert_eq!(what(&Model::parse_any(file.bytes()).unwrap()), expected);
+        }
     }
 }

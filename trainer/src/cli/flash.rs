@@ -126,7 +126,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
             bytes(board.flash.into()),
             bytes(program.ram_bytes.into()),
             bytes(board.ram.into()),
-            fit.milliseconds.map_or(String::new(), |_| format!("; {} takes {}", fit.what(), fit.pace(""))),
+            fit.milliseconds.map_or(String::new(), |_| format!("; {} takes {}", fit.makes, fit.pace(""))),
         )
     })
 }

@@ -12,7 +12,7 @@ use edgegen_sim::emulator::Scene;
 use edgegen_sim::{Cpu, boards, scatter};
 use serde::Serialize;
 
-use super::fit::{Fit, pack_for};
+use super::fit::{Fit, pack_for, what};
 use super::source::{emulate, read_any_model};
 use super::{Console, Ending, bytes, classes, grouped, table};
 
@@ -38,6 +38,8 @@ struct Report<'a> {
     packing: &'static str,
     reads: String,
     image: String,
+    /// What it makes one of.
+    makes: &'static str,
     /// Whether that is a point of the plane, which has two channels.
     of_points: bool,
     /// Samples a second, if the image is a sound.
@@ -78,6 +80,7 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
         packing: model.packing().name(),
         reads: reads(&model),
         image: model.output().to_string(),
+        makes: what(&model),
         of_points: scatter::is_point(model.output()),
         rate: model.sample_rate(),
         rows: model.output().h,
@@ -86,16 +89,11 @@ pub fn run(args: &Args, console: Console) -> Result<Ending> {
     };
     console.show(&report, || match (&args.board, &report.boards[..]) {
         (Some(_), [fit]) => format!("{}\n{}", text(&report), one(fit)),
-        _ => format!("{}\n{}", text(&report), all(&report.boards, report.what())),
+        _ => format!("{}\n{}", text(&report), all(&report.boards, report.makes)),
     })
 }
 
 impl Report<'_> {
-    /// What it makes one of.
-    fn what(&self) -> &'static str {
-        if self.rate.is_some() { "a sound" } else { "an image" }
-    }
-
     /// What it makes, with its size.
     fn made(&self) -> String {
         match self.rate {
@@ -169,7 +167,7 @@ fn text(report: &Report<'_>) -> String {
         report.made(),
         table(["operator", "output", "products", "weights", "channel bytes", "ring rows × bytes"], rows),
         grouped(*macs),
-        report.what(),
+        report.makes,
         grouped(*weight_bytes),
         bytes(*file_bytes),
         bytes(*arena_bytes as u64),
@@ -214,9 +212,12 @@ fn one(fit: &Fit) -> String {
         Some(count) => format!(
             "{}: {} instructions, {how}, at one a cycle. This is an estimate: loads and branches of more \
              cycles and waiting for flash add to it, and a core that does two at a time takes from it",
-            fit.pace(&format!(" {}", fit.what())),
+            fit.pace(&format!(" {}", fit.makes)),
             grouped(count)
         ),
+        None if Cpu::CORTEX_M.iter().any(|cpu| cpu.name() == fit.cpu) => {
+            format!("no estimate: what its layers take was not counted one by one for {}; --count runs it", fit.packing)
+        }
         None => format!("no estimate: nothing was counted for {} yet", fit.packing),
     };
     let lines = [
@@ -229,4 +230,23 @@ fn one(fit: &Fit) -> String {
     let played =
         fit.sound_seconds.map(|_| "sound is made first, into memory beside the arena, and then played".to_owned());
     lines.into_iter().chain(played).chain(fit.advice.iter().cloned()).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::source::{project, read_model};
+
+    #[test]
+    fn what_has_no_estimate_says_how_to_get_a_count() {
+        let file = read_model(&project().join("models/mnist-dcgan/model.egm")).unwrap();
+        for (board, expected) in
+            [("pico", "not counted one by one for armv6m; --count"), ("raspi", "nothing was counted")]
+        {
+            let board = boards::find(board).unwrap();
+            let fit = Fit::new(&board, board.cpu, &pack_for(&file, board.cpu).unwrap()).unwrap();
+            let said = one(&fit.with_instructions(&board, None, false));
+            assert!(said.contains(expected), "{said}");
+        }
+    }
 }
