@@ -272,7 +272,7 @@ photo-page features play size fragment picture:
 
 # Train the shipped models again (hours)
 train-models:
-    for name in mnist-dcgan mnist-cgan mnist-vae fashion-dcgan fashion-residual emoji-dcgan icons faces-words faces-style moons-maf moons-iaf drums fashion-edges-pix2pix emoji-pairs-pix2pix avatars-emoji; do {{edgegen}} train trainer/recipes/$name.toml --out runs/$name $(test ! -d runs/$name/checkpoint || echo --resume) || exit 1; done
+    for name in mnist-dcgan mnist-cgan mnist-vae fashion-dcgan fashion-residual emoji-dcgan icons faces-words faces-style moons-maf moons-iaf drums fashion-edges-pix2pix emoji-pairs-pix2pix avatars-emoji bags-shoes; do {{edgegen}} train trainer/recipes/$name.toml --out runs/$name $(test ! -d runs/$name/checkpoint || echo --resume) || exit 1; done
 
 # Faces that grow and, in the same time, the same nets that do not; then both tables
 growing out="out/growing":
@@ -311,10 +311,10 @@ emoji out="out/emoji":
 unpaired out="out/unpaired":
     {{edgegen}} data fetch mnist
     {{edgegen}} data fetch fashion-mnist
-    for name in mnist-negative-judge mnist-negative-cycle mnist-negative-game mnist-negative-distance mnist-negative-halves bags-shoes-cycle bags-shoes-distance; do {{edgegen}} train trainer/recipes/$name.toml --out {{out}}/$name $(test ! -d {{out}}/$name/checkpoint || echo --resume) || exit 1; done
+    for name in mnist-negative-judge mnist-negative-cycle mnist-negative-game mnist-negative-distance mnist-negative-halves bags-shoes bags-shoes-distance; do {{edgegen}} train trainer/recipes/$name.toml --out {{out}}/$name $(test ! -d {{out}}/$name/checkpoint || echo --resume) || exit 1; done
     {{edgegen}} eval {{out}}/mnist-negative-cycle --judge {{out}}/mnist-negative-judge --beside {{out}}/mnist-negative-game --beside {{out}}/mnist-negative-distance --beside {{out}}/mnist-negative-halves --picture {{out}}/digits.png
-    {{edgegen}} eval {{out}}/bags-shoes-cycle --beside {{out}}/bags-shoes-distance --picture {{out}}/bags.png
-    {{edgegen}} eval {{out}}/bags-shoes-cycle/back --picture {{out}}/shoes.png
+    {{edgegen}} eval {{out}}/bags-shoes --beside {{out}}/bags-shoes-distance --picture {{out}}/bags.png
+    {{edgegen}} eval {{out}}/bags-shoes/back --picture {{out}}/shoes.png
 
 # Two digits of one kind from each latent vector, learned without pairs, and how often both are the same
 cogan out="out/cogan":
@@ -336,7 +336,7 @@ parallel:
     {{edgegen}} eval runs/drums-parallel --count 500
     {{edgegen}} compare runs/drums-wavenet runs/drums-parallel --measure --count 500 --gallery runs/drums-parallel/gallery.png --out runs/drums-parallel/passes.html
     {{edgegen}} export runs/drums-parallel --codes int16 -o runs/drums-parallel/parallel.egm
-    {{edgegen}} inspect runs/drums-parallel/parallel.egm --board stm32f411-blackpill
+    {{edgegen}} inspect runs/drums-parallel/parallel.egm --board stm32f411-blackpill --count
     {{edgegen}} sim runs/drums-parallel/parallel.egm --board pico --mode class=kick --sound runs/drums-parallel/kick.wav --photo runs/drums-parallel/panel.png
 
 # Speech from phones by the error alone, and from there as long again with a critic and without: error, global variance and modulation spectrum, and a sentence of each

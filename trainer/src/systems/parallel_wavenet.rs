@@ -8,7 +8,7 @@
 //!
 //! van den Oord et al., "Parallel WaveNet: Fast High-Fidelity Speech Synthesis" (2018): probability density
 //! distillation, and a power loss, which asks that spectra in time are those of the data's class; here of companded
-//! magnitudes, as hits die away. The student is a stack of flows over rows of noise ([`WaveFlows`]). The teacher's
+//! magnitudes, as hits die away, and of each octave alike. The student is a stack of flows over rows of noise ([`WaveFlows`]). The teacher's
 //! density of its sound is that of a level spread over its width, as the student's sounds are not levels yet, with
 //! logistics at least a level wide ([`Wavenet::log_density`](crate::nets::layer::Wavenet::log_density)).
 //!
@@ -224,6 +224,9 @@ struct Spectra {
     /// Cosines and sines of each frequency under a Hann window, `[WINDOW, 2 · (WINDOW / 2 + 1)]`, over the root of the
     /// window's energy: white noise then has its own deviation in each.
     transform: Tensor<2>,
+    /// How much each frequency counts, `[1, 1, WINDOW / 2 + 1]`, 1 in the mean: each octave as much as another. A kick
+    /// has but a few of the lowest.
+    octaves: Tensor<3>,
 }
 
 /// Samples of a piece, and from the start of one to that of the next.
@@ -241,7 +244,20 @@ impl Spectra {
             values.extend((0..=WINDOW / 2).map(|frequency| (weight * angle(frequency).cos()) as f32));
             values.extend((0..=WINDOW / 2).map(|frequency| (weight * angle(frequency).sin()) as f32));
         }
-        Self { transform: Tensor::from_data(TensorData::new(values, [WINDOW, WINDOW + 2]), device) }
+        let frequencies = WINDOW / 2 + 1;
+        let share = |frequency: usize| 1.0 / frequency.max(1) as f64;
+        let mean = (0..frequencies).map(share).sum::<f64>() / frequencies as f64;
+        let octaves: Vec<f32> = (0..frequencies).map(|frequency| (share(frequency) / mean) as f32).collect();
+        Self {
+            transform: Tensor::from_data(TensorData::new(values, [WINDOW, 2 * frequencies]), device),
+            octaves: Tensor::from_data(TensorData::new(octaves, [1, 1, frequencies]), device),
+        }
+    }
+
+    /// The power loss: mean square of how far the spectra of `made` are from those of `wanted`, `[1]`.
+    fn loss(&self, made: Tensor<4>, wanted: Tensor<4>) -> Tensor<1> {
+        let off = (self.of(made) - Tensor::from_inner(self.of(wanted))).square();
+        (off * Tensor::from_inner(self.octaves.clone())).mean()
     }
 
     /// Of sounds `[batch, 1, samples, 1]`, `[batch, pieces, WINDOW / 2 + 1]`; of what is left behind the last whole
@@ -279,7 +295,7 @@ impl System for Student {
         let samples = images.dims()[2] as f64;
         let Played { wave, entropy, unlikely } = self.play(&self.learner.net, &labels, step.rng);
         let entropy = entropy.mean().div_scalar(samples);
-        let power = (self.spectra.of(wave) - Tensor::from_inner(self.spectra.of(expanded(images)))).square().mean();
+        let power = self.spectra.loss(wave, expanded(images));
         let divergence = (unlikely.clone().mean() - entropy.clone()).into_scalar::<f32>();
         let loss =
             shortened(unlikely, self.config.reach).mean() - entropy + power.clone().mul_scalar(self.config.power);
@@ -407,6 +423,20 @@ mod tests {
         // Of a short one as if silence were behind it.
         let short = spectra.of(Tensor::ones([2, 1, 100, 1], &Device::flex()));
         assert_eq!(short.dims(), [2, 1, 129]);
+    }
+
+    #[test]
+    fn a_tone_missed_counts_by_its_octave() {
+        let spectra = Spectra::new(&Device::flex());
+        let missed = |periods: f64| -> f32 {
+            let tone: Vec<f32> = (0..256).map(|at| (TAU * at as f64 * periods / 256.0).sin() as f32).collect();
+            let tone = Tensor::from_data(TensorData::new(tone, [1, 1, 256, 1]), &Device::flex());
+            let silence = Tensor::from_inner(Tensor::zeros([1, 1, 256, 1], &Device::flex()));
+            spectra.loss(silence, tone).into_scalar()
+        };
+        // A Hann window spreads a tone over its neighbours, so that the ratio of both is not quite 8.
+        let ratio = missed(8.0) / missed(64.0);
+        assert!((ratio - 8.0).abs() < 0.8, "{ratio}");
     }
 
     #[test]
