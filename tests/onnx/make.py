@@ -271,6 +271,18 @@ def branches():
     x = g("Add", g("Transpose", x, perm=[0, 2, 3, 1]), g.weight(3))
     g.save(g("Sigmoid", g("Mul", g("Relu", x), g.positive(1, 1, 1, 3))))
 
+    g = Graph("squeeze_excite_last", 17, z=["batch", LATENT])
+    x = g("Reshape", g("MatMul", "z", g.weight(LATENT, 64)), g.ints(-1, SIDE, SIDE, CHANNELS))
+    s = g("Sigmoid", g("MatMul", g("ReduceMean", x, axes=[1, 2], keepdims=0), g.weight(CHANNELS, CHANNELS)))
+    x = g("Mul", x, g("Reshape", s, g.ints(-1, 1, 1, CHANNELS)))
+    g.save(g.head(g("Transpose", x, perm=[0, 3, 1, 2])))
+
+    g = Graph("signal_last", 17, z=["batch", LATENT])
+    x = g("Relu", g("Reshape", g("MatMul", "z", g.weight(LATENT, 64)), g.ints(-1, 8, 8)))
+    x = g("ConvTranspose", g("Transpose", x, perm=[0, 2, 1]), g.weight(8, 1, 8), strides=[4])
+    x = g("Slice", g("Transpose", x, perm=[0, 2, 1]), g.ints(2), g.ints(34), g.ints(1))
+    g.save(g("Tanh", g("Add", x, g.weight(1))))
+
     g = Graph("signal", 17, z=["batch", LATENT])
     x = g("Relu", g("Reshape", g("Gemm", "z", g.weight(64, LATENT), transB=1), g.ints(-1, 8, 8)))
     x = g("ConvTranspose", x, g.weight(8, 4, 4), strides=[2], pads=[1, 1])

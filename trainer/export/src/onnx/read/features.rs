@@ -285,14 +285,14 @@ impl Reader<'_> {
         self.shapes[node].iter().product()
     }
 
-    /// Which axes of a tensor are channels, rows and columns: as the node that it reads has them, or else as PyTorch
-    /// does.
+    /// Which axes of a tensor are channels, rows and columns: as the node that it reads has them, be it a part of them,
+    /// or else as PyTorch does.
     pub fn groups(&self, features: &Features) -> [Vec<usize>; 3] {
         let view = &features.view;
         let long: Vec<usize> = (0..view.rank()).filter(|&axis| view.size(axis) > 1).collect();
         let [c, h, w] = self.shapes[features.node];
         let axis = |count: usize, step: usize| {
-            let found = view.axis_of(Stride { count, step: step as isize });
+            let found = view.axis_within(Stride { count, step: step as isize });
             found.filter(|_| count > 1).into_iter().collect::<Vec<_>>()
         };
         let same = [axis(c, h * w), axis(h, w), axis(w, 1)];

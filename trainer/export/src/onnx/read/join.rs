@@ -150,7 +150,7 @@ impl Reader<'_> {
             let view = large.view.broadcast(sizes);
             self.plain(&Features { view, ..large })
         };
-        let large = self.as_map(large);
+        let large = self.as_map(large, &small, sizes);
         let first = self.emit(&large);
         let second = self.beneath(&large, first, &small, sizes);
         let shape = self.shapes[first];
@@ -158,13 +158,19 @@ impl Reader<'_> {
         Ok(Features { node, stages: vec![], name: self.name.clone(), ..large })
     }
 
-    /// A flat vector that is seen as a map, as a map.
-    fn as_map(&mut self, features: Features) -> Features {
+    /// A flat vector that is seen as a map, as a map: its channels are what `small` has one value each for, as gains
+    /// that follow from the input are, and else the usual ones.
+    fn as_map(&mut self, features: Features, small: &Features, sizes: &[usize]) -> Features {
         let several = features.view.sizes().iter().filter(|&&size| size > 1).count() > 1;
         if !several || !matches!(self.shapes[features.node], [_, 1, 1]) {
             return features;
         }
-        let groups = self.groups(&features);
+        let offset = sizes.len() - small.view.rank();
+        let long: Vec<usize> = (0..small.view.rank()).filter(|&axis| small.view.size(axis) > 1).collect();
+        let groups = match long[..] {
+            [axis] => self.with_channels(&features, offset + axis),
+            _ => self.groups(&features),
+        };
         self.arranged(&features, &groups)
     }
 

@@ -159,9 +159,13 @@ impl View {
         self.start == 0 && reach == len
     }
 
-    /// The axis that walks through the node with this count and step and nothing else, if there is one.
-    pub fn axis_of(&self, stride: Stride) -> Option<usize> {
-        self.axes.iter().position(|axis| merged(axis.clone()) == [stride])
+    /// The axis that walks through the node with this step, at most so often, and with no other, if there is one.
+    pub fn axis_within(&self, most: Stride) -> Option<usize> {
+        let within = |axis: &Vec<Stride>| match merged(axis.clone())[..] {
+            [Stride { count, step }] => step == most.step && count <= most.count,
+            _ => false,
+        };
+        self.axes.iter().position(within)
     }
 }
 
