@@ -32,8 +32,9 @@ use crate::keyframes;
 use chromium::Chromium;
 use page::{Page, assert_readable, assert_same};
 
-const MODELS: [&str; 13] = [
+const MODELS: [&str; 14] = [
     "avatars-emoji",
+    "drums",
     "emoji-dcgan",
     "emoji-pairs-pix2pix",
     "faces-style",
@@ -154,6 +155,43 @@ fn a_model_goes_its_own_way() {
     assert_same(&found, &host(&model, "walk", spec, images), &format!("image {images}"));
     let images = page.hold();
     page.assert_shows(&host(&model, "walk", spec, images), &format!("image {images}, held"));
+}
+
+#[test]
+fn sounds_are_those_of_the_hosts_speaker() {
+    let Some(mut page) = page("#model=drums&panel=oled&mode=one&seed=7&words=0") else { return };
+    page.settle(1);
+    let (model, spec) = (shipped("drums"), board().panel(Some("oled")).unwrap().spec());
+    // What the browser is handed, piece after piece.
+    let overheard = "
+        window.heard = [];
+        const copy = AudioBuffer.prototype.copyToChannel;
+        AudioBuffer.prototype.copyToChannel = function (samples, ...others) {
+            heard.push(...Array.from(samples, (sample) => 32768 * sample));
+            return copy.call(this, samples, ...others);
+        };
+        0";
+    page.browser.value(overheard);
+    // Which a person asks for: else a browser plays nothing.
+    page.tab_to("#sound");
+    page.browser.key(" ");
+    let sounds = [("one", "walk", 2048, 1), ("walk", "walk", 6000, 3), ("gallery", "gallery", 5000, 3)];
+    for (mode, words, wanted, images) in [sounds[0], sounds[1], sounds[2], ("drums", "drums", 17_000, 19)] {
+        if mode != "one" {
+            page.browser.value("heard.length = 0; 0");
+            page.show(&format!("#model=drums&panel=oled&mode={mode}&seed=7&words=0"), 1);
+        }
+        page.browser.wait(&format!("heard.length >= {wanted}")).unwrap();
+        page.hold();
+        let found = page.browser.value(&format!("heard.slice(0, {wanted})"));
+        let found: Vec<i16> = found.as_array().unwrap().iter().map(|value| value.as_f64().unwrap() as i16).collect();
+        let show = Show::parse(&format!("{words} seed=7 bare auto=0"));
+        let expected = stage::record(model.bytes(), &show, spec, images).samples;
+        assert!(expected.len() >= wanted, "{mode}: {}", expected.len());
+        let differing = found.iter().zip(&expected).position(|(found, expected)| found != expected);
+        assert_eq!(differing, None, "{mode}");
+        assert!(found.iter().any(|sample| sample.unsigned_abs() > 3000), "{mode} is silent");
+    }
 }
 
 #[test]

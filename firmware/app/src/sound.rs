@@ -34,6 +34,12 @@ pub fn bytes(model: &Model<'_>) -> usize {
     model.sample_rate().map_or(0, |_| model.output().h.into())
 }
 
+/// A tenth of how many times faster than they last so many samples, `rate` of them a second, were made in so many
+/// milliseconds.
+pub fn tenths_of_real_time(samples: usize, rate: u32, millis: u64) -> u64 {
+    10_000 * samples as u64 / (u64::from(rate.max(1)) * millis.max(1))
+}
+
 /// The waves of a gallery: equal parts of an area with one pixel or more between them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Waves {

@@ -94,7 +94,7 @@ pub fn with_chips() -> Result<Vec<Board>> {
     Ok(boards::all()?.into_iter().filter(|board| Cpu::CORTEX_M.contains(&board.cpu)).collect())
 }
 
-/// The model that was asked for, then those that ship. The page draws, but does not play: sounds are left out.
+/// The model that was asked for, then those that ship.
 fn offers(model: Option<&Path>) -> Result<Vec<Offer>> {
     let boards = with_chips()?;
     let mut paths = Vec::new();
@@ -106,12 +106,6 @@ fn offers(model: Option<&Path>) -> Result<Vec<Offer>> {
             path.display()
         );
         let path = if path.is_dir() { inside } else { path.to_owned() };
-        ensure!(
-            !makes_sound(&path)?,
-            "expected a model of images, found one of sounds in {}: hear it by `edgegen sample {} --out hit.wav`",
-            path.display(),
-            path.display()
-        );
         paths.push(path);
     }
     let folder = project().join("models");
@@ -121,11 +115,7 @@ fn offers(model: Option<&Path>) -> Result<Vec<Offer>> {
     shipped.sort();
     // Digits on request first, where nothing was asked for: there is the most to turn.
     shipped.sort_by_key(|path| name(path) != "mnist-cgan");
-    for path in shipped {
-        if !makes_sound(&path)? {
-            paths.push(path);
-        }
-    }
+    paths.extend(shipped);
 
     let mut offers: Vec<Offer> = Vec::new();
     for path in paths {
@@ -140,11 +130,6 @@ fn offers(model: Option<&Path>) -> Result<Vec<Offer>> {
         offers.push(offer);
     }
     Ok(offers)
-}
-
-/// Whether what a model file makes is heard, not seen.
-fn makes_sound(path: &Path) -> Result<bool> {
-    Ok(Model::parse_any(read_any_model(path)?.bytes())?.sample_rate().is_some())
 }
 
 /// A model file with what it comes to on boards.
@@ -208,7 +193,7 @@ mod tests {
     fn shipped_models_are_offered_with_their_figures() {
         let offers = offers(None).unwrap();
         assert_eq!(offers[0].name, "mnist-cgan");
-        assert!(offers.len() >= 6 && offers.iter().all(|offer| offer.name != "drums"));
+        assert!(offers.len() >= 6);
         for Offer { name, about, portable, chips, file, sheet } in &offers {
             assert!(sheet.as_ref().is_some_and(|sheet| sheet.starts_with(b"\x89PNG")), "{name}");
             assert!(about.ends_with('.') && !about.contains('#'), "{name}: {about}");

@@ -23,7 +23,7 @@ use crate::drums::{self, Board, Mixer, Pattern};
 use crate::image::Placement;
 use crate::platform::{Platform, Watched};
 use crate::screen::{ErrorOf, Screen};
-use crate::sound::{Trace, Waves, bytes};
+use crate::sound::{Trace, Waves, bytes, tenths_of_real_time};
 
 /// Samples that are made between two looks at speaker, button and watchdog.
 const AT_A_TIME: usize = 64;
@@ -133,7 +133,7 @@ impl<'a> Sounds<'a> {
 
     /// A tenth of how many times faster than they last so many sounds were made.
     fn tenths_of_real_time(&self, sounds: usize, millis: u64) -> u64 {
-        10_000 * (sounds * self.samples) as u64 / (u64::from(self.rate.max(1)) * millis.max(1))
+        tenths_of_real_time(sounds * self.samples, self.rate, millis)
     }
 }
 

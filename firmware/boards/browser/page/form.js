@@ -105,12 +105,13 @@ export function showChoices() {
 export function label() {
   const panel = list.panels.find(({ name }) => name === state.panel);
   const what = {
-    one: "one image",
+    one: facts.rate > 0 ? "one sound" : "one image",
     walk: facts.pictures > 0 ? "one picture after another" : "a walk through latent space",
     gallery: "a gallery",
     mix: "mixtures of styles",
     middle: "one image on its way to the middle of all styles",
     noise: "one image with other noise each time",
+    drums: "a drum machine",
   }[state.mode];
   const kind = state.drawn === ANY || !facts.ready ? "" : ` of ${className(state.drawn)}`;
   const model = facts.name ?? "no model";
@@ -134,15 +135,19 @@ $("sheet-field").addEventListener("toggle", ({ target }) => {
 // What is said.
 
 export function showFigures(bytes, offer) {
-  const { height, width, channels } = facts;
+  const { height, width, channels, rate } = facts;
   const [flash, ram] = offer ? offer.portable : [bytes.length, facts.arena];
   const colors = channels === 1 ? "grey" : channels === 3 ? "RGB" : `${channels} channels`;
+  const made = rate > 0
+    ? `sounds of ${twoDigits(height / rate)} seconds at ${rate / 1000} kHz`
+    : `images of ${height}×${width}, ${colors}`;
   $("figures").textContent =
-    `${facts.name}: images of ${height}×${width}, ${colors}. ${kilobytes(flash)} of flash, ${kilobytes(ram)} of RAM. ` +
+    `${facts.name}: ${made}. ${kilobytes(flash)} of flash, ${kilobytes(ram)} of RAM. ` +
     (offer?.chips.length
       ? "Packed for each chip:"
       : "`edgegen inspect` tells where it fits, `edgegen flash` puts it there.");
   $("about").textContent = offer?.about ?? "";
+  $("time-title").textContent = rate > 0 ? "a sound" : "an image";
   $("boards").hidden = $("chips-hint").hidden = !offer?.chips.length;
   $("chip-rows").replaceChildren(...(offer?.chips ?? []).map((chip) => {
     const fits = chip.flash[0] <= chip.flash[1] && chip.ram[0] <= chip.ram[1];
@@ -179,7 +184,7 @@ export function refuse(reason) {
   $("status").textContent = "";
   $("figures").textContent = "";
   canvas.setAttribute("aria-label", `The panel: ${reason}`);
-  const fields = ["class", "said", "style", "noise", "latent", "picture", "sheet"].map((name) => `${name}-field`);
+  const fields = ["class", "said", "style", "noise", "latent", "picture", "sheet", "sound"].map((name) => `${name}-field`);
   for (const id of [...fields, "boards", "chips-hint"]) $(id).hidden = true;
   notice(reason);
 }

@@ -15,7 +15,7 @@ export function fillInputs() {
   $("style-field").hidden = styles === 0;
   $("first").replaceChildren(...Array.from({ length: styles }, (_, layer) => new Option(layer, layer)));
   $("noise-field").hidden = !noise;
-  const shows = [["mix", styles > 1], ["middle", styles > 0], ["noise", noise]];
+  const shows = [["mix", styles > 1], ["middle", styles > 0], ["noise", noise], ["drums", facts.rate > 0]];
   for (const [mode, can] of shows) {
     const has = can && pictures === 0;
     const label = document.querySelector(`[name=mode][value=${mode}]`).parentElement;
@@ -26,6 +26,8 @@ export function fillInputs() {
   $("seed-field").hidden = facts.dims === 0 && facts.classes === 0 && !noise;
   // There the show goes from one to the next.
   $("walk-title").textContent = pictures > 0 ? "Pictures" : "Walk";
+  $("one-title").textContent = facts.rate > 0 ? "One sound" : "One image";
+  $("sound-field").hidden = facts.rate === 0;
   fillPictures();
 }
 
@@ -128,7 +130,7 @@ export function takeInputs(act) {
 }
 
 /** The act of the model's first picture; those behind it count down. */
-const FIRST_PICTURE = -6;
+const FIRST_PICTURE = -7;
 
 /** What is told of them. */
 export function tellInputs() {

@@ -7,14 +7,15 @@ import {
 } from "./form.js";
 import { fillInputs, listen, putInputs, seedBox, showInputs, takeInputs, tellInputs } from "./inputs.js";
 import { bytesAt, codes, dropModel, facts, load, program, putModel } from "./program.js";
+import { atOnce, during, hush, isOn, takeSample, turnOff, turnOn } from "./sound.js";
 import {
   ANY, STEPS, className, forgetClass, forgetStyle, readAddress, settleClass, state, writeAddress,
 } from "./state.js";
 
 const COLORS = ["binary", "gray4", "gray8", "rgb565", "rgb888"];
 /** What the program calls each show, and the acts that it tells. */
-const SHOWS = { gallery: 0, walk: 1, mix: 3, noise: 4, middle: 5 };
-const ACTS = { "-2": "gallery", "-3": "mix", "-4": "noise", "-5": "middle" };
+const SHOWS = { gallery: 0, walk: 1, mix: 3, noise: 4, middle: 5, drums: 6 };
+const ACTS = { "-2": "gallery", "-3": "mix", "-4": "noise", "-5": "middle", "-6": "drums" };
 const OF_CLASS = 2;
 
 const context = canvas.getContext("2d");
@@ -38,7 +39,7 @@ async function start() {
     get("edgegen.wasm").then((answer) => answer.arrayBuffer()),
     get("playground.json").then((answer) => answer.json()),
   ]);
-  await load(module, log);
+  await load(module, log, takeSample);
   fillChoices(json);
   readAddress(location.hash, list);
   // What the event tells: the address itself may be written again by now.
@@ -60,7 +61,7 @@ function turn() {
   requestAnimationFrame(turn);
   if (!facts.ready || state.mode === "one") return;
   const began = performance.now();
-  if (program.frame() === 0) return;
+  if (during(() => program.frame()) === 0) return;
   measure(began);
   images += 1;
   const act = program.shown_act();
@@ -77,8 +78,9 @@ function turn() {
   state.keyed = act === -1 && facts.keyframes > 0;
   state.step = program.shown_step();
   const seed = BigInt.asUintN(64, program.shown_seed());
-  // The gallery tells the seed of each cell, the box keeps the first; a way of its own has no seeds.
-  if (mode !== "gallery" && !state.keyed) state.seed = seed;
+  // The gallery tells the seed of each cell and the drum machine that of each bar, the box keeps the first; a way of
+  // its own has no seeds.
+  if (mode !== "gallery" && mode !== "drums" && !state.keyed) state.seed = seed;
   state.shown = seed;
   if (document.activeElement !== $("seed")) $("seed").value = state.seed;
   takeInputs(act);
@@ -105,8 +107,8 @@ function show() {
   else if (state.mode === "gallery") told.push(`seed ${state.shown}`);
   else told.push(state.step ? `step ${state.step} of ${STEPS} from seed ${state.seed}` : `seed ${state.seed}`);
   if (state.drawn !== ANY) told.push(className(state.drawn));
-  // What a person can call it, of an image that is of one kind.
-  else if (state.step === 0 && !state.keyed) told.push(...ownName());
+  // What a person can call it, of an image that is of one kind: a drum machine plays all.
+  else if (state.step === 0 && !state.keyed && state.mode !== "drums") told.push(...ownName());
   told.push(...tellInputs());
   if (millis) told.push(`made and drawn in ${millis.toFixed(millis < 10 ? 2 : 0)} ms here`);
   $("status").textContent = told.join(" · ");
@@ -127,6 +129,7 @@ function showChoices() {
 /** Begins what is chosen. */
 function begin() {
   if (!facts.ready) return;
+  hush();
   [images, millis] = [0, 0];
   begun += 1;
   // Told at once, though a walk draws its first image at the screen's next turn: who waits for another show must not
@@ -152,8 +155,8 @@ function drawOne() {
   for (const [index, code] of state.moved) values[index] = code;
   const isSeed = putInputs() && state.step === 0 && !state.keyed && state.moved.size === 0;
   const began = performance.now();
-  program.still(state.keyed ? state.shown : state.seed, state.step, state.drawn, state.keyed ? 1 : 0,
-    state.words ? (isSeed ? 2 : 1) : 0);
+  atOnce(() => program.still(state.keyed ? state.shown : state.seed, state.step, state.drawn, state.keyed ? 1 : 0,
+    state.words ? (isSeed ? 2 : 1) : 0));
   measure(began);
   images = 1;
   showSliders();
@@ -207,6 +210,7 @@ function take(bytes, offer) {
   fillSliders();
   fillInputs();
   fillSheet(offer);
+  chooseSound();
   // All other shows are of all classes.
   if (state.mode !== "one" && state.mode !== "walk") forgetClass();
   settleClass();
@@ -309,6 +313,15 @@ function move(index, code) {
   begin();
 }
 
+// ---- Sound.
+
+/** Plays, or not, as the box says and the model can. */
+function chooseSound() {
+  if ($("sound").checked && facts.rate > 0) turnOn(facts.rate);
+  else turnOff();
+  program.listen(isOn() ? 1 : 0);
+}
+
 // ---- The picture that a model reads.
 
 async function openPicture(file) {
@@ -354,6 +367,7 @@ $("panels").addEventListener("change", ({ target }) => { state.panel = target.va
 $("modes").addEventListener("change", ({ target }) => chooseMode(target.value));
 $("classes").addEventListener("change", ({ target }) => chooseKind(Number(target.value)));
 $("words").addEventListener("change", ({ target }) => { state.words = target.checked; begin(); });
+$("sound").addEventListener("change", () => { chooseSound(); if (state.mode === "one") begin(); });
 seedBox("seed", () => state.seed, chooseSeed);
 $("random").addEventListener("click", () => chooseSeed(BigInt(crypto.getRandomValues(new Uint32Array(1))[0])));
 listen(chooseInput, chooseKind);

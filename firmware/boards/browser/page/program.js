@@ -1,7 +1,7 @@
 // The program, src/lib.rs: loads it, and reads what it leaves in its memory.
 
 const FACTS = ["height", "width", "channels", "dims", "steps", "least", "classes", "keyframes", "arena",
-  "fedHeight", "fedWidth", "fedChannels", "pictures", "styles", "noise"];
+  "fedHeight", "fedWidth", "fedChannels", "pictures", "styles", "noise", "rate"];
 /** Inputs that a class is a combination of, at most: stride and values of each. */
 const MOST_PARTS = 16;
 
@@ -12,9 +12,10 @@ export let program;
 /** What the model is; empty while there is none. */
 export let facts = {};
 
-/** Loads the program; `log` takes what it tells. */
-export async function load(module, log) {
-  const page = { ticks: () => (performance.now() * 1000) >>> 0, line: (at, length) => log(text(at, length)) };
+/** Loads the program; `log` takes what it tells, `sample` the samples of sounds. */
+export async function load(module, log, sample) {
+  const ticks = () => (performance.now() * 1000) >>> 0;
+  const page = { ticks, line: (at, length) => log(text(at, length)), sample };
   program = (await WebAssembly.instantiate(module, { page })).instance.exports;
 }
 

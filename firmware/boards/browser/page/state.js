@@ -8,7 +8,7 @@ export const MOST_SEED = 2n ** 64n - 1n;
 /** What stands in the address before the name of what a word is about. */
 const WORD = "word.";
 
-export const MODES = ["one", "walk", "gallery", "mix", "middle", "noise"];
+export const MODES = ["one", "walk", "gallery", "mix", "middle", "noise", "drums"];
 /** Steps from seed to seed, and from style to style. */
 export const STEPS = 64;
 

@@ -2,7 +2,9 @@
 
 use edgegen_app::caption::{self, Caption, Layout};
 use edgegen_app::scatter::{self, Plot};
-use edgegen_app::{Act, Frame, Pair, PanelColor, Placement, Show, Stage, fault};
+use edgegen_app::sound::{self, Trace};
+use edgegen_app::{Act, Frame, Pair, PanelColor, Placement, Show, Speaker, Stage, fault};
+use edgegen_runtime::sound::sample;
 use edgegen_runtime::{Generator, GeneratorError, Model, Point, Shape};
 use embedded_graphics::draw_target::DrawTarget;
 use embedded_graphics::geometry::{Dimensions, Point as At, Size};
@@ -138,6 +140,10 @@ fn draw<C: PanelColor + Into<Rgb888>>(
             let layout = Layout::new(panel, |area| Plot::fit(area).side());
             (layout, Placement::centred(layout.picture, shape))
         }
+        true if model.sample_rate().is_some() => {
+            let layout = Layout::new(panel, |_| ());
+            (layout, Placement::centred(layout.picture, shape))
+        }
         true => Layout::single(panel, shape),
         false => (Layout { picture: panel, caption: None }, Placement::centred(panel, shape)),
     };
@@ -162,8 +168,16 @@ fn draw<C: PanelColor + Into<Rgb888>>(
     let class = caption::name(model, show.act);
     let mut rows = generator.decode_at(still.point, codes, fed);
     let plot = scatter::is_point(image).then(|| Plot::fit(layout.picture));
+    let mut trace = model.sample_rate().map(|_| Trace::new(layout.picture, image.h.into()));
     let mut y = 0;
     while let Some(row) = rows.next_row() {
+        if let (Some(trace), Some(&byte)) = (&mut trace, row.first()) {
+            let Ok(()) = trace.take(&mut canvas, sample(byte));
+            if page::listens() {
+                Page.take(sample(byte));
+            }
+            continue;
+        }
         if let Some(plot) = plot {
             let Ok(_) = plot.draw(&mut canvas, row);
             continue;
@@ -176,7 +190,9 @@ fn draw<C: PanelColor + Into<Rgb888>>(
         let tenths_per_second = 10_000_000 / micros.max(1000);
         let Point { from: seed, .. } = still.point;
         let (act, millis) = (show.act, micros / 1000);
-        let caption = Caption { act, class, seed, of_keyframes: false, millis, tenths_per_second };
+        let tenths_of_real_time =
+            model.sample_rate().map(|rate| sound::tenths_of_real_time(image.h.into(), rate, millis));
+        let caption = Caption { act, class, seed, of_keyframes: false, millis, tenths_per_second, tenths_of_real_time };
         let Ok(()) = caption.draw(&mut canvas, area);
     }
 }

@@ -12,6 +12,7 @@
 //! | chooses a latent vector | [`fill`] writes that of a seed to [`codes`], the page changes it, [`still`] draws it |
 //! | chooses a style, or noise | [`style`] and [`noise`], which [`still`] takes up |
 //! | has a picture read | [`own`] for one of the model's, or [`fed`], writes the bytes there; then [`still`] |
+//! | plays sounds | [`listen`]; then [`frame`] and [`still`] hand it sample after sample |
 
 #![no_std]
 
@@ -64,6 +65,8 @@ pub struct Facts {
     styles: u32,
     /// Whether it draws noise.
     noise: u32,
+    /// Samples a second of a model that makes sound; else 0.
+    rate: u32,
     /// Stride and values of each input that a class is a combination of; zeros behind the last.
     parts: [[u32; 2]; MOST_PARTS],
 }
@@ -83,6 +86,7 @@ impl Facts {
         pictures: 0,
         styles: 0,
         noise: 0,
+        rate: 0,
         parts: [[0; 2]; MOST_PARTS],
     };
 
@@ -104,6 +108,7 @@ impl Facts {
             pictures: model.pictures().map_or(0, |pictures| pictures.count().into()),
             styles: model.styles().into(),
             noise: model.has_noise().into(),
+            rate: model.sample_rate().unwrap_or(0),
             parts: parts(model),
         }
     }
@@ -342,8 +347,8 @@ pub extern "C" fn pixels() -> *const [u8; 4] {
     machine().board.pixels.as_ptr()
 }
 
-/// Begins the show: gallery (0), walk (1), the walk of a class (2), mixtures of styles (3), noise (4) or the way to the
-/// middle of all styles (5), from a seed, perhaps with words beside the picture.
+/// Begins the show: gallery (0), walk (1), the walk of a class (2), mixtures of styles (3), noise (4), the way to the
+/// middle of all styles (5) or the drum machine (6), from a seed, perhaps with words beside the picture.
 #[unsafe(no_mangle)]
 pub extern "C" fn begin(act: u32, class: u16, seed: u64, caption: u32) {
     let machine = machine();
@@ -354,12 +359,14 @@ pub extern "C" fn begin(act: u32, class: u16, seed: u64, caption: u32) {
         3 => Act::Mix,
         4 => Act::Noise,
         5 => Act::Middle,
+        6 => Act::Drums,
         _ => Act::Class(class),
     };
     // The page decides how long an act stays.
     let show = Show { seed, act, caption: caption != 0, auto_seconds: 0, ..Show::default() };
-    match Generator::new(model, machine.arena()) {
-        Ok(generator) => machine.stage = Some(Stage::open(generator, &show, Page)),
+    let Some((arena, memory)) = machine.arena().split_at_mut_checked(model.arena_bytes()) else { return };
+    match Generator::new(model, arena) {
+        Ok(generator) => machine.stage = Some(Stage::open_with(generator, &show, Page, memory)),
         Err(error) => machine.refuse(&error),
     }
 }
@@ -389,8 +396,8 @@ pub extern "C" fn shown_step() -> u32 {
     machine().board.shown.1.step.into()
 }
 
-/// Its act: −2 gallery, −1 walk, −3 mixtures, −4 noise, −5 the middle, −6 and below a picture of the model's own, else
-/// the class.
+/// Its act: −2 gallery, −1 walk, −3 mixtures, −4 noise, −5 the middle, −6 the drum machine, −7 and below a picture of the
+/// model's own, else the class.
 #[unsafe(no_mangle)]
 pub extern "C" fn shown_act() -> i32 {
     match machine().board.shown.0 {
@@ -400,7 +407,8 @@ pub extern "C" fn shown_act() -> i32 {
         Act::Noise => -4,
         Act::Middle => -5,
         Act::Class(class) => class.into(),
-        Act::Picture(number) => -6 - i32::from(number),
+        Act::Drums => -6,
+        Act::Picture(number) => -7 - i32::from(number),
     }
 }
 
@@ -503,6 +511,12 @@ pub extern "C" fn own(number: u32) {
 pub extern "C" fn fed() -> *mut u8 {
     machine().own = None;
     (&raw mut FED).cast()
+}
+
+/// With 1 the page is handed the samples of sounds from now on, with 0 not.
+#[unsafe(no_mangle)]
+pub extern "C" fn listen(listens: u32) {
+    page::listen(listens != 0);
 }
 
 /// Draws the image of [`codes`]; `caption` 0: with no words, 1: with room for words, 2: with words.
