@@ -31,7 +31,8 @@ fn valid() -> ModelFile {
 #[test]
 fn every_flipped_bit_is_found() {
     let file = valid();
-    // But for the low bits of the minor version: a file of version 3.0 is read in the same way if it says 3.1 or 3.4.
+    // But for the low bits of the minor version: a file of version 3.0 is read in the same way if it says 3.1 or 3.4,
+    // and one of 3.5 if it says 3.1.
     let harmless = |bytes: &[u8]| {
         let same = bytes.iter().zip(file.bytes()).enumerate().all(|(i, (a, b))| a == b || field::MINOR.contains(&i));
         same && u16::from_le_bytes(bytes[field::MINOR].try_into().unwrap()) <= VERSION.1

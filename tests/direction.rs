@@ -12,7 +12,7 @@ const CRATES: [(&str, &[&str]); 6] = [
         "runtime/src",
         &[
             "fixed", "packing", "graph", "error", "walk", "latent", "kernels", "format", "about", "arena", "weights",
-            "ops", "rules", "pictures", "sound", "model", "stream",
+            "pictures", "ops", "rules", "sound", "model", "stream",
         ],
     ),
     (

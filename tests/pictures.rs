@@ -5,7 +5,8 @@ use edgegen_app::{Pair, PanelColor, Show};
 use edgegen_export::function::Function;
 use edgegen_export::layers::{Input, LatentInput, Layer, Network, PixelRange, picture};
 use edgegen_export::{
-    ExportError, Label, ModelFile, export, image as drawn, reference, repack, translated, with_pictures,
+    ExportError, Label, ModelFile, export, image as drawn, pack, picture_bytes, reference, repack, translated,
+    with_pictures,
 };
 use edgegen_runtime::graph::Prior;
 use edgegen_runtime::{Generator, Model, Packing, Point, Shape};
@@ -59,7 +60,7 @@ fn a_model_reads_the_pictures_that_it_brings_along() {
         let found = model.pictures().unwrap();
         assert_eq!((found.count(), found.shape()), (3, SHAPE));
         for (number, picture) in (0..).zip(&pictures) {
-            assert_eq!(found.picture(number).bytes(), picture, "{}", packing.name());
+            assert_eq!(found.picture(number).plain(), Some(&picture[..]), "{}", packing.name());
         }
     }
     let (with, without) = (Model::parse(file.bytes()).unwrap(), Model::parse(bare.bytes()).unwrap());
@@ -69,6 +70,73 @@ fn a_model_reads_the_pictures_that_it_brings_along() {
     }
     assert!(without.pictures().is_none());
     assert_eq!(drawn(&without, 1), translated(&without, Point::seed(0), &[]), "black");
+}
+
+/// A drawing: a few pixels on one colour, and a row of others.
+fn drawing(seed: u8) -> Vec<u8> {
+    let colour = [seed, 200, 30];
+    let mut bytes = colour.repeat(SHAPE.len() / 3);
+    bytes.iter_mut().skip(3 * 14 + usize::from(seed)).step_by(37).for_each(|byte| *byte ^= 85);
+    let row = &mut bytes[5 * SHAPE.row_len()..6 * SHAPE.row_len()];
+    (0..).zip(row).for_each(|(at, byte)| *byte = at);
+    bytes
+}
+
+/// A model that brings five of them along.
+pub fn drawings() -> ModelFile {
+    with_pictures(&exported(&filter(false)), &(0..5).map(drawing).collect::<Vec<_>>()).unwrap()
+}
+
+#[test]
+fn drawings_lie_in_runs() {
+    let (bare, file) = (exported(&filter(false)), drawings());
+    let drawings: Vec<_> = (0..5).map(drawing).collect();
+    assert_eq!(minor(&file), 5);
+    let without = Model::parse(bare.bytes()).unwrap();
+    for packing in [Packing::Portable, Packing::X86, Packing::Dsp] {
+        let packed = repack(&file, packing).unwrap();
+        let model = Model::parse_any(packed.bytes()).unwrap();
+        let found = model.pictures().unwrap();
+        assert!(found.in_runs() && found.bytes().len() * 2 < 5 * SHAPE.len(), "{} bytes", found.bytes().len());
+        for (number, drawing) in (0..).zip(&drawings) {
+            assert!(picture_bytes(found.picture(number)) == *drawing, "{}, drawing {number}", packing.name());
+        }
+    }
+    let model = Model::parse(file.bytes()).unwrap();
+    for seed in [0, 4, 7, u64::MAX] {
+        let expected = translated(&without, Point::seed(0), &drawings[(seed % 5) as usize]);
+        assert!(drawn(&model, seed) == expected, "seed {seed}");
+    }
+    // Noise is not worth a run, and what was there before is gone.
+    let noise = [picture(SHAPE, 7)];
+    assert!(with_pictures(&file, &noise).unwrap().bytes() == with_pictures(&bare, &noise).unwrap().bytes());
+    assert!(with_pictures(&file, &[]).unwrap().bytes().len() <= bare.bytes().len() + 16);
+}
+
+/// Whatever lies where a picture should, its rows are read, and the image is drawn.
+#[test]
+fn runs_that_are_none_are_black() {
+    let file = with_pictures(&exported(&filter(false)), &[drawing(1)]).unwrap();
+    let whole = Model::parse(file.bytes()).unwrap();
+    let (about, nodes) = (whole.about(), whole.nodes());
+    let at = whole.data().len() - whole.pictures().unwrap().bytes().len();
+    for (offset, bytes, is_read) in [
+        (0, &[4, 0, 0, 0][..], true),
+        (0, &[255; 4], true),
+        (8, &[255; 20], true),
+        (8, &[0; 20], true),
+        (4, &[255; 4], false),
+        (4, &[255, 255, 0, 0], false),
+    ] {
+        let mut data = whole.data().to_vec();
+        data[at + offset..at + offset + bytes.len()].copy_from_slice(bytes);
+        let damaged = ModelFile::new(&pack::assemble(nodes, &about, whole.packing(), &data));
+        match Model::parse(damaged.bytes()) {
+            Ok(model) if is_read => assert_eq!(drawn(&model, 0).len(), model.output().len()),
+            Err(error) if !is_read => assert!(error.to_string().contains("data"), "{error}"),
+            other => panic!("{bytes:?} at {offset}: {other:?}"),
+        }
+    }
 }
 
 #[test]

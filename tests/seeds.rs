@@ -5,13 +5,13 @@
 
 use std::path::Path;
 
-use edgegen_export::{Label, export, repack};
+use edgegen_export::{Label, export, repack, with_pictures};
 use edgegen_runtime::format::HEADER_LEN;
 use edgegen_runtime::graph::NODE_BYTES;
 use edgegen_runtime::kernels::{Kernel, Native};
 use edgegen_runtime::latent::keyframes::KEY;
 use edgegen_runtime::{Model, Packing};
-use edgegen_tests::{in_turn, network, plan};
+use edgegen_tests::{every_input, in_turn, network, plan};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 
@@ -36,7 +36,11 @@ fn main() {
         nodes >= 3 && file.bytes().len() <= SEEDS.1
     });
     let itself = export(&in_turn(0), 2, Label { name: "seed", metadata: &[] }).unwrap().file;
-    for (index, file) in small.take(SEEDS.0).chain([itself]).enumerate() {
+    // With pictures in runs.
+    let reading = export(&every_input(), 2, Label { name: "seed", metadata: &[] }).unwrap().file;
+    let len = Model::parse(reading.bytes()).unwrap().fed().unwrap().len();
+    let reading = with_pictures(&reading, &[vec![7; len], vec![200; len]]).unwrap();
+    for (index, file) in small.take(SEEDS.0).chain([itself, reading]).enumerate() {
         for packing in [Packing::Portable, Native::PACKING] {
             let file = repack(&file, packing).unwrap();
             let bytes = file.bytes();

@@ -24,7 +24,7 @@ use crate::packing::Packing;
 pub const MAGIC: [u8; 4] = *b"EGM1";
 /// Major and minor version of the format. A reader takes its own major with any minor up to its own; a file has the
 /// least minor one that knows what is in it, see `docs/format.md`.
-pub const VERSION: (u16, u16) = (3, 4);
+pub const VERSION: (u16, u16) = (3, 5);
 /// Bytes before the nodes.
 pub const HEADER_LEN: usize = 32;
 /// Alignment of the file and of every part of its data.

@@ -50,8 +50,8 @@ pub use graph::{Prior, Shape};
 pub use latent::Point;
 pub use model::Model;
 pub use packing::Packing;
-pub use pictures::{Picture, Pictures};
-pub use stream::{Feed, Generator, Rows, Still};
+pub use pictures::{Feed, Picture, Pictures, Still};
+pub use stream::{Generator, Rows};
 
 /// Working memory of a [`Generator`], aligned for every instruction set.
 ///

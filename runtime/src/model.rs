@@ -178,7 +178,8 @@ impl<'a> Model<'a> {
             return None; // such files are refused
         }
         let (node, input) = self.fed_input()?;
-        Pictures::new(node.shape, input.pictures, self.weights.data.get(input.values as usize..)?)
+        let bytes = self.weights.data.get(input.values as usize..)?;
+        Pictures::new(node.shape, input.pictures, input.dims > 0, bytes)
     }
 
     /// The walk that the file brings along, if it does.

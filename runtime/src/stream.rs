@@ -9,6 +9,7 @@ use crate::latent::{Point, Seeds};
 use crate::model::Model;
 use crate::ops::{self, Job, input};
 use crate::packing::{Packing, SCRATCH_ALIGNMENT};
+use crate::pictures::{Feed, Still, copy};
 use crate::walk::{self, Progress};
 
 /// Draws images from a model with memory of the caller.
@@ -147,7 +148,8 @@ impl<'a, K: Kernel> Generator<'a, K> {
 
     /// What a model reads that brings pictures along.
     fn own(&self, point: &Point) -> Still<'a> {
-        Still(self.model.pictures().map_or(&[], |pictures| pictures.picture(point.from).bytes()))
+        let Some(pictures) = self.model.pictures() else { return Still::new(&[]) };
+        pictures.picture(point.from).rows()
     }
 
     /// Fills the inputs that are there from the start.
@@ -190,41 +192,11 @@ fn filled_mut<'a>(node: &Node, rings: &'a mut [i8]) -> &'a mut [i8] {
     rings.get_mut(start..start + node.shape.row_len()).unwrap_or_default()
 }
 
-/// Rows that a model reads: see [`Generator::translate`].
-pub trait Feed {
-    /// Writes row `y` of the image to read, `width · channels` bytes from 0, black, to 255, white.
-    fn row(&mut self, y: u16, row: &mut [u8]);
-}
-
-impl<F: FnMut(u16, &mut [u8])> Feed for F {
-    fn row(&mut self, y: u16, row: &mut [u8]) {
-        self(y, row);
-    }
-}
-
-/// A picture that lies in memory, `[h, w, c]` bytes, such as one of [`Model::pictures`]; what is missing at its end is
-/// black.
-#[derive(Clone, Copy, Debug)]
-pub struct Still<'a>(pub &'a [u8]);
-
-impl Feed for Still<'_> {
-    fn row(&mut self, y: u16, row: &mut [u8]) {
-        copy(self.0.get(usize::from(y) * row.len()..).unwrap_or(&[]), row);
-    }
-}
-
 /// The rows of an image that is being drawn, for a model that reads it; below the last one there is black.
 impl<K: Kernel, F: Feed> Feed for Rows<'_, '_, K, F> {
     fn row(&mut self, _: u16, row: &mut [u8]) {
         copy(self.next_row().unwrap_or(&[]), row);
     }
-}
-
-/// Copies what there is; the rest of the row is black.
-#[inline(never)]
-fn copy(from: &[u8], row: &mut [u8]) {
-    row.fill(0);
-    row.iter_mut().zip(from).for_each(|(to, &from)| *to = from);
 }
 
 /// The rows of one image, top to bottom; each is computed when it is asked for.

@@ -120,7 +120,13 @@ impl<'a> Weights<'a> {
     #[inline(never)]
     pub(crate) fn check_tables(&self, offset: u32, count: usize) -> Result<i8, Fault> {
         self.check(offset, 256 * count as u64)?;
-        Ok(self.codes(offset, 0, 256 * count).iter().copied().min().unwrap_or(0))
+        Ok(self.least(offset, 256 * count))
+    }
+
+    /// The least of `len` codes from `offset` on.
+    #[inline(never)]
+    pub(crate) fn least(&self, offset: u32, len: usize) -> i8 {
+        self.codes(offset, 0, len).iter().copied().min().unwrap_or(0)
     }
 }
 

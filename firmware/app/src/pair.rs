@@ -1,6 +1,7 @@
 //! A picture that a model reads and the image that it makes of it, side by side.
 
-use edgegen_runtime::{Model, Picture, Shape};
+use edgegen_runtime::pictures::RUNS_ROW;
+use edgegen_runtime::{Feed, Model, Picture, Shape};
 use embedded_graphics::draw_target::DrawTarget;
 use embedded_graphics::geometry::{Point, Size};
 
@@ -61,8 +62,17 @@ where
     D: DrawTarget,
     D::Color: PanelColor,
 {
-    let Shape { h, c, .. } = picture.shape();
-    (0..h).try_for_each(|y| placement.draw_row(display, y.into(), picture.row(y), c.into()))
+    let (shape, mut rows) = (picture.shape(), picture.rows());
+    let mut draw = |y: u16, row: &[u8]| placement.draw_row(display, y.into(), row, shape.c.into());
+    if let Some(bytes) = picture.plain() {
+        return (0..shape.h).zip(bytes.chunks_exact(shape.row_len().max(1))).try_for_each(|(y, row)| draw(y, row));
+    }
+    let mut room = [0; RUNS_ROW];
+    let Some(row) = room.get_mut(..shape.row_len()) else { return Ok(()) };
+    (0..shape.h).try_for_each(|y| {
+        rows.row(y, row);
+        draw(y, row)
+    })
 }
 
 #[cfg(test)]

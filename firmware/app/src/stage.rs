@@ -214,7 +214,7 @@ impl<'a, P: Platform> Stage<'a, P> {
             draw_picture(screen.display(), picture, place)?;
         }
         let Self { generator, platform, .. } = self;
-        let mut rows = generator.translate(point, Still(picture.map_or(&[], |picture| picture.bytes())));
+        let mut rows = generator.translate(point, picture.map_or(Still::new(&[]), |picture| picture.rows()));
         for y in 0..u32::from(shape.h) {
             platform.turn();
             if platform.is_pressed() {

@@ -15,10 +15,12 @@ pub struct Input {
     /// Values of the latent vector or the style; the rest of the node, which has one row and one column, is a value for
     /// each class. Of noise its number: noises of one number are the same. Of a class that is one value of a
     /// combination its stride, see [`Point::fill_classes`](crate::Point::fill_classes); 0 where it is the whole class.
+    /// Of rows that are fed 1 where the [pictures](Self::pictures) lie in runs.
     pub dims: u16,
     /// Pictures in the data for rows that are fed, see [`Pictures`](crate::pictures::Pictures); else 0.
     pub pictures: u16,
-    /// Offset in the data of a constant's codes, `[h, w, c]`; of pictures as many bytes, one behind the other.
+    /// Offset in the data of a constant's codes, `[h, w, c]`; of pictures as many bytes, one behind the other, or in
+    /// runs.
     pub values: u32,
 }
 

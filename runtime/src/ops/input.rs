@@ -7,6 +7,8 @@ use crate::graph::{Input, Latent, Node, Source};
 use crate::latent::Point;
 #[cfg(feature = "all-operators")]
 use crate::latent::Seeds;
+#[cfg(feature = "runs")]
+use crate::pictures::Pictures;
 use crate::weights::Weights;
 
 #[inline(never)]
@@ -31,8 +33,12 @@ pub(crate) fn check(node: &Node, weights: &Weights<'_>) -> Result<i8, Fault> {
         }
         Some(Source::Fed) => {
             if input.pictures > 0 {
-                if !cfg!(feature = "all-operators") {
+                if !cfg!(feature = "all-operators") || (input.dims > 0 && !cfg!(feature = "runs")) {
                     return Err(Fault::Kind);
+                }
+                #[cfg(feature = "runs")]
+                if input.dims > 0 {
+                    return check_runs(node, input, weights);
                 }
                 // Below 2⁶⁴: four numbers of 16 bits.
                 weights.check(input.values, node.shape.len() as u64 * u64::from(input.pictures))?;
@@ -44,7 +50,7 @@ pub(crate) fn check(node: &Node, weights: &Weights<'_>) -> Result<i8, Fault> {
             if node.is_wide() {
                 return Ok(0);
             }
-            Ok(weights.codes(input.values, 0, node.shape.len()).iter().copied().min().unwrap_or(0))
+            Ok(weights.least(input.values, node.shape.len()))
         }
         #[cfg(feature = "all-operators")]
         Some(Source::Noise) => {
@@ -58,6 +64,14 @@ pub(crate) fn check(node: &Node, weights: &Weights<'_>) -> Result<i8, Fault> {
         Some(Source::Previous) if cfg!(feature = "int16") => Ok(LEAST_CODE),
         _ => Err(Fault::Kind),
     }
+}
+
+/// The rules of pictures in runs: that they lie in the data. Whatever lies there can be read.
+#[cfg(feature = "runs")]
+fn check_runs(node: &Node, input: &Input, weights: &Weights<'_>) -> Result<i8, Fault> {
+    weights.check(input.values, 0)?;
+    let bytes = weights.data.get(input.values as usize..).unwrap_or(&[]);
+    Pictures::new(node.shape, input.pictures, true, bytes).map(|_| LEAST_CODE).ok_or(Fault::Data)
 }
 
 /// Fills what is filled at once.

@@ -91,7 +91,7 @@ fn node_cost(model: &Model<'_>, node: &Node) -> OpCost {
     } else if let Some(input) = node.parameters::<Input>() {
         weight_bytes = match input.source() {
             Some(Source::Constant) => values * code_bytes(node) as u64,
-            Some(Source::Fed) => values * u64::from(input.pictures),
+            Some(Source::Fed) => model.pictures().map_or(0, |pictures| pictures.bytes().len() as u64),
             _ => 0,
         };
     }

@@ -120,7 +120,7 @@ pub fn image_at(model: &edgegen_runtime::Model<'_>, point: Point) -> Vec<u8> {
 pub fn translated(model: &edgegen_runtime::Model<'_>, point: Point, picture: &[u8]) -> Vec<u8> {
     let mut arena = vec![0; model.arena_bytes()];
     Generator::new(model, &mut arena)
-        .map_or(Vec::new(), |mut generator| all(generator.translate(point, Still(picture))))
+        .map_or(Vec::new(), |mut generator| all(generator.translate(point, Still::new(picture))))
 }
 
 /// All rows, one behind the other.

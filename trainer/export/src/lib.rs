@@ -50,5 +50,5 @@ pub use exporter::{
 };
 pub use file::ModelFile;
 pub use pack::Label;
-pub use pictures::with_pictures;
+pub use pictures::{picture_bytes, with_pictures};
 pub use repack::repack;

@@ -146,7 +146,12 @@ fn minor(nodes: &[Node]) -> u16 {
     let is_combined = |node: &Node| {
         node.parameters::<Input>().is_some_and(|input| input.source == Source::Class as u16 && input.dims > 0)
     };
-    if nodes.iter().any(Node::is_previous) {
+    let in_runs = |node: &Node| {
+        node.parameters::<Input>().is_some_and(|input| input.source == Source::Fed as u16 && input.dims > 0)
+    };
+    if nodes.iter().any(in_runs) {
+        5
+    } else if nodes.iter().any(Node::is_previous) {
         4
     } else if nodes.iter().any(|node| mixes(node) || is_combined(node)) {
         3

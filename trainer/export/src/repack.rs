@@ -65,19 +65,13 @@ pub fn repack(file: &ModelFile, packing: Packing) -> Result<ModelFile, ExportErr
                 node.rounding.table().map_or(Rounding::NO_TABLE, |table| append_from(&mut data, table, bytes));
         }
         if let Some(input) = node.parameters::<Input>() {
-            let maps = match input.source() {
-                Some(Source::Constant) => 1,
-                Some(Source::Fed) => usize::from(input.pictures),
+            let bytes = match input.source() {
+                Some(Source::Constant) => node.shape.len() * code_bytes(node),
+                Some(Source::Fed) => model.pictures().map_or(0, |pictures| pictures.bytes().len()),
                 _ => 0,
             };
-            if maps > 0 {
-                replace(
-                    to,
-                    &Input {
-                        values: append_from(&mut data, input.values, maps * node.shape.len() * code_bytes(node)),
-                        ..*input
-                    },
-                );
+            if bytes > 0 {
+                replace(to, &Input { values: append_from(&mut data, input.values, bytes), ..*input });
             }
         }
         if let Some(old) = node.parameters::<Copy>() {

@@ -170,8 +170,8 @@ fn codes(latents: &[Vec<f32>], steps: f32) -> (Vec<Vec<i8>>, usize) {
 fn decoded(model: &Model<'_>, point: Point, codes: &[i8], picture: &[u8]) -> Vec<u8> {
     let mut arena = vec![0; model.arena_bytes()];
     let Ok(mut generator) = Generator::new(model, &mut arena) else { return Vec::new() };
-    let own = || model.pictures().map_or(&[][..], |pictures| pictures.picture(point.from).bytes());
-    let mut rows = generator.decode_at(point, codes, Still(if picture.is_empty() { own() } else { picture }));
+    let own = model.pictures().filter(|_| picture.is_empty()).map(|pictures| pictures.picture(point.from).rows());
+    let mut rows = generator.decode_at(point, codes, own.unwrap_or(Still::new(picture)));
     let mut image = Vec::with_capacity(model.output().len());
     while let Some(row) = rows.next_row() {
         image.extend_from_slice(row);

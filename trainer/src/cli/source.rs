@@ -4,8 +4,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use edgegen_export::ModelFile;
 use edgegen_export::layers::{Input, PixelRange};
+use edgegen_export::{ModelFile, picture_bytes};
 use edgegen_runtime::format::MAGIC;
 use edgegen_runtime::{Model, Packing, Point, Shape};
 use edgegen_sim::Cpu;
@@ -114,7 +114,7 @@ impl Source {
         let model = Model::parse_any(file.bytes())?;
         let Some(pictures) = model.pictures() else { return Ok(Vec::new()) };
         let numbers = (0..pictures.count().into()).map(|index| seed.wrapping_add(index));
-        Ok(numbers.map(|number| pictures.picture(number).bytes().to_vec()).collect())
+        Ok(numbers.map(|number| picture_bytes(pictures.picture(number))).collect())
     }
 
     /// The images of `count` seeds from `seed` on, H × W × C bytes each, and their `[h, w, c]`; of `class`, or of all

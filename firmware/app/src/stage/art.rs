@@ -89,7 +89,7 @@ impl<P: Platform> Stage<'_, P> {
         let (point, placement) = (self.point(self.step), hanging.picture);
         let shape = self.generator.model().output();
         let Self { generator, platform, .. } = self;
-        let mut rows = generator.translate(point, Still(&[]));
+        let mut rows = generator.translate(point, Still::new(&[]));
         for y in 0..u32::from(shape.h) {
             platform.turn();
             if platform.is_pressed() {

@@ -29,7 +29,7 @@ use canvas::{MOST_PIXELS, Pixels};
 use edgegen_app::{Act, Show, Stage};
 use edgegen_runtime::graph::Source;
 use edgegen_runtime::latent::{Noise, Style, combination};
-use edgegen_runtime::{Arena, Generator, Model, Point, Shape};
+use edgegen_runtime::{Arena, Feed, Generator, Model, Point, Shape};
 use embedded_graphics::geometry::Size;
 use heapless::String;
 use page::Page;
@@ -217,8 +217,10 @@ impl Machine {
         self.own = None;
         if let Some(pictures) = self.model().and_then(Model::pictures) {
             self.own = u16::try_from(number).ok();
-            let own = pictures.picture(number.into());
-            fed.iter_mut().zip(own.bytes()).for_each(|(to, &from)| *to = from);
+            let mut rows = pictures.picture(number.into()).rows();
+            for (y, row) in (0..pictures.shape().h).zip(fed.chunks_exact_mut(pictures.shape().row_len().max(1))) {
+                rows.row(y, row);
+            }
         }
     }
 
@@ -396,8 +398,8 @@ pub extern "C" fn shown_step() -> u32 {
     machine().board.shown.1.step.into()
 }
 
-/// Its act: −2 gallery, −1 walk, −3 mixtures, −4 noise, −5 the middle, −6 the drum machine, −7 and below a picture of the
-/// model's own, else the class.
+/// Its act: −2 gallery, −1 walk, −3 mixtures, −4 noise, −5 the middle, −6 the drum machine, −7 and below a picture of
+/// the model's own, else the class.
 #[unsafe(no_mangle)]
 pub extern "C" fn shown_act() -> i32 {
     match machine().board.shown.0 {
