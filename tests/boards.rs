@@ -196,6 +196,7 @@ fn draws_faces(cpu: Cpu, seed: u64) {
         "moons-iaf",
         "fashion-edges-pix2pix",
         "avatars-emoji",
+        "bags-shoes",
     ] {
         same_as_host((FACES.0, model), cpu, cpu.packing(), seed);
     }

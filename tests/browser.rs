@@ -32,8 +32,9 @@ use crate::keyframes;
 use chromium::Chromium;
 use page::{Page, assert_readable, assert_same};
 
-const MODELS: [&str; 14] = [
+const MODELS: [&str; 15] = [
     "avatars-emoji",
+    "bags-shoes",
     "drums",
     "emoji-dcgan",
     "emoji-pairs-pix2pix",

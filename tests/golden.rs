@@ -6,7 +6,7 @@ use edgegen_runtime::{Model, Packing, format::checksum};
 use edgegen_tests::shipped;
 
 /// Folder in `models/`, seed, CRC-32 of the image.
-const GOLDEN: [(&str, u64, u32); 34] = [
+const GOLDEN: [(&str, u64, u32); 36] = [
     ("mnist-dcgan", 0, 0x61e3d7cb),
     ("mnist-dcgan", 1, 0x93e073b8),
     ("mnist-dcgan", 2, 0x5b933efb),
@@ -41,6 +41,8 @@ const GOLDEN: [(&str, u64, u32); 34] = [
     ("emoji-pairs-pix2pix", 1, 0xda3c40bd),
     ("avatars-emoji", 0, 0x45519e09),
     ("avatars-emoji", 1, 0x6642b13e),
+    ("bags-shoes", 0, 0x7f6c9d79),
+    ("bags-shoes", 1, 0xfe1b69cd),
 ];
 
 #[test]
@@ -70,6 +72,7 @@ fn shipped_models_fit_their_budget() {
         ("fashion-edges-pix2pix", 65_536, 12_288),
         ("emoji-pairs-pix2pix", 300_000, 65_536),
         ("avatars-emoji", 300_000, 18_432),
+        ("bags-shoes", 300_000, 24_576),
     ] {
         let file = shipped(name);
         let model = Model::parse(file.bytes()).unwrap();

@@ -17,7 +17,7 @@ use edgegen_runtime::Packing;
 use edgegen_sim::{Cpu, toolchain};
 
 /// Models of `models/`.
-const SHIPPED: [&str; 14] = [
+const SHIPPED: [&str; 15] = [
     "mnist-dcgan",
     "mnist-cgan",
     "mnist-vae",
@@ -32,6 +32,7 @@ const SHIPPED: [&str; 14] = [
     "fashion-edges-pix2pix",
     "emoji-pairs-pix2pix",
     "avatars-emoji",
+    "bags-shoes",
 ];
 
 fn main() -> Result<()> {

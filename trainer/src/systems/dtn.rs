@@ -17,9 +17,8 @@
 //! f comes from the folder of a [`judge`](super::judge), of `[data]` as `name` says or of another set of the same kind,
 //! and ships as the first layers of the generator.
 //!
-//! Knobs: `judge`, the folder; `encoder_channels` and `features`, its sizes; the weights; `channels` of g;
-//! `critic_channels`,
-//! `spectral_norm`.
+//! Knobs: `judge`, the folder; `encoder_channels` and `features`, its sizes; the weights; `channels` and `norm` of g;
+//! `critic_channels`, `spectral_norm`.
 
 use std::path::Path;
 
@@ -32,7 +31,7 @@ use toml::Table;
 use super::judge;
 use super::learner::{Average, Learner};
 use super::sizes::nearest_multiple;
-use super::translation::{patch_scores, translator};
+use super::translation::{Norm, patch_scores, translator};
 use super::unpaired::{scalar, sets};
 use super::{Kind, Losses, Step, System, Trained};
 use crate::checkpoint;
@@ -60,6 +59,9 @@ pub struct Config {
     pub variation: f32,
     /// Channels of g's maps, smallest map first; each is doubled, the last one to the image.
     pub channels: Vec<usize>,
+    /// What follows each hidden layer of g. Features of a judge may be large: without normalization g would begin with
+    /// values that tanh cannot tell apart.
+    pub norm: Norm,
     /// Channels of the critic, largest map first.
     pub critic_channels: Vec<usize>,
     /// Whether the critic's weights are spectrally normalized.
@@ -78,6 +80,7 @@ impl Default for Config {
             identity: 15.0,
             variation: 0.0,
             channels: vec![64, 32],
+            norm: Norm::None,
             critic_channels: vec![32, 64],
             spectral_norm: true,
         }
@@ -115,9 +118,9 @@ impl Config {
         let scale = 1 << self.channels.len();
         let (first, rest) = self.channels.split_first().expect("checked: there are channels");
         let mut net = NetBuilder::new([self.features, 1, 1], Init::He, device, rng);
-        net = net.linear([*first, h / scale, w / scale]).relu();
+        net = self.norm.after(net.linear([*first, h / scale, w / scale])).relu();
         for &channels in rest {
-            net = net.conv_transpose(channels, 4, 2, 1).relu();
+            net = self.norm.after(net.conv_transpose(channels, 4, 2, 1)).relu();
         }
         net.conv_transpose(c, 4, 2, 1).tanh().build()
     }

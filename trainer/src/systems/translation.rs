@@ -58,6 +58,17 @@ pub enum Norm {
     Batch,
 }
 
+impl Norm {
+    /// A network whose last layer it follows.
+    pub fn after(self, net: NetBuilder<'_>) -> NetBuilder<'_> {
+        match self {
+            Self::None => net,
+            Self::Instance => net.instance_norm(),
+            Self::Batch => net.batch_norm(),
+        }
+    }
+}
+
 impl Translator<'_> {
     /// Checks what the recipe's table `table` says of it, and the size of the images.
     ///
@@ -122,11 +133,7 @@ impl Translator<'_> {
     }
 
     fn normalized<'a>(&self, net: NetBuilder<'a>) -> NetBuilder<'a> {
-        match self.norm {
-            Norm::None => net,
-            Norm::Instance => net.instance_norm(),
-            Norm::Batch => net.batch_norm(),
-        }
+        self.norm.after(net)
     }
 }
 
