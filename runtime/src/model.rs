@@ -87,7 +87,8 @@ impl<'a> Model<'a> {
 
     /// Shape of the image.
     pub fn output(&self) -> Shape {
-        self.needs.output
+        // Without nodes there is no model.
+        self.nodes.last().map_or(Shape { h: 0, w: 0, c: 0 }, |image| image.shape)
     }
 
     /// The inputs with their nodes.

@@ -185,6 +185,7 @@ impl Feed for Still<'_> {
 
 /// Reads a row of packets of pixels of `pixel` bytes, and returns what is behind them. What is missing is black.
 #[cfg(feature = "runs")]
+#[inline(never)]
 fn unpack<'a>(packets: &'a [u8], pixel: usize, row: &mut [u8]) -> &'a [u8] {
     let (mut rest, mut head, mut left) = (packets, 0, 0);
     for to in row.chunks_exact_mut(pixel.max(1)) {

@@ -16,8 +16,6 @@ pub(crate) struct Needs {
     pub(crate) rings: u32,
     /// Bytes that the kernel works in.
     pub(crate) scratch: u32,
-    /// Shape of the image.
-    pub(crate) output: Shape,
     /// Whether noise is read.
     pub(crate) noise: bool,
     /// The first node whose rows the caller hands in; [`NONE`] where there is none.
@@ -57,7 +55,7 @@ fn find_fault(nodes: &[Node], weights: &Weights<'_>) -> Result<Needs, Broken> {
     }
     let is_fed = |node: &Node| node.parameters::<Input>().is_some_and(|input| input.source == Source::Fed as u16);
     let fed = nodes.iter().position(is_fed).map_or(NONE, |index| index as u8);
-    Ok(Needs { rings, scratch: scratch as u32, output: image.shape, noise, fed })
+    Ok(Needs { rings, scratch: scratch as u32, noise, fed })
 }
 
 /// Each node's ring for itself. Gives the bytes of all rings.
