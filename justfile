@@ -301,18 +301,19 @@ imagine out="out/imagine":
     {{edgegen}} export {{out}}/fashion-edges-pix2pix --after {{out}}/fashion-edges-dcgan -o {{out}}/clothes.egm
     {{edgegen}} sim {{out}}/clothes.egm --board pico --seed 1 --photo {{out}}/panel.png
 
-# Drawn faces as emoji without pairs, and emoji of one vendor as another's with them; then both tables
+# Drawn faces as emoji without pairs, by CycleGAN and by DTN, and emoji of one vendor as another's with them; then both tables
 emoji out="out/emoji":
     for set in avatars fun-emoji emoji; do {{edgegen}} data fetch $set || exit 1; done
-    for name in avatars-emoji emoji-pairs-pix2pix; do {{edgegen}} train trainer/recipes/$name.toml --out {{out}}/$name $(test ! -d {{out}}/$name/checkpoint || echo --resume) || exit 1; done
-    for name in avatars-emoji emoji-pairs-pix2pix; do {{edgegen}} eval {{out}}/$name --picture {{out}}/$name.png || exit 1; done
+    for name in avatars-emoji avatars-emoji-dtn emoji-pairs-pix2pix; do {{edgegen}} train trainer/recipes/$name.toml --out {{out}}/$name $(test ! -d {{out}}/$name/checkpoint || echo --resume) || exit 1; done
+    {{edgegen}} eval {{out}}/avatars-emoji --beside {{out}}/avatars-emoji-dtn --picture {{out}}/avatars-emoji.png
+    {{edgegen}} eval {{out}}/emoji-pairs-pix2pix --picture {{out}}/emoji-pairs-pix2pix.png
 
 # Digits into thickened, inverted ones without pairs, by cycles, by the game alone, by distances, and the table of all; then bags into shoes
 unpaired out="out/unpaired":
     {{edgegen}} data fetch mnist
     {{edgegen}} data fetch fashion-mnist
-    for name in mnist-negative-judge mnist-negative-cycle mnist-negative-game mnist-negative-distance mnist-negative-halves bags-shoes bags-shoes-distance; do {{edgegen}} train trainer/recipes/$name.toml --out {{out}}/$name $(test ! -d {{out}}/$name/checkpoint || echo --resume) || exit 1; done
-    {{edgegen}} eval {{out}}/mnist-negative-cycle --judge {{out}}/mnist-negative-judge --beside {{out}}/mnist-negative-game --beside {{out}}/mnist-negative-distance --beside {{out}}/mnist-negative-halves --picture {{out}}/digits.png
+    for name in mnist-negative-judge mnist-negative-cycle mnist-negative-batch mnist-negative-game mnist-negative-distance mnist-negative-halves bags-shoes bags-shoes-distance; do {{edgegen}} train trainer/recipes/$name.toml --out {{out}}/$name $(test ! -d {{out}}/$name/checkpoint || echo --resume) || exit 1; done
+    {{edgegen}} eval {{out}}/mnist-negative-cycle --judge {{out}}/mnist-negative-judge --beside {{out}}/mnist-negative-batch --beside {{out}}/mnist-negative-game --beside {{out}}/mnist-negative-distance --beside {{out}}/mnist-negative-halves --picture {{out}}/digits.png
     {{edgegen}} eval {{out}}/bags-shoes --beside {{out}}/bags-shoes-distance --picture {{out}}/bags.png
     {{edgegen}} eval {{out}}/bags-shoes/back --picture {{out}}/shoes.png
 
