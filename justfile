@@ -401,11 +401,11 @@ adda out="out/adda":
     for name in glyphs-judge glyphs-mnist-adda; do {{edgegen}} train trainer/recipes/$name.toml --out {{out}}/$name $(test ! -d {{out}}/$name/checkpoint || echo --resume) || exit 1; done
     {{edgegen}} eval {{out}}/glyphs-mnist-adda --beside {{out}}/glyphs-judge --beside trainer/judges/mnist
 
-# Drawn digits as handwritten ones by DTN, beside two that lack one of its losses
+# Drawn digits as handwritten ones by DTN, beside two that lack one of its losses and one that has a total variation, too
 dtn:
     {{edgegen}} data fetch mnist
-    for name in glyphs-judge glyphs-mnist-dtn glyphs-mnist-dtn-no-constancy glyphs-mnist-dtn-no-identity; do {{edgegen}} train trainer/recipes/$name.toml --out out/dtn/$name $(test ! -d out/dtn/$name/checkpoint || echo --resume) || exit 1; done
-    {{edgegen}} eval out/dtn/glyphs-mnist-dtn --beside out/dtn/glyphs-mnist-dtn-no-constancy --beside out/dtn/glyphs-mnist-dtn-no-identity --picture out/dtn/digits.png
+    for name in glyphs-judge glyphs-mnist-dtn glyphs-mnist-dtn-no-constancy glyphs-mnist-dtn-no-identity glyphs-mnist-dtn-variation; do {{edgegen}} train trainer/recipes/$name.toml --out out/dtn/$name $(test ! -d out/dtn/$name/checkpoint || echo --resume) || exit 1; done
+    {{edgegen}} eval out/dtn/glyphs-mnist-dtn --beside out/dtn/glyphs-mnist-dtn-no-constancy --beside out/dtn/glyphs-mnist-dtn-no-identity --beside out/dtn/glyphs-mnist-dtn-variation --picture out/dtn/digits.png
 
 # Fuzz the parser and the runtime for a minute each (needs nightly Rust, a C++ compiler and `cargo install cargo-fuzz`)
 fuzz seconds="60":
