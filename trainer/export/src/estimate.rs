@@ -9,8 +9,8 @@
 //! is on Cortex-M55 fitted to `faces-style`, whose maps have 12 to 64 channels; with 32 channels it takes less. What a
 //! row of such a node costs beside its values is fitted to `moons-iaf`, whose rows have two values; what a convolution of
 //! a map one pixel wide costs beside the rest to `drums`; what a pixel of each of several maps behind each other costs,
-//! and a value of a picture that is read, to the models that turn pictures into others. On Cortex-M55 nothing is gathered
-//! where the runs of a window are whole vectors, which the kernel reads where they lie.
+//! and a value of a picture that is read, to the models that turn pictures into others. On Cortex-M55 nothing is
+//! gathered where the runs of a window are whole vectors, which the kernel reads where they lie.
 
 use edgegen_runtime::graph::{Axis, Input, Kind, Node, Product, Source};
 use edgegen_runtime::ops::product;

@@ -184,7 +184,7 @@ export function refuse(reason) {
   $("status").textContent = "";
   $("figures").textContent = "";
   canvas.setAttribute("aria-label", `The panel: ${reason}`);
-  const fields = ["class", "said", "style", "noise", "latent", "picture", "sheet", "sound"].map((name) => `${name}-field`);
-  for (const id of [...fields, "boards", "chips-hint"]) $(id).hidden = true;
+  const fields = ["class", "said", "style", "noise", "latent", "picture", "sheet", "sound"];
+  for (const id of [...fields.map((name) => `${name}-field`), "boards", "chips-hint"]) $(id).hidden = true;
   notice(reason);
 }
